@@ -1,0 +1,29 @@
+/**
+ * MS-TSGU, the Remote Desktop Gateway protocol, as a library without I/O.
+ *
+ * - `decode`, `dissect` and the packet tables (`TUNNEL_CREATE.encode(…)`) for single PDUs,
+ * - `Framer` for byte streams,
+ * - `step` for the order of PDUs, whoever sends them,
+ * - `GatewaySession` and `ClientSession` for a whole side of a tunnel.
+ */
+export { type ClientEffect, type ClientOptions, ClientSession } from './client.js';
+export * from './codes.js';
+export { decodePaaCookie, encodePaaCookie } from './cookie.js';
+export type { Span } from './cursor.js';
+export { DATA_OVERHEAD, DATA_PAYLOAD, dataPayload, isData, wrapData } from './data.js';
+export type { Answer, Effect, EndCause, SessionOptions, SessionTimeouts } from './effects.js';
+export { LimitError, PduError, ProtocolError } from './errors.js';
+export { type FlowState, resultOf, type Side, step } from './flow.js';
+export { Framer, MAX_CONTROL_PDU, MAX_DATA_PDU, MAX_WAITING } from './framer.js';
+export {
+  type Decoded,
+  type Encodable,
+  type Field,
+  MAX_COUNTED_BYTES,
+  type Role,
+  type Rows,
+  type Shape,
+} from './layout.js';
+export * from './packets.js';
+export { HEADER_LENGTH, type Header, type Pdu, peekHeader } from './pdu.js';
+export { GatewaySession } from './session.js';
