@@ -7,7 +7,8 @@ export type EndCause =
   | 'limit reached'
   | 'set-up timeout'
   | 'session time over'
-  | 'close timeout'
+  | 'target closed'
+  | 'target reset'
   | 'closed by the gateway';
 
 /** What the driver has to do, in order. */

@@ -157,10 +157,13 @@ export function blob({ length, max = MAX_COUNTED_BYTES }: Counted = {}): Field<B
   return {
     role: 'given',
     shape: { kind: 'blob', max },
-    read: (cursor, name) => cursor.counted(name, length, (count) => cursor.bytes(length ? name : 'blob', count)),
+    read: (cursor, name) =>
+      cursor.counted(name, length, (count) => {
+        checkCount(name, cursor.offset, count, max);
+        return cursor.bytes(length ? name : 'blob', count);
+      }),
     write: (parts, name, value) => {
-      if (value.length > max)
-        throw new PduError('PDU_VALUE', name, 0, `${value.length} bytes, at most ${max} are allowed`);
+      checkCount(name, 0, value.length, max);
       parts.push(uintBytes(2, name, value.length), value);
     },
   };
@@ -174,17 +177,24 @@ export function ustring({ length, max = MAX_COUNTED_BYTES }: Counted = {}): Fiel
   return {
     role: 'given',
     shape: { kind: 'string', max },
-    read: (cursor, name) => cursor.counted(name, length, (count) => cursor.text(length ? name : 'str', count)),
+    read: (cursor, name) =>
+      cursor.counted(name, length, (count) => {
+        checkCount(name, cursor.offset, count, max);
+        return cursor.text(length ? name : 'str', count);
+      }),
     write: (parts, name, value) => {
       if (value.includes('\0') || !value.isWellFormed()) {
         throw new PduError('PDU_STRING', name, 0, 'text holds a NUL or half a surrogate pair');
       }
       const encoded = Buffer.from(`${value}\0`, 'utf16le');
-      if (encoded.length > max)
-        throw new PduError('PDU_VALUE', name, 0, `${encoded.length} bytes, at most ${max} are allowed`);
+      checkCount(name, 0, encoded.length, max);
       parts.push(uintBytes(2, name, encoded.length), encoded);
     },
   };
+}
+
+function checkCount(name: string, offset: number, count: number, max: number): void {
+  if (count > max) throw new PduError('PDU_VALUE', name, offset, `${count} bytes, at most ${max} are allowed`);
 }
 
 /** `fieldsPresent`: which optional rows follow. Derived from their presence when encoding. */

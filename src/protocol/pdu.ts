@@ -65,7 +65,7 @@ export function decodeWith(
   const { packetType, packetLength } = readRows(HEADER, cursor);
   if (packetLength !== bytes.length) throw lengthError(packetLength, bytes.length);
   const table = tableOf(packetType);
-  if (!table) throw new PduError('PDU_TYPE', 'packetType', 0, `no packet has the type ${packetType}`);
+  if (!table) throw typeError(packetType);
   return { type: table.type, fields: readRows(table.rows, cursor) };
 }
 
@@ -86,6 +86,8 @@ export function dissectWith(tableOf: Table, bytes: Buffer): Span {
     if (table) {
       name = table.structure;
       readRows(table.rows, cursor);
+    } else {
+      error ??= typeError(packetType);
     }
   } catch (thrown) {
     if (!(thrown instanceof PduError)) throw thrown;
@@ -107,6 +109,10 @@ function lengthError(stated: number, actual: number): PduError {
     PACKET_LENGTH_OFFSET,
     `says ${stated} bytes, the PDU has ${actual}`,
   );
+}
+
+function typeError(packetType: number): PduError {
+  return new PduError('PDU_TYPE', 'packetType', 0, `no packet has the type ${packetType}`);
 }
 
 const PACKET_LENGTH_OFFSET = HEADER_LENGTH - 4;

@@ -27,6 +27,9 @@ import { peekHeader } from './pdu.js';
 import { dueRequest, refusal } from './refusal.js';
 import { refusedHandshake, requestedToken } from './requests.js';
 
+/** Bytes framed at a time, well below MAX_WAITING. */
+const SLICE = 64 * 1024;
+
 export class GatewaySession {
   readonly #options: SessionOptions;
   readonly #framer = new Framer();
@@ -37,7 +40,7 @@ export class GatewaySession {
   #extendedAuth = 0;
   #capabilities = 0;
   #clientName: string | undefined;
-  /** Set when the gateway itself ends the session and only waits for the client's CLOSE_CHANNEL_RESPONSE. */
+  /** Set while the gateway ends the session and waits for the client's CLOSE_CHANNEL_RESPONSE. */
   #closing: EndCause | undefined;
   readonly #deadlines = new Deadlines<'setup' | 'keepAlive' | 'close' | 'until'>();
   #wakeAt: number | undefined;
@@ -66,6 +69,11 @@ export class GatewaySession {
     return this.#clientName;
   }
 
+  /** Why the gateway is about to end the session; undefined while it is not. */
+  get closing(): EndCause | undefined {
+    return this.#closing;
+  }
+
   /** Whether the channel is open, so that bytes of the target may be wrapped. */
   get open(): boolean {
     return this.#state === 'channel' && !this.#ended;
@@ -80,8 +88,11 @@ export class GatewaySession {
   receive(bytes: Buffer, now: number): Effect[] {
     if (this.#ended) return [];
     this.#guarded(() => {
-      this.#framer.push(bytes);
-      this.#read(now);
+      // In slices, so that a large read is not taken for a client that sends ahead of its answers.
+      for (let offset = 0; offset < bytes.length; offset += SLICE) {
+        this.#framer.push(bytes.subarray(offset, offset + SLICE));
+        this.#read(now);
+      }
     });
     return this.#flush();
   }
@@ -131,19 +142,16 @@ export class GatewaySession {
 
   /** The target ended (FIN) or reset its connection; whatever it sent before has been wrapped. */
   targetEnded(how: 'end' | 'reset', now: number): Effect[] {
-    if (this.open) this.#closeChannel(how === 'end' ? RESULT.SUCCESS : RESULT.ERROR_BAD_ARGUMENTS, now);
+    if (this.open && how === 'end') this.#closeChannel(RESULT.SUCCESS, 'target closed', now);
+    else if (this.open) this.#closeChannel(RESULT.ERROR_BAD_ARGUMENTS, 'target reset', now);
     return this.#flush();
   }
 
   /** The gateway ends the session: an open channel is closed with `code` first. */
   close(code: number, cause: EndCause, now: number): Effect[] {
     if (this.#ended) return [];
-    if (this.open) {
-      this.#closing = cause;
-      this.#closeChannel(code, now);
-    } else {
-      this.#end(cause, { code });
-    }
+    if (this.open) this.#closeChannel(code, cause, now);
+    else this.#end(cause, { code });
     return this.#flush();
   }
 
@@ -152,7 +160,7 @@ export class GatewaySession {
     if (this.#ended) return [];
     this.#wakeAt = undefined;
     const due = (name: 'setup' | 'keepAlive' | 'close' | 'until') => this.#deadlines.due(name, now);
-    if (due('close')) this.#end(this.#closing ?? 'close timeout');
+    if (due('close')) this.#end(this.#closing ?? 'closed by the gateway');
     else if (due('setup')) this.#end('set-up timeout');
     else if (due('until')) {
       this.#deadlines.clear('until');
@@ -267,13 +275,18 @@ export class GatewaySession {
     this.#effects.push({ do: 'connect', names: [...resources, ...altResources], port });
   }
 
-  #closeChannel(code: number, now: number): void {
+  /**
+   * Closes the channel from our side. The session ends with the client's answer, or without it after a while: FreeRDP answers
+   * and then just waits for the connection to end.
+   */
+  #closeChannel(code: number, cause: EndCause, now: number): void {
+    this.#closing = cause;
     this.#deadlines.clear('keepAlive');
     this.#deadlines.set('close', now + this.#options.timeouts.close);
     this.#send(CLOSE_CHANNEL.encode({ statusCode: code }));
   }
 
-  /** The tunnel stays; a second CHANNEL_CREATE is welcome. */
+  /** The client closed the channel: the tunnel stays, and a second CHANNEL_CREATE is welcome. */
   #channelClosed(now: number): void {
     this.#deadlines.clear('close', 'keepAlive');
     if (this.#closing) return this.#end(this.#closing);

@@ -1,0 +1,73 @@
+import { Fault } from '../fault.js';
+import type { Config } from './schema.js';
+
+/** What no single setting can tell: settings that need, exclude or defeat one another. Throws `CONFIG_CONFLICT`. */
+export function checkTogether(
+  config: Config,
+  isSet: (path: string) => boolean,
+  placeOf: (path: string) => string,
+): void {
+  for (const { when, at, message, hint } of conflicts(config, isSet)) {
+    if (!when) continue;
+    throw new Fault({ kind: 'configuration', code: 'CONFIG_CONFLICT', message, place: placeOf(at), hint });
+  }
+}
+
+interface Conflict {
+  readonly when: boolean;
+  readonly at: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+function conflicts(config: Config, isSet: (path: string) => boolean): readonly Conflict[] {
+  const { tls, auth, targets, transports } = config;
+  const { paa, module } = auth;
+  const builtIn = module === undefined;
+  const other = ['mode', 'keys', 'jwks', 'tokensFile'].map((key) => `auth.paa.${key}`).find(isSet);
+  return [
+    {
+      when: (tls.cert === undefined) !== (tls.key === undefined),
+      at: tls.cert === undefined ? 'tls.key' : 'tls.cert',
+      message:
+        tls.cert === undefined ? 'there is a key without its certificate' : 'there is a certificate without its key',
+      hint: `set ${tls.cert === undefined ? 'tls.cert' : 'tls.key'} too`,
+    },
+    {
+      when: !builtIn && other !== undefined,
+      at: other ?? 'auth.paa',
+      message: 'has no effect beside auth.module',
+      hint: 'the module decides about tokens alone; remove one of the two',
+    },
+    {
+      when: builtIn && paa.mode === 'static' && paa.tokensFile === undefined,
+      at: 'auth.paa.mode',
+      message: 'the mode static needs a list of tokens',
+      hint: 'set auth.paa.tokensFile',
+    },
+    {
+      when: builtIn && paa.mode !== 'static' && paa.tokensFile !== undefined,
+      at: 'auth.paa.tokensFile',
+      message: `has no effect in the mode ${paa.mode}`,
+      hint: 'set auth.paa.mode to static',
+    },
+    {
+      when: builtIn && paa.mode !== 'signed' && (paa.keys.length > 0 || paa.jwks !== undefined),
+      at: paa.keys.length > 0 ? 'auth.paa.keys' : 'auth.paa.jwks',
+      message: `has no effect in the mode ${paa.mode}`,
+      hint: 'set auth.paa.mode to signed',
+    },
+    {
+      when: builtIn && paa.mode === 'any' && targets.allow.length === 0,
+      at: 'auth.paa.mode',
+      message: 'the mode any admits nobody without allow rules',
+      hint: 'say which desktops may be reached, for example targets.allow: ["192.168.0.0/24"]',
+    },
+    {
+      when: !transports.websocket && !transports.http,
+      at: 'transports.http',
+      message: 'no transport is left to serve',
+      hint: 'switch on transports.websocket or transports.http',
+    },
+  ];
+}

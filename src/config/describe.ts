@@ -1,0 +1,98 @@
+import { stringify } from 'yaml';
+import type { LoadedConfig } from '../config.js';
+import { formatDefault, SETTINGS, type Setting } from './settings.js';
+import { isTree, setAt, type Tree, valueAt } from './tree.js';
+
+const MASK = '********';
+const WIDTH = 80;
+
+/**
+ * The effective settings as YAML, with unit, reason and, where a value is not the default, its source in comments.
+ * Secrets in the options of a custom authenticator are masked. The text is itself a configuration file.
+ */
+export function describeConfig(loaded: LoadedConfig): string {
+  const effective = effectiveSettings(loaded);
+  const lines: string[] = [];
+  let open: readonly string[] = [];
+  for (const setting of SETTINGS) {
+    const sections = setting.path.split('.').slice(0, -1);
+    const shared = sections.findIndex((key, index) => open[index] !== key);
+    for (const [index, key] of sections.entries()) {
+      if (shared >= 0 && index >= shared) lines.push(...(index === 0 ? [''] : []), `${'  '.repeat(index)}${key}:`);
+    }
+    if (sections.length === 0) lines.push('');
+    open = sections;
+    const block = describeSetting(setting, valueAt(effective, setting.path), loaded.sources.get(setting.path));
+    lines.push(...block.map((line) => '  '.repeat(sections.length) + line));
+  }
+  return `${['# Effective settings. What names no source is a default.', ...lines].join('\n')}\n`;
+}
+
+/** The effective settings as plain values, secrets masked; what has no value is left out. */
+export function effectiveSettings({ config }: Pick<LoadedConfig, 'config'>): Tree {
+  const tree: Tree = {};
+  for (const { path } of SETTINGS) {
+    const value = valueAt(config, path);
+    if (value !== undefined) setAt(tree, path, value);
+  }
+  const { host, port } = config.listen;
+  tree.listen = host === undefined ? String(port) : `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const { module } = config.auth;
+  if (module !== undefined) {
+    const plain =
+      Object.keys(module.options).length === 0 ? module.path : { ...module, options: maskAll(module.options) };
+    setAt(tree, 'auth.module', plain);
+  }
+  return tree;
+}
+
+function describeSetting(setting: Setting, value: unknown, source: string | undefined): string[] {
+  const key = setting.path.split('.').at(-1) ?? setting.path;
+  const depth = setting.path.split('.').length - 1;
+  const reason = wrap(setting.reason, WIDTH - 2 - 2 * depth).map((line) => `# ${line}`);
+  if (value === undefined) return [...reason, `# ${key}: not set`];
+  const standard = setting.default === undefined ? [] : [`default ${formatDefault(setting.default)}`];
+  const notes = [
+    ...(setting.unit === undefined ? [] : [setting.unit]),
+    ...(source ? [source === 'flag' ? 'from a flag' : `from ${source}`, ...standard] : []),
+  ];
+  const [first = '', ...more] = stringify({ [key]: value }, { lineWidth: 0 })
+    .trimEnd()
+    .split('\n');
+  return [...reason, notes.length === 0 ? first : `${first} # ${notes.join(', ')}`, ...more];
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines = [''];
+  for (const word of text.replaceAll('`', '').split(' ')) {
+    const line = lines.at(-1) ?? '';
+    if (line !== '' && line.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
+  }
+  return lines;
+}
+
+const SECRET = /secret|passw|token|key|credential|private|auth/i;
+
+function maskAll(options: Tree): Tree {
+  return Object.fromEntries(Object.entries(options).map(([key, value]) => [key, mask(key, value)]));
+}
+
+function mask(key: string, value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((entry) => mask(key, entry));
+  if (isTree(value)) {
+    const below = SECRET.test(key) ? `${key} ` : '';
+    return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, mask(`${below}${name}`, entry)]));
+  }
+  if (typeof value === 'string') {
+    if (SECRET.test(key)) return isPath(key, value) ? value : MASK;
+    // postgres://user:password@host
+    return value.replace(/(\/\/[^/@:\s]*):[^/@\s]*@/g, `$1:${MASK}@`);
+  }
+  return SECRET.test(key) && typeof value === 'number' ? MASK : value;
+}
+
+/** A path is worth showing: the key says it is one, or the text has a form that no random secret has. */
+function isPath(key: string, value: string): boolean {
+  return /(?:file|path|dir|folder)$/i.test(key) || /^(?:\.{1,2}|~|\/.*)\/.*\.[a-z]{2,5}$/.test(value);
+}

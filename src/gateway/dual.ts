@@ -1,0 +1,118 @@
+/** The dual-channel HTTP transport (MS-TSGU 1.3.2.1.2): RDG_OUT_DATA carries PDUs to the client, RDG_IN_DATA those from it. */
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { type BodyDecoder, encodeChunk, LAST_CHUNK } from './http/chunked.js';
+import { responseHead } from './http/respond.js';
+import { endSocket, isReset } from './sockets.js';
+import type { Transport, TransportEnd, TransportEvents } from './transport.js';
+
+export type OutEncoding = 'identity' | 'chunked';
+
+/** Windows sends ten bytes, and FreeRDP skips exactly ten (the specification's text says 100). */
+const SEED_BYTES = 10;
+
+/** What a client may still send on its OUT leg: 3.3.5.1 lets it repeat the request, and nobody needs more. */
+const OUT_NOISE_BYTES = 64 * 1024;
+
+/** The accepted OUT leg: from the 200 and its seed on, until someone ends it. */
+export interface OutLeg {
+  readonly socket: Socket;
+  send(pdu: Buffer): boolean;
+  end(lingerMs: number): void;
+}
+
+/** Answers RDG_OUT_DATA. `died` is called once when the client lets go of the leg or misuses it. */
+export function acceptOut(
+  socket: Socket,
+  encoding: OutEncoding,
+  died: (how: TransportEnd, detail?: string) => void,
+): OutLeg {
+  const chunked = encoding === 'chunked';
+  let noise = 0;
+  let over = false;
+  const once = (how: TransportEnd, detail?: string): void => {
+    if (over) return;
+    over = true;
+    died(how, detail);
+  };
+  socket.on('data', (bytes: Buffer) => {
+    noise += bytes.length;
+    if (noise > OUT_NOISE_BYTES) once('too much data', 'the client keeps sending on its OUT channel');
+  });
+  socket.on('end', () => once('client closed'));
+  socket.on('error', (error) => once(isReset(error) ? 'client reset' : 'client closed', error.message));
+  socket.on('close', () => once('client closed'));
+
+  const seed = randomBytes(SEED_BYTES);
+  const head = responseHead(200, {
+    'Cache-Control': 'no-cache',
+    // Without a length and without chunks the body ends with the connection (RFC 9112 6.3).
+    ...(chunked ? { 'Transfer-Encoding': 'chunked' } : { Connection: 'close' }),
+  });
+  socket.write(Buffer.concat([head, chunked ? encodeChunk(seed) : seed]));
+  return {
+    socket,
+    send(pdu) {
+      if (!socket.writable) return true;
+      return socket.write(chunked ? encodeChunk(pdu) : pdu);
+    },
+    end(lingerMs) {
+      over = true;
+      if (chunked && socket.writable) socket.write(LAST_CHUNK);
+      endSocket(socket, lingerMs);
+    },
+  };
+}
+
+export interface InLeg {
+  readonly socket: Socket;
+  readonly body: BodyDecoder;
+  /** What came behind the head of the request with the body. */
+  readonly rest: Buffer;
+}
+
+/** Joins both legs. The OUT leg reports its death through `outDied` of the returned transport. */
+export function dualTransport(
+  out: OutLeg,
+  leg: InLeg,
+): Transport & { outDied(how: TransportEnd, detail?: string): void } {
+  const { socket, body, rest } = leg;
+  let events: TransportEvents | undefined;
+  let finished = false;
+  const finish = (how: TransportEnd, detail?: string): void => {
+    if (finished) return;
+    finished = true;
+    events?.end(how, detail);
+  };
+  const take = (bytes: Buffer): void => {
+    if (finished) return;
+    try {
+      for (const part of body.write(bytes)) events?.bytes(part);
+    } catch (error) {
+      return finish('bad framing', (error as Error).message);
+    }
+    if (body.done) finish('client closed');
+  };
+  return {
+    kind: 'http',
+    open(handlers) {
+      events = handlers;
+      out.socket.on('drain', () => events?.drain());
+      socket.on('data', take);
+      socket.on('end', () => finish('client closed'));
+      socket.on('error', (error) => finish(isReset(error) ? 'client reset' : 'client closed', error.message));
+      socket.on('close', () => finish('client closed'));
+      if (socket.destroyed || out.socket.destroyed) finish('client closed');
+      else if (rest.length > 0) take(rest);
+    },
+    send: (pdu) => out.send(pdu),
+    pause: () => socket.pause(),
+    resume: () => socket.resume(),
+    end(lingerMs) {
+      finished = true;
+      out.end(lingerMs);
+      endSocket(socket, lingerMs);
+    },
+    outDied: finish,
+  };
+}

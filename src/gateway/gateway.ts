@@ -1,0 +1,268 @@
+/** The gateway: one TLS port, the tunnels behind it, and their orderly end. */
+import type { AddressInfo, Socket } from 'node:net';
+import { createServer, type Server } from 'node:tls';
+import type { Config } from '../config/schema.js';
+import { Fault } from '../fault.js';
+import type { Guard } from '../policy/guard.js';
+import type { Rule } from '../policy/rules.js';
+import { RESULT } from '../protocol/index.js';
+import { Front, type OpenedTransport, peerOf } from './front.js';
+import type { Log } from './log.js';
+import { type TargetOpener, targetOpener } from './target.js';
+import { Tunnel, type Verdict } from './tunnel.js';
+import { createWeb } from './web.js';
+
+export interface GatewayOptions {
+  readonly config: Pick<Config, 'listen' | 'limits' | 'timeouts' | 'transports'>;
+  /** PEM. */
+  readonly tls: { readonly cert: string; readonly key: string };
+  readonly guard: Guard;
+  readonly rules: readonly Rule[];
+  readonly log: Log;
+  /** Gets lines of the NSS key log format, where sessions are to be decrypted. */
+  readonly keylog?: ((line: Buffer) => void) | undefined;
+}
+
+export interface Gateway {
+  readonly address: AddressInfo;
+  /** Tunnels that are up or being set up. */
+  readonly tunnels: number;
+  /** TCP connections of clients, idle and lingering ones included. */
+  readonly connections: number;
+  /**
+   * Takes no new tunnels and waits: for the sessions to end, at most `ms`, then closes what is left with 0x4D4.
+   * Ordinary HTTP is answered until the end.
+   */
+  drain(ms: number): Promise<void>;
+  /** Cuts everything. */
+  close(): Promise<void>;
+}
+
+/** The client waits 30 s for an answer (MS-TSGU 4.2.1): a target must be found or given up before. */
+const ALL_TARGETS_MS = 25_000;
+/** Above 2^31 nothing is gained, and 0 is no channel id that Windows clients take. */
+const MAX_ID = 0x7fffffff;
+
+/** Starts to listen. Throws a `Fault` of kind `unreachable` when the address cannot be had. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const gateway = new RunningGateway(options);
+  await gateway.listen();
+  return gateway;
+}
+
+class RunningGateway implements Gateway {
+  readonly #options: GatewayOptions;
+  readonly #server: Server;
+  readonly #web;
+  readonly #front: Front;
+  readonly #openTarget: TargetOpener;
+  readonly #tunnels = new Set<Tunnel>();
+  readonly #sockets = new Set<Socket>();
+  /** Connections that have not proven an identity, by the client's address and port. */
+  readonly #strangers = new Set<string>();
+  /** Connections that carry or carried a tunnel; one leaves when the last of its bytes is sent. */
+  readonly #carriers = new Set<Socket>();
+  #draining = false;
+  #drained: () => void = () => undefined;
+  #turnedAway = 0;
+  #ids = 0;
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    const { config, rules, guard, log, tls, keylog } = options;
+    const { timeouts, limits } = config;
+    this.#openTarget = targetOpener(
+      { rules, authorize: guard.authorize },
+      { dial: timeouts.dial * 1000, decision: timeouts.decision * 1000, all: ALL_TARGETS_MS },
+    );
+    this.#web = createWeb({
+      headBytes: limits.headBytes,
+      headTimeoutMs: timeouts.head * 1000,
+      healthy: () => !this.#draining,
+      upgrade: (socket, read, rest) => this.#front.serveUpgrade(socket, read, rest),
+    });
+    this.#front = new Front({
+      config,
+      log,
+      web: this.#web,
+      busy: () => this.#busy(),
+      tunnel: (opened) => this.#openTunnel(opened),
+    });
+    this.#server = createServer({
+      ...tls,
+      // Clients of the gateway offer no ALPN; whoever does gets HTTP/1.1 and nothing else.
+      ALPNProtocols: ['http/1.1'],
+      handshakeTimeout: timeouts.tls * 1000,
+      minVersion: 'TLSv1.2',
+    });
+    this.#server.on('connection', (socket: Socket) => this.#welcome(socket));
+    this.#server.on('secureConnection', (socket) => void this.#front.serve(socket));
+    this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
+      log.debug('tls handshake failed', { peer: peerOf(socket), code: error.code, reason: error.message });
+      socket.destroy();
+    });
+    if (keylog) this.#server.on('keylog', keylog);
+  }
+
+  listen(): Promise<void> {
+    const { host, port } = this.#options.config.listen;
+    return new Promise((resolve, reject) => {
+      const failed = (error: NodeJS.ErrnoException): void => reject(listenFault(error, host, port));
+      this.#server.once('error', failed);
+      this.#server.listen({ port, ...(host === undefined ? {} : { host }) }, () => {
+        this.#server.off('error', failed);
+        this.#server.on('error', (error) => this.#options.log.error('listener failed', { reason: error.message }));
+        resolve();
+      });
+    });
+  }
+
+  get address(): AddressInfo {
+    return this.#server.address() as AddressInfo;
+  }
+
+  get tunnels(): number {
+    return this.#tunnels.size;
+  }
+
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  async drain(ms: number): Promise<void> {
+    this.#draining = true;
+    const empty = new Promise<void>((resolve) => {
+      this.#drained = resolve;
+    });
+    if (this.#tunnels.size > 0) await within(ms, empty);
+    for (const tunnel of this.#tunnels) tunnel.close(RESULT.ERROR_CONNECTION_ABORTED);
+    if (this.#tunnels.size > 0) await empty;
+    await Promise.all([...this.#carriers].map((socket) => new Promise((resolve) => socket.once('close', resolve))));
+    await this.close();
+  }
+
+  async close(): Promise<void> {
+    this.#draining = true;
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#web.close();
+    this.#web.closeAllConnections();
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+    await this.#options.guard.close();
+  }
+
+  /** The cap on handshakes is held before TLS costs anything. */
+  #welcome(socket: Socket): void {
+    const { limits } = this.#options.config;
+    if (this.#strangers.size >= limits.handshakes) {
+      // One line per thousand: under a flood the log must not be the next victim.
+      if (this.#turnedAway++ % 1000 === 0) {
+        this.#options.log.warn('connections turned away', { reason: 'limits.handshakes', total: this.#turnedAway });
+      }
+      socket.on('error', () => undefined);
+      socket.destroy();
+      return;
+    }
+    const name = nameOf(socket);
+    this.#strangers.add(name);
+    this.#sockets.add(socket);
+    socket.once('close', () => {
+      this.#strangers.delete(name);
+      this.#sockets.delete(socket);
+    });
+  }
+
+  #busy(): string | undefined {
+    if (this.#draining) return 'the gateway is shutting down';
+    return this.#tunnels.size >= this.#options.config.limits.tunnels ? 'limits.tunnels is reached' : undefined;
+  }
+
+  #openTunnel({ transport, request, peer, sockets, ended }: OpenedTransport): void {
+    const { guard, config, log } = this.#options;
+    const { setup, keepAlive, close } = config.timeouts;
+    const { connectionId, correlationId } = request;
+    const tunnelLog = log.with({
+      connection: connectionId,
+      correlation: correlationId,
+      peer,
+      transport: transport.kind,
+    });
+    const authenticate = async (token: string): Promise<Verdict> =>
+      guard.authenticate({
+        scheme: 'PAA',
+        token,
+        peer,
+        connectionId,
+        correlationId,
+        clientName: undefined,
+        now: Date.now(),
+      });
+    const tunnel = new Tunnel(transport, {
+      authenticate,
+      openTarget: this.#openTarget,
+      log: tunnelLog,
+      timeouts: { setup: setup * 1000, keepAlive: keepAlive * 1000, close: close * 1000 },
+      tunnelId: this.#nextId(),
+      nextChannelId: () => this.#nextId(),
+      accepted: () => {
+        // A client whose user is known makes room for the next stranger.
+        for (const socket of sockets) this.#strangers.delete(nameOf(socket));
+      },
+      ended: () => {
+        this.#tunnels.delete(tunnel);
+        ended();
+        if (this.#tunnels.size === 0) this.#drained();
+      },
+    });
+    for (const socket of sockets) {
+      this.#carriers.add(socket);
+      socket.once('close', () => this.#carriers.delete(socket));
+    }
+    this.#tunnels.add(tunnel);
+    tunnel.start();
+  }
+
+  #nextId(): number {
+    this.#ids = (this.#ids % MAX_ID) + 1;
+    return this.#ids;
+  }
+}
+
+/** The same for a TCP connection and the TLS connection on it. */
+function nameOf(socket: Socket): string {
+  return `${socket.remoteAddress}:${socket.remotePort}`;
+}
+
+async function within(ms: number, done: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([done, late]);
+  clearTimeout(timer);
+}
+
+function listenFault(error: NodeJS.ErrnoException, host: string | undefined, port: number): Fault {
+  const place = `${host ?? '*'}:${port}`;
+  const known: Readonly<Record<string, { message: string; hint: string }>> = {
+    EADDRINUSE: { message: 'the port is in use', hint: 'stop the other program or choose another port with --listen' },
+    EACCES: { message: 'the port may not be opened by this user', hint: 'choose a port above 1023 with --listen' },
+    EADDRNOTAVAIL: {
+      message: 'no interface has this address',
+      hint: 'leave the host out of --listen for all interfaces',
+    },
+    ENOTFOUND: { message: 'the host name of --listen does not resolve', hint: 'use an address of this machine' },
+  };
+  const { message, hint } = known[error.code ?? ''] ?? {
+    message: `cannot listen: ${error.message}`,
+    hint: 'see --listen',
+  };
+  return new Fault({
+    kind: 'unreachable',
+    code: `LISTEN_${error.code ?? 'FAILED'}`,
+    message,
+    place,
+    hint,
+    cause: error,
+  });
+}

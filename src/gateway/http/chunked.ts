@@ -1,0 +1,124 @@
+import { BodyError } from './errors.js';
+import { splitFieldLine } from './fields.js';
+import { type LineFault, LineReader } from './lines.js';
+
+export interface ChunkedLimits {
+  /** One chunk-size line with its extensions; nobody sends any, and 16 hexadecimal digits are already more than allowed. */
+  readonly chunkLineBytes: number;
+  /** All trailer lines together; they are checked and dropped. */
+  readonly trailerBytes: number;
+}
+
+export const CHUNKED_LIMITS: ChunkedLimits = { chunkLineBytes: 256, trailerBytes: 8 * 1024 };
+
+/** Takes a request body out of its framing, in any split. */
+export interface BodyDecoder {
+  /** Payload as views into `bytes`, in order. Bytes behind the end go to `rest`. @throws BodyError */
+  write(bytes: Buffer): Buffer[];
+  /** The body is complete. A connection that ends sooner ended in mid-body. */
+  readonly done: boolean;
+  /** What followed the end of the body in the last write; a view. */
+  readonly rest: Buffer;
+}
+
+/** Ends a chunked body (RFC 9112 7.1). */
+export const LAST_CHUNK = Buffer.from('0\r\n\r\n');
+
+const EMPTY = Buffer.alloc(0);
+const CRLF = Buffer.from('\r\n');
+/** chunk-size and chunk-ext of RFC 9112 7.1.1, without the white space that it calls bad. */
+const CHUNK_LINE =
+  /^([0-9A-Fa-f]+)(?:;[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"(?:[^"\\]|\\.)*"))?)*$/;
+
+/**
+ * Decodes a chunked body (RFC 9112 7.1) as it arrives: a chunk is never gathered, so its size costs no memory.
+ * Sizes are bare hexadecimal digits up to 2^53 - 1; extensions and trailers are checked, bounded and dropped.
+ */
+export class ChunkedDecoder implements BodyDecoder {
+  rest: Buffer = EMPTY;
+  readonly #limits: ChunkedLimits;
+  readonly #lines = new LineReader((fault, message) => this.#lineError(fault, message));
+  #state: 'size' | 'data' | 'after-data' | 'trailer' | 'done' = 'size';
+  /** Bytes of the current chunk still to come. */
+  #left = 0;
+  #trailerLeft: number;
+
+  constructor(limits: ChunkedLimits = CHUNKED_LIMITS) {
+    this.#limits = limits;
+    this.#trailerLeft = limits.trailerBytes;
+  }
+
+  get done(): boolean {
+    return this.#state === 'done';
+  }
+
+  write(bytes: Buffer): Buffer[] {
+    const payload: Buffer[] = [];
+    let at = 0;
+    while (at < bytes.length && this.#state !== 'done') {
+      if (this.#state === 'data') {
+        const end = Math.min(bytes.length, at + this.#left);
+        payload.push(bytes.subarray(at, end));
+        this.#left -= end - at;
+        at = end;
+        if (this.#left === 0) this.#state = 'after-data';
+      } else {
+        at = this.#readLine(bytes, at);
+      }
+    }
+    this.rest = at < bytes.length ? bytes.subarray(at) : EMPTY;
+    return payload;
+  }
+
+  #readLine(bytes: Buffer, at: number): number {
+    const before = this.#lines.pending;
+    const next = this.#lines.read(bytes, at, this.#lineMax());
+    const line = this.#lines.line;
+    if (line === undefined) return next;
+    if (this.#state === 'size') {
+      this.#left = chunkSize(line);
+      this.#state = this.#left === 0 ? 'trailer' : 'data';
+    } else if (this.#state === 'after-data') {
+      // At most two bytes were let in, so the line is empty.
+      this.#state = 'size';
+    } else if (line === '') {
+      this.#state = 'done';
+    } else {
+      this.#trailerLeft -= before + next - at;
+      checkTrailer(line);
+    }
+    return next;
+  }
+
+  #lineError(fault: LineFault, message: string): BodyError {
+    if (this.#state === 'after-data') return new BodyError('BODY_CHUNK_END', 'a chunk is longer than its size');
+    return new BodyError(`BODY_${fault}`, message);
+  }
+
+  #lineMax(): number {
+    if (this.#state === 'size') return this.#limits.chunkLineBytes;
+    return this.#state === 'after-data' ? CRLF.length : this.#trailerLeft;
+  }
+}
+
+/** `bytes` as one chunk. Nothing for no bytes: an empty chunk would end the body, which is `LAST_CHUNK`'s business. */
+export function encodeChunk(bytes: Buffer): Buffer {
+  if (bytes.length === 0) return EMPTY;
+  return Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, CRLF]);
+}
+
+function chunkSize(line: string): number {
+  const digits = CHUNK_LINE.exec(line)?.[1];
+  if (digits === undefined) throw new BodyError('BODY_CHUNK_SIZE', 'a chunk does not begin with its size');
+  const size = Number.parseInt(digits, 16);
+  if (!Number.isSafeInteger(size)) throw new BodyError('BODY_CHUNK_SIZE', 'a chunk is impossibly large');
+  return size;
+}
+
+function checkTrailer(line: string): void {
+  try {
+    splitFieldLine(line);
+  } catch {
+    throw new BodyError('BODY_TRAILER', 'a trailer line is not a header field');
+  }
+}

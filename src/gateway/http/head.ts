@@ -1,0 +1,140 @@
+import { HeadError } from './errors.js';
+import { type BodyFraming, bodyFraming, checkHost, Fields, isToken } from './fields.js';
+import { type LineFault, LineReader } from './lines.js';
+
+/** What a request head says, after every check that does not depend on its meaning. */
+export interface RequestHead {
+  readonly method: string;
+  /** The request target as sent; it begins with a slash. */
+  readonly target: string;
+  /** The target up to its question mark, not percent-decoded. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** By lower-case name. Values are latin-1 text and may hold credentials. */
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: BodyFraming;
+  /** `Expect: 100-continue`: the client waits for a 100 before it sends its body. */
+  readonly expectContinue: boolean;
+}
+
+export interface HeadLimits {
+  /** From the request line to the empty line, both included. */
+  readonly headBytes: number;
+  readonly headFields: number;
+}
+
+/** A Kerberos ticket with many groups makes an Authorization field of more than 10 KiB; http.sys allows up to 64. */
+export const HEAD_LIMITS: HeadLimits = { headBytes: 64 * 1024, headFields: 100 };
+
+/** Room for the query form of MS-TSGU 2.2.3.3 with a bearer token in it; a request line is never larger for a good reason. */
+export const REQUEST_LINE_BYTES = 16 * 1024;
+
+export type HeadResult =
+  | { readonly kind: 'need-more' }
+  | {
+      readonly kind: 'head';
+      readonly head: RequestHead;
+      /** What followed the head in the last bytes given; a view. */
+      readonly rest: Buffer;
+    };
+
+const NEED_MORE: HeadResult = { kind: 'need-more' };
+/** Visible ASCII but for the number sign: a fragment never goes over the wire. */
+const TARGET = /^\/[!-"$-~]*$/;
+const VERSION = /^HTTP\/[0-9]\.[0-9]$/;
+
+/**
+ * Reads the head of an HTTP/1.1 request (RFC 9112) that lies in one buffer.
+ * Strict where two readers could disagree: bare CR or LF, NUL, folding, repeated or contradictory framing fields,
+ * a target that is not in origin form, HTTP/1.0. Any method and field name of valid form is taken, in any letter case.
+ * @throws HeadError
+ */
+export function parseHead(bytes: Buffer, limits: HeadLimits = HEAD_LIMITS): HeadResult {
+  return new HeadReader(limits).push(bytes);
+}
+
+/** `parseHead` for bytes that arrive in pieces: same result and same error for every split, in linear time. */
+export class HeadReader {
+  readonly #limits: HeadLimits;
+  readonly #lines = new LineReader((fault, message) => this.#lineError(fault, message));
+  readonly #fields: Fields;
+  #requestLine: RequestLine | undefined;
+  /** Bytes of the lines that are complete. */
+  #taken = 0;
+
+  constructor(limits: HeadLimits = HEAD_LIMITS) {
+    this.#limits = limits;
+    this.#fields = new Fields(limits.headFields);
+  }
+
+  /** Not to be called again after it returned a head or threw. @throws HeadError */
+  push(bytes: Buffer): HeadResult {
+    let at = 0;
+    while (at < bytes.length) {
+      const before = this.#lines.pending;
+      const next = this.#lines.read(bytes, at, this.#lineMax());
+      const line = this.#lines.line;
+      if (line === undefined) break;
+      this.#taken += before + next - at;
+      at = next;
+      if (this.#requestLine === undefined) this.#requestLine = parseRequestLine(line);
+      else if (line !== '') this.#fields.addLine(line);
+      else return { kind: 'head', head: finishHead(this.#requestLine, this.#fields.map), rest: bytes.subarray(at) };
+    }
+    return NEED_MORE;
+  }
+
+  #lineMax(): number {
+    const left = this.#limits.headBytes - this.#taken;
+    return this.#requestLine === undefined ? Math.min(left, REQUEST_LINE_BYTES) : left;
+  }
+
+  #lineError(fault: LineFault, message: string): HeadError {
+    if (fault !== 'TOO_LONG') return new HeadError(`HEAD_${fault}`, message);
+    if (this.#requestLine === undefined && this.#limits.headBytes > REQUEST_LINE_BYTES) {
+      return new HeadError('HEAD_REQUEST_LINE_TOO_LONG', 'the request line is too long', { status: 414 });
+    }
+    return new HeadError('HEAD_TOO_LARGE', 'the request head is too large', { status: 431 });
+  }
+}
+
+/** Puts a head that another parser has read (node:http) through the same checks. */
+export function headFromParts(
+  parts: { method: string; target: string; version: string; rawHeaders: readonly string[] },
+  limits: HeadLimits = HEAD_LIMITS,
+): RequestHead {
+  const requestLine = parseRequestLine(`${parts.method} ${parts.target} HTTP/${parts.version}`);
+  const fields = new Fields(limits.headFields);
+  for (let at = 0; at + 1 < parts.rawHeaders.length; at += 2) {
+    fields.add(parts.rawHeaders[at] as string, parts.rawHeaders[at + 1] as string);
+  }
+  return finishHead(requestLine, fields.map);
+}
+
+interface RequestLine {
+  readonly method: string;
+  readonly target: string;
+}
+
+function parseRequestLine(line: string): RequestLine {
+  const [method = '', target = '', version = '', ...more] = line.split(' ', 4);
+  if (!isToken(method) || more.length > 0 || !VERSION.test(version)) {
+    throw new HeadError('HEAD_REQUEST_LINE', 'the request line is not "method target version"');
+  }
+  if (version !== 'HTTP/1.1') throw new HeadError('HEAD_VERSION', 'the request is not http/1.1', { status: 505 });
+  if (!TARGET.test(target)) throw new HeadError('HEAD_TARGET', 'the request target is not an absolute path');
+  return { method, target };
+}
+
+function finishHead({ method, target }: RequestLine, headers: ReadonlyMap<string, string>): RequestHead {
+  checkHost(headers);
+  const body = bodyFraming(headers);
+  const expect = headers.get('expect')?.toLowerCase();
+  if (expect !== undefined && expect !== '100-continue') {
+    throw new HeadError('HEAD_EXPECT', 'the expectation cannot be met', { status: 417 });
+  }
+  const mark = target.indexOf('?');
+  const path = mark < 0 ? target : target.slice(0, mark);
+  const query = new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1));
+  return { method, target, path, query, headers, body, expectContinue: expect !== undefined };
+}

@@ -1,0 +1,166 @@
+import type { IncomingMessage } from 'node:http';
+import { HeadError } from './errors.js';
+import { type BodyFraming, isToken, listElements } from './fields.js';
+import { HEAD_LIMITS, type HeadLimits, headFromParts, type RequestHead } from './head.js';
+
+/** What a gateway request says, in header form (MS-TSGU 2.2.3.2) or query form (2.2.3.3). Nothing in it is proven. */
+export interface RdgRequest {
+  /** GET only with the browser's kind of WebSocket. */
+  readonly method: RdgMethod;
+  /** RDG-Connection-Id, a GUID in lower case without braces: pairs IN with OUT. */
+  readonly connectionId: string;
+  /** RDG-Correlation-Id in the same form; undefined where missing or not a GUID, since it only serves the log. */
+  readonly correlationId: string | undefined;
+  /** RDG-User-Id, decoded and made safe to print. For the log only: the client writes there what it likes. */
+  readonly userId: string | undefined;
+  /** In upper case: `PAA`, `SSPI_NTLM`; else the scheme of Authorization, `NEGOTIATE`, `NTLM`, `BASIC`, … */
+  readonly authScheme: string | undefined;
+  /** RDG-Client-Generation, made safe to print. */
+  readonly clientGeneration: string | undefined;
+  /** RDG-Client-AppBuild, made safe to print. */
+  readonly clientBuild: string | undefined;
+  /** The client asks for a WebSocket. Never with RDG_IN_DATA, whose Upgrade is ignored as RFC 9110 7.8 allows. */
+  readonly upgrade: WebSocketUpgrade | undefined;
+  readonly body: BodyFraming;
+  /** The client waits for a 100 before it sends its body. */
+  readonly expectContinue: boolean;
+}
+
+export type RdgMethod = 'RDG_OUT_DATA' | 'RDG_IN_DATA' | 'GET';
+
+export interface WebSocketUpgrade {
+  /** As sent: FreeRDP 2 makes it of 15 characters that are no base64. */
+  readonly key: string;
+  /** Sec-WebSocket-Protocol in the client's order. */
+  readonly protocols: readonly string[];
+  readonly version: 13;
+}
+
+/** Longest text taken over for the log, in UTF-16 units; a Windows account name with its domain is shorter. */
+export const MAX_LOG_TEXT = 256;
+
+const METHODS: readonly string[] = ['RDG_OUT_DATA', 'RDG_IN_DATA', 'GET'] satisfies readonly RdgMethod[];
+const GUID = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
+const BRACED_GUID = new RegExp(`^(?:\\{(${GUID})\\}|(${GUID}))$`, 'i');
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
+/** Control, format and unassigned characters, lone surrogates, line separators: what could forge or hide a log line. */
+const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
+
+/** `/remoteDesktopGateway` with or without a slash at its end, in any letter case as http.sys takes it (MS-TSGU 2.1.2). */
+export function isGatewayPath(path: string): boolean {
+  return /^\/remotedesktopgateway\/?$/i.test(path);
+}
+
+/**
+ * The meaning of a request head. A value may stand in its header or in the query; where it stands in both, or twice in
+ * the query, all must say the same.
+ * @throws HeadError 404 for another path, 405 for another method, 426 for a WebSocket version other than 13, else 400
+ */
+export function rdgRequest(head: RequestHead): RdgRequest {
+  if (!isGatewayPath(head.path)) {
+    throw new HeadError('REQUEST_PATH', 'the path is not that of the gateway', { status: 404 });
+  }
+  const method = rdgMethod(head.method);
+  const connectionId = normalGuid(stated(head, 'rdg-connection-id', 'ConId', normalGuid));
+  if (connectionId === undefined) {
+    throw new HeadError('REQUEST_CONNECTION_ID', 'the rdg-connection-id is missing or not a guid');
+  }
+  const upgrade = method === 'RDG_IN_DATA' ? undefined : webSocketUpgrade(head.headers);
+  if (upgrade !== undefined && head.body !== 'none') {
+    // Its bytes could be read as a body or as frames.
+    throw new HeadError('REQUEST_UPGRADE_BODY', 'a websocket upgrade has a body');
+  }
+  return {
+    method,
+    connectionId,
+    correlationId: normalGuid(stated(head, 'rdg-correlation-id', 'CorId', normalGuid)),
+    userId: decodeUserId(stated(head, 'rdg-user-id', 'UsrId')),
+    authScheme: authScheme(head),
+    clientGeneration: printable(stated(head, 'rdg-client-generation', 'ClGen')),
+    clientBuild: printable(stated(head, 'rdg-client-appbuild', 'ClBld')),
+    upgrade,
+    body: head.body,
+    expectContinue: head.expectContinue,
+  };
+}
+
+/** The same for a request that node:http has read, such as that of its `upgrade` event. @throws HeadError */
+export function fromIncomingMessage(message: IncomingMessage, limits: HeadLimits = HEAD_LIMITS): RdgRequest {
+  const { method = '', url: target = '', httpVersion: version, rawHeaders } = message;
+  return rdgRequest(headFromParts({ method, target, version, rawHeaders }, limits));
+}
+
+function rdgMethod(method: string): RdgMethod {
+  if (METHODS.includes(method)) return method as RdgMethod;
+  throw new HeadError('REQUEST_METHOD', 'the method is not one of the gateway', {
+    status: 405,
+    headers: { Allow: METHODS.join(', ') },
+  });
+}
+
+/** The one value given for a name, in header or query; names in the query are taken in any letter case too. */
+function stated(
+  head: RequestHead,
+  header: string,
+  parameter: string,
+  normal: (value: string) => string | undefined = (value) => value,
+): string | undefined {
+  const values: string[] = [];
+  const inHeader = head.headers.get(header);
+  if (inHeader !== undefined) values.push(inHeader);
+  for (const [name, value] of head.query) {
+    if (name.toLowerCase() === parameter.toLowerCase()) values.push(value);
+  }
+  if (new Set(values.map(normal)).size > 1) {
+    throw new HeadError('REQUEST_CONFLICT', `${header} is given with different values`);
+  }
+  return values[0];
+}
+
+function normalGuid(text: string | undefined): string | undefined {
+  const match = BRACED_GUID.exec(text ?? '');
+  return (match?.[1] ?? match?.[2])?.toLowerCase();
+}
+
+function authScheme(head: RequestHead): string | undefined {
+  const marked = stated(head, 'rdg-auth-scheme', 'AuthS', (value) => value.toUpperCase());
+  const word = marked ?? head.headers.get('authorization')?.split(' ', 1)[0];
+  if (word === undefined || word.length > MAX_LOG_TEXT || !isToken(word)) return undefined;
+  return word.toUpperCase();
+}
+
+/** Base64 of UTF-16LE (MS-TSGU 2.2.3.2.3). A plus sign that was not escaped in a query has become a space. */
+function decodeUserId(text: string | undefined): string | undefined {
+  const base64 = text?.replaceAll(' ', '+');
+  if (base64 === undefined || !BASE64.test(base64)) return undefined;
+  const bytes = Buffer.from(base64, 'base64');
+  return bytes.length % 2 === 0 ? printable(bytes.toString('utf16le')) : undefined;
+}
+
+function printable(text: string | undefined): string | undefined {
+  return text?.slice(0, MAX_LOG_TEXT).toWellFormed().replaceAll(UNPRINTABLE, '\uFFFD') || undefined;
+}
+
+/** The opening handshake of RFC 6455 4.2.1, whatever the method and without a look at the key's alphabet. */
+function webSocketUpgrade(headers: ReadonlyMap<string, string>): WebSocketUpgrade | undefined {
+  if (!hasElement(headers.get('upgrade'), 'websocket') || !hasElement(headers.get('connection'), 'upgrade')) {
+    return undefined;
+  }
+  if (headers.get('sec-websocket-version') !== '13') {
+    throw new HeadError('REQUEST_WEBSOCKET_VERSION', 'the websocket version is not 13', {
+      status: 426,
+      headers: { Connection: 'close, Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' },
+    });
+  }
+  const key = headers.get('sec-websocket-key') ?? '';
+  if (key === '') throw new HeadError('REQUEST_WEBSOCKET_KEY', 'the sec-websocket-key is missing');
+  const protocols = listElements(headers.get('sec-websocket-protocol'));
+  if (!protocols.every(isToken)) {
+    throw new HeadError('REQUEST_WEBSOCKET_PROTOCOL', 'the sec-websocket-protocol is malformed');
+  }
+  return { key, protocols, version: 13 };
+}
+
+function hasElement(list: string | undefined, element: string): boolean {
+  return listElements(list).some((each) => each.toLowerCase() === element);
+}

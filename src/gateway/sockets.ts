@@ -1,0 +1,31 @@
+/** The same few manners for every socket. */
+import type { Socket } from 'node:net';
+
+/** After this long without traffic TCP itself asks whether the peer still lives: FreeRDP sends nothing of its own when idle. */
+const KEEP_ALIVE_AFTER_MS = 30_000;
+
+/** A relay answers at once and notices dead peers. */
+export function prepareSocket(socket: Socket): void {
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true, KEEP_ALIVE_AFTER_MS);
+  socket.setTimeout(0);
+}
+
+/**
+ * Ends a socket politely: what was written is flushed, what still comes in is read and dropped (closing with unread bytes
+ * would reset the connection and could destroy the last answer), and after `lingerMs` it is cut.
+ */
+export function endSocket(socket: Socket, lingerMs: number): void {
+  if (socket.destroyed) return;
+  socket.removeAllListeners('data');
+  socket.on('error', () => undefined);
+  const timer = setTimeout(() => socket.destroy(), lingerMs);
+  socket.once('close', () => clearTimeout(timer));
+  socket.end();
+  socket.resume();
+}
+
+/** Whether an error is one of the ways in which peers simply go away. */
+export function isReset(error: NodeJS.ErrnoException): boolean {
+  return error.code === 'ECONNRESET' || error.code === 'EPIPE' || error.code === 'ECONNABORTED';
+}

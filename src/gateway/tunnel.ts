@@ -1,0 +1,230 @@
+/** Drives one gateway session: carries its effects out on the transport, the target and the clock, and logs what was decided. */
+
+import type { Identity } from '../policy/types.js';
+import {
+  type Answer,
+  type Effect,
+  GatewaySession,
+  RESULT,
+  resultLabel,
+  type SessionTimeouts,
+} from '../protocol/index.js';
+import type { Log } from './log.js';
+import type { Relay } from './relay.js';
+import type { TargetOpener } from './target.js';
+import type { Transport, TransportEnd } from './transport.js';
+
+export interface TunnelServices {
+  /** Who is this? Never rejects. */
+  readonly authenticate: (token: string) => Promise<Verdict>;
+  readonly openTarget: TargetOpener;
+  readonly log: Log;
+  readonly timeouts: SessionTimeouts;
+  readonly tunnelId: number;
+  readonly nextChannelId: () => number;
+  /** Called once, when the identity is proven. */
+  readonly accepted: () => void;
+  /** Called once, when nothing of the tunnel is left but lingering sockets. */
+  readonly ended: () => void;
+}
+
+export type Verdict =
+  | { readonly identity: Identity }
+  | { readonly reason: string; readonly code: 'missing' | 'refused' };
+
+/** The clock of sessions: it never goes back. */
+const clock = (): number => performance.now();
+
+export class Tunnel {
+  readonly #transport: Transport;
+  readonly #services: TunnelServices;
+  readonly #session: GatewaySession;
+  readonly #started = clock();
+  readonly #abort = new AbortController();
+  #log: Log;
+  #identity: Identity | undefined;
+  #relay: Relay | undefined;
+  #relayFull = false;
+  #timer: NodeJS.Timeout | undefined;
+  #target: string | undefined;
+  #received = 0;
+  #sent = 0;
+  #ended = false;
+
+  constructor(transport: Transport, services: TunnelServices) {
+    this.#transport = transport;
+    this.#services = services;
+    this.#log = services.log;
+    const { timeouts, tunnelId, nextChannelId } = services;
+    this.#session = new GatewaySession({ timeouts, tunnelId, nextChannelId, now: this.#started });
+  }
+
+  start(): void {
+    this.#run(this.#session.start());
+    this.#transport.open({
+      bytes: (bytes) => this.#run(this.#session.receive(bytes, clock())),
+      drain: () => this.#relay?.resume(),
+      end: (how, detail) => this.#finish(how, detail),
+    });
+  }
+
+  /** Ends the session from outside: an open channel is closed with `code` and its client gets time to answer. */
+  close(code: number): void {
+    this.#run(this.#session.close(code, 'closed by the gateway', clock()));
+  }
+
+  #run(effects: readonly Effect[]): void {
+    for (const effect of effects) this.#carryOut(effect);
+    this.#balance();
+  }
+
+  #carryOut(effect: Effect): void {
+    switch (effect.do) {
+      case 'send':
+        if (!this.#transport.send(effect.pdu)) this.#relay?.pause();
+        return;
+      case 'deliver':
+        this.#received += effect.bytes.length;
+        if (this.#relay?.write(effect.bytes) === false) this.#relayFull = true;
+        return;
+      case 'authenticate':
+        void this.#authenticate(effect.token);
+        return;
+      case 'connect':
+        void this.#connect(effect.names, effect.port);
+        return;
+      case 'disconnect':
+        this.#log.info('channel closed', { target: this.#target, cause: 'client closed' });
+        return this.#dropRelay();
+      case 'wake':
+        return this.#wake(effect.at);
+      case 'end':
+        return this.#finish(effect.cause, effect.detail, effect.code);
+    }
+  }
+
+  /** INVARIANT: the client is read only while the session takes bytes and the target keeps up; memory stays flat. */
+  #balance(): void {
+    if (this.#ended) return;
+    if (this.#session.paused || this.#relayFull) this.#transport.pause();
+    else this.#transport.resume();
+  }
+
+  async #authenticate(token: string): Promise<void> {
+    const verdict = await this.#services.authenticate(token);
+    if (this.#ended) return;
+    if ('identity' in verdict) {
+      const { identity } = verdict;
+      this.#identity = identity;
+      this.#log = this.#log.with({ user: identity.user });
+      this.#services.accepted();
+      this.#log.info('user accepted', { method: identity.method, targets: identity.targets });
+    } else {
+      this.#log.warn('user refused', { reason: verdict.reason });
+    }
+    this.#run(this.#session.answer(answerOf(verdict), clock()));
+  }
+
+  async #connect(names: readonly string[], port: number): Promise<void> {
+    const identity = this.#identity;
+    // INVARIANT: the session asks for a target only after it was given an identity.
+    if (!identity) return this.close(RESULT.E_PROXY_INTERNALERROR);
+    const client = this.#session.clientName;
+    this.#log = this.#log.with({ client });
+    const opened = await this.#services.openTarget(
+      { ...identity, clientName: client },
+      names,
+      port,
+      this.#abort.signal,
+    );
+    if (this.#ended) {
+      if ('relay' in opened) opened.relay.end(this.#services.timeouts.close);
+      return;
+    }
+    this.#target = opened.target;
+    if (!('relay' in opened)) {
+      this.#log.warn('target refused', {
+        target: opened.target,
+        reason: opened.reason,
+        code: resultLabel(opened.code),
+      });
+      return this.#run(this.#session.failed(opened.code));
+    }
+    this.#log.info('channel opened', { target: opened.target, address: opened.address });
+    this.#relay = opened.relay;
+    this.#run(this.#session.connected(clock()));
+    this.#openRelay(opened.relay);
+  }
+
+  #openRelay(relay: Relay): void {
+    const send = (pdu: Buffer): void => {
+      if (!this.#transport.send(pdu)) relay.pause();
+    };
+    relay.open({
+      bytes: (bytes) => {
+        this.#sent += bytes.length;
+        this.#session.wrap(bytes, send);
+      },
+      drain: () => {
+        this.#relayFull = false;
+        this.#balance();
+      },
+      end: (how, detail) => {
+        const cause = how === 'end' ? 'target closed' : 'target reset';
+        this.#log.info('channel closed', { target: this.#target, cause, detail });
+        this.#dropRelay();
+        this.#run(this.#session.targetEnded(how, clock()));
+      },
+    });
+  }
+
+  #dropRelay(): void {
+    this.#relay?.end(this.#services.timeouts.close);
+    this.#relay = undefined;
+    this.#relayFull = false;
+  }
+
+  #wake(at: number | undefined): void {
+    clearTimeout(this.#timer);
+    if (at === undefined) return;
+    // A timer may fire a little early; the session would then find nothing due and ask again.
+    this.#timer = setTimeout(
+      () => this.#run(this.#session.tick(clock())),
+      Math.min(Math.ceil(at - clock()), MAX_TIMER_MS),
+    );
+  }
+
+  #finish(cause: TransportEnd | string, detail?: string, code?: number): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    this.#abort.abort();
+    this.#dropRelay();
+    this.#transport.end(this.#services.timeouts.close);
+    this.#log.info('session ended', {
+      cause: this.#session.closing ?? cause,
+      detail,
+      code: code === undefined ? undefined : resultLabel(code),
+      target: this.#target,
+      received: this.#received,
+      sent: this.#sent,
+      seconds: Math.round(clock() - this.#started) / 1000,
+    });
+    this.#services.ended();
+  }
+}
+
+/** Longer waits overflow a timer and would fire at once; the session just asks again. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+function answerOf(verdict: Verdict): Answer {
+  if (!('identity' in verdict)) {
+    const missing = verdict.code === 'missing';
+    return {
+      allow: false,
+      code: missing ? RESULT.E_PROXY_COOKIE_BADPACKET : RESULT.E_PROXY_COOKIE_AUTHENTICATION_ACCESS_DENIED,
+    };
+  }
+  const { until } = verdict.identity;
+  return { allow: true, ...(until === undefined ? {} : { until: clock() + Math.max(0, until - Date.now()) }) };
+}

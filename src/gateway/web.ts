@@ -1,0 +1,67 @@
+/** Ordinary HTTP on the gateway's port: node:http serves what our own head reader handed over. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { fromIncomingMessage, isGatewayPath, type RdgRequest } from './http/request.js';
+import { closingResponse } from './http/respond.js';
+
+export interface WebOptions {
+  readonly headBytes: number;
+  readonly headTimeoutMs: number;
+  /** Whether `/healthz` says that the gateway takes new tunnels. */
+  readonly healthy: () => boolean;
+  /** A `GET` upgrade for the gateway's own path; `read` throws HeadError when it is none that we know. */
+  readonly upgrade: (socket: Socket, read: () => RdgRequest, rest: Buffer) => void;
+}
+
+/** A connection that is done with its request may send another one for this long. */
+const KEEP_ALIVE_MS = 5_000;
+/** How often node:http looks for connections that are late with their head. */
+const CHECK_INTERVAL_MS = 1_000;
+
+/** The server never listens: sockets come through its `connection` event. Close it with `closeAllConnections`. */
+export function createWeb({ headBytes, headTimeoutMs, healthy, upgrade }: WebOptions): Server {
+  const web = createServer(
+    {
+      maxHeaderSize: headBytes,
+      headersTimeout: headTimeoutMs,
+      requestTimeout: headTimeoutMs,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connectionsCheckingInterval: CHECK_INTERVAL_MS,
+    },
+    (request, response) => answer(request, response, healthy),
+  );
+  web.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    if (isGatewayPath((request.url ?? '').split('?', 1)[0] ?? '')) {
+      upgrade(socket, () => fromIncomingMessage(request), head);
+    } else {
+      socket.end(closingResponse(404));
+    }
+  });
+  // Node starts the checker of its time limits when a server begins to listen, which this one never does.
+  web.emit('listening');
+  return web;
+}
+
+function answer(request: IncomingMessage, response: ServerResponse, healthy: () => boolean): void {
+  const path = (request.url ?? '').split('?', 1)[0] ?? '';
+  if (path !== '/healthz') {
+    const words = isGatewayPath(path) ? 'this path is for Remote Desktop clients\n' : 'not found\n';
+    return send(response, 404, words);
+  }
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    response.setHeader('Allow', 'GET, HEAD');
+    return send(response, 405, 'use GET\n');
+  }
+  const up = healthy();
+  send(response, up ? 200 : 503, up ? 'ok\n' : 'draining\n');
+}
+
+function send(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, {
+    'Content-Type': 'text/plain; charset=utf-8',
+    'Content-Length': Buffer.byteLength(text),
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+  });
+  response.end(text);
+}

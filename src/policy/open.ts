@@ -1,0 +1,104 @@
+import { basename } from 'node:path';
+import { Fault } from '../fault.js';
+import { anyAuthenticator, signedAuthenticator, staticAuthenticator } from './builtin.js';
+import { readPolicyFile } from './files.js';
+import { createGuard, type Guard } from './guard.js';
+import { loadAuthenticator } from './module.js';
+import { parseTokenList } from './static.js';
+import { createSignedVerifier, type SignedVerifier } from './token.js';
+import type { Authenticator } from './types.js';
+
+/** The part of the configuration that says who may come; paths are absolute. */
+export interface GuardSettings {
+  readonly auth: {
+    readonly paa: {
+      readonly mode: 'signed' | 'static' | 'any';
+      /** Public keys in PEM. */
+      readonly keys: readonly string[];
+      /** A JWK set. */
+      readonly jwks?: string | undefined;
+      /** A token list. */
+      readonly tokensFile?: string | undefined;
+    };
+    /** A custom authenticator; it takes the place of the built-in modes. */
+    readonly module?:
+      | { readonly path: string; readonly options?: Readonly<Record<string, unknown>> | undefined }
+      | undefined;
+  };
+  /** Allow rules; here only whether there are any. */
+  readonly targets: { readonly allow: readonly string[] };
+  /** `decision` in seconds. */
+  readonly timeouts: { readonly decision: number };
+}
+
+export interface OpenedGuard {
+  readonly guard: Guard;
+  /** What the operator should hear at the start, one sentence each. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads what the settings name and makes the guard.
+ * @param localKey the gateway's own token key; `audiences` are the names the gateway answers to. Both are for mode `signed`.
+ * Throws a `Fault` of kind `configuration` for a file, key, list or module that cannot be used.
+ */
+export async function openGuard(
+  settings: GuardSettings,
+  localKey: Uint8Array | undefined,
+  audiences: readonly string[],
+): Promise<OpenedGuard> {
+  const { paa, module } = settings.auth;
+  const deadline = settings.timeouts.decision * 1000;
+  if (module !== undefined) {
+    const authenticator = await loadAuthenticator(module.path, module.options);
+    return { guard: createGuard({ authenticator, deadline }), warnings: [] };
+  }
+  const own = (authenticator: Authenticator): Guard => createGuard({ authenticator, deadline, builtIn: true });
+  switch (paa.mode) {
+    case 'signed':
+      return { guard: own(signedAuthenticator(await openVerifier(paa, localKey, audiences))), warnings: [] };
+    case 'static':
+      return openStatic(paa.tokensFile ?? '', settings.targets.allow.length > 0, own);
+    case 'any':
+      return { guard: own(anyAuthenticator()), warnings: ['auth.paa.mode is any: every token is accepted'] };
+  }
+}
+
+async function openVerifier(
+  { keys, jwks }: GuardSettings['auth']['paa'],
+  localKey: Uint8Array | undefined,
+  audiences: readonly string[],
+): Promise<SignedVerifier> {
+  const publicKeys = await Promise.all(
+    keys.map(async (path) => ({ label: basename(path), pem: (await readPolicyFile(path, 'auth.paa.keys')).text })),
+  );
+  const set =
+    jwks === undefined
+      ? undefined
+      : { label: basename(jwks), json: (await readPolicyFile(jwks, 'auth.paa.jwks')).text };
+  return createSignedVerifier({ localKey, publicKeys, jwks: set, audiences });
+}
+
+async function openStatic(
+  path: string,
+  rules: boolean,
+  own: (authenticator: Authenticator) => Guard,
+): Promise<OpenedGuard> {
+  const { text, mode } = await readPolicyFile(path, 'auth.paa.tokensFile');
+  const entries = parseTokenList(text, path);
+  const idle = rules ? [] : entries.filter((entry) => entry.targets === undefined);
+  if (idle.length === entries.length) {
+    throw new Fault({
+      kind: 'configuration',
+      code: 'POLICY_ADMITS_NOBODY',
+      message: 'no token names a target and there are no allow rules',
+      place: path,
+      hint: 'add targets to the lines, or rules to targets.allow',
+    });
+  }
+  const warnings = [
+    ...((mode & 0o077) === 0 ? [] : [`${path} can be read by other users (chmod 600)`]),
+    ...(idle.length === 0 ? [] : [`${path}: ${idle.length} tokens name no target and there are no allow rules`]),
+  ];
+  return { guard: own(staticAuthenticator(entries)), warnings };
+}

@@ -1,0 +1,45 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { bodyDecoder, LengthDecoder } from '../../../src/gateway/http/body.js';
+import { ChunkedDecoder } from '../../../src/gateway/http/chunked.js';
+import { split } from './samples.js';
+
+describe('LengthDecoder', () => {
+  it('gives as many bytes as announced, in any split, and the others as rest', () => {
+    fc.assert(
+      fc.property(fc.nat(50), fc.array(fc.nat(60)), (length, cuts) => {
+        const bytes = Buffer.from(Array.from({ length: 60 }, (_, index) => index));
+        const decoder = new LengthDecoder(length);
+        const payload: Buffer[] = [];
+        const rest: Buffer[] = [];
+        for (const piece of split(bytes, cuts)) {
+          payload.push(...decoder.write(piece));
+          rest.push(decoder.rest);
+        }
+        expect(decoder.done).toBe(true);
+        expect(Buffer.concat(payload)).toEqual(bytes.subarray(0, length));
+        expect(Buffer.concat(rest)).toEqual(bytes.subarray(length));
+      }),
+    );
+  });
+
+  it('counts past 2 GiB and holds nothing', () => {
+    const length = 2 ** 40;
+    const decoder = new LengthDecoder(length);
+    const piece = Buffer.alloc(1000);
+    for (let sent = 0; sent < 100; sent++) expect(decoder.write(piece)[0]).toBe(piece);
+    expect(decoder.done).toBe(false);
+  });
+});
+
+describe('bodyDecoder', () => {
+  it('follows the framing', () => {
+    expect(bodyDecoder('chunked')).toBeInstanceOf(ChunkedDecoder);
+    const counted = bodyDecoder({ length: 3 });
+    expect(counted.write(Buffer.from('abcd')).map(String)).toEqual(['abc']);
+    const none = bodyDecoder('none');
+    expect(none.done).toBe(true);
+    expect(none.write(Buffer.from('x'))).toEqual([]);
+    expect(none.rest.toString()).toBe('x');
+  });
+});

@@ -1,0 +1,152 @@
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { CHUNKED_LIMITS, ChunkedDecoder, encodeChunk, LAST_CHUNK } from '../../../src/gateway/http/chunked.js';
+import { BodyError } from '../../../src/gateway/http/errors.js';
+import { mutations, split, vector } from './samples.js';
+
+interface StreamVector {
+  readonly id: string;
+  readonly carrier: string;
+  readonly hex: string;
+  readonly wire: string;
+}
+
+const STREAMS: StreamVector[] = JSON.parse(
+  readFileSync(new URL('../../vectors/streams.json', import.meta.url), 'utf8'),
+).filter((stream: StreamVector) => stream.carrier === 'chunked');
+
+/** Payload, or the code of the error, with what came before it. */
+function decode(pieces: readonly Buffer[]): { payload: string; done: boolean; rest: string; code?: string } {
+  const decoder = new ChunkedDecoder();
+  let payload = '';
+  let rest = '';
+  try {
+    for (const piece of pieces) {
+      for (const part of decoder.write(piece)) payload += part.toString('latin1');
+      rest += decoder.rest.toString('latin1');
+    }
+  } catch (error) {
+    if (!(error instanceof BodyError)) throw error;
+    // What a piece gave before its fault depends on the split: nobody uses it, the connection ends.
+    return { payload: '', done: false, rest: '', code: error.code };
+  }
+  return { payload, done: decoder.done, rest };
+}
+
+const decodeText = (text: string) => decode([Buffer.from(text, 'latin1')]);
+
+describe('ChunkedDecoder', () => {
+  it.each(STREAMS.map(({ id, hex, wire }) => [id, hex, wire]))(
+    'takes apart what %s sent',
+    (_id, hex = '', wire = '') => {
+      const bytes = Buffer.from(wire, 'hex');
+      for (const pieces of [[bytes], split(bytes, [...bytes.keys()])]) {
+        const { payload, done, code } = decode(pieces);
+        expect(code).toBeUndefined();
+        expect(done).toBe(false);
+        expect(Buffer.from(payload, 'latin1').toString('hex')).toBe(hex);
+      }
+    },
+  );
+
+  it('has captured streams to read', () => {
+    expect(STREAMS.length).toBeGreaterThanOrEqual(2);
+    expect(decode([vector('fr2-paa-dual-in-first-chunk')]).payload).toHaveLength(14);
+  });
+
+  it.each([
+    ['the usual', '4\r\nWiki\r\n7\r\npedia i\r\nB\r\nn \r\nchunks.\r\n0\r\n\r\n', 'Wikipedia in \r\nchunks.'],
+    ['sizes in lower case and with zeros', '00b\r\n0123456789a\r\n000\r\n\r\n', '0123456789a'],
+    ['extensions', '1;a\r\nx\r\n1;a=b;c="d;\\"e"\r\ny\r\n0;z\r\n\r\n', 'xy'],
+    ['trailers', '1\r\nx\r\n0\r\nContent-Length: 5\r\nX:\r\n\r\n', 'x'],
+    ['no payload', '0\r\n\r\n', ''],
+  ])('reads %s', (_what, text, payload) => {
+    expect(decodeText(`${text}next`)).toEqual({ payload, done: true, rest: 'next' });
+  });
+
+  it.each([
+    ['a plus', '+5\r\nhello\r\n', 'BODY_CHUNK_SIZE'],
+    ['a minus', '-1\r\nhello\r\n', 'BODY_CHUNK_SIZE'],
+    ['a prefix', '0x5\r\nhello\r\n', 'BODY_CHUNK_SIZE'],
+    ['a space before the size', ' 5\r\nhello\r\n', 'BODY_CHUNK_SIZE'],
+    ['a space behind the size', '5 \r\nhello\r\n', 'BODY_CHUNK_SIZE'],
+    ['an underscore', '1_0\r\n', 'BODY_CHUNK_SIZE'],
+    ['no size', '\r\nhello\r\n', 'BODY_CHUNK_SIZE'],
+    ['only an extension', ';a\r\n', 'BODY_CHUNK_SIZE'],
+    ['an empty extension', '5;\r\nhello\r\n', 'BODY_CHUNK_SIZE'],
+    ['a size past 2^53', '20000000000000\r\n', 'BODY_CHUNK_SIZE'],
+    ['a size that wraps 64 bits', '10000000000000005\r\n', 'BODY_CHUNK_SIZE'],
+    ['a size beyond all numbers', `${'f'.repeat(250)}\r\n`, 'BODY_CHUNK_SIZE'],
+    ['a bare LF behind the size', '5\nhello\r\n', 'BODY_BARE_LF'],
+    ['a bare CR behind the size', '5\rhello\r\n', 'BODY_BARE_CR'],
+    ['a NUL in an extension', '5;a\0\r\n', 'BODY_NUL'],
+    ['a longer chunk than announced', '5\r\nhello!\r\n', 'BODY_CHUNK_END'],
+    ['a chunk that ends in a bare LF', '5\r\nhello\n', 'BODY_CHUNK_END'],
+    ['a chunk that ends in a bare CR', '5\r\nhello\r0', 'BODY_CHUNK_END'],
+    ['a trailer without colon', '0\r\nx\r\n\r\n', 'BODY_TRAILER'],
+    ['a folded trailer', '0\r\nX: y\r\n z\r\n\r\n', 'BODY_TRAILER'],
+    ['a bare LF at the end', '0\r\n\n', 'BODY_BARE_LF'],
+    ['an endless size line', '0'.repeat(CHUNKED_LIMITS.chunkLineBytes + 1), 'BODY_TOO_LONG'],
+    ['an endless extension', `5;${'a'.repeat(CHUNKED_LIMITS.chunkLineBytes)}`, 'BODY_TOO_LONG'],
+    ['an endless trailer', `0\r\nX: ${'a'.repeat(CHUNKED_LIMITS.trailerBytes)}`, 'BODY_TOO_LONG'],
+    ['endless trailers', `0\r\n${'X: y\r\n'.repeat(CHUNKED_LIMITS.trailerBytes / 6 + 1)}`, 'BODY_TOO_LONG'],
+  ])('refuses %s', (_what, text, code) => {
+    expect(decodeText(text).code).toBe(code);
+    expect(
+      decode(
+        split(
+          Buffer.from(text, 'latin1'),
+          [...text].map((_, index) => index),
+        ),
+      ).code,
+    ).toBe(code);
+  });
+
+  it('hands a huge chunk on as it arrives, in views', () => {
+    const decoder = new ChunkedDecoder();
+    decoder.write(Buffer.from('1fffffffffffff\r\n'));
+    const piece = Buffer.alloc(16384, 1);
+    for (let sent = 0; sent < 10; sent++) {
+      const [view] = decoder.write(piece);
+      expect(view?.buffer).toBe(piece.buffer);
+      expect(view?.length).toBe(piece.length);
+    }
+    expect(decoder.done).toBe(false);
+  });
+
+  it('gives the same for every split, right or wrong', () => {
+    const text = mutations(
+      fc.constantFrom('5\r\nhello\r\n1;a=b\r\n,\r\n0\r\nX: y\r\n\r\n', 'a\r\n0123456789\r\n0\r\n\r\n'),
+    );
+    fc.assert(
+      fc.property(text, fc.array(fc.nat(60)), (sent, cuts) => {
+        const bytes = Buffer.from(sent, 'latin1');
+        expect(decode(split(bytes, cuts))).toEqual(decode([bytes]));
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('encodeChunk', () => {
+  it('gives the bytes that FreeRDP took, but for the case of the digits', () => {
+    const chunk = vector('fr2-paa-dual-in-first-chunk');
+    expect(encodeChunk(chunk.subarray(3, -2)).toString('latin1')).toBe(chunk.toString('latin1').replace('E', 'e'));
+  });
+
+  it('never ends the body by itself', () => {
+    expect(encodeChunk(Buffer.alloc(0))).toHaveLength(0);
+  });
+
+  it('is read back from any split', () => {
+    const parts = fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 5 });
+    fc.assert(
+      fc.property(parts, fc.array(fc.nat(250)), (payloads, cuts) => {
+        const wire = Buffer.concat([...payloads.map((part) => encodeChunk(Buffer.from(part))), LAST_CHUNK]);
+        const all = Buffer.concat(payloads).toString('latin1');
+        expect(decode(split(wire, cuts))).toEqual({ payload: all, done: true, rest: '' });
+      }),
+    );
+  });
+});

@@ -1,0 +1,326 @@
+import fc from 'fast-check';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { HeadError } from '../../../src/gateway/http/errors.js';
+import { HEAD_LIMITS, HeadReader, parseHead, REQUEST_LINE_BYTES } from '../../../src/gateway/http/head.js';
+import {
+  CAPTURED_REQUESTS,
+  headOf,
+  inRequest,
+  lines,
+  MSTSC_WEBSOCKET,
+  mutations,
+  outcome,
+  REAL_REQUESTS,
+  split,
+  vector,
+} from './samples.js';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe('heads of real clients', () => {
+  it('has captures to read', () => {
+    expect(CAPTURED_REQUESTS.length).toBeGreaterThanOrEqual(10);
+  });
+
+  it.each(REAL_REQUESTS)('reads %s whole, with every line in its place', (_id, bytes) => {
+    const result = parseHead(Buffer.concat([bytes, Buffer.from('next')]));
+    if (result.kind !== 'head') throw new Error('the head is not complete');
+    expect(result.rest.toString()).toBe('next');
+    const [requestLine = '', ...fieldLines] = bytes.toString('latin1').trimEnd().split('\r\n');
+    const { method, target, headers } = result.head;
+    expect(`${method} ${target} HTTP/1.1`).toBe(requestLine);
+    expect([...headers].map(([name, value]) => `${name}: ${value}`)).toEqual(
+      fieldLines.map((line) => line.replace(/^[^:]+/, (name) => name.toLowerCase())),
+    );
+  });
+
+  it('tells the empty IN request from the one with a body', () => {
+    expect(headOf(vector('fr2-paa-dual-in-1-rdg-in-data')).body).toBe('none');
+    expect(headOf(vector('fr2-paa-dual-in-3-rdg-in-data')).body).toBe('chunked');
+  });
+
+  it('keeps the odd key of FreeRDP 2 as it is', () => {
+    expect(headOf(vector('fr2-paa-ws-1-rdg-out-data')).headers.get('sec-websocket-key')).toBe('F]MZNJMCY\\CF_R@');
+  });
+
+  it('takes a Kerberos ticket of 48 KiB', () => {
+    const ticket = `Negotiate ${'A'.repeat(48 * 1024)}`;
+    expect(headOf(inRequest(`Authorization: ${ticket}`)).headers.get('authorization')).toBe(ticket);
+  });
+});
+
+describe('what is tolerated', () => {
+  it('field names in any case, white space around values, empty values, latin-1 in values', () => {
+    const { headers } = headOf(inRequest('x-A:b', 'X-b: \t c d\t ', 'X-C:', 'X-D: \xe9\xa0'));
+    expect([headers.get('x-a'), headers.get('x-b'), headers.get('x-c'), headers.get('x-d')]).toEqual([
+      'b',
+      'c d',
+      '',
+      '\xe9\xa0',
+    ]);
+  });
+
+  it('list fields that come twice, joined', () => {
+    const { headers } = headOf(
+      inRequest('Connection: keep-alive', 'connection: Upgrade', 'Cookie: a=1', 'Cookie: b=2'),
+    );
+    expect(headers.get('connection')).toBe('keep-alive, Upgrade');
+    expect(headers.get('cookie')).toBe('a=1; b=2');
+  });
+
+  it('a field called __proto__', () => {
+    expect(headOf(inRequest('__proto__: x')).headers.get('__proto__')).toBe('x');
+  });
+
+  it.each(['gw.test', 'gw.test:8443', '127.0.0.1:443', '[::1]:443', '[::1]', '::1', 'gw_1', 'gw.test:'])(
+    'the host %s',
+    (host) => {
+      expect(headOf(lines('RDG_IN_DATA / HTTP/1.1', `Host: ${host}`)).headers.get('host')).toBe(host);
+    },
+  );
+
+  it('content-length 0 as no body and a length of many gigabytes as a length', () => {
+    expect(headOf(inRequest('Content-Length: 0')).body).toBe('none');
+    expect(headOf(inRequest('Content-Length: 1099511627776')).body).toEqual({ length: 2 ** 40 });
+    expect(headOf(inRequest('Transfer-Encoding: Chunked')).body).toBe('chunked');
+  });
+
+  it('a query, which it takes apart', () => {
+    const head = headOf(lines('GET /remoteDesktopGateway/?ConId=%7Bx%7D&a=b%20c&d?e HTTP/1.1', 'Host: gw'));
+    expect(head.path).toBe('/remoteDesktopGateway/');
+    expect([...head.query]).toEqual([
+      ['ConId', '{x}'],
+      ['a', 'b c'],
+      ['d?e', ''],
+    ]);
+  });
+
+  it('Expect: 100-continue', () => {
+    expect(headOf(inRequest('Expect: 100-Continue')).expectContinue).toBe(true);
+    expect(headOf(inRequest()).expectContinue).toBe(false);
+  });
+});
+
+const OUT = 'RDG_OUT_DATA /remoteDesktopGateway/ HTTP/1.1';
+const HOST = 'Host: gw.test';
+
+describe('what is refused', () => {
+  const twice = (line: string): [string, Buffer, string, number] => [
+    `${line.split(':')[0]} twice`,
+    lines(OUT, HOST, line, line),
+    'HEAD_DUPLICATE',
+    400,
+  ];
+  const rows: [what: string, bytes: Buffer, code: string, status: number][] = [
+    ['a bare LF after the request line', Buffer.from(`${OUT}\n${HOST}\r\n\r\n`), 'HEAD_BARE_LF', 400],
+    ['a bare LF after a field', Buffer.from(`${OUT}\r\n${HOST}\n\r\n`), 'HEAD_BARE_LF', 400],
+    ['a bare LF as the empty line', Buffer.from(`${OUT}\r\n${HOST}\r\n\n`), 'HEAD_BARE_LF', 400],
+    ['a bare CR in a value', lines(OUT, 'Host: gw\rX: y'), 'HEAD_BARE_CR', 400],
+    ['two CRs before the LF', Buffer.from(`${OUT}\r\r\n${HOST}\r\n\r\n`), 'HEAD_BARE_CR', 400],
+    ['a NUL in a value', lines(OUT, HOST, 'X: a\0b'), 'HEAD_NUL', 400],
+    ['a NUL in the target', lines('RDG_OUT_DATA /\0 HTTP/1.1', HOST), 'HEAD_NUL', 400],
+    ['another control character', lines(OUT, HOST, 'X: a\x0bb'), 'HEAD_CONTROL', 400],
+    ['a DEL', lines(OUT, HOST, 'X: a\x7f'), 'HEAD_CONTROL', 400],
+    ['space before the colon', lines(OUT, HOST, 'Content-Length : 5'), 'HEAD_SPACE_BEFORE_COLON', 400],
+    ['tab before the colon', lines(OUT, HOST, 'Content-Length\t: 5'), 'HEAD_SPACE_BEFORE_COLON', 400],
+    ['a folded field', lines(OUT, HOST, 'X: a', ' b'), 'HEAD_FOLDED', 400],
+    ['a field folded by a tab', lines(OUT, HOST, 'X: a', '\tb'), 'HEAD_FOLDED', 400],
+    ['a space before the first field', lines(OUT, ` ${HOST}`), 'HEAD_FOLDED', 400],
+    ['a line of white space', lines(OUT, HOST, ' '), 'HEAD_FOLDED', 400],
+    ['a field without colon', lines(OUT, HOST, 'Content-Length 5'), 'HEAD_FIELD_NAME', 400],
+    ['a field without name', lines(OUT, HOST, ': x'), 'HEAD_FIELD_NAME', 400],
+    ['a space within a name', lines(OUT, HOST, 'X Y: z'), 'HEAD_FIELD_NAME', 400],
+    ['a bracket in a name', lines(OUT, HOST, 'X[]: z'), 'HEAD_FIELD_NAME', 400],
+    ['latin-1 in a name', lines(OUT, HOST, 'X\xe9: z'), 'HEAD_FIELD_NAME', 400],
+    [
+      'length and coding',
+      lines(OUT, HOST, 'Content-Length: 5', 'Transfer-Encoding: chunked'),
+      'HEAD_LENGTH_AND_CODING',
+      400,
+    ],
+    [
+      'coding and length 0',
+      lines(OUT, HOST, 'Transfer-Encoding: chunked', 'Content-Length: 0'),
+      'HEAD_LENGTH_AND_CODING',
+      400,
+    ],
+    ['two different lengths', lines(OUT, HOST, 'Content-Length: 5', 'content-length: 6'), 'HEAD_DUPLICATE', 400],
+    ['two lengths in one field', lines(OUT, HOST, 'Content-Length: 5, 5'), 'HEAD_CONTENT_LENGTH', 400],
+    ['a length with a plus', lines(OUT, HOST, 'Content-Length: +5'), 'HEAD_CONTENT_LENGTH', 400],
+    ['a negative length', lines(OUT, HOST, 'Content-Length: -5'), 'HEAD_CONTENT_LENGTH', 400],
+    ['a hexadecimal length', lines(OUT, HOST, 'Content-Length: 0x5'), 'HEAD_CONTENT_LENGTH', 400],
+    ['a length with an exponent', lines(OUT, HOST, 'Content-Length: 1e3'), 'HEAD_CONTENT_LENGTH', 400],
+    ['an empty length', lines(OUT, HOST, 'Content-Length:'), 'HEAD_CONTENT_LENGTH', 400],
+    ['a length past 2^53', lines(OUT, HOST, 'Content-Length: 9007199254740993'), 'HEAD_CONTENT_LENGTH', 400],
+    ['another coding', lines(OUT, HOST, 'Transfer-Encoding: gzip'), 'HEAD_TRANSFER_ENCODING', 501],
+    ['two codings', lines(OUT, HOST, 'Transfer-Encoding: gzip, chunked'), 'HEAD_TRANSFER_ENCODING', 501],
+    ['chunked twice', lines(OUT, HOST, 'Transfer-Encoding: chunked, chunked'), 'HEAD_TRANSFER_ENCODING', 501],
+    ['identity coding', lines(OUT, HOST, 'Transfer-Encoding: identity'), 'HEAD_TRANSFER_ENCODING', 501],
+    ['chunked behind a vertical tab', lines(OUT, HOST, 'Transfer-Encoding: \x0bchunked'), 'HEAD_CONTROL', 400],
+    [
+      'chunked behind a no-break space',
+      lines(OUT, HOST, 'Transfer-Encoding: \xa0chunked'),
+      'HEAD_TRANSFER_ENCODING',
+      501,
+    ],
+    ['an empty coding', lines(OUT, HOST, 'Transfer-Encoding:'), 'HEAD_TRANSFER_ENCODING', 501],
+    twice('Transfer-Encoding: chunked'),
+    twice('Content-Length: 5'),
+    twice('Authorization: NTLM AAAA'),
+    twice('Upgrade: websocket'),
+    twice('Sec-WebSocket-Key: AAAA'),
+    twice('Sec-WebSocket-Version: 13'),
+    twice('RDG-Connection-Id: x'),
+    twice('RDG-Auth-Scheme: PAA'),
+    twice('Expect: 100-continue'),
+    ['Host twice', lines(OUT, HOST, HOST), 'HEAD_DUPLICATE', 400],
+    ['no Host', lines(OUT, 'X: y'), 'HEAD_NO_HOST', 400],
+    ['no field at all', lines(OUT), 'HEAD_NO_HOST', 400],
+    ['an empty Host', lines(OUT, 'Host:'), 'HEAD_HOST', 400],
+    ['two hosts in one field', lines(OUT, 'Host: a, b'), 'HEAD_HOST', 400],
+    ['a Host with a path', lines(OUT, 'Host: a/b'), 'HEAD_HOST', 400],
+    ['a Host with a user', lines(OUT, 'Host: a@b'), 'HEAD_HOST', 400],
+    ['HTTP/1.0', lines('RDG_OUT_DATA / HTTP/1.0', HOST), 'HEAD_VERSION', 505],
+    ['HTTP/2.0', lines('RDG_OUT_DATA / HTTP/2.0', HOST), 'HEAD_VERSION', 505],
+    ['no version', lines('RDG_OUT_DATA /', HOST), 'HEAD_REQUEST_LINE', 400],
+    ['a version in lower case', lines('RDG_OUT_DATA / http/1.1', HOST), 'HEAD_REQUEST_LINE', 400],
+    ['two spaces before the target', lines('RDG_OUT_DATA  / HTTP/1.1', HOST), 'HEAD_REQUEST_LINE', 400],
+    ['a space in the target', lines('RDG_OUT_DATA /a b HTTP/1.1', HOST), 'HEAD_REQUEST_LINE', 400],
+    ['a space after the version', lines('RDG_OUT_DATA / HTTP/1.1 ', HOST), 'HEAD_REQUEST_LINE', 400],
+    ['a tab in the request line', lines('RDG_OUT_DATA\t/ HTTP/1.1', HOST), 'HEAD_REQUEST_LINE', 400],
+    ['an empty line first', Buffer.from(`\r\n${OUT}\r\n${HOST}\r\n\r\n`), 'HEAD_REQUEST_LINE', 400],
+    ['an absolute target', lines('RDG_OUT_DATA https://gw.test/ HTTP/1.1', HOST), 'HEAD_TARGET', 400],
+    ['an authority as target', lines('CONNECT gw.test:443 HTTP/1.1', HOST), 'HEAD_TARGET', 400],
+    ['an asterisk as target', lines('OPTIONS * HTTP/1.1', HOST), 'HEAD_TARGET', 400],
+    ['a fragment', lines('RDG_OUT_DATA /#x HTTP/1.1', HOST), 'HEAD_TARGET', 400],
+    ['latin-1 in the target', lines('RDG_OUT_DATA /\xe9 HTTP/1.1', HOST), 'HEAD_TARGET', 400],
+    ['another expectation', lines(OUT, HOST, 'Expect: 200-ok'), 'HEAD_EXPECT', 417],
+  ];
+
+  it.each(rows)('%s', (_what, bytes, code, status) => {
+    expect(outcome(() => parseHead(bytes))).toEqual({ name: 'HeadError', code, status });
+  });
+
+  it('a long request line, without waiting for its end', () => {
+    const start = Buffer.from(`RDG_OUT_DATA /${'a'.repeat(REQUEST_LINE_BYTES)}`);
+    expect(outcome(() => parseHead(start))).toMatchObject({ code: 'HEAD_REQUEST_LINE_TOO_LONG', status: 414 });
+  });
+
+  it('a head of one byte too many, and takes the longest allowed', () => {
+    const bytes = inRequest('X: y');
+    const limits = { ...HEAD_LIMITS, headBytes: bytes.length };
+    expect(headOf(bytes, limits).headers.get('x')).toBe('y');
+    const less = { ...limits, headBytes: bytes.length - 1 };
+    expect(outcome(() => parseHead(bytes, less))).toMatchObject({ code: 'HEAD_TOO_LARGE', status: 431 });
+    expect(outcome(() => parseHead(Buffer.alloc(200, 'a'), { ...limits, headBytes: 100 }))).toMatchObject({
+      code: 'HEAD_TOO_LARGE',
+    });
+  });
+
+  it('an endless field', () => {
+    const start = Buffer.concat([Buffer.from(`${OUT}\r\nX: `), Buffer.alloc(HEAD_LIMITS.headBytes, 'a')]);
+    expect(outcome(() => parseHead(start))).toMatchObject({ code: 'HEAD_TOO_LARGE', status: 431 });
+  });
+
+  it('one field too many, repeated ones counted, and takes the most allowed', () => {
+    const limits = { ...HEAD_LIMITS, headFields: 3 };
+    expect(headOf(lines(OUT, HOST, 'X: 1', 'X: 2'), limits).headers.get('x')).toBe('1, 2');
+    expect(outcome(() => parseHead(lines(OUT, HOST, 'X: 1', 'X: 2', 'X: 3'), limits))).toMatchObject({
+      code: 'HEAD_TOO_MANY_FIELDS',
+      status: 431,
+    });
+  });
+
+  it('without repeating what was sent', () => {
+    for (const line of ['Authorization : NTLM secret', 'secret', 'X: secret\0', 'Host: secret/']) {
+      expect(() => parseHead(lines(OUT, line))).toThrow(/^(?!.*secret)/);
+    }
+  });
+});
+
+describe('bytes in pieces', () => {
+  const inPieces = (pieces: Buffer[]) => () => {
+    const reader = new HeadReader();
+    for (const [index, piece] of pieces.entries()) {
+      const result = reader.push(piece);
+      if (result.kind === 'head') {
+        return { ...result, rest: Buffer.concat([result.rest, ...pieces.slice(index + 1)]) };
+      }
+    }
+    return { kind: 'need-more' } as const;
+  };
+  const real = fc.constantFrom(...REAL_REQUESTS.map(([, bytes]) => bytes.toString('latin1')));
+
+  it('give the same head or the same error for every split', () => {
+    fc.assert(
+      fc.property(mutations(real), fc.array(fc.nat(2000), { maxLength: 12 }), (text, cuts) => {
+        const bytes = Buffer.from(`${text}0123`, 'latin1');
+        expect(outcome(inPieces(split(bytes, cuts)))).toEqual(outcome(() => parseHead(bytes)));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('give the same head byte by byte, and no head before its last byte', () => {
+    for (const [, bytes] of REAL_REQUESTS) {
+      expect(outcome(inPieces(split(bytes, [...bytes.keys()])))).toEqual(outcome(() => parseHead(bytes)));
+      for (let end = 0; end < bytes.length; end++) {
+        expect(parseHead(bytes.subarray(0, end)).kind).toBe('need-more');
+      }
+    }
+  });
+
+  it('are neither kept nor looked at again: every byte is copied and decoded a bounded number of times', () => {
+    const bytes = inRequest(`Authorization: Negotiate ${'A'.repeat(60_000)}`);
+    let copied = 0;
+    let decoded = 0;
+    const copy = Buffer.prototype.copy;
+    const toText = Buffer.prototype.toString;
+    vi.spyOn(Buffer.prototype, 'copy').mockImplementation(function (this: Buffer, ...given) {
+      const count = copy.apply(this, given);
+      copied += count;
+      return count;
+    });
+    vi.spyOn(Buffer.prototype, 'toString').mockImplementation(function (this: Buffer, ...given) {
+      const text = toText.apply(this, given);
+      decoded += text.length;
+      return text;
+    });
+    const concat = vi.spyOn(Buffer, 'concat');
+    const reader = new HeadReader();
+    const piece = Buffer.alloc(1);
+    let results = 0;
+    for (const byte of bytes) {
+      piece[0] = byte;
+      if (reader.push(piece).kind === 'head') results++;
+    }
+    vi.restoreAllMocks();
+    expect(results).toBe(1);
+    expect(concat).not.toHaveBeenCalled();
+    expect(decoded).toBeLessThanOrEqual(bytes.length);
+    expect(copied).toBeGreaterThanOrEqual(bytes.length);
+    expect(copied).toBeLessThanOrEqual(4 * bytes.length);
+  });
+});
+
+describe('hostile bytes', () => {
+  it('end in a head, in need-more or in a HeadError, never in anything else', () => {
+    const text = fc.oneof(
+      mutations(fc.constantFrom(MSTSC_WEBSOCKET.toString('latin1'), inRequest('Content-Length: 5').toString('latin1'))),
+      fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes).toString('latin1')),
+    );
+    fc.assert(
+      fc.property(text, (sent) => {
+        try {
+          expect(['head', 'need-more']).toContain(parseHead(Buffer.from(sent, 'latin1')).kind);
+        } catch (error) {
+          expect(error).toBeInstanceOf(HeadError);
+          expect((error as HeadError).status).toBeGreaterThanOrEqual(400);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});

@@ -1,0 +1,223 @@
+import { once } from 'node:events';
+import { createServer as createWebServer } from 'node:http';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { type Duplex, PassThrough } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { HEAD_LIMITS } from '../../../src/gateway/http/head.js';
+import { type ReadOptions, readRequest } from '../../../src/gateway/http/reader.js';
+import { emptyResponse } from '../../../src/gateway/http/respond.js';
+import { inRequest, lines, MSTSC_WEBSOCKET, vector } from './samples.js';
+
+const OPTIONS: ReadOptions = { limits: HEAD_LIMITS, deadlineMs: 10_000 };
+const EVENTS = ['readable', 'data', 'end', 'close', 'error'];
+
+function listeners(socket: Duplex): number[] {
+  return EVENTS.map((event) => socket.listenerCount(event));
+}
+
+/** Both ends of a real connection. */
+const server = createServer();
+let client: Socket;
+let socket: Socket;
+
+beforeEach(async () => {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const accepted = once(server, 'connection');
+  client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  client.on('error', () => {});
+  [socket] = (await accepted) as [Socket];
+  socket.on('error', () => {});
+  server.close();
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  client.destroy();
+  socket.destroy();
+});
+
+describe('readRequest', () => {
+  it('gives a head and what came with it, and leaves nothing on the socket', async () => {
+    const before = listeners(socket);
+    const read = readRequest(socket, OPTIONS);
+    client.write(Buffer.concat([vector('fr2-paa-dual-in-3-rdg-in-data'), vector('fr2-paa-dual-in-first-chunk')]));
+    const result = await read;
+    if (result.kind !== 'rdg') throw new Error(result.kind);
+    expect(result.head.body).toBe('chunked');
+    expect(result.rest).toEqual(vector('fr2-paa-dual-in-first-chunk'));
+    expect(listeners(socket)).toEqual(before);
+
+    const data = once(socket, 'data');
+    client.write('later');
+    expect(String((await data)[0])).toBe('later');
+  });
+
+  it('gives it byte by byte too', async () => {
+    const bytes = MSTSC_WEBSOCKET;
+    const pipe = new PassThrough();
+    const read = readRequest(pipe, OPTIONS);
+    for (const byte of bytes) {
+      pipe.write(Buffer.of(byte));
+      await new Promise(setImmediate);
+    }
+    expect(await read).toMatchObject({ kind: 'rdg', head: { method: 'RDG_OUT_DATA' } });
+  });
+
+  it('names RPC over HTTP', async () => {
+    const read = readRequest(socket, OPTIONS);
+    client.write(lines('RPC_IN_DATA /rpc/rpcproxy.dll?gw:3388 HTTP/1.1', 'Host: gw', 'Content-Length: 1073741824'));
+    expect(await read).toMatchObject({ kind: 'rpc', head: { path: '/rpc/rpcproxy.dll', body: { length: 2 ** 30 } } });
+  });
+
+  it('reads request after request on one connection, the second with what the first left over', async () => {
+    const first = readRequest(socket, OPTIONS);
+    client.write(
+      Buffer.concat([inRequest('Content-Length: 0'), inRequest('Transfer-Encoding: chunked').subarray(0, 20)]),
+    );
+    const one = await first;
+    if (one.kind !== 'rdg') throw new Error(one.kind);
+    expect(one.head.body).toBe('none');
+    socket.write(emptyResponse(200));
+    const second = readRequest(socket, { ...OPTIONS, leftover: one.rest });
+    client.write(Buffer.concat([inRequest('Transfer-Encoding: chunked').subarray(20), Buffer.from('0')]));
+    const two = await second;
+    if (two.kind !== 'rdg') throw new Error(two.kind);
+    expect(two.head.body).toBe('chunked');
+    expect(two.rest.toString()).toBe('0');
+  });
+
+  it('needs no event when the leftover is a whole head', async () => {
+    const before = listeners(socket);
+    const leftover = Buffer.concat([inRequest(), Buffer.from('x')]);
+    const read = readRequest(socket, { ...OPTIONS, leftover });
+    expect(listeners(socket)).toEqual(before);
+    expect(await read).toMatchObject({ kind: 'rdg', rest: Buffer.from('x') });
+  });
+
+  it.each(['whole', 'byte by byte'])('hands another request, sent %s, to node:http as it came', async (way) => {
+    const web = createWebServer((request, response) => response.end(`${request.method} ${request.url}`));
+    const handed = readRequest(socket, OPTIONS).then(({ kind }) => {
+      web.emit('connection', socket);
+      return kind;
+    });
+    // 'RE' is the start of ours and of the method REPORT.
+    const bytes = lines('REPORT /x HTTP/1.1', 'Host: gw', 'Connection: close');
+    const answer: Buffer[] = [];
+    client.on('data', (data) => answer.push(data));
+    if (way === 'whole') client.write(bytes);
+    else {
+      for (const byte of bytes) {
+        client.write(Buffer.of(byte));
+        await new Promise(setImmediate);
+      }
+    }
+    await once(client, 'end');
+    expect(await handed).toBe('web');
+    expect(Buffer.concat(answer).toString()).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*REPORT \/x/);
+    web.close();
+  });
+
+  it('hands one over that ended its side at once', async () => {
+    const read = readRequest(socket, OPTIONS);
+    client.end('GET / HTTP/1.1\r\n');
+    expect(await read).toEqual({ kind: 'web' });
+    expect(String((await once(socket, 'data'))[0])).toBe('GET / HTTP/1.1\r\n');
+  });
+
+  it('refuses a wrong head and stops', async () => {
+    const before = listeners(socket);
+    const read = readRequest(socket, OPTIONS);
+    client.write('RDG_IN_DATA / HTTP/1.1\nHost: gw\n\n');
+    await expect(read).rejects.toMatchObject({ name: 'HeadError', code: 'HEAD_BARE_LF', status: 400 });
+    expect(listeners(socket)).toEqual(before);
+  });
+});
+
+describe('a peer that leaves', () => {
+  it.each([
+    ['ends', () => client.end()],
+    ['resets', () => client.resetAndDestroy()],
+  ])('and %s without a byte is no error', async (_how, leave) => {
+    const read = readRequest(socket, OPTIONS);
+    leave();
+    expect(await read).toEqual({ kind: 'closed' });
+  });
+
+  it.each([
+    ['ends', () => client.end()],
+    ['resets', () => client.resetAndDestroy()],
+  ])('and %s within a head cuts it', async (_how, leave) => {
+    const read = readRequest(socket, OPTIONS);
+    client.write('RDG_IN');
+    await once(socket, 'readable');
+    leave();
+    await expect(read).rejects.toMatchObject({ code: 'HEAD_CUT' });
+  });
+
+  it('or was gone before is seen at once', async () => {
+    client.end();
+    socket.resume();
+    await once(socket, 'close');
+    expect(await readRequest(socket, OPTIONS)).toEqual({ kind: 'closed' });
+    expect(await readRequest(socket, { ...OPTIONS, leftover: Buffer.from('GET') })).toEqual({ kind: 'closed' });
+  });
+
+  it('and ended before anybody read is seen too', async () => {
+    client.end();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(await readRequest(socket, OPTIONS)).toEqual({ kind: 'closed' });
+  });
+
+  it('because we closed it', async () => {
+    const read = readRequest(socket, OPTIONS);
+    socket.destroy();
+    expect(await read).toEqual({ kind: 'closed' });
+  });
+});
+
+describe('time', () => {
+  it('is not won by trickling', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const pipe = new PassThrough();
+    const before = listeners(pipe);
+    const read = readRequest(pipe, { ...OPTIONS, deadlineMs: 1000 });
+    const failed = expect(read).rejects.toMatchObject({ code: 'HEAD_TIMEOUT', status: 408 });
+    for (const byte of MSTSC_WEBSOCKET.subarray(0, 10)) {
+      pipe.write(Buffer.of(byte));
+      await new Promise(setImmediate);
+      expect(vi.getTimerCount()).toBe(1);
+      vi.advanceTimersByTime(100);
+    }
+    await failed;
+    expect(vi.getTimerCount()).toBe(0);
+    expect(listeners(pipe)).toEqual(before);
+  });
+
+  it('that passes without a byte is idleness, not a fault', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const read = readRequest(new PassThrough(), { ...OPTIONS, deadlineMs: 1000 });
+    vi.advanceTimersByTime(1000);
+    expect(await read).toEqual({ kind: 'idle' });
+  });
+
+  it('leaves no timer behind a finished head', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const pipe = new PassThrough();
+    pipe.write(inRequest());
+    expect((await readRequest(pipe, OPTIONS)).kind).toBe('rdg');
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('ends with the signal', async () => {
+    const before = listeners(socket);
+    const stop = new AbortController();
+    const read = readRequest(socket, { ...OPTIONS, signal: stop.signal });
+    stop.abort();
+    await expect(read).rejects.toMatchObject({ code: 'HEAD_ABORTED', status: 503 });
+    await expect(readRequest(socket, { ...OPTIONS, signal: stop.signal })).rejects.toMatchObject({
+      code: 'HEAD_ABORTED',
+    });
+    expect(listeners(socket)).toEqual(before);
+  });
+});

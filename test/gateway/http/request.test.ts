@@ -1,0 +1,266 @@
+import { createServer, type IncomingMessage } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { HeadError } from '../../../src/gateway/http/errors.js';
+import { fromIncomingMessage, isGatewayPath, MAX_LOG_TEXT, rdgRequest } from '../../../src/gateway/http/request.js';
+import { CAPTURED_REQUESTS, headOf, ID, lines, MSTSC_WEBSOCKET, vector } from './samples.js';
+
+const OTHER = '11111111-2222-3333-4444-555555555555';
+
+function request(target: string, ...fields: string[]) {
+  return rdgRequest(headOf(lines(`RDG_OUT_DATA ${target} HTTP/1.1`, 'Host: gw', ...fields)));
+}
+
+function refusal(target: string, ...fields: string[]): { code: string; status: number } {
+  try {
+    request(target, ...fields);
+  } catch (error) {
+    if (error instanceof HeadError) return { code: error.code, status: error.status };
+    throw error;
+  }
+  throw new Error('the request was taken');
+}
+
+const PATH = '/remoteDesktopGateway/';
+const CONNECTION = `RDG-Connection-Id: {${ID}}`;
+const UPGRADE = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: k'];
+const base64 = (text: string): string => Buffer.from(text, 'utf16le').toString('base64');
+
+describe('header form', () => {
+  it('of mstsc', () => {
+    expect(rdgRequest(headOf(MSTSC_WEBSOCKET))).toEqual({
+      method: 'RDG_OUT_DATA',
+      connectionId: '5d4f8a0c-9b1e-4c3a-8d57-2e6f1a0b9c8d',
+      correlationId: 'a1b2c3d4-e5f6-4711-8899-aabbccdd0000',
+      userId: 'lab\\alice',
+      authScheme: 'NEGOTIATE',
+      clientGeneration: 'Win32#10.0=7',
+      clientBuild: 'Type=OOB; Build=WinBuild Jan 01 2016 10.0.22621.3447;',
+      upgrade: { key: 'dGhlIHNhbXBsZSBub25jZQ==', protocols: [], version: 13 },
+      body: 'none',
+      expectContinue: false,
+    });
+  });
+
+  it('of FreeRDP 2, odd key and all', () => {
+    expect(rdgRequest(headOf(vector('fr2-paa-ws-1-rdg-out-data')))).toEqual({
+      method: 'RDG_OUT_DATA',
+      connectionId: 'da65a747-1d1c-8a47-e047-0bec5584fb28',
+      correlationId: undefined,
+      userId: undefined,
+      authScheme: 'PAA',
+      clientGeneration: undefined,
+      clientBuild: undefined,
+      upgrade: { key: 'F]MZNJMCY\\CF_R@', protocols: [], version: 13 },
+      body: 'none',
+      expectContinue: false,
+    });
+  });
+
+  it.each(CAPTURED_REQUESTS)('of %s, as its text says', (id, bytes) => {
+    const text = bytes.toString('latin1');
+    const read = rdgRequest(headOf(bytes));
+    expect(read.connectionId).toBe(/RDG-Connection-Id: \{([0-9a-f-]+)\}/.exec(text)?.[1]);
+    expect(read.upgrade !== undefined).toBe(text.includes('Upgrade: websocket'));
+    expect(read.body === 'chunked').toBe(text.includes('chunked'));
+    expect(read.authScheme).toBe(
+      (/RDG-Auth-Scheme: (\w+)/.exec(text) ?? /Authorization: (\w+)/.exec(text))?.[1]?.toUpperCase(),
+    );
+    expect(read.method.startsWith('RDG_IN')).toBe(/-in-/.test(id));
+  });
+});
+
+describe('query form', () => {
+  const query = new URLSearchParams({
+    CorId: `{${OTHER}}`,
+    ConId: `{${ID.toUpperCase()}}`,
+    UsrId: base64('büro\\zoë'),
+    AuthS: 'SSPI_NTLM',
+    ClGen: 'HTML5',
+    ClBld: '1.0 + x',
+  });
+
+  it('says the same', () => {
+    expect(request(`${PATH}?${query}`, ...UPGRADE)).toEqual({
+      method: 'RDG_OUT_DATA',
+      connectionId: ID,
+      correlationId: OTHER,
+      userId: 'büro\\zoë',
+      authScheme: 'SSPI_NTLM',
+      clientGeneration: 'HTML5',
+      clientBuild: '1.0 + x',
+      upgrade: { key: 'k', protocols: [], version: 13 },
+      body: 'none',
+      expectContinue: false,
+    });
+  });
+
+  it('comes from node:http too', async () => {
+    const server = createServer();
+    const upgrade = new Promise<IncomingMessage>((resolve) => {
+      server.on('upgrade', (message, socket) => {
+        resolve(message);
+        socket.destroy();
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    socket.on('error', () => {});
+    socket.write(lines(`GET ${PATH}?${query} HTTP/1.1`, 'Host: gw', 'Sec-WebSocket-Protocol: binary', ...UPGRADE));
+    const read = fromIncomingMessage(await upgrade);
+    server.close();
+    expect(read).toEqual({
+      ...request(`${PATH}?${query}`, 'Sec-WebSocket-Protocol: binary', ...UPGRADE),
+      method: 'GET',
+    });
+    expect(read.upgrade?.protocols).toEqual(['binary']);
+  });
+
+  it('may repeat what the headers say, whatever the spelling, but not contradict it', () => {
+    expect(request(`${PATH}?conid=${ID.toUpperCase()}&AuthS=paa`, CONNECTION, 'RDG-Auth-Scheme: PAA')).toMatchObject({
+      connectionId: ID,
+      authScheme: 'PAA',
+    });
+    expect(refusal(`${PATH}?ConId=${OTHER}`, CONNECTION).code).toBe('REQUEST_CONFLICT');
+    expect(refusal(`${PATH}?ConId=${ID}&ConId=${OTHER}`).code).toBe('REQUEST_CONFLICT');
+    expect(refusal(`${PATH}?ConId=${ID}&conid=x`).code).toBe('REQUEST_CONFLICT');
+    expect(refusal(`${PATH}?AuthS=SSPI_NTLM`, CONNECTION, 'RDG-Auth-Scheme: PAA').code).toBe('REQUEST_CONFLICT');
+  });
+
+  it('is taken from node:http with the same checks as from the wire', () => {
+    const message = (rawHeaders: string[], method = 'GET', url = `${PATH}?ConId=${ID}`) =>
+      ({ method, url, httpVersion: '1.1', rawHeaders }) as IncomingMessage;
+    expect(fromIncomingMessage(message(['Host', 'gw'])).connectionId).toBe(ID);
+    expect(() => fromIncomingMessage(message(['Host', 'gw', 'Host', 'gw']))).toThrow(HeadError);
+    expect(() => fromIncomingMessage(message(['Host', 'gw'], 'POST'))).toThrow(/method/);
+    expect(() => fromIncomingMessage(message(['Host', 'gw'], 'GET', '/'))).toThrow(/path/);
+  });
+});
+
+describe('connection id', () => {
+  it.each([ID, `{${ID}}`, ID.toUpperCase(), `{${ID.toUpperCase()}}`])('takes %s', (id) => {
+    expect(request(PATH, `RDG-Connection-Id: ${id}`).connectionId).toBe(ID);
+  });
+
+  it.each(['', 'x', `{${ID}`, `${ID}}`, `{{${ID}}}`, ID.slice(1), `${ID}0`, ID.replaceAll('-', ''), `${ID}, ${ID}`])(
+    'refuses %j',
+    (id) => {
+      expect(refusal(PATH, `RDG-Connection-Id: ${id}`)).toEqual({ code: 'REQUEST_CONNECTION_ID', status: 400 });
+    },
+  );
+
+  it('must be there', () => {
+    expect(refusal(PATH)).toEqual({ code: 'REQUEST_CONNECTION_ID', status: 400 });
+  });
+});
+
+describe('texts for the log', () => {
+  const user = (value: string): string | undefined => request(PATH, CONNECTION, `RDG-User-Id: ${value}`).userId;
+
+  it('are decoded, bounded and free of what could forge a line', () => {
+    expect(user(base64('a\r\nb\u001b[31m\u202e\u2028\u0085'))).toBe('a��b�[31m���');
+    expect(user(base64('x'.repeat(1000)))).toBe('x'.repeat(MAX_LOG_TEXT));
+    expect(user(Buffer.from([0x00, 0xd8]).toString('base64'))).toBe('�');
+    expect(user(base64('@@BgC!'))).toBe('@@BgC!');
+    expect(request(PATH, CONNECTION, 'RDG-Client-Generation: a\x9b1m').clientGeneration).toBe('a�1m');
+  });
+
+  it.each(['', '***', 'YQ', base64('a').slice(1), 'YWJj'])('leave out a user id that is none: %j', (value) => {
+    expect(user(value)).toBeUndefined();
+  });
+
+  it('leave out a correlation id that is no guid', () => {
+    expect(request(PATH, CONNECTION, 'RDG-Correlation-Id: x').correlationId).toBeUndefined();
+  });
+
+  it('understand base64 whose plus signs became spaces', () => {
+    const value = base64('ﻻﻻﻻ');
+    expect(value).toContain('+');
+    expect(request(`${PATH}?ConId=${ID}&UsrId=${value}`).userId).toBe('ﻻﻻﻻ');
+  });
+});
+
+describe('scheme', () => {
+  it.each([
+    [['RDG-Auth-Scheme: PAA'], 'PAA'],
+    [['RDG-Auth-Scheme: sspi_ntlm'], 'SSPI_NTLM'],
+    [['Authorization: NTLM AAAA'], 'NTLM'],
+    [['Authorization: Negotiate AAAA'], 'NEGOTIATE'],
+    [['Authorization: SSPI_NTLM'], 'SSPI_NTLM'],
+    [['RDG-Auth-Scheme: PAA', 'Authorization: NTLM AAAA'], 'PAA'],
+    [['Authorization: a,b c'], undefined],
+    [[], undefined],
+  ])('of %j is %s', (fields, scheme) => {
+    expect(request(PATH, CONNECTION, ...fields).authScheme).toBe(scheme);
+  });
+});
+
+describe('upgrade', () => {
+  const without = (name: string): string[] => UPGRADE.filter((line) => !line.startsWith(`${name}:`));
+
+  it('is seen in token lists of any case', () => {
+    const fields = [...without('Connection'), 'Connection: keep-alive, upGRADE'].map((line) =>
+      line.replace('websocket', 'WebSocket'),
+    );
+    expect(request(PATH, CONNECTION, ...fields).upgrade?.key).toBe('k');
+  });
+
+  it('keeps the order of sub-protocols', () => {
+    const fields = ['Sec-WebSocket-Protocol: binary, b', 'Sec-WebSocket-Protocol: c'];
+    expect(request(PATH, CONNECTION, ...UPGRADE, ...fields).upgrade?.protocols).toEqual(['binary', 'b', 'c']);
+  });
+
+  it('needs both Upgrade and Connection, as a proxy may have taken one away', () => {
+    expect(request(PATH, CONNECTION, ...without('Upgrade')).upgrade).toBeUndefined();
+    expect(request(PATH, CONNECTION, ...without('Connection')).upgrade).toBeUndefined();
+    expect(request(PATH, CONNECTION, ...without('Upgrade'), 'Upgrade: h2c').upgrade).toBeUndefined();
+  });
+
+  it('is ignored on IN', () => {
+    const head = headOf(lines(`RDG_IN_DATA ${PATH} HTTP/1.1`, 'Host: gw', CONNECTION, ...UPGRADE));
+    expect(rdgRequest(head).upgrade).toBeUndefined();
+  });
+
+  it('is refused with another version, without key, with a body, with an odd sub-protocol', () => {
+    expect(refusal(PATH, CONNECTION, ...without('Sec-WebSocket-Version'), 'Sec-WebSocket-Version: 8')).toEqual({
+      code: 'REQUEST_WEBSOCKET_VERSION',
+      status: 426,
+    });
+    expect(refusal(PATH, CONNECTION, ...without('Sec-WebSocket-Version')).status).toBe(426);
+    expect(refusal(PATH, CONNECTION, ...without('Sec-WebSocket-Key')).code).toBe('REQUEST_WEBSOCKET_KEY');
+    expect(refusal(PATH, CONNECTION, ...UPGRADE, 'Content-Length: 1').code).toBe('REQUEST_UPGRADE_BODY');
+    expect(refusal(PATH, CONNECTION, ...UPGRADE, 'Transfer-Encoding: chunked').code).toBe('REQUEST_UPGRADE_BODY');
+    expect(refusal(PATH, CONNECTION, ...UPGRADE, 'Sec-WebSocket-Protocol: a b').code).toBe(
+      'REQUEST_WEBSOCKET_PROTOCOL',
+    );
+  });
+});
+
+describe('path', () => {
+  it.each(['/remoteDesktopGateway', '/remoteDesktopGateway/', '/REMOTEDESKTOPGATEWAY/', '/remotedesktopgateway'])(
+    'takes %s',
+    (path) => {
+      expect(isGatewayPath(path)).toBe(true);
+      expect(request(`${path}?a=b`, CONNECTION).connectionId).toBe(ID);
+    },
+  );
+
+  it.each([
+    '/',
+    '/remoteDesktopGateway//',
+    '/remoteDesktopGateway/x',
+    '/x/remoteDesktopGateway/',
+    '//remoteDesktopGateway/',
+    '/healthz',
+    '/remoteDesktopGatewa%79/',
+  ])('refuses %s', (path) => {
+    expect(isGatewayPath(path)).toBe(false);
+    expect(refusal(path, CONNECTION)).toEqual({ code: 'REQUEST_PATH', status: 404 });
+  });
+
+  it('refuses another method', () => {
+    expect(() => rdgRequest(headOf(lines(`POST ${PATH} HTTP/1.1`, 'Host: gw', CONNECTION)))).toThrow(
+      expect.objectContaining({ status: 405, headers: { Allow: 'RDG_OUT_DATA, RDG_IN_DATA, GET' } }),
+    );
+  });
+});

@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { HeadError } from '../../../src/gateway/http/errors.js';
+import { rdgRequest } from '../../../src/gateway/http/request.js';
+import {
+  closingResponse,
+  emptyResponse,
+  refusal,
+  responseHead,
+  switchingProtocols,
+  webSocketAccept,
+} from '../../../src/gateway/http/respond.js';
+import { headOf, vector } from './samples.js';
+
+describe('webSocketAccept', () => {
+  it('gives the example of RFC 6455 1.3', () => {
+    expect(webSocketAccept('dGhlIHNhbXBsZSBub25jZQ==')).toBe('s3pPLMBiTxaQ9kYGzzhZRbK+xOo=');
+  });
+
+  it.each([
+    ['fr2-paa-ws-1-rdg-out-data', 'fr2-paa-ws-2-status-101'],
+    ['fr2-ntlm-ws-3-rdg-out-data', 'fr2-ntlm-ws-4-status-101'],
+    ['fr3-ext-ws-1-rdg-out-data', 'fr3-ext-ws-2-status-101'],
+  ])('gives for %s the answer that the client took', (request, answer) => {
+    const { upgrade } = rdgRequest(headOf(vector(request)));
+    if (upgrade === undefined) throw new Error('no upgrade');
+    expect(switchingProtocols(upgrade).toString()).toBe(vector(answer).toString());
+  });
+});
+
+describe('responses', () => {
+  it('are those that clients took in the captures', () => {
+    expect(responseHead(200, { Server: 'lab', Connection: 'close' })).toEqual(vector('fr2-paa-dual-out-2-status-200'));
+    expect(emptyResponse(200)).toEqual(vector('fr2-paa-dual-in-2-status-200'));
+  });
+
+  it('have one line per value of a list', () => {
+    expect(closingResponse(401, { 'WWW-Authenticate': ['Negotiate', 'NTLM'] }).toString()).toBe(
+      'HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nWWW-Authenticate: Negotiate\r\nWWW-Authenticate: NTLM\r\nContent-Length: 0\r\n\r\n',
+    );
+  });
+
+  it('echo the first sub-protocol that was offered', () => {
+    const answer = switchingProtocols({ key: 'x', protocols: ['binary', 'other'], version: 13 }).toString();
+    expect(answer).toContain('\r\nSec-WebSocket-Protocol: binary\r\n');
+    expect(switchingProtocols({ key: 'x', protocols: [], version: 13 }).toString()).not.toContain('Protocol:');
+  });
+
+  it('carry what a refusal needs', () => {
+    const error = new HeadError('X', 'secret', { status: 405, headers: { Allow: 'GET' } });
+    expect(refusal(error).toString()).toBe(
+      'HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nAllow: GET\r\nContent-Length: 0\r\n\r\n',
+    );
+  });
+
+  it.each([
+    ['a line break in a value', { X: 'a\r\nSet-Cookie: b' }],
+    ['a line break in a name', { 'X\r\nY': 'a' }],
+    ['a NUL', { X: 'a\0' }],
+    ['a bare CR in a list', { X: ['a', 'b\r'] }],
+  ])('never carry %s', (_what, headers) => {
+    expect(() => responseHead(200, headers)).toThrow(TypeError);
+  });
+});

@@ -1,0 +1,159 @@
+import { describe, expect, it } from 'vitest';
+import { networkOf, specialRange } from '../../src/policy/address.js';
+import { matchesName, matchRule, parseRule } from '../../src/policy/rules.js';
+import { parseTarget } from '../../src/policy/target.js';
+
+/** Whether the rule allows the target at the address (by default the target's own). */
+function allows(rule: string, target: string, address?: string): boolean {
+  const parsed = parseTarget(target);
+  return matchRule(parseRule(rule), parsed, address ?? parsed.host);
+}
+
+describe('matchRule', () => {
+  it.each([
+    // rule, target, address
+    ['desk.example', 'desk.example', '10.0.0.1'],
+    ['DESK.example.', 'desk.example', '10.0.0.1'],
+    ['192.168.0.7', '192.168.0.7', undefined],
+    ['192.168.0.0/24', '192.168.0.255', undefined],
+    ['192.168.0.0/24', 'desk.example', '192.168.0.3'],
+    ['0.0.0.0/0', '8.8.8.8', undefined],
+    ['::/0', '[2001:db8::1]', undefined],
+    ['fd00:1::/64', '[fd00:1::7]', undefined],
+    ['[fd00:1::/64]:3390', '[fd00:1::7]:3390', undefined],
+    ['[fd00:1::]/64:*', '[fd00:1::7]:1', undefined],
+    ['::ffff:10.0.0.0/104', '10.9.9.9', undefined],
+    ['10.0.0.0/8', '[::ffff:10.9.9.9]', undefined],
+    ['*.corp.example', 'a.corp.example', '10.0.0.1'],
+    ['*.corp.example', 'a.b.corp.example', '10.0.0.1'],
+    ['pc-*.corp.example', 'pc-17.corp.example', '10.0.0.1'],
+    ['pc*', 'pc', '10.0.0.1'],
+    ['*-pc-*', 'a-pc-b', '10.0.0.1'],
+    ['*', 'desk', '10.0.0.1'],
+    ['*', '10.0.0.1', undefined],
+    ['desk:3390-3392', 'desk:3392', '10.0.0.1'],
+    ['desk:*', 'desk:65535', '10.0.0.1'],
+  ])('%s allows %s at %s', (rule, target, address) => {
+    expect(allows(rule, target, address)).toBe(true);
+  });
+
+  it.each([
+    ['desk.example', 'desk.example:3390', '10.0.0.1'],
+    ['desk.example', 'xdesk.example', '10.0.0.1'],
+    ['desk.example', 'desk.example.evil', '10.0.0.1'],
+    ['192.168.0.0/24', '192.168.1.0', undefined],
+    ['0.0.0.0/0', '[2001:db8::1]', undefined],
+    ['::/0', '8.8.8.8', undefined],
+    ['*.corp.example', 'corp.example', '10.0.0.1'],
+    ['*.corp.example', 'evilcorp.example', '10.0.0.1'],
+    ['*.corp.example', 'a.corp.example.evil', '10.0.0.1'],
+    ['pc-*', 'pc-1.evil.example', '10.0.0.1'],
+    ['pc-*.corp.example', 'pc-1.x.corp.example', '10.0.0.1'],
+    ['*a*', '10.0.0.1', undefined],
+    ['ab*ba', 'aba', '10.0.0.1'],
+    ['desk:3390-3392', 'desk:3389', '10.0.0.1'],
+    ['desk:3390-3392', 'desk:3393', '10.0.0.1'],
+    ['192.168.0.0/24:3390', '192.168.0.1:3389', undefined],
+  ])('%s does not allow %s at %s', (rule, target, address) => {
+    expect(allows(rule, target, address)).toBe(false);
+  });
+
+  it.each([
+    ['127.0.0.1', 'loopback'],
+    ['127.9.9.9', 'loopback'],
+    ['::1', 'loopback'],
+    ['0.0.0.0', 'unspecified'],
+    ['::', 'unspecified'],
+    ['169.254.169.254', 'cloud metadata'],
+    ['169.254.1.1', 'link-local'],
+    ['fe80::1', 'link-local'],
+    ['fd00:ec2::254', 'cloud metadata'],
+    ['fd20:ce::254', 'cloud metadata'],
+    ['100.100.100.200', 'cloud metadata'],
+    ['168.63.129.16', 'cloud metadata'],
+    ['224.0.0.1', 'multicast'],
+    ['ff02::1', 'multicast'],
+    ['255.255.255.255', 'reserved or broadcast'],
+    ['::127.0.0.1', 'IPv4-compatible'],
+    ['64:ff9b::7f00:1', 'loopback'],
+    ['64:ff9b::a9fe:a9fe', 'cloud metadata'],
+    ['64:ff9b:1::7f00:1', 'loopback'],
+    ['::ffff:0:7f00:1', 'loopback'],
+    ['2002:7f00:1::', 'loopback'],
+  ])('%s is special (%s): general rules do not reach it, its own does', (address, name) => {
+    expect(specialRange(networkOf(address))).toBe(name);
+    const target = address.includes(':') ? `[${address}]` : address;
+    for (const rule of ['*', '*:*', '0.0.0.0/0', '::/0', '*.example']) {
+      expect(allows(rule, target)).toBe(false);
+      expect(allows(rule, 'a.example', address)).toBe(false);
+    }
+    expect(allows(address, target)).toBe(true);
+  });
+
+  it('is reached by a block inside the special range and by an exact name, not by a wider block', () => {
+    expect(allows('127.0.0.0/8', '127.0.0.1')).toBe(true);
+    expect(allows('127.0.0.0/24', 'desk', '127.0.0.7')).toBe(true);
+    expect(allows('126.0.0.0/7', '127.0.0.1')).toBe(false);
+    expect(allows('64:ff9b::/96', '[64:ff9b::7f00:1]')).toBe(false);
+    expect(allows('64:ff9b::7f00:0/104', '[64:ff9b::7f00:1]')).toBe(true);
+    expect(allows('localhost', 'localhost', '127.0.0.1')).toBe(true);
+    expect(allows('local*', 'localhost', '127.0.0.1')).toBe(false);
+  });
+
+  it.each([
+    '10.0.0.1',
+    '192.168.1.1',
+    '100.64.0.1',
+    '8.8.8.8',
+    'fd00::1',
+    '2001:db8::1',
+    '64:ff9b::a00:1',
+    '2002:a00:1::',
+  ])('%s is an ordinary address', (address) => {
+    expect(specialRange(networkOf(address))).toBeUndefined();
+  });
+});
+
+describe('matchesName', () => {
+  it('judges a name before it is resolved: rules for addresses do not speak of it', () => {
+    const target = parseTarget('desk.example');
+    expect(matchesName(parseRule('*.example'), target)).toBe(true);
+    expect(matchesName(parseRule('10.0.0.0/8'), target)).toBe(false);
+  });
+});
+
+describe('parseRule', () => {
+  it.each([
+    '',
+    ':3389',
+    'desk:',
+    'desk:0',
+    'desk:3390-3389',
+    'desk:1-2-3',
+    'desk:1,2',
+    '10.0.0.0/33',
+    '10.0.0.0/-1',
+    '10.0.0.0/08',
+    '10.1/8',
+    'fd00::/129',
+    'desk/24',
+    '[desk]:3389',
+    '[10.0.0.0/8]:3389',
+    '10.*',
+    '10.0.0.*',
+    '*.10.*',
+    '*.',
+    '*..example',
+    'a b',
+    'http://desk',
+    '2130706433',
+    '**.a b',
+  ])('refuses %j', (text) => {
+    expect(() => parseRule(text)).toThrow(expect.objectContaining({ kind: 'input' }));
+  });
+
+  it('says which block was probably meant', () => {
+    expect(() => parseRule('10.1.2.3/8')).toThrow(expect.objectContaining({ hint: 'write 10.0.0.0/8' }));
+    expect(() => parseRule('10.0.*')).toThrow(expect.objectContaining({ hint: 'write a block: 192.168.0.0/16' }));
+  });
+});
