@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, copyFile, constants, link, open, rename, rm } from 'node:fs/promises';
+import { chmod, constants, copyFile, link, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /** For keys, tokens and everything that holds one: only the owner reads and writes. */
@@ -31,7 +31,7 @@ export async function createFile(path: string, data: string | Uint8Array): Promi
 
 /** The `code` of a system error, `ENOENT`; undefined for anything else. */
 export function errnoOf(error: unknown): string | undefined {
-  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code: unknown = error instanceof Error && 'errno' in error && 'code' in error ? error.code : undefined;
   return typeof code === 'string' ? code : undefined;
 }
 

@@ -76,7 +76,7 @@ class RunningGateway implements Gateway {
       { dial: timeouts.dial * 1000, decision: timeouts.decision * 1000, all: ALL_TARGETS_MS },
     );
     this.#web = createWeb({
-      headBytes: limits.headBytes,
+      limits,
       headTimeoutMs: timeouts.head * 1000,
       healthy: () => !this.#draining,
       upgrade: (socket, read, rest) => this.#front.serveUpgrade(socket, read, rest),

@@ -1,11 +1,12 @@
 /** Ordinary HTTP on the gateway's port: node:http serves what our own head reader handed over. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { HeadLimits } from './http/head.js';
 import { fromIncomingMessage, isGatewayPath, type RdgRequest } from './http/request.js';
 import { closingResponse } from './http/respond.js';
 
 export interface WebOptions {
-  readonly headBytes: number;
+  readonly limits: HeadLimits;
   readonly headTimeoutMs: number;
   /** Whether `/healthz` says that the gateway takes new tunnels. */
   readonly healthy: () => boolean;
@@ -19,10 +20,10 @@ const KEEP_ALIVE_MS = 5_000;
 const CHECK_INTERVAL_MS = 1_000;
 
 /** The server never listens: sockets come through its `connection` event. Close it with `closeAllConnections`. */
-export function createWeb({ headBytes, headTimeoutMs, healthy, upgrade }: WebOptions): Server {
+export function createWeb({ limits, headTimeoutMs, healthy, upgrade }: WebOptions): Server {
   const web = createServer(
     {
-      maxHeaderSize: headBytes,
+      maxHeaderSize: limits.headBytes,
       headersTimeout: headTimeoutMs,
       requestTimeout: headTimeoutMs,
       keepAliveTimeout: KEEP_ALIVE_MS,
@@ -32,7 +33,7 @@ export function createWeb({ headBytes, headTimeoutMs, healthy, upgrade }: WebOpt
   );
   web.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     if (isGatewayPath((request.url ?? '').split('?', 1)[0] ?? '')) {
-      upgrade(socket, () => fromIncomingMessage(request), head);
+      upgrade(socket, () => fromIncomingMessage(request, limits), head);
     } else {
       socket.end(closingResponse(404));
     }

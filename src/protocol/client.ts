@@ -2,7 +2,7 @@
  * The client's side of one tunnel without I/O: what tests, benches and tools drive a gateway with (MS-TSGU 3.7). Strict on
  * purpose: a gateway that answers out of order or with the wrong shape is reported, not forgiven.
  */
-import { CHANNEL_PROTOCOL_RDP, HTTP_EXTENDED_AUTH, PKT_TYPE, RESULT } from './codes.js';
+import { CHANNEL_PROTOCOL_RDP, HTTP_EXTENDED_AUTH, PKT_TYPE, packetName, RESULT } from './codes.js';
 import { encodePaaCookie } from './cookie.js';
 import { dataPayload, isData, wrapData } from './data.js';
 import { ProtocolError } from './errors.js';
@@ -16,7 +16,6 @@ import {
   decode,
   HANDSHAKE_REQUEST,
   type Packet,
-  packetName,
   TUNNEL_AUTH,
   TUNNEL_CREATE,
 } from './packets.js';

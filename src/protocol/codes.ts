@@ -22,6 +22,12 @@ export const PKT_TYPE = {
 
 export type PacketType = (typeof PKT_TYPE)[keyof typeof PKT_TYPE];
 
+/** `PKT_TYPE_DATA`, or `PKT_TYPE_0x0e` for a type without a name. */
+export function packetName(type: number): string {
+  const found = Object.entries(PKT_TYPE).find(([, value]) => value === type);
+  return `PKT_TYPE_${found ? found[0] : `0x${type.toString(16).padStart(2, '0')}`}`;
+}
+
 /** HTTP_EXTENDED_AUTH, 2.2.5.3.2: how a client proves who it is inside the tunnel. */
 export const HTTP_EXTENDED_AUTH = { NONE: 0x0, SC: 0x1, PAA: 0x2, SSPI_NTLM: 0x4 } as const satisfies Names;
 
@@ -152,13 +158,23 @@ export interface ResultMeaning {
   readonly words: string;
 }
 
+/** The HRESULT form of a Win32 code: 0x59DD becomes 0x800759DD. */
+export function hresultOfWin32(code: number): number {
+  return (HRESULT_WIN32 | (code & 0xffff)) >>> 0;
+}
+
 /** Names a result code in either form: 0x800759DD and 0x59DD are both E_PROXY_TS_CONNECTFAILED. */
 export function explainResult(code: number): ResultMeaning {
-  const name =
-    RESULT_NAMES.get(code) ?? RESULT_NAMES.get((code | HRESULT_WIN32) >>> 0) ?? RESULT_NAMES.get(code & 0xffff);
+  const name = RESULT_NAMES.get(code) ?? RESULT_NAMES.get(otherForm(code));
   if (name === undefined || (code !== 0 && name === 'SUCCESS'))
     return { name: resultHex(code), words: 'an unknown code' };
   return { name, words: PLAIN_WORDS[name] };
+}
+
+/** The low form of an HRESULT that wraps a Win32 code, the HRESULT of a low one; other facilities have one form only. */
+function otherForm(code: number): number {
+  if (code <= 0xffff) return hresultOfWin32(code);
+  return hresultOfWin32(code) === code ? code & 0xffff : code;
 }
 
 /** `0x800759DA`, as tickets and dialogs print it. */

@@ -1,8 +1,8 @@
 /** Bytes in any split become whole PDUs. "Not yet" is undefined, "wrong" is an error, and nothing is kept beyond the caps. */
-import { PKT_TYPE } from './codes.js';
+import { PKT_TYPE, packetName } from './codes.js';
 import { LimitError, PduError } from './errors.js';
 import { MAX_COUNTED_BYTES } from './layout.js';
-import { DATA, packetName } from './packets.js';
+import { DATA } from './packets.js';
 import { HEADER_LENGTH, peekHeader } from './pdu.js';
 
 /** Largest DATA PDU: its counted payload and what stands in front of it. */

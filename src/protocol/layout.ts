@@ -98,8 +98,9 @@ export const u8 = uint(1, 'given');
 export const u16 = uint(2, 'given');
 export const u32 = uint(4, 'given');
 
-/** A 32-bit result code; `describe` names it. */
-export const code32 = (describe: (value: number) => string): Field<number, 'given'> => uint(4, 'given', { describe });
+/** A number that stands for something; `describe` names it in `dissect`. */
+export const code = (bytes: 2 | 4, describe: (value: number) => string): Field<number, 'given'> =>
+  uint(bytes, 'given', { describe });
 
 /** A set of flags, named in `dissect`. */
 export function flags(bytes: 2 | 4, names: Names): Field<number, 'given'> {

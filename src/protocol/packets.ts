@@ -19,7 +19,7 @@ import type { Span } from './cursor.js';
 import {
   blob,
   bytes,
-  code32,
+  code,
   count,
   type Decoded,
   flags,
@@ -36,7 +36,7 @@ import {
 } from './layout.js';
 import { decodeWith, dissectWith, type Pdu, pdu } from './pdu.js';
 
-const result = code32((value) => {
+const result = code(4, (value) => {
   const { name, words } = explainResult(value);
   return `${name}: ${words}`;
 });
@@ -179,12 +179,6 @@ const BY_TYPE = new Map<number, Pdu<PacketType, Rows>>(
 /** The table of a packet type, undefined for one the specification does not know. */
 export function packetOf(type: number): Pdu<PacketType, Rows> | undefined {
   return BY_TYPE.get(type);
-}
-
-/** `PKT_TYPE_DATA`, or `PKT_TYPE_0x0e` for a type without a name. */
-export function packetName(type: number): string {
-  const found = Object.entries(PKT_TYPE).find(([, value]) => value === type);
-  return `PKT_TYPE_${found ? found[0] : `0x${type.toString(16).padStart(2, '0')}`}`;
 }
 
 /**

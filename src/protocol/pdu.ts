@@ -1,11 +1,11 @@
 /** One PDU: the common header in front of its own rows, and what follows from them. */
-import type { PacketType } from './codes.js';
+import { type PacketType, packetName } from './codes.js';
 import { Cursor, type Span } from './cursor.js';
 import { PduError } from './errors.js';
-import { type Decoded, type Encodable, type Rows, readRows, reserved16, u16, u32, writeRows } from './layout.js';
+import { code, type Decoded, type Encodable, type Rows, readRows, reserved16, u32, writeRows } from './layout.js';
 
 /** HTTP_PACKET_HEADER, 2.2.10.9; `packetLength` counts the whole PDU, these eight bytes included. */
-const HEADER = { packetType: u16, reserved: reserved16, packetLength: u32 };
+const HEADER = { packetType: code(2, packetName), reserved: reserved16, packetLength: u32 };
 
 /** Bytes of the common header. */
 export const HEADER_LENGTH = writeRows(HEADER, { packetType: 0, packetLength: 0 }).length;

@@ -1,5 +1,5 @@
 /** How each request is refused: with its own response PDU, in the HRESULT form that every client takes for a failure. */
-import { PKT_TYPE, RESULT } from './codes.js';
+import { hresultOfWin32, PKT_TYPE, RESULT } from './codes.js';
 import type { FlowState } from './flow.js';
 import { OUR_EXTENDED_AUTH, VERSION } from './offer.js';
 import {
@@ -23,6 +23,15 @@ const REFUSALS: Readonly<Partial<Record<FlowState, (code: number) => Buffer>>> =
 /** The PDU that refuses in this state; undefined where the gateway owes no response. */
 export function refusal(state: FlowState, code: number): Buffer | undefined {
   return REFUSALS[state]?.(code);
+}
+
+/**
+ * The HRESULT form of a code: clients take one without its top bit for success. INVARIANT: no code makes a refusal succeed; 0
+ * becomes E_PROXY_INTERNALERROR.
+ */
+export function asFailure(code: number): number {
+  if (code >= 0x80000000) return code;
+  return code === RESULT.SUCCESS ? RESULT.E_PROXY_INTERNALERROR : hresultOfWin32(code);
 }
 
 interface DueRequest {

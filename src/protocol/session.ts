@@ -2,7 +2,7 @@
  * The gateway's side of one tunnel without I/O: bytes, answers and time go in, effects come out (MS-TSGU 3.3). The driver
  * carries the effects out in order. Times are milliseconds of one clock that never goes back.
  */
-import { CHANNEL_PROTOCOL_RDP, HTTP_CAPABILITY_TYPE, PKT_TYPE, REDIR, RESULT } from './codes.js';
+import { CHANNEL_PROTOCOL_RDP, HTTP_CAPABILITY_TYPE, PKT_TYPE, packetName, REDIR, RESULT } from './codes.js';
 import { dataPayload, isData, wrapData } from './data.js';
 import { Deadlines } from './deadlines.js';
 import type { Answer, Effect, EndCause, SessionOptions } from './effects.js';
@@ -19,12 +19,11 @@ import {
   KEEPALIVE,
   type Packet,
   type PacketFields,
-  packetName,
   TUNNEL_AUTH_RESPONSE,
   TUNNEL_RESPONSE,
 } from './packets.js';
 import { peekHeader } from './pdu.js';
-import { dueRequest, refusal } from './refusal.js';
+import { asFailure, dueRequest, refusal } from './refusal.js';
 import { refusedHandshake, requestedToken } from './requests.js';
 
 /** Bytes framed at a time, well below MAX_WAITING. */
@@ -222,7 +221,6 @@ export class GatewaySession {
         return this.#handshake(packet.fields);
       case PKT_TYPE.EXTENDED_AUTH_MSG:
         // Only PAA is on offer, and it has no legs of its own.
-        this.#state = 'extended-auth';
         return this.#refuse(RESULT.E_PROXY_UNSUPPORTED_AUTHENTICATION_METHOD);
       case PKT_TYPE.TUNNEL_CREATE:
         return this.#createTunnel(packet.fields);
@@ -298,9 +296,10 @@ export class GatewaySession {
    * listening.
    */
   #refuse(code: number, detail?: string): void {
-    const response = refusal(this.#state, code);
+    const failure = asFailure(code);
+    const response = refusal(this.#state, failure);
     if (response) this.#send(response);
-    this.#end('refused', { code, ...(detail === undefined ? {} : { detail }) });
+    this.#end('refused', { code: failure, ...(detail === undefined ? {} : { detail }) });
   }
 
   #send(pdu: Buffer): void {
@@ -319,6 +318,7 @@ export class GatewaySession {
     if (owed) this.#send(owed);
     this.#ended = true;
     this.#deadlines.clearAll();
+    this.#announceWake();
     this.#effects.push({ do: 'end', cause, ...more });
   }
 
@@ -336,12 +336,15 @@ export class GatewaySession {
     return told ? RESULT.E_PROXY_SESSIONTIMEOUT : RESULT.ERROR_CONNECTION_ABORTED;
   }
 
-  #flush(): Effect[] {
+  #announceWake(): void {
     const at = this.#deadlines.next();
-    if (at !== this.#wakeAt) {
-      this.#wakeAt = at;
-      this.#effects.push({ do: 'wake', at });
-    }
+    if (at === this.#wakeAt) return;
+    this.#wakeAt = at;
+    this.#effects.push({ do: 'wake', at });
+  }
+
+  #flush(): Effect[] {
+    this.#announceWake();
     const effects = this.#effects;
     this.#effects = [];
     return effects;

@@ -1,5 +1,5 @@
 import { BodyError } from './errors.js';
-import { splitFieldLine } from './fields.js';
+import { isDecisive, splitFieldLine } from './fields.js';
 import { type LineFault, LineReader } from './lines.js';
 
 export interface ChunkedLimits {
@@ -116,9 +116,12 @@ function chunkSize(line: string): number {
 }
 
 function checkTrailer(line: string): void {
+  let name: string;
   try {
-    splitFieldLine(line);
+    [name] = splitFieldLine(line);
   } catch {
     throw new BodyError('BODY_TRAILER', 'a trailer line is not a header field');
   }
+  // RFC 9110 6.5.1: framing, routing and authentication have no place behind the body.
+  if (isDecisive(name.toLowerCase())) throw new BodyError('BODY_TRAILER', 'a trailer field belongs into the head');
 }

@@ -50,7 +50,7 @@ export class Fields {
       this.map.set(key, value);
       return;
     }
-    if (ONCE.has(key) || key.startsWith('rdg-')) {
+    if (isDecisive(key)) {
       throw new HeadError('HEAD_DUPLICATE', `the ${key} field comes twice`);
     }
     this.map.set(key, before + (key === 'cookie' ? '; ' : ', ') + value);
@@ -104,6 +104,11 @@ export function listElements(value: string | undefined): string[] {
     .split(',')
     .map(trimBlank)
     .filter((element) => element !== '');
+}
+
+/** Whether readers that see this field, by its lower-case name, twice or in a trailer could come to different conclusions. */
+export function isDecisive(name: string): boolean {
+  return ONCE.has(name) || name.startsWith('rdg-');
 }
 
 export function isToken(text: string): boolean {

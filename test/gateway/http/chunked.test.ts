@@ -59,7 +59,7 @@ describe('ChunkedDecoder', () => {
     ['the usual', '4\r\nWiki\r\n7\r\npedia i\r\nB\r\nn \r\nchunks.\r\n0\r\n\r\n', 'Wikipedia in \r\nchunks.'],
     ['sizes in lower case and with zeros', '00b\r\n0123456789a\r\n000\r\n\r\n', '0123456789a'],
     ['extensions', '1;a\r\nx\r\n1;a=b;c="d;\\"e"\r\ny\r\n0;z\r\n\r\n', 'xy'],
-    ['trailers', '1\r\nx\r\n0\r\nContent-Length: 5\r\nX:\r\n\r\n', 'x'],
+    ['trailers', '1\r\nx\r\n0\r\nX-Digest: y\r\nX:\r\n\r\n', 'x'],
     ['no payload', '0\r\n\r\n', ''],
   ])('reads %s', (_what, text, payload) => {
     expect(decodeText(`${text}next`)).toEqual({ payload, done: true, rest: 'next' });
@@ -85,6 +85,8 @@ describe('ChunkedDecoder', () => {
     ['a chunk that ends in a bare LF', '5\r\nhello\n', 'BODY_CHUNK_END'],
     ['a chunk that ends in a bare CR', '5\r\nhello\r0', 'BODY_CHUNK_END'],
     ['a trailer without colon', '0\r\nx\r\n\r\n', 'BODY_TRAILER'],
+    ['a length in a trailer', '0\r\nContent-Length: 5\r\n\r\n', 'BODY_TRAILER'],
+    ['a coding in a trailer', '0\r\ntransfer-encoding: chunked\r\n\r\n', 'BODY_TRAILER'],
     ['a folded trailer', '0\r\nX: y\r\n z\r\n\r\n', 'BODY_TRAILER'],
     ['a bare LF at the end', '0\r\n\n', 'BODY_BARE_LF'],
     ['an endless size line', '0'.repeat(CHUNKED_LIMITS.chunkLineBytes + 1), 'BODY_TOO_LONG'],

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bodyDecoder } from '../../../src/gateway/http/body.js';
+import { encodeChunk, LAST_CHUNK } from '../../../src/gateway/http/chunked.js';
 import { BodyError, HeadError } from '../../../src/gateway/http/errors.js';
 import { parseHead } from '../../../src/gateway/http/head.js';
 import { Oracle } from './oracle.js';
@@ -83,6 +84,15 @@ describe('next to node:http', () => {
   it('real heads mean the same', async () => {
     const count = await compare(REAL_REQUESTS.map(([, bytes]) => asPost(bytes)));
     expect(count).toMatchObject({ taken: REAL_REQUESTS.length, refused: 0 });
+  });
+
+  it('chunks of ours are read', async () => {
+    const payloads = fc.sample(fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 4 }), { numRuns: 30, seed: 3 });
+    for (const parts of payloads) {
+      const chunks = parts.map((part) => encodeChunk(Buffer.from(part)));
+      const { body } = await oracle.ask(Buffer.concat([Buffer.from(BODY), ...chunks, LAST_CHUNK]));
+      expect(body).toEqual(Buffer.concat(parts));
+    }
   });
 
   it('no mutated head is taken that node:http refuses or reads otherwise', async () => {

@@ -122,16 +122,18 @@ const HOSTILE = [
   '(x): y\r\n',
 ];
 
-/** A few edits on a text: a hostile piece put in, or some characters left out. */
+/** A few edits on a text, half of them at the start of a line: a hostile piece put in, or some characters left out. */
 export function mutations(text: fc.Arbitrary<string>): fc.Arbitrary<string> {
   const edit = fc.record({
     at: fc.nat(0xffff),
-    cut: fc.nat(3),
+    atLine: fc.boolean(),
+    cut: fc.constantFrom(0, 0, 1, 2),
     put: fc.constantFrom('', ...HOSTILE),
   });
   return fc.tuple(text, fc.array(edit, { maxLength: 4 })).map(([start, edits]) =>
-    edits.reduce((before, { at, cut, put }) => {
-      const index = at % (before.length + 1);
+    edits.reduce((before, { at, atLine, cut, put }) => {
+      const places = atLine ? [...before.matchAll(/\n(?=.)/g)].map((match) => match.index + 1) : [];
+      const index = places[at % (places.length || 1)] ?? at % (before.length + 1);
       return before.slice(0, index) + put + before.slice(index + cut);
     }, start),
   );

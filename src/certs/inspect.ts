@@ -1,0 +1,154 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { errnoOf } from '../files.js';
+import { type DataFiles, folderFault } from './folder.js';
+import type { KeyType } from './issue.js';
+import { namesOf } from './names.js';
+import { parseTokenKey } from './token-key.js';
+
+/** One file: not there, there but unreadable as what it should be, or its content. */
+export type Found<T> =
+  | { readonly state: 'missing' }
+  | { readonly state: 'damaged' }
+  | { readonly state: 'ok'; readonly value: T; readonly text: string };
+
+export interface FoundSet {
+  readonly ca: Found<X509Certificate>;
+  readonly caKey: Found<KeyObject>;
+  readonly server: Found<X509Certificate>;
+  readonly serverKey: Found<KeyObject>;
+  readonly tokenKey: Found<Uint8Array>;
+}
+
+/** What is wrong with a set of files, in words for a person. */
+export interface Problem {
+  readonly code: string;
+  readonly message: string;
+  readonly place: string;
+}
+
+/** What a caller insists on; what is undefined does not matter. */
+export interface Wishes {
+  readonly hosts?: readonly string[] | undefined;
+  readonly keyType?: KeyType | undefined;
+}
+
+/** Reads what there is. Throws a `Fault` (`DATA_FOLDER`) where a file exists and may not be read. */
+export async function findSet(files: DataFiles): Promise<FoundSet> {
+  return {
+    ca: await find(files.ca, (text) => new X509Certificate(text)),
+    caKey: await find(files.caKey, (text) => createPrivateKey(text)),
+    server: await find(files.server, (text) => new X509Certificate(text)),
+    serverKey: await find(files.serverKey, (text) => createPrivateKey(text)),
+    tokenKey: await find(files.tokenKey, parseTokenKey),
+  };
+}
+
+/** Whether there is nothing at all yet; a token key alone may come from a gateway with another certificate. */
+export function isEmpty({ ca, caKey, server, serverKey }: FoundSet): boolean {
+  return [ca, caKey, server, serverKey].every(({ state }) => state === 'missing');
+}
+
+/**
+ * The first thing wrong with a set, or nothing. The CA's key is only needed to issue: people do well to keep it elsewhere,
+ * so it may be missing. The token key is not looked at.
+ */
+export function problemOf(found: FoundSet, files: DataFiles, wishes: Wishes, now: number): Problem | undefined {
+  const { ca, server, serverKey } = found;
+  for (const [file, place] of [
+    [ca, files.ca],
+    [server, files.server],
+    [serverKey, files.serverKey],
+    [found.caKey, files.caKey],
+  ] as const) {
+    if (file.state === 'damaged') return { code: 'CERTS_DAMAGED', message: 'a file of the gateway is damaged', place };
+  }
+  if (ca.state !== 'ok' || server.state !== 'ok' || serverKey.state !== 'ok') {
+    const place = ca.state !== 'ok' ? files.ca : server.state !== 'ok' ? files.server : files.serverKey;
+    return {
+      code: 'CERTS_INCOMPLETE',
+      message: 'the set of certificates and keys is incomplete, a file is missing',
+      place,
+    };
+  }
+  if (!server.value.checkPrivateKey(serverKey.value)) {
+    return {
+      code: 'CERTS_MISMATCH',
+      message: 'the key does not belong to the server certificate',
+      place: files.serverKey,
+    };
+  }
+  if (!server.value.checkIssued(ca.value) || !server.value.verify(ca.value.publicKey)) {
+    return { code: 'CERTS_MISMATCH', message: 'the server certificate is not from this CA', place: files.server };
+  }
+  return (
+    expiryProblem(ca.value, files.ca, now) ??
+    expiryProblem(server.value, files.server, now) ??
+    wishProblem(server.value, serverKey.value, files, wishes)
+  );
+}
+
+/** Whether the CA can issue a certificate that ends at `until` (milliseconds since the epoch). */
+export function canIssue({ ca, caKey }: FoundSet, now: number, until: number): boolean {
+  if (ca.state !== 'ok' || caKey.state !== 'ok') return false;
+  const { validFromDate, validToDate } = validityOf(ca.value);
+  const { namedCurve, modulusLength = 0 } = caKey.value.asymmetricKeyDetails ?? {};
+  const usable = namedCurve === 'prime256v1' || (caKey.value.asymmetricKeyType === 'rsa' && modulusLength >= 2048);
+  return usable && ca.value.ca && ca.value.checkPrivateKey(caKey.value) && validFromDate <= now && until <= validToDate;
+}
+
+export function keyTypeOf(key: KeyObject): KeyType | undefined {
+  return ({ ec: 'ecdsa', rsa: 'rsa' } as const)[key.asymmetricKeyType as 'ec' | 'rsa'];
+}
+
+function validityOf(certificate: X509Certificate): { validFromDate: number; validToDate: number } {
+  return { validFromDate: Date.parse(certificate.validFrom), validToDate: Date.parse(certificate.validTo) };
+}
+
+function expiryProblem(certificate: X509Certificate, place: string, now: number): Problem | undefined {
+  const { validFromDate, validToDate } = validityOf(certificate);
+  const day = (time: number): string => new Date(time).toISOString().slice(0, 10);
+  if (now > validToDate) {
+    return { code: 'CERTS_EXPIRED', message: `the certificate expired on ${day(validToDate)}`, place };
+  }
+  if (now < validFromDate) {
+    const message = `the certificate is not valid before ${day(validFromDate)}, it is ${day(now)} here`;
+    return { code: 'CERTS_NOT_YET', message, place };
+  }
+  return undefined;
+}
+
+function wishProblem(
+  server: X509Certificate,
+  key: KeyObject,
+  files: DataFiles,
+  { hosts, keyType }: Wishes,
+): Problem | undefined {
+  const { dns, addresses } = namesOf(server);
+  const names = [...dns, ...addresses];
+  if (hosts !== undefined && (hosts.length !== names.length || !hosts.every((host) => names.includes(host)))) {
+    const message = `the server certificate is for ${names.join(', ')}, not for ${hosts.join(', ')}`;
+    return { code: 'CERTS_DIFFER', message, place: files.server };
+  }
+  if (keyType !== undefined && keyType !== keyTypeOf(key)) {
+    const message = `the server certificate has another kind of key than ${keyType}`;
+    return { code: 'CERTS_DIFFER', message, place: files.server };
+  }
+  return undefined;
+}
+
+async function find<T>(path: string, parse: (text: string) => T | undefined): Promise<Found<T>> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    if (errnoOf(cause) === 'ENOENT') return { state: 'missing' };
+    throw folderFault(cause, path);
+  }
+  try {
+    const value = parse(text);
+    return value === undefined ? { state: 'damaged' } : { state: 'ok', value, text };
+  } catch {
+    return { state: 'damaged' };
+  }
+}

@@ -1,0 +1,92 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { Fault } from '../fault.js';
+import { createFile, errnoOf, replaceFile } from '../files.js';
+import { dataFiles, folderFault, prepareFolder } from './folder.js';
+
+/** RFC 7518 section 3.2: an HS256 key is at least as long as its hash. */
+const TOKEN_KEY_BYTES = 32;
+/** A longer secret adds nothing, and a file that was named by mistake is noticed. */
+const TOKEN_KEY_BYTES_MAX = 128;
+
+/**
+ * The secret of the data folder that signs tokens, 32 to 128 bytes. Throws a `Fault` of kind `configuration`:
+ * `TOKEN_KEY_MISSING`, `TOKEN_KEY_UNREADABLE` or `TOKEN_KEY_INVALID`.
+ */
+export async function loadTokenKey(dataDir: string): Promise<Uint8Array> {
+  const place = dataFiles(dataDir).tokenKey;
+  const fault = (code: string, message: string, hint: string, cause?: unknown): Fault =>
+    new Fault({ kind: 'configuration', code, message, place, hint, cause });
+  let text: string;
+  try {
+    text = await readFile(place, 'utf8');
+  } catch (cause) {
+    if (errnoOf(cause) === 'ENOENT') {
+      throw fault(
+        'TOKEN_KEY_MISSING',
+        'there is no key to sign tokens with',
+        'start rdgw serve once, or run rdgw certs init; --data-dir names another data folder',
+        cause,
+      );
+    }
+    throw fault('TOKEN_KEY_UNREADABLE', 'the token key cannot be read', 'run rdgw as the owner of its files', cause);
+  }
+  const key = parseTokenKey(text);
+  if (key === undefined) {
+    throw fault('TOKEN_KEY_INVALID', 'the token key is damaged', 'make a new one: rdgw certs init --new-token-key');
+  }
+  return key;
+}
+
+export interface EnsuredTokenKey {
+  readonly key: Uint8Array;
+  /** It was made by this call. */
+  readonly made: boolean;
+}
+
+/**
+ * The token key of the data folder, made where there is none: all that a gateway with a certificate of its own needs there.
+ * Throws like `loadTokenKey`, and `DATA_FOLDER`.
+ */
+export async function ensureTokenKey(dataDir: string): Promise<EnsuredTokenKey> {
+  const { folder, tokenKey } = dataFiles(dataDir);
+  await prepareFolder(folder);
+  try {
+    return { key: await loadTokenKey(folder), made: false };
+  } catch (cause) {
+    if (!(cause instanceof Fault) || cause.code !== 'TOKEN_KEY_MISSING') throw cause;
+  }
+  const key = randomBytes(TOKEN_KEY_BYTES);
+  try {
+    await createFile(tokenKey, formatTokenKey(key));
+    return { key, made: true };
+  } catch (cause) {
+    if (errnoOf(cause) === 'EEXIST') return { key: await loadTokenKey(folder), made: false };
+    throw folderFault(cause, folder);
+  }
+}
+
+/** A new token key in place of any other: every token that was signed before is void. Throws `DATA_FOLDER`. */
+export async function makeTokenKey(dataDir: string): Promise<EnsuredTokenKey> {
+  const { folder, tokenKey } = dataFiles(dataDir);
+  const key = randomBytes(TOKEN_KEY_BYTES);
+  try {
+    await replaceFile(tokenKey, formatTokenKey(key));
+    return { key, made: true };
+  } catch (cause) {
+    throw folderFault(cause, folder);
+  }
+}
+
+/** Reads the form of `formatTokenKey`; undefined for anything else. */
+export function parseTokenKey(text: string): Uint8Array | undefined {
+  const trimmed = text.trim();
+  if (!/^[\w-]+$/.test(trimmed)) return undefined;
+  const key = Buffer.from(trimmed, 'base64url');
+  return key.length < TOKEN_KEY_BYTES || key.length > TOKEN_KEY_BYTES_MAX ? undefined : new Uint8Array(key);
+}
+
+/** Base64url without padding (RFC 4648 section 5) and a line feed. */
+export function formatTokenKey(key: Uint8Array): string {
+  return `${Buffer.from(key).toString('base64url')}\n`;
+}

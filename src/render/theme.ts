@@ -1,0 +1,26 @@
+/** Colour by meaning. The plain theme is what tests compare and what a pipe gets. */
+import chalk from 'chalk';
+
+type Paint = (text: string) => string;
+
+export interface Theme {
+  readonly title: Paint;
+  /** Offsets and lengths. */
+  readonly place: Paint;
+  readonly name: Paint;
+  readonly value: Paint;
+  readonly error: Paint;
+}
+
+const same: Paint = (text) => text;
+
+export const plain: Theme = { title: same, place: same, name: same, value: same, error: same };
+
+/** For a terminal; whether colours come out is chalk's level to decide. */
+export const colours: Theme = {
+  title: chalk.bold,
+  place: chalk.dim,
+  name: chalk.cyan,
+  value: same,
+  error: chalk.red,
+};

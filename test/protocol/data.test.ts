@@ -1,0 +1,91 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { DATA, DATA_OVERHEAD, DATA_PAYLOAD, dataPayload, decode, isData, PKT_TYPE, wrapData } from '../../src/protocol/index.js';
+import { TABLES, fieldsOf, withHeader } from '../support/arbitrary.js';
+import { plain, vector } from './vectors.js';
+
+describe('wrapData', () => {
+  it('says what the table in packets.ts says', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (payload) => {
+        const [pdu, ...more] = wrapped(Buffer.from(payload));
+        expect(more).toEqual([]);
+        const expected = payload.length === 0 ? undefined : DATA.encode({ data: Buffer.from(payload) });
+        expect(pdu?.toString('hex')).toBe(expected?.toString('hex'));
+      }),
+    );
+  });
+
+  it('writes the bytes that clients sent and took', () => {
+    for (const id of ['fr2-paa-ws-data-c1', 'fr2-paa-ws-data-s1', 'fr3-ext-ws-data-c2', 'rdpgwnet-data-server']) {
+      const pdu = vector(id);
+      expect(wrapped(dataPayload(pdu)).map((part) => part.toString('hex')), id).toEqual([pdu.toString('hex')]);
+    }
+  });
+
+  it.each([1, DATA_PAYLOAD - 1, DATA_PAYLOAD, DATA_PAYLOAD + 1, 2 * DATA_PAYLOAD, 5 * DATA_PAYLOAD + 7])(
+    'splits %i bytes at 16 KiB and loses none',
+    (length) => {
+      const payload = Buffer.from(Array.from({ length }, (_, index) => index & 0xff));
+      const pdus = wrapped(payload);
+      expect(pdus).toHaveLength(Math.ceil(length / DATA_PAYLOAD));
+      expect(Math.max(...pdus.map((pdu) => pdu.length))).toBeLessThanOrEqual(DATA_PAYLOAD + DATA_OVERHEAD);
+      expect(Buffer.concat(pdus.map(dataPayload)).equals(payload)).toBe(true);
+      expect(pdus.every((pdu) => decode(pdu).type === PKT_TYPE.DATA)).toBe(true);
+    },
+  );
+
+  it('copies: the PDU stays when the payload changes', () => {
+    const payload = Buffer.from('before');
+    const [pdu] = wrapped(payload) as [Buffer];
+    payload.write('after!');
+    expect(dataPayload(pdu).toString()).toBe('before');
+  });
+});
+
+describe('dataPayload', () => {
+  it('says what decode says, errors included', () => {
+    const counted = fc.tuple(fc.nat({ max: 40 }), fc.uint8Array({ maxLength: 40 })).map(([count, payload]) => {
+      return Buffer.concat([Buffer.from([count, 0]), payload]);
+    });
+    const body = fc.oneof(counted, fc.uint8Array({ maxLength: 4 }).map((bytes) => Buffer.from(bytes)));
+    fc.assert(
+      fc.property(body, (bytes) => {
+        const pdu = withHeader(PKT_TYPE.DATA, bytes);
+        const slow = outcome(() => (decode(pdu).fields as { data: Buffer }).data);
+        expect(outcome(() => dataPayload(pdu))).toEqual(slow);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('is a view', () => {
+    const pdu = vector('fr2-paa-ws-data-c1');
+    expect(dataPayload(pdu).buffer).toBe(pdu.buffer);
+  });
+});
+
+describe('isData', () => {
+  it('is true for DATA alone', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...TABLES).chain(([, table]) => fc.tuple(fc.constant(table), fieldsOf(table))), ([table, fields]) => {
+        expect(isData(table.encode(fields))).toBe(table.type === PKT_TYPE.DATA);
+      }),
+    );
+    expect(isData(Buffer.from('0a01000008000000', 'hex'))).toBe(false);
+  });
+});
+
+function wrapped(payload: Buffer): Buffer[] {
+  const pdus: Buffer[] = [];
+  wrapData(payload, (pdu) => pdus.push(pdu));
+  return pdus;
+}
+
+function outcome(run: () => Buffer): unknown {
+  try {
+    return plain(run());
+  } catch (error) {
+    return { ...(error as Error), message: (error as Error).message };
+  }
+}

@@ -1,0 +1,59 @@
+/** A gateway session as the tests drive it, and its effects as one line each. */
+import {
+  type Effect,
+  GatewaySession,
+  type Packet,
+  packetName,
+  resultHex,
+  resultOf,
+  type SessionOptions,
+  decode,
+} from '../../src/protocol/index.js';
+
+export const TIMEOUTS = { setup: 120_000, keepAlive: 30_000, close: 5_000 };
+
+/** A session at time 0 with the tunnel id 6 and channel ids from 1 on. */
+export function gatewaySession(options: Partial<SessionOptions> = {}): GatewaySession {
+  let channelId = 0;
+  return new GatewaySession({ timeouts: TIMEOUTS, tunnelId: 6, nextChannelId: () => ++channelId, now: 0, ...options });
+}
+
+/** `send TUNNEL_RESPONSE 0x00000000`, `connect a b : 3389`, `wake 120000`: what a table in a test holds. */
+export function shown(effects: readonly Effect[]): string[] {
+  return effects.map((effect) => {
+    switch (effect.do) {
+      case 'send':
+        return `send ${packetLine(decode(effect.pdu))}`;
+      case 'authenticate':
+        return `authenticate ${effect.token}`;
+      case 'connect':
+        return `connect ${effect.names.join(' ')} : ${effect.port}`;
+      case 'deliver':
+        return `deliver ${effect.bytes.toString('hex')}`;
+      case 'disconnect':
+        return 'disconnect';
+      case 'wake':
+        return `wake ${effect.at}`;
+      case 'end':
+        return `end ${effect.cause}${effect.code === undefined ? '' : ` ${resultHex(effect.code)}`}`;
+    }
+  });
+}
+
+/** As `shown`, without the timers: for tables in which time plays no part. */
+export function done(effects: readonly Effect[]): string[] {
+  return shown(effects.filter((effect) => effect.do !== 'wake'));
+}
+
+/** `CHANNEL_RESPONSE 0x800759DD`, `KEEPALIVE`, `DATA 6869`. */
+export function packetLine(packet: Packet): string {
+  const name = packetName(packet.type).replace('PKT_TYPE_', '');
+  if ('data' in packet.fields) return `${name} ${packet.fields.data.toString('hex')}`;
+  const carriesResult = 'errorCode' in packet.fields || 'statusCode' in packet.fields;
+  return carriesResult ? `${name} ${resultHex(resultOf(packet))}` : name;
+}
+
+/** The PDUs among the effects. */
+export function sent(effects: readonly Effect[]): Buffer[] {
+  return effects.flatMap((effect) => (effect.do === 'send' ? [effect.pdu] : []));
+}
