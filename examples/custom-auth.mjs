@@ -9,7 +9,7 @@
 // For types in an editor: import('rdgw/policy').AuthenticatorFactory
 import { createHash, timingSafeEqual } from 'node:crypto';
 
-const digest = (text) => createHash('sha256').update(String(text)).digest();
+const digest = (text) => createHash('sha256').update(text).digest();
 
 /** @type {import('rdgw/policy').AuthenticatorFactory} */
 export default ({ users = {} }) => ({

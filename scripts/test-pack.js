@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'rdgw-pack-'));
-const run = (command, args, cwd) => execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+const run = (command, args, cwd) =>
+  execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
 
 try {
   run('npm', ['pack', '--pack-destination', folder], root);
@@ -17,8 +18,13 @@ try {
   const version = run('npx', ['--no-install', 'rdgw', '--version'], folder).trim();
   if (!version.startsWith('rdgw/')) throw new Error(`rdgw --version printed ${JSON.stringify(version)}`);
   run('npx', ['--no-install', 'rdgw', 'certs', 'init', '--data-dir', join(folder, 'data')], folder);
-  run('npx', ['--no-install', 'rdgw', 'mkrdp', '--target', '192.168.0.101', '--data-dir', join(folder, 'data')], folder);
-  const decode = "import { decode } from 'rdgw/protocol'; process.stdout.write(String(decode(Buffer.from('0d00000008000000', 'hex')).type));";
+  run(
+    'npx',
+    ['--no-install', 'rdgw', 'mkrdp', '--target', '192.168.0.101', '--data-dir', join(folder, 'data')],
+    folder,
+  );
+  const decode =
+    "import { decode } from 'rdgw/protocol'; process.stdout.write(String(decode(Buffer.from('0d00000008000000', 'hex')).type));";
   const type = run('node', ['--input-type=module', '-e', decode], folder);
   if (type !== '13') throw new Error(`rdgw/protocol decoded ${JSON.stringify(type)}`);
   run('node', ['--input-type=module', '-e', "await import('rdgw/policy');"], folder);

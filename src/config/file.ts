@@ -1,6 +1,17 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
-import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLError } from 'yaml';
+import {
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  Parser,
+  parseDocument,
+  type YAMLError,
+} from 'yaml';
 import { Fault } from '../fault.js';
 import { isTree, type Tree } from './tree.js';
 
@@ -8,6 +19,8 @@ import { isTree, type Tree } from './tree.js';
 export const CONFIG_FILE_MAX = 1024 * 1024;
 /** Aliases may spare somebody typing; a bomb of them multiplies. */
 const ALIASES_MAX = 100;
+/** Levels of sections and lists; the settings have three, and the options of an authenticator perhaps as many again. */
+const NESTING_MAX = 64;
 
 export interface ConfigFile {
   /** Absolute. */
@@ -57,6 +70,9 @@ export function parseConfigFile(path: string, cwd: string, text: string): Config
     return `${name}:${line}:${col}`;
   };
   try {
+    // INVARIANT: measured first. The composer recurses, and an exhausted stack can end the process instead of throwing.
+    const excess = excessOf(text);
+    if (excess !== undefined) throw syntax(excess);
     const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
     const [problem] = [...document.errors, ...document.warnings];
     if (problem !== undefined) throw syntax(wordsOf(problem), placeAt(problem.pos[0]));
@@ -71,9 +87,36 @@ export function parseConfigFile(path: string, cwd: string, text: string): Config
     };
   } catch (cause) {
     if (cause instanceof Fault) throw cause;
-    // The parser throws plain errors for too many aliases, and runs out of stack on absurd nesting.
-    throw syntax(cause instanceof ReferenceError ? 'the file has too many aliases' : 'the file is nested too deeply');
+    throw syntax('the file has too many aliases');
   }
+}
+
+/** A node of the concrete syntax tree, as far as its size matters. */
+interface Token {
+  readonly type?: string;
+  readonly items?: readonly Token[];
+  readonly key?: Token | null;
+  readonly value?: Token | string | null;
+}
+
+/** What makes the text unfit to be read, found without recursion. */
+function excessOf(text: string): string | undefined {
+  let aliases = 0;
+  const open: { token: Token; depth: number }[] = [];
+  for (const document of new Parser().parse(text)) {
+    open.push({ token: document as Token, depth: 0 });
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      const { items = [], key, value, type } = next.token;
+      const depth = next.depth + (items.length > 0 ? 1 : 0);
+      aliases += type === 'alias' ? 1 : 0;
+      if (aliases > ALIASES_MAX) return 'the file has too many aliases';
+      if (depth > NESTING_MAX) return 'the file is nested too deeply';
+      for (const token of [key, value, ...items]) {
+        if (typeof token === 'object' && token !== null) open.push({ token, depth });
+      }
+    }
+  }
+  return undefined;
 }
 
 async function read(path: string): Promise<string> {

@@ -98,7 +98,9 @@ async function openStatic(
   }
   const warnings = [
     ...((mode & 0o077) === 0 ? [] : [`${path} can be read by other users (chmod 600)`]),
-    ...(idle.length === 0 ? [] : [`${path}: ${idle.length} tokens name no target and there are no allow rules`]),
+    ...(idle.length === 0
+      ? []
+      : [`${path}: ${idle.length} of ${entries.length} tokens name no target, and there are no allow rules`]),
   ];
   return { guard: own(staticAuthenticator(entries)), warnings };
 }

@@ -74,7 +74,7 @@ describe('matchRule', () => {
     ['224.0.0.1', 'multicast'],
     ['ff02::1', 'multicast'],
     ['255.255.255.255', 'reserved or broadcast'],
-    ['::127.0.0.1', 'IPv4-compatible'],
+    ['::7f00:1', 'IPv4-compatible'],
     ['64:ff9b::7f00:1', 'loopback'],
     ['64:ff9b::a9fe:a9fe', 'cloud metadata'],
     ['64:ff9b:1::7f00:1', 'loopback'],

@@ -1,0 +1,91 @@
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { SETTINGS } from '../../src/config/settings.js';
+import { describeConfig, effectiveSettings, settingsTable } from '../../src/config.js';
+import { workplace } from './workplace.js';
+
+const here = workplace();
+
+describe('describeConfig', () => {
+  const TEXT = `
+listen: "[::1]:8443"
+auth:
+  module:
+    path: ./auth.mjs
+    options:
+      url: postgres://gateway:hunter2@db/users
+      apiToken: hunter2
+      signingKey: /hunter2+base64==
+      password: [hunter2, {deep: hunter2}]
+      pin_secret: 4711
+      keyFile: ./hook.key
+      private: ./keys/hook.pem
+      audience: everyone
+      token: {ttl: true}
+timeouts: {dial: 5}
+`;
+
+  it('shows value, unit, reason and source', async () => {
+    const loaded = await here.loadText(TEXT, { env: { RDGW_TIMEOUTS_TLS: '7' }, overrides: { 'log.format': 'json' } });
+    const text = describeConfig(loaded);
+    expect(text).toContain('\nlisten: "[::1]:8443" # from rdgw.yaml, default 8443\n');
+    expect(text).toContain('\n  dial: 5 # s, from rdgw.yaml, default 10\n');
+    expect(text).toContain('\n  tls: 7 # s, from RDGW_TIMEOUTS_TLS, default 10\n');
+    expect(text).toContain('\n  format: json # from a flag, default text\n');
+    expect(text).toContain('\n  drain: 30 # s\n');
+    expect(text).toContain('\n  # keylog: not set\n');
+    expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
+  });
+
+  it('masks secrets of a custom authenticator and leaves paths readable', async () => {
+    const loaded = await here.loadText(TEXT);
+    const text = describeConfig(loaded);
+    expect(text).not.toMatch(/hunter2|4711/);
+    expect(effectiveSettings(loaded).auth).toEqual({
+      paa: { mode: 'signed', keys: [] },
+      module: {
+        path: join(here.cwd, 'auth.mjs'),
+        options: {
+          url: 'postgres://gateway:********@db/users',
+          apiToken: '********',
+          signingKey: '********',
+          password: ['********', { deep: '********' }],
+          pin_secret: '********',
+          keyFile: './hook.key',
+          private: './keys/hook.pem',
+          audience: 'everyone',
+          token: { ttl: true },
+        },
+      },
+    });
+  });
+
+  it('writes a file that means the same', async () => {
+    const first = await here.loadText(
+      'listen: 10.0.0.1:1\nhostname: Gw.Example\ntargets: {allow: ["*.a:*", "[fd00::/8]:1-2"]}\ntls: {cert: a, key: "b: c # d"}',
+    );
+    const second = await here.loadText(describeConfig(first));
+    expect(second.config).toEqual(first.config);
+  });
+});
+
+describe('the settings', () => {
+  it('all have a reason, and numbers have bounds', () => {
+    for (const { path, reason, kind, range, env } of SETTINGS) {
+      expect(reason, path).toMatch(/^.{20,}\.$/);
+      expect(env, path).toMatch(/^RDGW_[A-Z_]+$/);
+      expect(range === undefined, path).toBe(kind !== 'number');
+    }
+    expect(new Set(SETTINGS.map(({ env }) => env)).size).toBe(SETTINGS.length);
+  });
+
+  it('make a Markdown table', () => {
+    const lines = settingsTable().trimEnd().split('\n');
+    expect(lines).toHaveLength(SETTINGS.length + 2);
+    expect(lines.filter((line) => line.split('|').length !== 6)).toEqual([]);
+    expect(lines).toContainEqual(
+      expect.stringMatching(/^\| `timeouts\.dial` \| `10` s \(1 to 90\) \| `RDGW_TIMEOUTS_DIAL` \|/),
+    );
+    expect(lines).toContainEqual(expect.stringContaining('| `listen` | `8443` | `RDGW_LISTEN` |'));
+  });
+});

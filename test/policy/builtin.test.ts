@@ -1,0 +1,62 @@
+import { describe, expect, it, vi } from 'vitest';
+import { anyAuthenticator, signedAuthenticator, staticAuthenticator } from '../../src/policy/builtin.js';
+import { createGuard } from '../../src/policy/guard.js';
+import { parseTokenList } from '../../src/policy/static.js';
+import type { AuthenticationRequest, Authenticator, Identity } from '../../src/policy/types.js';
+
+const NOW = 1_790_000_000_000;
+const REQUEST: AuthenticationRequest = {
+  scheme: 'PAA',
+  token: 'sesame-open-sesame',
+  peer: '192.0.2.1',
+  connectionId: '00000000-0000-0000-0000-000000000001',
+  correlationId: undefined,
+  clientName: undefined,
+  now: NOW,
+};
+const ALICE: Identity = {
+  user: 'alice',
+  groups: [],
+  targets: undefined,
+  local: false,
+  until: undefined,
+  method: 'custom',
+  clientName: undefined,
+};
+
+describe('built-in authenticators', () => {
+  const guard = (authenticator: Authenticator) => createGuard({ authenticator, deadline: 1000, builtIn: true });
+
+  it('static: the list, whose targets are the operator’s word', async () => {
+    const list = parseTokenList('sesame-open-sesame alice 127.0.0.1\nanother-token-0001 bob', 'tokens');
+    const result = await guard(staticAuthenticator(list)).authenticate(REQUEST);
+    expect(result).toHaveProperty('identity', {
+      ...ALICE,
+      targets: ['127.0.0.1:3389'],
+      local: true,
+      method: 'static',
+    });
+    const bob = await guard(staticAuthenticator(list)).authenticate({ ...REQUEST, token: 'another-token-0001' });
+    expect(bob).toHaveProperty('identity.targets', undefined);
+    await expect(guard(staticAuthenticator(list)).authenticate({ ...REQUEST, token: 'x' })).resolves.toEqual({
+      allow: false,
+      code: 'refused',
+      reason: 'the token is not in the list',
+    });
+  });
+
+  it('any: everyone with a token, and nobody without', async () => {
+    await expect(guard(anyAuthenticator()).authenticate(REQUEST)).resolves.toHaveProperty('identity.user', 'anonymous');
+    await expect(guard(anyAuthenticator()).authenticate({ ...REQUEST, token: '' })).resolves.toHaveProperty(
+      'code',
+      'missing',
+    );
+  });
+
+  it('signed: the verifier with the time of the request', async () => {
+    const verify = vi.fn(async () => ({ allow: true, user: 'alice', local: true }) as const);
+    const result = await guard(signedAuthenticator(verify)).authenticate(REQUEST);
+    expect(verify).toHaveBeenCalledWith(REQUEST.token, NOW);
+    expect(result).toHaveProperty('identity.local', true);
+  });
+});

@@ -1,0 +1,302 @@
+import { describe, expect, it, vi } from 'vitest';
+import { createGuard } from '../../src/policy/guard.js';
+import type { AuthenticationRequest, Authenticator, Identity } from '../../src/policy/types.js';
+
+const NOW = 1_790_000_000_000;
+const REQUEST: AuthenticationRequest = {
+  scheme: 'PAA',
+  token: 'sesame-open-sesame',
+  peer: '192.0.2.1',
+  connectionId: '00000000-0000-0000-0000-000000000001',
+  correlationId: undefined,
+  clientName: undefined,
+  now: NOW,
+};
+const ALICE: Identity = {
+  user: 'alice',
+  groups: [],
+  targets: undefined,
+  local: false,
+  until: undefined,
+  method: 'custom',
+  clientName: undefined,
+};
+const DESK = { host: 'desk', port: 3389, address: '10.0.0.1' };
+
+/** A guard around an authenticator that answers in any way at all. */
+function guardOf(authenticate: (request: AuthenticationRequest, signal: AbortSignal) => unknown, deadline = 5000) {
+  return createGuard({ authenticator: { name: 'custom', authenticate } as Authenticator, deadline });
+}
+
+function authorizing(authorize: unknown, deadline = 5000) {
+  const authenticator = { name: 'custom', authenticate: () => ({ allow: true, user: 'alice' }), authorize };
+  return createGuard({ authenticator: authenticator as Authenticator, deadline });
+}
+
+const throws = (cause: unknown) => (): never => {
+  throw cause;
+};
+const hidden = (owner: object, key: string) => Object.defineProperty(owner, key, { get: throws(new Error('hidden')) });
+const never = () => new Promise(() => undefined);
+
+type Then = (resolve: (value: unknown) => void, reject: (cause: unknown) => void) => void;
+
+/** An answer that would admit alice, were it not also a promise of sorts. */
+function thenable(then: Then): object {
+  return { allow: true, user: 'alice', ...Object.fromEntries([['then', then]]) };
+}
+
+describe('authenticate', () => {
+  it('turns a verdict into an identity', async () => {
+    const guard = guardOf(async () => ({
+      allow: true,
+      user: 'CORP\\alice',
+      groups: ['staff'],
+      targets: ['Desk.Example', '[::ffff:10.0.0.1]:3390'],
+      until: NOW + 1,
+    }));
+    await expect(guard.authenticate({ ...REQUEST, clientName: 'LAPTOP' })).resolves.toEqual({
+      allow: true,
+      identity: {
+        user: 'CORP\\alice',
+        groups: ['staff'],
+        targets: ['desk.example:3389', '10.0.0.1:3390'],
+        local: false,
+        until: NOW + 1,
+        method: 'custom',
+        clientName: 'LAPTOP',
+      },
+    });
+  });
+
+  it('copies: what the module changes afterwards has no effect', async () => {
+    const targets = ['a.example'];
+    const result = await guardOf(() => ({ allow: true, user: 'alice', targets })).authenticate(REQUEST);
+    targets.push('b.example');
+    expect(result.allow && result.identity.targets).toEqual(['a.example:3389']);
+    expect(result.allow && Object.isFrozen(result.identity)).toBe(true);
+  });
+
+  it('hands over the request and a signal', async () => {
+    const authenticate = vi.fn((_: AuthenticationRequest, signal: AbortSignal) => ({
+      allow: !signal.aborted,
+      user: 'alice',
+    }));
+    await guardOf(authenticate).authenticate(REQUEST);
+    expect(authenticate).toHaveBeenCalledWith(REQUEST, expect.any(AbortSignal));
+  });
+
+  it('does not ask about an empty token', async () => {
+    const authenticate = vi.fn(() => ({ allow: true, user: 'alice' }));
+    await expect(guardOf(authenticate).authenticate({ ...REQUEST, token: '' })).resolves.toEqual({
+      allow: false,
+      code: 'missing',
+      reason: 'the client sent no token',
+    });
+    expect(authenticate).not.toHaveBeenCalled();
+  });
+
+  it('passes a refusal on, in one line and without the token', async () => {
+    const reason = `token ${REQUEST.token} is unknown\r\nINFO admitted alice`;
+    await expect(guardOf(() => ({ allow: false, reason })).authenticate(REQUEST)).resolves.toEqual({
+      allow: false,
+      code: 'refused',
+      reason: 'token [token] is unknown INFO admitted alice',
+    });
+  });
+
+  const revoked = Proxy.revocable({}, {});
+  revoked.revoke();
+  const good = { allow: true, user: 'alice' };
+
+  it.each<[string, () => unknown]>([
+    ['nothing', () => undefined],
+    ['null', () => null],
+    ['true', () => true],
+    ['a text', () => 'allow'],
+    ['a function', () => Object.assign(() => undefined, good)],
+    ['an empty object', () => ({})],
+    ['allow: 1', () => ({ ...good, allow: 1 })],
+    ['allow: "true"', () => ({ ...good, allow: 'true' })],
+    ['a Boolean object', () => ({ ...good, allow: new Boolean(true) })],
+    ['no user', () => ({ allow: true })],
+    ['an empty user', () => ({ ...good, user: '' })],
+    ['a blank user', () => ({ ...good, user: '  ' })],
+    ['a user that is an object', () => ({ ...good, user: { toString: () => 'alice' } })],
+    ['a user with a line break', () => ({ ...good, user: 'alice\nroot' })],
+    ['a user with a bidirectional override', () => ({ ...good, user: 'al\u202eice' })],
+    ['an endless user', () => ({ ...good, user: 'a'.repeat(10_000) })],
+    ['groups as a text', () => ({ ...good, groups: 'staff' })],
+    ['groups of numbers', () => ({ ...good, groups: [1] })],
+    ['targets as a text', () => ({ ...good, targets: 'desk:3389' })],
+    ['targets as null', () => ({ ...good, targets: null })],
+    ['a malformed target', () => ({ ...good, targets: ['desk:3389', '10.1'] })],
+    ['a hole in targets', () => ({ ...good, targets: new Array(1) })],
+    ['too many targets', () => ({ ...good, targets: new Array(1e9) })],
+    ['until in the past', () => ({ ...good, until: NOW })],
+    ['until not a number', () => ({ ...good, until: Number.NaN })],
+    ['until as infinity', () => ({ ...good, until: Number.POSITIVE_INFINITY })],
+    ['until as a date', () => ({ ...good, until: new Date(NOW + 1000) })],
+    ['a getter that throws', () => hidden({ ...good }, 'targets')],
+    ['a revoked proxy', () => revoked.proxy],
+    ['a promise of something odd', async () => [good]],
+    ['a throw', throws(new Error('data base is down'))],
+    ['a throw of nothing', throws(undefined)],
+    ['a throw of an error without a readable message', throws(hidden(new Error('x'), 'message'))],
+    ['a throw of a revoked proxy', throws(revoked.proxy)],
+    ['a rejection', () => Promise.reject(new Error('no'))],
+    ['a thenable that throws', () => thenable(throws(new Error('no')))],
+    ['a thenable that rejects', () => thenable((_, reject) => reject(1))],
+    ['a thenable that refuses in an odd way', () => thenable((resolve) => resolve({ allow: 'no' }))],
+  ])('denies %s', async (_, answer) => {
+    await expect(guardOf(answer).authenticate(REQUEST)).resolves.toEqual({
+      allow: false,
+      code: 'refused',
+      reason: expect.stringMatching(/^(authenticator custom failed|refused without a reason)/),
+    });
+  });
+
+  it('says what failed, without the token', async () => {
+    const guard = guardOf(({ token }) => {
+      throw new Error(`cannot parse ${token}`);
+    });
+    await expect(guard.authenticate(REQUEST)).resolves.toHaveProperty(
+      'reason',
+      'authenticator custom failed: cannot parse [token]',
+    );
+  });
+
+  it('reads each property once, so that a second look cannot differ', async () => {
+    let reads = 0;
+    const answer = {
+      allow: true,
+      get user() {
+        reads += 1;
+        return reads === 1 ? 'alice' : 'root\n';
+      },
+    };
+    const result = await guardOf(() => answer).authenticate(REQUEST);
+    expect(result.allow && result.identity.user).toBe('alice');
+  });
+
+  it('does not believe a custom module that its targets are the operator’s word', async () => {
+    const result = await guardOf(() => ({ ...good, targets: ['127.0.0.1'], local: true })).authenticate(REQUEST);
+    expect(result.allow && result.identity.local).toBe(false);
+  });
+});
+
+describe('the deadline', () => {
+  it('denies, and aborts the signal', async () => {
+    vi.useFakeTimers();
+    try {
+      let seen: AbortSignal | undefined;
+      const guard = guardOf((_, signal) => {
+        seen = signal;
+        return never();
+      }, 2000);
+      const result = guard.authenticate(REQUEST);
+      await vi.advanceTimersByTimeAsync(1999);
+      expect(seen?.aborted).toBe(false);
+      await vi.advanceTimersByTimeAsync(1);
+      await expect(result).resolves.toEqual({ allow: false, code: 'refused', reason: 'no answer within 2 s' });
+      expect(seen?.aborted).toBe(true);
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('makes a late answer and a late rejection harmless', async () => {
+    vi.useFakeTimers();
+    try {
+      for (const late of [() => ({ allow: true, user: 'alice' }), () => Promise.reject(new Error('late'))]) {
+        const guard = guardOf(() => new Promise((resolve) => setTimeout(() => resolve(late()), 3000)), 2000);
+        const result = guard.authenticate(REQUEST);
+        await vi.advanceTimersByTimeAsync(4000);
+        await expect(result).resolves.toHaveProperty('allow', false);
+      }
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('counts for code that blocked the timer, too', async () => {
+    let time = 0;
+    const authenticator: Authenticator = {
+      name: 'custom',
+      authenticate() {
+        time += 2001;
+        return { allow: true, user: 'alice' };
+      },
+    };
+    const guard = createGuard({ authenticator, deadline: 2000, clock: () => time });
+    await expect(guard.authenticate(REQUEST)).resolves.toHaveProperty('reason', 'no answer within 2 s');
+  });
+
+  it('leaves no timer behind after an answer', async () => {
+    vi.useFakeTimers();
+    try {
+      await guardOf(() => ({ allow: true, user: 'alice' })).authenticate(REQUEST);
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
+
+describe('authorize', () => {
+  it('is missing where the authenticator has none', () => {
+    expect(guardOf(() => undefined).authorize).toBeUndefined();
+  });
+
+  it('passes on both answers', async () => {
+    const guard = authorizing((_: Identity, { address }: { address: string }) =>
+      address === '10.0.0.1' ? { allow: true } : { allow: false, reason: 'not\nyours' },
+    );
+    await expect(guard.authorize?.(ALICE, DESK)).resolves.toEqual({ allow: true });
+    await expect(guard.authorize?.(ALICE, { ...DESK, address: '10.0.0.2' })).resolves.toEqual({
+      allow: false,
+      reason: 'not yours',
+    });
+  });
+
+  it.each<[string, unknown]>([
+    ['no function', 'yes'],
+    ['a throw', throws(new Error('no'))],
+    ['true', () => true],
+    ['nothing', () => undefined],
+    ['allow: 1', () => ({ allow: 1 })],
+    ['a rejection', () => Promise.reject(new Error('no'))],
+  ])('denies %s', async (_, authorize) => {
+    await expect(authorizing(authorize).authorize?.(ALICE, DESK)).resolves.toHaveProperty('allow', false);
+  });
+
+  it('denies at the deadline, and when the caller gives up', async () => {
+    vi.useFakeTimers();
+    try {
+      const result = authorizing(never, 1000).authorize?.(ALICE, DESK);
+      await vi.advanceTimersByTimeAsync(1000);
+      await expect(result).resolves.toEqual({ allow: false, reason: 'no answer within 1 s' });
+    } finally {
+      vi.useRealTimers();
+    }
+    const controller = new AbortController();
+    const result = authorizing(never).authorize?.(ALICE, DESK, controller.signal);
+    controller.abort();
+    await expect(result).resolves.toHaveProperty('allow', false);
+  });
+});
+
+describe('close', () => {
+  it('never throws', async () => {
+    const authenticator = {
+      name: 'custom',
+      authenticate: () => ({ allow: false, reason: 'no' }) as const,
+      close() {
+        throw new Error('no');
+      },
+    };
+    await expect(createGuard({ authenticator, deadline: 1000 }).close()).resolves.toBeUndefined();
+    await expect(guardOf(() => undefined).close()).resolves.toBeUndefined();
+  });
+});

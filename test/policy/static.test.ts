@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import { findToken, parseTokenList } from '../../src/policy/static.js';
+
+const LIST = `\uFEFF# tokens of the lab
+4f1c09ab5e6d7788aa  alice\r
+\tb7e151628aed2a6abf \tCORP\\bob   desk.corp.example,192.168.0.7:3390
+
+#c90fdaa22168c234c4 gone
+`;
+
+describe('parseTokenList', () => {
+  it('reads tokens, users and targets', () => {
+    expect(parseTokenList(LIST, 'tokens').map(({ user, targets, line }) => ({ user, targets, line }))).toEqual([
+      { user: 'alice', targets: undefined, line: 2 },
+      { user: 'CORP\\bob', targets: ['desk.corp.example:3389', '192.168.0.7:3390'], line: 3 },
+    ]);
+  });
+
+  it('keeps no token', () => {
+    const kept = parseTokenList(LIST, 'tokens').map((entry) =>
+      JSON.stringify({ ...entry, text: entry.digest.toString() }),
+    );
+    expect(kept.join()).not.toContain('4f1c09ab5e6d7788aa');
+  });
+
+  it.each([
+    ['4f1c09ab5e6d7788aa', 'the line names no user'],
+    ['short alice', 'the token is shorter than 16 characters'],
+    ['4f1c09ab5e6d7788aä alice', 'the token is not plain text'],
+    ['4f1c09ab5e6d7788aa alice a.example b.example', 'the line has too many fields'],
+    ['4f1c09ab5e6d7788aa alice 10.1', '"10.1" is not a target'],
+    ['4f1c09ab5e6d7788aa alice a.example,', '"" is not a target'],
+    ['4f1c09ab5e6d7788aa ali\u202ece', 'the line names no user'],
+    ['4f1c09ab5e6d7788aa alice\n4f1c09ab5e6d7788aa bob', 'the same token stands in line 2'],
+  ])('refuses %j with its line and without its token', (row, message) => {
+    const read = () => parseTokenList(`# first line\n${row}\n`, '/etc/tokens');
+    expect(read).toThrow(
+      expect.objectContaining({
+        kind: 'configuration',
+        code: 'TOKENS_FILE_INVALID',
+        message,
+        place: `/etc/tokens:${row.includes('\n') ? 3 : 2}`,
+        hint: expect.not.stringContaining('4f1c09ab'),
+      }),
+    );
+  });
+
+  it('refuses a list without tokens', () => {
+    expect(() => parseTokenList('# nobody\n', 'tokens')).toThrow(
+      expect.objectContaining({ message: 'the list is empty' }),
+    );
+  });
+});
+
+describe('findToken', () => {
+  const entries = parseTokenList(LIST, 'tokens');
+
+  it('finds a token by its exact text', () => {
+    expect(findToken(entries, '4f1c09ab5e6d7788aa')?.user).toBe('alice');
+    expect(findToken(entries, 'b7e151628aed2a6abf')?.user).toBe('CORP\\bob');
+  });
+
+  it.each([
+    '',
+    '4f1c09ab5e6d7788a',
+    '4f1c09ab5e6d7788aaa',
+    '4F1C09AB5E6D7788AA',
+    'c90fdaa22168c234c4',
+    '#c90fdaa22168c234c4',
+  ])('does not find %j', (token) => {
+    expect(findToken(entries, token)).toBeUndefined();
+  });
+});
