@@ -13,12 +13,24 @@ export interface ServeRequest {
 }
 
 export interface ServeTerminal {
-  /** What a person should read once the gateway listens. */
-  readonly ready: (words: string) => void;
+  /** Called once the gateway listens: what a person should read, and the same for a program. */
+  readonly ready: (words: string, facts: ReadyFacts) => void;
   readonly warn: (warning: string) => void;
   readonly version: string;
   /** The data folder when nobody names one. */
   readonly defaultDataDir: string;
+}
+
+export interface ReadyFacts {
+  readonly url: string;
+  readonly name: string;
+  readonly port: number;
+  /** The CA that clients have to trust; null when the certificate is somebody else's. */
+  readonly ca: string | null;
+  /** What the first start has made. */
+  readonly made: readonly string[];
+  /** The command line to try next. */
+  readonly next: string;
 }
 
 export interface CheckedSettings {
@@ -33,8 +45,8 @@ export async function checkServe(request: ServeRequest): Promise<CheckedSettings
   return { text: describeConfig(loaded).trimEnd(), settings: effectiveSettings(loaded), warnings: loaded.warnings };
 }
 
-/** Runs until a signal has drained the gateway. Resolves to what `--json` prints at the end. */
-export async function runServe(request: ServeRequest, terminal: ServeTerminal): Promise<unknown> {
+/** Runs until a signal has drained the gateway. */
+export async function runServe(request: ServeRequest, terminal: ServeTerminal): Promise<void> {
   const loaded = await load(request);
   for (const warning of loaded.warnings) terminal.warn(warning);
   const { config } = loaded;
@@ -43,22 +55,35 @@ export async function runServe(request: ServeRequest, terminal: ServeTerminal): 
     dataDir: request.dataDir,
     writeLog: (line) => void process.stderr.write(line),
   });
-  terminal.ready(readyWords(serving, request, terminal));
-  await untilDrained(serving, config.timeouts.drain * 1000);
-  return { drained: true };
+  // Before anyone is told that the gateway listens: who reads it may send a signal at once.
+  const drained = untilDrained(serving, config.timeouts.drain * 1000);
+  const facts = readyFacts(serving, request, terminal);
+  terminal.ready(readyWords(facts, request, terminal), facts);
+  await drained;
 }
 
 function load({ file, overrides }: ServeRequest): Promise<LoadedConfig> {
-  return loadConfig({ file, overrides, env: process.env });
+  const drain = overrides['timeouts.drain'];
+  // A word that is no number goes on as it is: the schema knows what to say about it.
+  const seconds = drain === undefined || drain === '' || Number.isNaN(Number(drain)) ? drain : Number(drain);
+  return loadConfig({ file, overrides: { ...overrides, 'timeouts.drain': seconds }, env: process.env });
 }
 
-function readyWords(serving: Serving, request: ServeRequest, { version, defaultDataDir }: ServeTerminal): string {
+function readyFacts(serving: Serving, request: ServeRequest, { defaultDataDir }: ServeTerminal): ReadyFacts {
   const { name, port, ca, made } = serving;
-  const host = name.includes(':') ? `[${name}]` : name;
-  const words = [`rdgw ${version} listens on https://${host}:${port}`];
-  if (made.length > 0) words.push(`  first start   keys and certificates are new in ${tilde(request.dataDir)}`);
-  if (ca !== undefined) words.push(`  CA            ${ca}  (clients have to trust it)`);
-  words.push(`  try next      ${mkrdpLine(serving, request, defaultDataDir)}`);
+  const url = `https://${name.includes(':') ? `[${name}]` : name}:${port}`;
+  return { url, name, port, ca: ca ?? null, made, next: mkrdpLine(serving, request, defaultDataDir) };
+}
+
+function readyWords(
+  { url, ca, made, next }: ReadyFacts,
+  { dataDir }: ServeRequest,
+  { version }: ServeTerminal,
+): string {
+  const words = [`rdgw ${version} listens on ${url}`];
+  if (made.length > 0) words.push(`  first start   keys and certificates are new in ${tilde(dataDir)}`);
+  if (ca !== null) words.push(`  CA            ${ca}  (clients have to trust it)`);
+  words.push(`  try next      ${next}`);
   return words.join('\n');
 }
 

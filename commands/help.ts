@@ -1,0 +1,16 @@
+import { Args } from '@oclif/core';
+import RdgwHelp from '../src/cli/help.js';
+import { BaseCommand } from '../src/cli.js';
+
+export default class HelpCommand extends BaseCommand {
+  static override summary = 'Show what the commands do.';
+  static override examples = ['<%= config.bin %> help mkrdp', '<%= config.bin %> help certs init'];
+  static override enableJsonFlag = false;
+  static override args = { command: Args.string({ description: 'The command to explain.' }) };
+  static override strict = false;
+
+  async run(): Promise<void> {
+    const { argv } = await this.parse(HelpCommand);
+    await new RdgwHelp(this.config).showHelp(argv.map(String));
+  }
+}

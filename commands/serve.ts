@@ -1,0 +1,65 @@
+import { Flags } from '@oclif/core';
+import { BaseCommand, configFlag } from '../src/cli.js';
+
+export default class Serve extends BaseCommand {
+  static override summary = 'Run a Remote Desktop Gateway.';
+  static override description =
+    `The first start makes a CA, a server certificate and a key for access tokens in the data folder. After that, "rdgw mkrdp" writes .rdp files that open desktops through this gateway.
+
+SIGTERM and SIGINT let open sessions go on for --drain seconds. A second signal ends at once.`;
+  static override examples = [
+    { description: 'Start with nothing else.', command: '<%= config.bin %> serve' },
+    {
+      description: 'Use the port of HTTPS and a certificate that clients trust already.',
+      command: '<%= config.bin %> serve --listen 443 --cert gw.pem --key gw.key',
+    },
+    { description: 'Show the settings that a start would use.', command: '<%= config.bin %> serve --check' },
+  ];
+
+  static override flags = {
+    ...configFlag,
+    check: Flags.boolean({ summary: 'Check the settings, print them with secrets masked, and end.' }),
+    listen: Flags.string({ summary: 'Address and port; all interfaces and 8443.', helpValue: '[HOST:]PORT' }),
+    cert: Flags.string({ summary: 'Certificate with its chain, PEM.', helpValue: 'FILE' }),
+    key: Flags.string({ summary: 'Private key of the certificate, PEM.', helpValue: 'FILE' }),
+    drain: Flags.string({ summary: 'How long sessions may go on after a signal; 30.', helpValue: 'SECONDS' }),
+    'log-level': Flags.string({ summary: 'How much is logged; info.', helpValue: 'debug|info|warn|error' }),
+    'log-format': Flags.string({ summary: 'Lines for people or for machines; text.', helpValue: 'text|json' }),
+    keylog: Flags.string({ summary: 'Append TLS secrets here, to decrypt captures.', helpValue: 'FILE' }),
+  };
+
+  /** With --json the one result comes when the gateway listens; there is none at the end. */
+  override logJson(json: unknown): void {
+    if (json !== undefined) super.logJson(json);
+  }
+
+  async run(): Promise<unknown> {
+    const { flags } = await this.parse(Serve);
+    const { checkServe, runServe } = await import('../src/run-serve.js');
+    const request = {
+      file: flags.config,
+      dataDir: this.dataDir,
+      overrides: {
+        listen: flags.listen,
+        'tls.cert': flags.cert,
+        'tls.key': flags.key,
+        'timeouts.drain': flags.drain,
+        'log.level': flags['log-level'],
+        'log.format': flags['log-format'],
+        'log.keylog': flags.keylog,
+      },
+    };
+    if (flags.check) {
+      const checked = await checkServe(request);
+      for (const warning of checked.warnings) this.warn(warning);
+      this.show(checked.text);
+      return checked.settings;
+    }
+    return runServe(request, {
+      ready: (words, facts) => (this.jsonEnabled() ? this.logJson(facts) : this.show(words)),
+      warn: (warning) => this.warn(warning),
+      version: this.config.version,
+      defaultDataDir: this.config.dataDir,
+    });
+  }
+}

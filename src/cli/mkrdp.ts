@@ -1,0 +1,66 @@
+import { resolve } from 'node:path';
+import { loadConfig } from '../config.js';
+import { formatRdp, formatText } from '../rdpfile/format.js';
+import { saveRdp } from '../rdpfile/save.js';
+import { type ConnectionRequest, makeConnection } from './connection.js';
+
+/** The flags of `rdgw mkrdp`, as they were typed. */
+export interface MkrdpRequest extends ConnectionRequest {
+  readonly dataDir: string;
+  readonly config?: string | undefined;
+  /** `-` is stdout. */
+  readonly output?: string | undefined;
+  readonly force?: boolean | undefined;
+}
+
+export interface MadeFile {
+  readonly warnings: readonly string[];
+  /** The file itself, where it goes to stdout. */
+  readonly bytes: Uint8Array | undefined;
+  /** What was made, where stdout is free to say so. */
+  readonly result: string | undefined;
+  /** What to do next. */
+  readonly next: string;
+  /** What `--json` prints. The token is only in it where the file goes to stdout. */
+  readonly json: unknown;
+}
+
+/** Makes the file and writes it where it belongs. Throws the faults of `loadConfig`, `makeConnection` and `saveRdp`. */
+export async function makeFile(request: MkrdpRequest): Promise<MadeFile> {
+  const { config } = await loadConfig({ file: request.config, env: process.env });
+  const connection = await makeConnection(request, config, request.dataDir);
+  const { settings, target, gateway, user, expires, tokenLength, fileName, warnings } = connection;
+  const facts = { target, gateway, user, expires: expires.toISOString(), tokenLength };
+  const until = `for ${user}, through ${gateway}, until ${localTime(expires)}`;
+  if (request.output === '-') {
+    return {
+      warnings,
+      bytes: formatRdp(settings),
+      result: undefined,
+      next: `An .rdp file ${until}.`,
+      json: { file: '-', ...facts, content: formatText(settings) },
+    };
+  }
+  const path = request.output ?? fileName;
+  const replaced = await saveRdp(resolve(path), settings, request.force ?? false);
+  return {
+    warnings,
+    bytes: undefined,
+    result: `${replaced ? 'Replaced' : 'Made'} ${path} ${until}.`,
+    next: `Open it with mstsc, or: xfreerdp ${quotePath(path)}`,
+    json: { file: resolve(path), ...facts },
+  };
+}
+
+/** `2026-11-24 07:12`, by the clock on the wall. */
+function localTime(date: Date): string {
+  const two = (number: number): string => String(number).padStart(2, '0');
+  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join('-');
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
+}
+
+/** A path as a POSIX shell takes it, and as no program takes it for a flag. */
+function quotePath(path: string): string {
+  const safe = path.startsWith('-') ? `./${path}` : path;
+  return /^[\w@%+=:,./-]+$/.test(safe) ? safe : `'${safe.replaceAll("'", "'\\''")}'`;
+}

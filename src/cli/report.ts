@@ -1,0 +1,26 @@
+import { chalkStderr } from 'chalk';
+import { EXIT } from './exit.js';
+import { type Context, type Trouble, troubleLines, troubleOf } from './trouble.js';
+
+/** Says what went wrong on stderr. Returns the exit code. */
+export function reportError(error: unknown, context: Context): number {
+  const trouble = troubleOf(error, context);
+  for (const line of troubleLines(trouble)) process.stderr.write(`${paint(line)}\n`);
+  showStack(error, trouble);
+  return trouble.exit;
+}
+
+/** The stack of a bug, for those who asked with `DEBUG=rdgw`. */
+export function showStack(error: unknown, { exit }: Trouble): void {
+  const wanted = (process.env.DEBUG ?? '').split(/[\s,]+/).some((name) => name === 'rdgw' || name === '*');
+  if (exit === EXIT.bug && wanted && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+}
+
+/** `warning: …` on stderr. */
+export function reportWarning(message: string): void {
+  process.stderr.write(`${chalkStderr.yellow('warning:')} ${message}\n`);
+}
+
+function paint(line: string): string {
+  return line.replace(/^error:/, chalkStderr.red('error:')).replace(/^hint:/, chalkStderr.cyan('hint:'));
+}

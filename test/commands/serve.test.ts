@@ -1,0 +1,217 @@
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { loadTokenKey } from '../../src/certs/token-key.js';
+import { mintToken } from '../../src/policy/token.js';
+import { RawClient } from '../support/client.js';
+import { echoTarget } from '../support/target.js';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const RUN = join(ROOT, 'bin/run.js');
+
+interface Run {
+  readonly stdout: () => string;
+  readonly stderr: () => string;
+  readonly code: Promise<number | null>;
+  kill(signal: NodeJS.Signals): void;
+  /** Resolves when this shows up on stdout or stderr; rejects when the program ends without it. */
+  says(pattern: RegExp): Promise<RegExpExecArray>;
+}
+
+let folder: string;
+let running: Run[];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'rdgw-serve-'));
+  running = [];
+});
+afterEach(async () => {
+  for (const run of running) run.kill('SIGKILL');
+  await Promise.all(running.map(({ code }) => code));
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function rdgw(...args: string[]): Run {
+  const env = { PATH: process.env.PATH, HOME: folder, RDGW_DATA_DIR: join(folder, 'data') };
+  const child = spawn(process.execPath, [RUN, ...args], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const output = { stdout: '', stderr: '' };
+  const listeners: (() => void)[] = [];
+  const code = once(child, 'close').then(([exit]) => exit as number | null);
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      output[name] += text;
+      for (const listener of listeners) listener();
+    });
+  }
+  const run: Run = {
+    stdout: () => output.stdout,
+    stderr: () => output.stderr,
+    code,
+    kill: (signal) => void child.kill(signal),
+    says: (pattern) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          const match = pattern.exec(`${output.stdout}\n${output.stderr}`);
+          if (match) resolve(match);
+        };
+        listeners.push(look);
+        look();
+        void code.then((exit) => reject(new Error(`ended with ${exit}: ${output.stdout}${output.stderr}`)));
+      }),
+  };
+  running.push(run);
+  return run;
+}
+
+async function listening(...args: string[]): Promise<{ run: Run; port: number }> {
+  const run = rdgw('serve', '--listen', '127.0.0.1:0', ...args);
+  const [, port] = await run.says(/listens on https:\/\/\S+:(\d+)/);
+  return { run, port: Number(port) };
+}
+
+function health(port: number): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const ca = readFileSync(join(folder, 'data/ca.pem'));
+    const get = request({ host: '127.0.0.1', port, path: '/healthz', ca, agent: false }, (response) => {
+      response.resume().on('end', () => resolve(response.statusCode));
+    });
+    get.on('error', reject).end();
+  });
+}
+
+describe('rdgw serve', () => {
+  it('makes its keys at the first start, tells what to do next, and leaves them alone later', async () => {
+    const { run } = await listening();
+    await run.says(/try next {6}rdgw mkrdp --target \S+ --gateway \S+:\d+/);
+    expect(run.stdout()).toContain(join(folder, 'data/ca.pem'));
+    expect(run.stdout()).toContain('first start');
+    const before = readFileSync(join(folder, 'data/server.key'));
+    expect(statSync(join(folder, 'data')).mode & 0o777).toBe(0o700);
+    for (const name of ['ca.key', 'server.key', 'token.key'])
+      expect(statSync(join(folder, 'data', name)).mode & 0o777).toBe(0o600);
+    run.kill('SIGTERM');
+    expect(await run.code).toBe(0);
+    const again = await listening();
+    await again.run.says(/try next/);
+    expect(again.run.stdout()).not.toContain('first start');
+    expect(readFileSync(join(folder, 'data/server.key'))).toEqual(before);
+  });
+
+  it('says with --json where it listens, in one object', async () => {
+    const run = rdgw('serve', '--listen', '127.0.0.1:0', '--json');
+    await run.says(/\}/);
+    run.kill('SIGTERM');
+    expect(await run.code).toBe(0);
+    expect(JSON.parse(run.stdout())).toMatchObject({ port: expect.any(Number), ca: join(folder, 'data/ca.pem') });
+  });
+
+  it('drains: 503 for newcomers while a session goes on, CLOSE_CHANNEL 0x4D4 at the end, exit 0', async () => {
+    const { run, port } = await listening('--drain', '1');
+    const target = await echoTarget();
+    const key = await loadTokenKey(join(folder, 'data'));
+    const claims = { user: 'alice', targets: [`127.0.0.1:${target.port}`], audience: 'localhost', id: randomUUID() };
+    const token = await mintToken(key, { ...claims, expiresAt: new Date(Date.now() + 60_000) });
+    const ca = readFileSync(join(folder, 'data/ca.pem'), 'utf8');
+    const client = await RawClient.open({ port, ca }, { transport: 'websocket', token, port: target.port });
+    await client.until('opened');
+    expect(await health(port)).toBe(200);
+    run.kill('SIGTERM');
+    await run.says(/draining/);
+    expect(await health(port)).toBe(503);
+    client.send(Buffer.from('still here'));
+    await client.when(() => client.received.toString() === 'still here');
+    expect((await client.until('closed')).code).toBe(0x4d4);
+    expect(await run.code).toBe(0);
+    expect(run.stderr()).not.toContain(token);
+    await target.stop();
+  });
+
+  it.each([['SIGINT', 130] as const, ['SIGTERM', 143] as const])(
+    'ends at once on a second %s, with %i',
+    async (signal, code) => {
+      const { run, port } = await listening();
+      const target = await echoTarget();
+      const key = await loadTokenKey(join(folder, 'data'));
+      const claims = { user: 'alice', targets: [`127.0.0.1:${target.port}`], audience: 'localhost', id: randomUUID() };
+      const token = await mintToken(key, { ...claims, expiresAt: new Date(Date.now() + 60_000) });
+      const ca = readFileSync(join(folder, 'data/ca.pem'), 'utf8');
+      const client = await RawClient.open({ port, ca }, { transport: 'websocket', token, port: target.port });
+      await client.until('opened');
+      run.kill('SIGINT');
+      await run.says(/draining/);
+      run.kill(signal);
+      expect(await run.code).toBe(code);
+      await target.stop();
+    },
+  );
+});
+
+describe('rdgw serve --check', () => {
+  it('prints the settings, makes nothing, and ends with 0', async () => {
+    const run = rdgw('serve', '--check', '--listen', '9443');
+    expect(await run.code).toBe(0);
+    expect(run.stdout()).toMatch(/^listen: .*9443/m);
+    expect(() => statSync(join(folder, 'data'))).toThrow('ENOENT');
+  });
+
+  it('prints them as JSON', async () => {
+    const run = rdgw('serve', '--check', '--json');
+    expect(await run.code).toBe(0);
+    expect(JSON.parse(run.stdout())).toMatchObject({ timeouts: { drain: 30 } });
+  });
+});
+
+/** One clear line with a hint, the right code, no stack trace; `--json` changes the form alone. */
+describe.each([[], ['--json']])('rdgw serve %s fails', (...json) => {
+  const expectFailure = async (run: Run, code: number, word: RegExp) => {
+    expect(await run.code).toBe(code);
+    const words = json.length > 0 ? run.stdout() : run.stderr();
+    expect(words).toMatch(word);
+    expect(words).toMatch(/hint/);
+    expect(`${run.stdout()}${run.stderr()}`).not.toMatch(/\n\s+at /);
+    if (json.length > 0)
+      expect(JSON.parse(run.stdout())).toMatchObject({ error: { code: expect.stringMatching(/^[A-Z_]+$/) } });
+    else expect(run.stderr().trimEnd().split('\n').length).toBeLessThanOrEqual(2);
+  };
+
+  it('with 5 where the port is in use', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    await expectFailure(rdgw('serve', '--listen', `127.0.0.1:${port}`, ...json), 5, /port is in use/);
+    other.close();
+  });
+
+  it('with 4 where the certificate cannot be read', async () => {
+    await expectFailure(
+      rdgw('serve', '--cert', 'no.pem', '--key', 'no.key', ...json),
+      4,
+      /cannot be read.*no\.pem|no\.pem/s,
+    );
+  });
+
+  it('with 4 where the key belongs to another certificate', async () => {
+    for (const name of ['a', 'b']) {
+      const made = rdgw('certs', 'init', '--data-dir', join(folder, name));
+      expect(await made.code).toBe(0);
+    }
+    const args = ['--cert', join(folder, 'a/server.pem'), '--key', join(folder, 'b/server.key'), ...json];
+    await expectFailure(rdgw('serve', ...args), 4, /does not belong/);
+  });
+
+  it('with 4 for an unknown setting, naming the nearest', async () => {
+    writeFileSync(join(folder, 'rdgw.yaml'), 'timeouts:\n  dail: 5\n');
+    await expectFailure(rdgw('serve', ...json), 4, /rdgw\.yaml:2:3.*timeouts\.dail|dail.*dial/s);
+  });
+
+  it('with 2 for an unknown flag', async () => {
+    await expectFailure(rdgw('serve', '--lissten', '1', ...json), 2, /--listen/);
+  });
+});

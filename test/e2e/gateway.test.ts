@@ -1,0 +1,167 @@
+import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { SignJWT } from 'jose';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Authority, makeAuthority } from '../lab/authority.js';
+import { CLIENT_VERSIONS, type ClientOptions, type ClientVersion, startClient, TRANSPORTS } from '../lab/client.js';
+import { type GatewayProcess, startGatewayProcess } from '../lab/gateway.js';
+import { type Lab, openLab } from '../lab/lab.js';
+import { drawPicture, type Picture, SAME_PICTURE_RMSE } from '../lab/picture.js';
+import { freePort } from '../lab/port.js';
+import { startShadow } from '../lab/shadow.js';
+import { expectOtherPicture, waitForPicture } from '../lab/sight.js';
+import type { Target } from '../lab/target.js';
+import { until } from '../lab/until.js';
+import { startXrdp } from '../lab/xrdp.js';
+
+let lab: Lab;
+let authority: Authority;
+let picture: Picture;
+let targets: Record<Target['name'], Target>;
+let gateway: GatewayProcess;
+/** Somebody else's portal, whose key the gateway was given. */
+const portal = generateKeyPairSync('ed25519');
+
+beforeAll(async () => {
+  lab = await openLab('gateway');
+  authority = await makeAuthority(lab, 'authority');
+  picture = await drawPicture(lab);
+  targets = { shadow: await startShadow(lab, authority, picture), xrdp: await startXrdp(lab, authority, picture) };
+  writeFileSync(join(lab.folder, 'portal.pem'), portal.publicKey.export({ type: 'spki', format: 'pem' }));
+  const settings = join(lab.folder, 'rdgw.yaml');
+  writeFileSync(settings, 'auth: {paa: {keys: [portal.pem]}}\ntargets: {allow: ["10.1.2.3"]}\n');
+  gateway = await startGatewayProcess(lab, ['--config', settings]);
+});
+
+afterAll(() => lab?.close());
+
+const login = (target: Target) => ({ user: target.user, password: target.password });
+const trust = () => [authority.caFile, gateway.caFile];
+
+let files = 0;
+async function rdpFileFor(target: Target): Promise<string> {
+  files += 1;
+  const file = join(lab.folder, `target-${files}.rdp`);
+  const at = [`--target=${target.host}:${target.port}`, `--gateway=${gateway.host}:${gateway.port}`];
+  await gateway.rdgw('mkrdp', ...at, `--output=${file}`);
+  return file;
+}
+
+describe.each(CLIENT_VERSIONS)('FreeRDP %s', (version) => {
+  describe.each(TRANSPORTS)('over %s', (transport) => {
+    it.each(['shadow', 'xrdp'] as const)('shows the desktop of %s behind the gateway', async (kind) => {
+      const target = targets[kind];
+      const before = { reached: target.connections(), lines: gateway.log().length };
+      const to = { rdpFile: await rdpFileFor(target) };
+      const client = await startClient(lab, { version, to, ...login(target), transport, trust: trust() });
+      expect(await waitForPicture(lab, client, picture)).toBeLessThanOrEqual(SAME_PICTURE_RMSE);
+      await client.stop();
+      expect(target.connections() - before.reached).toBe(1);
+      const lines = () => gateway.log().slice(before.lines);
+      await until('the end in the log', 5_000, () => lines().some(({ msg }) => msg === 'session ended'));
+      expect(lines().map(({ msg, transport: used }) => [msg, used])).toEqual([
+        ['user accepted', transport],
+        ['channel opened', transport],
+        ['session ended', transport],
+      ]);
+      const end = lines().at(-1);
+      expect(end).toMatchObject({ target: `localhost:${target.port}`, cause: 'client closed', level: 'info' });
+      expect(end?.sent).toBeGreaterThan(1_000);
+      expect(end?.received).toBeGreaterThan(100);
+    });
+  });
+
+  it('does not connect through a gateway whose authority it does not know', async () => {
+    const before = targets.shadow.connections();
+    const to = { rdpFile: await rdpFileFor(targets.shadow) };
+    const client = await startClient(lab, { version, to, ...login(targets.shadow), trust: [authority.caFile] });
+    expect(await client.ended()).not.toBe(0);
+    await expectOtherPicture(lab, client, picture);
+    expect(targets.shadow.connections()).toBe(before);
+    await client.stop();
+  });
+});
+
+interface Claims {
+  readonly user?: string;
+  readonly target?: string | undefined;
+  readonly audience?: string;
+  readonly expires?: string;
+  readonly key?: Uint8Array | KeyObject;
+}
+
+/** Made by the library, not by our own minting: what a gateway is told is not what it says itself. */
+async function token({ user = 'alice', target, audience = 'localhost', expires = '1h', key }: Claims): Promise<string> {
+  const claims = target === undefined ? {} : { tgt: target };
+  return new SignJWT(claims)
+    .setProtectedHeader({ alg: key === portal.privateKey ? 'EdDSA' : 'HS256' })
+    .setSubject(user)
+    .setAudience(audience)
+    .setExpirationTime(expires)
+    .sign(key ?? (await gateway.key()));
+}
+
+describe.each(CLIENT_VERSIONS)('FreeRDP %s is refused', (version) => {
+  const DENIED = 'E_PROXY_COOKIE_AUTHENTICATION_ACCESS_DENIED';
+  const FORBIDDEN = 'E_PROXY_RAP_ACCESSDENIED';
+  const FAILED = 'E_PROXY_TS_CONNECTFAILED';
+  const here = () => `localhost:${targets.shadow.port}`;
+  interface Refusal {
+    readonly name: string;
+    readonly claims?: () => Claims;
+    /** Where the client wants to go, and its token allows it to, if that is not the target on the screen. */
+    readonly elsewhere?: () => Promise<string>;
+  }
+  const cases: readonly (readonly [string, Refusal])[] = [
+    ['a token of another key', { name: DENIED, claims: () => ({ target: here(), key: randomBytes(32) }) }],
+    ['an expired token', { name: DENIED, claims: () => ({ target: here(), expires: '-1s' }) }],
+    [
+      'a token for another gateway',
+      { name: DENIED, claims: () => ({ target: here(), audience: 'elsewhere.example' }) },
+    ],
+    ['a token for another target', { name: FORBIDDEN, claims: () => ({ target: `localhost:${targets.xrdp.port}` }) }],
+    ['a target that no rule allows', { name: FORBIDDEN, claims: () => ({ key: portal.privateKey }) }],
+    [
+      'a loopback target in a foreign token',
+      { name: FORBIDDEN, claims: () => ({ target: here(), key: portal.privateKey }) },
+    ],
+    ['a target that refuses connections', { name: FAILED, elsewhere: async () => `127.0.0.1:${await freePort()}` }],
+    ['a target that does not resolve', { name: FAILED, elsewhere: async () => 'no-such-host.invalid:3389' }],
+  ];
+
+  it.each(cases)('%s: it names the refusal, and nothing reaches the target', async (_, { name, claims, elsewhere }) => {
+    const before = { shadow: targets.shadow.connections(), xrdp: targets.xrdp.connections() };
+    const away = await elsewhere?.();
+    const [host = '', port = ''] = (away ?? here()).split(':');
+    const text = await token(claims?.() ?? { target: away });
+    const { log, code } = await refused(version, { host, port: Number(port) }, text);
+    expect(log).toContain(name);
+    expect(code).toBe(131);
+    expect({ shadow: targets.shadow.connections(), xrdp: targets.xrdp.connections() }).toEqual(before);
+    expect(gateway.child.output()).not.toContain(text);
+  });
+
+  it('a token that is none: it names the refusal, and nothing reaches the target', async () => {
+    const before = targets.shadow.connections();
+    const { log, code } = await refused(version, targets.shadow, 'no-token-at-all');
+    expect(log).toContain(DENIED);
+    expect(code).toBe(131);
+    expect(targets.shadow.connections()).toBe(before);
+  });
+});
+
+async function refused(version: ClientVersion, to: { host: string; port: number }, text: string) {
+  const options: ClientOptions = {
+    version,
+    to: { host: to.host, port: to.port },
+    ...login(targets.shadow),
+    gateway: { host: gateway.host, port: gateway.port, token: text },
+    trust: trust(),
+  };
+  const client = await startClient(lab, options);
+  const code = await client.ended();
+  await expectOtherPicture(lab, client, picture);
+  await client.stop();
+  return { log: client.log(), code };
+}

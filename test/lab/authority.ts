@@ -1,0 +1,50 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Lab } from './lab.js';
+import { runProgram } from './program.js';
+
+/** A certificate authority made by openssl, so that nothing of ours vouches for itself. */
+export interface Authority {
+  readonly caFile: string;
+  /** A server certificate for these names, which FreeRDP wants as DNS names even where they are addresses. */
+  issue(names: readonly string[]): Promise<Certificate>;
+}
+
+export interface Certificate {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+const DAYS = '2';
+
+/** @param name also the name of its folder */
+export async function makeAuthority(lab: Lab, name: string): Promise<Authority> {
+  const folder = join(lab.folder, name);
+  mkdirSync(folder, { mode: 0o700 });
+  const [caFile, caKey] = [join(folder, 'ca.pem'), join(folder, 'ca.key')];
+  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  await runProgram('openssl', [
+    ...['req', '-x509', ...newKey, '-keyout', caKey, '-out', caFile, '-days', DAYS, '-subj', `/CN=${name}`],
+    ...['-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,keyCertSign,cRLSign'],
+  ]);
+  let count = 0;
+  return {
+    caFile,
+    issue: async (names) => {
+      count += 1;
+      const at = (suffix: string): string => join(folder, `leaf-${count}.${suffix}`);
+      // The RDP servers of FreeRDP 2 and xrdp 0.9 take RSA keys only.
+      const rsa = ['-newkey', 'rsa:2048', '-nodes'];
+      const alternatives = names.flatMap((one) => [`DNS:${one}`, ...(/^[\d.]+$/.test(one) ? [`IP:${one}`] : [])]);
+      writeFileSync(at('ext'), `subjectAltName=${alternatives}\nextendedKeyUsage=serverAuth\n`);
+      await runProgram('openssl', [
+        ...['req', ...rsa, '-keyout', at('key'), '-out', at('csr'), '-subj', `/CN=${names[0]}`],
+      ]);
+      await runProgram('openssl', [
+        ...['x509', '-req', '-in', at('csr'), '-CA', caFile, '-CAkey', caKey, '-days', DAYS],
+        ...['-extfile', at('ext'), '-out', at('pem')],
+      ]);
+      return { certFile: at('pem'), keyFile: at('key') };
+    },
+  };
+}
