@@ -1,6 +1,7 @@
 /** `rdgw serve` as a process: settings in, words out, signals obeyed. */
 import { homedir } from 'node:os';
 import { EXIT } from './cli/exit.js';
+import { runnerName } from './cli/runner.js';
 import { describeConfig, effectiveSettings, type LoadedConfig, loadConfig } from './config.js';
 import { type Serving, serve } from './serve.js';
 
@@ -66,7 +67,7 @@ function load({ file, overrides }: ServeRequest): Promise<LoadedConfig> {
   const drain = overrides['timeouts.drain'];
   // A word that is no number goes on as it is: the schema knows what to say about it.
   const seconds = drain === undefined || drain === '' || Number.isNaN(Number(drain)) ? drain : Number(drain);
-  return loadConfig({ file, overrides: { ...overrides, 'timeouts.drain': seconds }, env: process.env });
+  return loadConfig({ file, overrides: { ...overrides, 'timeouts.drain': seconds } });
 }
 
 function readyFacts(serving: Serving, request: ServeRequest, { defaultDataDir }: ServeTerminal): ReadyFacts {
@@ -93,8 +94,7 @@ function mkrdpLine(
   { file, dataDir, overrides }: ServeRequest,
   defaultDataDir: string,
 ): string {
-  const runner = process.env.npm_command === 'exec' ? 'npx rdgw' : 'rdgw';
-  const words = [`${runner} mkrdp --target 192.168.0.101`];
+  const words = [`${runnerName()} mkrdp --target 192.168.0.101`];
   if (overrides.listen !== undefined || overrides['tls.cert'] !== undefined) {
     words.push(`--gateway ${name.includes(':') ? `[${name}]` : name}:${port}`);
   }

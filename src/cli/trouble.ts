@@ -26,6 +26,12 @@ const WORD_MAX = 64;
 
 /** Turns whatever was thrown into words and an exit code. What is neither a fault, nor the command line, is our bug. */
 export function troubleOf(error: unknown, context: Context): Trouble {
+  const flag = error instanceof Error ? FLAG_PARSER.exec(error.message)?.groups : undefined;
+  if (flag !== undefined) {
+    const { code = 'USAGE', hint } = error instanceof Fault ? error : {};
+    const message = lowerFirst(firstLine(flag.message ?? ''));
+    return { exit: EXIT.usage, code, message, place: flag.name ?? '', ...(hint && { hint }) };
+  }
   if (error instanceof Fault) {
     const { kind, code, message, place, hint } = error;
     return { exit: EXIT[kind], code, message, ...(place && { place }), ...(hint && { hint }) };
@@ -71,6 +77,9 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
   EIO: 'the device reports an error',
 };
 
+/** oclif writes this around the message of whatever the parser of a flag throws. */
+const FLAG_PARSER = /^Parsing (?<name>--[\w-]+) \n\t(?<message>.*)\nSee more help with --help$/s;
+
 interface ParseError extends Error {
   readonly flags?: readonly unknown[];
   readonly args?: readonly unknown[];
@@ -108,9 +117,9 @@ function usageTrouble(error: ParseError, { command, flags }: Context): Trouble {
 }
 
 function firstLine(text: string): string {
-  return stripVTControlCharacters(text)
+  return text
     .replace(/\s*[\r\n\u2028\u2029]+\s*/g, ' ')
-    .replace(/\p{Cc}/gu, '?')
+    .replace(/[\p{Cc}\p{Cf}]/gu, '?')
     .trim();
 }
 

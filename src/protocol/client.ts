@@ -130,7 +130,8 @@ export class ClientSession {
         return;
       case PKT_TYPE.CLOSE_CHANNEL:
         this.#send(CLOSE_CHANNEL_RESPONSE.encode({ statusCode: RESULT.SUCCESS }));
-        this.#effects.push({ do: 'closed', code: packet.fields.statusCode });
+        // Where both sides closed, the channel is closed with the answer to our own request.
+        if (this.#state === 'authorized') this.#effects.push({ do: 'closed', code: packet.fields.statusCode });
         return;
       case PKT_TYPE.CLOSE_CHANNEL_RESPONSE:
         this.#effects.push({ do: 'closed', code: packet.fields.statusCode });

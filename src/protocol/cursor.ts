@@ -107,7 +107,8 @@ export class Cursor {
   }
 }
 
-function withoutTrailingNul(text: string): string {
+/** The text before its terminators, in one pass: hostile text may be 32 Ki of NULs with a letter behind them. */
+export function withoutTrailingNul(text: string): string {
   let end = text.length;
   while (end > 0 && text.charCodeAt(end - 1) === 0) end--;
   return text.slice(0, end);

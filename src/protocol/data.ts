@@ -1,15 +1,17 @@
 /** DATA, the hot path: wrapped and unwrapped without objects. Offsets come from the table in `packets.ts`. */
 import { PKT_TYPE } from './codes.js';
 import { PduError } from './errors.js';
-import { DATA } from './packets.js';
+import { DATA, dissect } from './packets.js';
+import { headerOffset } from './pdu.js';
 
 /** An empty DATA PDU: the bytes in front of every payload, with both lengths still to be filled in. */
 const TEMPLATE = DATA.encode({ data: Buffer.alloc(0) });
 
 /** Bytes in front of the payload of a DATA PDU. */
 export const DATA_OVERHEAD = TEMPLATE.length;
-const COUNT_OFFSET = DATA_OVERHEAD - 2;
-const LENGTH_OFFSET = 4;
+const COUNT_OFFSET = dissect(TEMPLATE).children?.find(({ name }) => name === 'cbDataLen')?.offset ?? 0;
+const LENGTH_OFFSET = headerOffset('packetLength');
+const TYPE_OFFSET = headerOffset('packetType');
 
 /**
  * Payload per DATA PDU that the gateway sends: 16 KiB, as Windows does; larger ones are legal and untested with mstsc.
@@ -31,21 +33,20 @@ export function wrapData(payload: Buffer, emit: (pdu: Buffer) => void): void {
 
 /** Whether a whole PDU is a DATA PDU. */
 export function isData(pdu: Buffer): boolean {
-  return pdu.readUInt16LE(0) === PKT_TYPE.DATA;
+  return pdu.readUInt16LE(TYPE_OFFSET) === PKT_TYPE.DATA;
 }
 
 /**
  * The payload of a whole DATA PDU, as a view. A count below what is there is honoured, one above it throws PduError.
  */
 export function dataPayload(pdu: Buffer): Buffer {
-  const length = pdu.length < DATA_OVERHEAD ? -1 : pdu.readUInt16LE(COUNT_OFFSET);
-  if (length < 0 || DATA_OVERHEAD + length > pdu.length) {
-    throw new PduError(
-      'PDU_SHORT',
-      'data',
-      DATA_OVERHEAD,
-      `needs ${length} bytes, ${pdu.length - DATA_OVERHEAD} are left`,
-    );
-  }
+  need(pdu, 'cbDataLen', COUNT_OFFSET, DATA_OVERHEAD - COUNT_OFFSET);
+  const length = pdu.readUInt16LE(COUNT_OFFSET);
+  need(pdu, 'data', DATA_OVERHEAD, length);
   return pdu.subarray(DATA_OVERHEAD, DATA_OVERHEAD + length);
+}
+
+function need(pdu: Buffer, field: string, offset: number, length: number): void {
+  const left = pdu.length - offset;
+  if (length > left) throw new PduError('PDU_SHORT', field, offset, `needs ${length} bytes, ${left} are left`);
 }

@@ -115,4 +115,11 @@ function typeError(packetType: number): PduError {
   return new PduError('PDU_TYPE', 'packetType', 0, `no packet has the type ${packetType}`);
 }
 
-const PACKET_LENGTH_OFFSET = HEADER_LENGTH - 4;
+/** Where a field of the common header stands, read off its rows. */
+export function headerOffset(name: keyof typeof HEADER): number {
+  const cursor = new Cursor(Buffer.alloc(HEADER_LENGTH), { trace: true });
+  readRows(HEADER, cursor);
+  return cursor.spans?.find((span) => span.name === name)?.offset ?? 0;
+}
+
+const PACKET_LENGTH_OFFSET = headerOffset('packetLength');

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodePaaCookie, decode, encodePaaCookie, MAX_COUNTED_BYTES } from '../../src/protocol/index.js';
+import { decode, decodePaaCookie, encodePaaCookie, MAX_COUNTED_BYTES } from '../../src/protocol/index.js';
 import { vector } from './vectors.js';
 
 describe('the PAA cookie', () => {
@@ -17,7 +17,11 @@ describe('the PAA cookie', () => {
 
   it('comes back as it was written', () => {
     const text = fc.string({ unit: 'binary', minLength: 1 }).filter((value) => !value.includes('\0'));
-    fc.assert(fc.property(text, (token) => expect(decodePaaCookie(encodePaaCookie(token))).toBe(token)));
+    fc.assert(
+      fc.property(text, (token) => {
+        expect(decodePaaCookie(encodePaaCookie(token))).toBe(token);
+      }),
+    );
   });
 
   it('is read without a terminator and with several', () => {
@@ -47,7 +51,7 @@ describe('the PAA cookie', () => {
   it('a cookie full of NULs costs one pass, not one pass for each of them', () => {
     const cookie = Buffer.alloc(MAX_COUNTED_BYTES - 1);
     cookie.writeUInt16LE(0x78, cookie.length - 2);
-    // Quadratic, each of these takes more than a second; the time limit of the test would tell.
+    // Quadratic, each of these takes more than a second, all of them more than a test may take.
     for (let round = 0; round < 50; round++) expect(decodePaaCookie(cookie)).toBeUndefined();
   });
 });

@@ -1,7 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { DATA, DATA_OVERHEAD, DATA_PAYLOAD, dataPayload, decode, isData, PKT_TYPE, wrapData } from '../../src/protocol/index.js';
-import { TABLES, fieldsOf, withHeader } from '../support/arbitrary.js';
+import {
+  DATA,
+  DATA_OVERHEAD,
+  DATA_PAYLOAD,
+  dataPayload,
+  decode,
+  isData,
+  PKT_TYPE,
+  wrapData,
+} from '../../src/protocol/index.js';
+import { fieldsOf, TABLES, withHeader } from '../support/arbitrary.js';
 import { plain, vector } from './vectors.js';
 
 describe('wrapData', () => {
@@ -19,7 +28,10 @@ describe('wrapData', () => {
   it('writes the bytes that clients sent and took', () => {
     for (const id of ['fr2-paa-ws-data-c1', 'fr2-paa-ws-data-s1', 'fr3-ext-ws-data-c2', 'rdpgwnet-data-server']) {
       const pdu = vector(id);
-      expect(wrapped(dataPayload(pdu)).map((part) => part.toString('hex')), id).toEqual([pdu.toString('hex')]);
+      expect(
+        wrapped(dataPayload(pdu)).map((part) => part.toString('hex')),
+        id,
+      ).toEqual([pdu.toString('hex')]);
     }
   });
 
@@ -48,7 +60,10 @@ describe('dataPayload', () => {
     const counted = fc.tuple(fc.nat({ max: 40 }), fc.uint8Array({ maxLength: 40 })).map(([count, payload]) => {
       return Buffer.concat([Buffer.from([count, 0]), payload]);
     });
-    const body = fc.oneof(counted, fc.uint8Array({ maxLength: 4 }).map((bytes) => Buffer.from(bytes)));
+    const body = fc.oneof(
+      counted,
+      fc.uint8Array({ maxLength: 4 }).map((bytes) => Buffer.from(bytes)),
+    );
     fc.assert(
       fc.property(body, (bytes) => {
         const pdu = withHeader(PKT_TYPE.DATA, bytes);
@@ -68,9 +83,12 @@ describe('dataPayload', () => {
 describe('isData', () => {
   it('is true for DATA alone', () => {
     fc.assert(
-      fc.property(fc.constantFrom(...TABLES).chain(([, table]) => fc.tuple(fc.constant(table), fieldsOf(table))), ([table, fields]) => {
-        expect(isData(table.encode(fields))).toBe(table.type === PKT_TYPE.DATA);
-      }),
+      fc.property(
+        fc.constantFrom(...TABLES).chain(([, table]) => fc.tuple(fc.constant(table), fieldsOf(table))),
+        ([table, fields]) => {
+          expect(isData(table.encode(fields))).toBe(table.type === PKT_TYPE.DATA);
+        },
+      ),
     );
     expect(isData(Buffer.from('0a01000008000000', 'hex'))).toBe(false);
   });

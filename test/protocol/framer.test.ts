@@ -42,9 +42,14 @@ describe('any split', () => {
   });
 
   it('gives arbitrary PDUs', () => {
-    const chunked = fc.array(anyPdu.filter((pdu) => pdu.length < 2000), { maxLength: 6 }).chain((pdus) => {
-      return splits(Buffer.concat(pdus)).map((chunks) => ({ pdus, chunks }));
-    });
+    const chunked = fc
+      .array(
+        anyPdu.filter((pdu) => pdu.length < 2000),
+        { maxLength: 6 },
+      )
+      .chain((pdus) => {
+        return splits(Buffer.concat(pdus)).map((chunks) => ({ pdus, chunks }));
+      });
     fc.assert(
       fc.property(chunked, ({ pdus, chunks }) => {
         expect(hexes(framed(chunks))).toEqual(hexes(pdus));

@@ -1,5 +1,6 @@
 /** A gateway session as the tests drive it, and its effects as one line each. */
 import {
+  decode,
   type Effect,
   GatewaySession,
   type Packet,
@@ -7,7 +8,6 @@ import {
   resultHex,
   resultOf,
   type SessionOptions,
-  decode,
 } from '../../src/protocol/index.js';
 
 export const TIMEOUTS = { setup: 120_000, keepAlive: 30_000, close: 5_000 };
@@ -20,24 +20,7 @@ export function gatewaySession(options: Partial<SessionOptions> = {}): GatewaySe
 
 /** `send TUNNEL_RESPONSE 0x00000000`, `connect a b : 3389`, `wake 120000`: what a table in a test holds. */
 export function shown(effects: readonly Effect[]): string[] {
-  return effects.map((effect) => {
-    switch (effect.do) {
-      case 'send':
-        return `send ${packetLine(decode(effect.pdu))}`;
-      case 'authenticate':
-        return `authenticate ${effect.token}`;
-      case 'connect':
-        return `connect ${effect.names.join(' ')} : ${effect.port}`;
-      case 'deliver':
-        return `deliver ${effect.bytes.toString('hex')}`;
-      case 'disconnect':
-        return 'disconnect';
-      case 'wake':
-        return `wake ${effect.at}`;
-      case 'end':
-        return `end ${effect.cause}${effect.code === undefined ? '' : ` ${resultHex(effect.code)}`}`;
-    }
-  });
+  return effects.map(line);
 }
 
 /** As `shown`, without the timers: for tables in which time plays no part. */
@@ -56,4 +39,23 @@ export function packetLine(packet: Packet): string {
 /** The PDUs among the effects. */
 export function sent(effects: readonly Effect[]): Buffer[] {
   return effects.flatMap((effect) => (effect.do === 'send' ? [effect.pdu] : []));
+}
+
+function line(effect: Effect): string {
+  switch (effect.do) {
+    case 'send':
+      return `send ${packetLine(decode(effect.pdu))}`;
+    case 'authenticate':
+      return `authenticate ${effect.token}`;
+    case 'connect':
+      return `connect ${effect.names.join(' ')} : ${effect.port}`;
+    case 'deliver':
+      return `deliver ${effect.bytes.toString('hex')}`;
+    case 'disconnect':
+      return 'disconnect';
+    case 'wake':
+      return `wake ${effect.at}`;
+    case 'end':
+      return `end ${effect.cause}${effect.code === undefined ? '' : ` ${resultHex(effect.code)}`}`;
+  }
 }

@@ -11,9 +11,9 @@ import {
   MAX_CLIENT_NAME_BYTES,
   MAX_RESOURCES,
   PduError,
+  PKT_TYPE,
   packetName,
   packetOf,
-  PKT_TYPE,
   REAUTH_MESSAGE,
   SERVICE_MESSAGE,
   TUNNEL_AUTH,
@@ -36,7 +36,11 @@ describe('encode and decode', () => {
         const more = Object.keys(decoded.fields).filter((name) => !given.includes(name));
         expect(more.filter((name) => packet.rows[name]?.role !== 'derived')).toEqual([]);
         // A derived value that disagreed with the body would show here.
-        expect(tableOf(decoded.type).encode(decoded.fields as never).equals(pdu)).toBe(true);
+        expect(
+          tableOf(decoded.type)
+            .encode(decoded.fields as never)
+            .equals(pdu),
+        ).toBe(true);
       }),
     );
   });

@@ -1,11 +1,10 @@
 /** How a channel and a session end. */
 import { describe, expect, it } from 'vitest';
-import { type GatewaySession, RESULT } from '../../src/protocol/index.js';
+import { decode, type GatewaySession, RESULT } from '../../src/protocol/index.js';
 import { done, packetLine, sent, shown, TIMEOUTS } from './gateway.js';
 import { channelCreate, close, closeResponse, data, keepAlive } from './requests.js';
 import { sessionAt } from './stages.js';
 import { vector } from './vectors.js';
-import { decode } from '../../src/protocol/index.js';
 
 describe('the client closes its channel', () => {
   it('gets its answer, and the tunnel stays for another one', () => {

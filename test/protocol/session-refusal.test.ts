@@ -26,9 +26,24 @@ const REFUSALS: readonly (readonly [string, Stage, Buffer, string])[] = [
   ['a leg of an authentication', 'open', extendedAuth(), 'EXTENDED_AUTH_MSG 0x800759F9'],
   ['no cookie in PAA mode', 'open', tunnelCreateWithoutCookie(), 'TUNNEL_RESPONSE 0x800759F7'],
   ['an empty cookie', 'open', tunnelCreate(''), 'TUNNEL_RESPONSE 0x800759F7'],
-  ['a cookie of odd length', 'open', Buffer.from('04000000150000000d000000010000000300410042', 'hex'), 'TUNNEL_RESPONSE 0x800759F7'],
-  ['a cookie cut short', 'open', Buffer.from('04000000140000000d0000000100000010004100', 'hex'), 'TUNNEL_RESPONSE 0x800759F7'],
-  ['a context cut short', 'open', Buffer.from('04000000140000000d0000000200000001020304', 'hex'), 'TUNNEL_RESPONSE 0x800759F7'],
+  [
+    'a cookie of odd length',
+    'open',
+    Buffer.from('04000000150000000d000000010000000300410042', 'hex'),
+    'TUNNEL_RESPONSE 0x800759F7',
+  ],
+  [
+    'a cookie cut short',
+    'open',
+    Buffer.from('04000000140000000d0000000100000010004100', 'hex'),
+    'TUNNEL_RESPONSE 0x800759F7',
+  ],
+  [
+    'a context cut short',
+    'open',
+    Buffer.from('04000000140000000d0000000200000001020304', 'hex'),
+    'TUNNEL_RESPONSE 0x800759F7',
+  ],
   ['re-authentication', 'open', vector('rdpgwnet-tunnel-create-reauth-cookie'), 'TUNNEL_RESPONSE 0x800759E8'],
   ['a name above the limit', 'tunnel created', withHeader(6, Buffer.alloc(1000, 2)), 'TUNNEL_AUTH_RESPONSE 0x800759D8'],
   ['another channel protocol', 'authorized', channelCreate(['a'], [], 4), 'CHANNEL_RESPONSE 0x800759E8'],
@@ -166,7 +181,9 @@ describe('a PDU out of order', () => {
   });
 
   it('says in the detail what came when', () => {
-    const [end] = sessionAt('authorized').receive(data('x'), 0).filter((effect) => effect.do === 'end');
+    const [end] = sessionAt('authorized')
+      .receive(data('x'), 0)
+      .filter((effect) => effect.do === 'end');
     expect(end).toMatchObject({ detail: 'PKT_TYPE_DATA is not allowed in the state "authorized"' });
   });
 

@@ -11,7 +11,16 @@ import {
 } from '../../src/protocol/index.js';
 import { splits } from '../support/arbitrary.js';
 import { done, gatewaySession, packetLine, sent, shown } from './gateway.js';
-import { channelCreate, close, closeResponse, data, handshake, keepAlive, tunnelAuth, tunnelCreate } from './requests.js';
+import {
+  channelCreate,
+  close,
+  closeResponse,
+  data,
+  handshake,
+  keepAlive,
+  tunnelAuth,
+  tunnelCreate,
+} from './requests.js';
 import { sessionAt } from './stages.js';
 import { pdusOf, stream, vector } from './vectors.js';
 
@@ -67,9 +76,9 @@ describe('a connection', () => {
     session.receive(handshake(), 0);
     session.receive(tunnelCreate('secret', 0x3f), 0);
     const [response] = sent(session.answer({ allow: true }, 0)) as [Buffer];
-    expect(response.equals(TUNNEL_RESPONSE.encode({ serverVersion: 0, statusCode: 0, tunnelId: 6, capsFlags: 2 }))).toBe(
-      true,
-    );
+    expect(
+      response.equals(TUNNEL_RESPONSE.encode({ serverVersion: 0, statusCode: 0, tunnelId: 6, capsFlags: 2 })),
+    ).toBe(true);
     // The example of the specification, but for the capabilities: 0x3F there.
     expect(Buffer.concat([response.subarray(0, 22), Buffer.from('3f000000', 'hex')])).toEqual(
       vector('spec-tunnel-response'),
@@ -126,10 +135,7 @@ describe('while an answer is awaited', () => {
     for (let waiting = 0; waiting < MAX_WAITING; waiting += DATA_PAYLOAD) {
       expect(session.receive(Buffer.alloc(DATA_PAYLOAD), 0)).toEqual([]);
     }
-    expect(done(session.receive(Buffer.alloc(1), 0))).toEqual([
-      'send TUNNEL_RESPONSE 0x800759D8',
-      'end limit reached',
-    ]);
+    expect(done(session.receive(Buffer.alloc(1), 0))).toEqual(['send TUNNEL_RESPONSE 0x800759D8', 'end limit reached']);
   });
 
   it('an answer that nobody asked for changes nothing', () => {
@@ -183,7 +189,10 @@ describe('the split of the input', () => {
       const bytes = stream(id);
       const once = drive(gatewaySession(), [bytes]);
       expect(drive(gatewaySession(), bytewise(bytes)), id).toEqual(once);
-      expect(once.filter((line) => line.startsWith('connect')), id).toHaveLength(id.includes('paa') ? 1 : 0);
+      expect(
+        once.filter((line) => line.startsWith('connect')),
+        id,
+      ).toHaveLength(id.includes('paa') ? 1 : 0);
     }
   });
 

@@ -8,9 +8,9 @@ import {
   type Field,
   HEADER_LENGTH,
   PACKETS,
+  type Pdu,
   PKT_TYPE,
   packetOf,
-  type Pdu,
   type Role,
   type Rows,
   type Shape,
@@ -28,9 +28,7 @@ export function fieldsOf<R extends Rows>(packet: { readonly rows: R }): fc.Arbit
   const groups = [...new Set(rows.flatMap(([, { bit }]) => bit ?? []))].map((bit) =>
     fc.option(recordOf(rows.filter(([, field]) => field.bit === bit)), { nil: {} }),
   );
-  return fc
-    .tuple(recordOf(given), ...groups)
-    .map((parts) => Object.assign({}, ...parts) as Encodable<R>);
+  return fc.tuple(recordOf(given), ...groups).map((parts) => Object.assign({}, ...parts) as Encodable<R>);
 }
 
 /** The bytes of a well-formed PDU of any type. */
@@ -44,8 +42,9 @@ export const anyBody: fc.Arbitrary<Buffer> = fc
   .map(([type, body]) => withHeader(type, body));
 
 /** Well-formed PDUs damaged in one place: a byte changed, cut short, or with bytes behind the end. */
-export const damagedPdu: fc.Arbitrary<Buffer> = fc.tuple(anyPdu, fc.nat(), fc.nat({ max: 255 }), blobOf(1, 12)).chain(
-  ([pdu, where, byte, tail]) => {
+export const damagedPdu: fc.Arbitrary<Buffer> = fc
+  .tuple(anyPdu, fc.nat(), fc.nat({ max: 255 }), blobOf(1, 12))
+  .chain(([pdu, where, byte, tail]) => {
     const at = where % pdu.length;
     const changed = Buffer.from(pdu);
     changed[at] = byte;
@@ -58,8 +57,7 @@ export const damagedPdu: fc.Arbitrary<Buffer> = fc.tuple(anyPdu, fc.nat(), fc.na
       Buffer.concat([pdu, tail]),
       withHeader(pdu.readUInt16LE(0), Buffer.concat([pdu.subarray(HEADER_LENGTH), tail])),
     );
-  },
-);
+  });
 
 /** What a hostile peer may send in place of a PDU. */
 export const hostileBytes: fc.Arbitrary<Buffer> = fc.oneof(blobOf(0, 64), anyBody, anyPdu, damagedPdu);
@@ -97,10 +95,10 @@ export function tableOf(type: number): AnyPdu {
 type Row = readonly [string, Field<any, Role>];
 
 function recordOf(rows: readonly Row[]): fc.Arbitrary<Record<string, unknown>> {
-  return fc.record(Object.fromEntries(rows.map(([name, { shape }]) => [name, valueOf(shape)])));
+  return fc.record(Object.fromEntries(rows.map(([name, { shape }]) => [name, drawn(shape)])));
 }
 
-function valueOf(shape: Shape): fc.Arbitrary<unknown> {
+function drawn(shape: Shape): fc.Arbitrary<unknown> {
   switch (shape.kind) {
     case 'uint':
       return fc.integer({ min: 0, max: 2 ** (8 * shape.bytes) - 1 });
@@ -123,7 +121,7 @@ function valueOf(shape: Shape): fc.Arbitrary<unknown> {
 }
 
 function itemOf(shape: Shape): fc.Arbitrary<unknown> {
-  return shape.kind === 'string' ? textOf(shape.max) : valueOf(shape);
+  return shape.kind === 'string' ? textOf(shape.max) : drawn(shape);
 }
 
 /** Now and then the largest value: the bounds are where counts overflow. */

@@ -1,0 +1,220 @@
+/** The house of ARCHITECTURE.md, held: imports point down, sockets and the environment stay where they belong, files stay small. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, posix, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+
+interface Source {
+  /** From the root of the repository, with forward slashes. */
+  readonly path: string;
+  readonly text: string;
+}
+
+interface Import {
+  /** A path from the root of the repository for a relative import, otherwise the package or `node:` name. */
+  readonly of: string;
+  /** The names between the braces, as far as there are any. */
+  readonly names: readonly string[];
+}
+
+/** What the foundations may import; everything above them may import downwards. */
+const FOUNDATIONS: Readonly<Record<string, readonly string[]>> = {
+  'src/protocol/errors.ts': [],
+  'src/protocol/cursor.ts': ['src/protocol/errors.ts'],
+  'src/protocol/layout.ts': ['src/protocol/cursor.ts', 'src/protocol/errors.ts'],
+  'src/fault.ts': [],
+};
+
+/** The rooms of each floor; `files` is the one file src/files.ts, the rest of src/*.ts joins rooms on the top floor. */
+const ROOMS: Readonly<Record<number, readonly string[]>> = {
+  1: ['protocol', 'ntlm'],
+  2: ['policy', 'config', 'rdpfile', 'certs', 'files'],
+  3: ['gateway', 'client', 'capture', 'render', 'identity'],
+};
+const TOP = 4;
+
+/** Modules that open or accept connections. */
+const SOCKETS = /^(?:node:)?(?:net|http|https|http2|tls|dgram|dns|dns\/promises)$|^ws$/;
+/** What node:net also has, and what needs no socket. */
+const PURE_NET = /^isIP(?:v4|v6)?$/;
+/** Time, chance and talk: inputs or somebody else's business below the third floor's drivers. */
+const IMPURE = /\b(?:Date\.now|new Date|performance\.now|Math\.random|setTimeout|setInterval|console|process)\b/;
+/** Settings come from the configuration; the command line itself minds the terminal's conventions (NO_COLOR). */
+const READS_ENVIRONMENT = /^src\/(?:config|cli)(?:\.ts$|\/)/;
+
+const MAX_LINES = 300;
+const MAX_COMMAND_LINES = 70;
+/** Files above the limit, each with its reason. */
+const LONG: Readonly<Record<string, string>> = {
+  'src/protocol/session.ts': 'one state machine: cut in two, neither half can be read alone',
+};
+
+interface Place {
+  readonly floor: number;
+  readonly room: string;
+}
+
+function placeOf(path: string): Place | undefined {
+  const [top, first = '', ...deeper] = path.split('/');
+  if (top === 'commands') return { floor: TOP, room: 'commands' };
+  const room = first.replace(/\.ts$/, '');
+  if (path in FOUNDATIONS) return { floor: 0, room };
+  const floor = Object.keys(ROOMS).find((number) => ROOMS[Number(number)]?.includes(room));
+  if (floor !== undefined) return { floor: Number(floor), room };
+  return deeper.length === 0 || first === 'cli' ? { floor: TOP, room } : undefined;
+}
+
+/** Every breach of the house among the sources, one line each. */
+function breaches(sources: readonly Source[]): string[] {
+  return sources.flatMap((source) => {
+    const place = placeOf(source.path);
+    if (!place) return [`${source.path}: the room has no floor`];
+    const code = withoutComments(source.text);
+    return [
+      ...importsOf(source.path, code).flatMap((one) => wrongImport(source.path, place, one) ?? []),
+      ...(isProtocol(source.path) && IMPURE.test(code) ? ['reads a clock, chance or the process'] : []),
+      ...(/\bprocess\.env\b/.test(code) && !READS_ENVIRONMENT.test(source.path) ? ['reads process.env'] : []),
+    ].map((what) => `${source.path}: ${what}`);
+  });
+}
+
+function wrongImport(path: string, from: Place, { of, names }: Import): string | undefined {
+  const allowed = FOUNDATIONS[path];
+  if (allowed) return allowed.includes(of) ? undefined : `a foundation imports ${of}`;
+  if (isProtocol(path)) return isProtocol(of) ? undefined : `the protocol imports ${of}`;
+  if (!of.startsWith('src/') && !of.startsWith('commands/')) {
+    const harmless = /^(?:node:)?net$/.test(of) && names.length > 0 && names.every((name) => PURE_NET.test(name));
+    return from.floor <= 2 && SOCKETS.test(of) && !harmless ? `imports ${of} on floor ${from.floor}` : undefined;
+  }
+  const to = placeOf(of);
+  if (!to) return `imports ${of}, which has no floor`;
+  if (to.floor > from.floor) return `imports ${of} upwards`;
+  if (to.room === 'commands') return `imports ${of}: commands are for oclif alone`;
+  const sideways = to.floor === from.floor && to.room !== from.room && from.floor !== TOP && from.floor !== 2;
+  return sideways ? `imports ${of} sideways` : undefined;
+}
+
+function isProtocol(path: string): boolean {
+  return path.startsWith('src/protocol/');
+}
+
+/** Static and dynamic imports and re-exports. */
+function importsOf(path: string, code: string): Import[] {
+  const pattern = /\b(?:import|export)\b([^'"`;()]*?)\bfrom\s*['"]([^'"]+)['"]|\bimport\s*\(?\s*['"]([^'"]+)['"]/g;
+  return [...code.matchAll(pattern)].map(([, clause = '', from, bare]) => {
+    const specifier = (from ?? bare) as string;
+    const names = /\{([^}]*)\}/.exec(clause)?.[1]?.split(',') ?? [];
+    const known = names.map((name) => name.trim().replace(/^type\s+|\s+as\s+.*$/g, '')).filter((name) => name !== '');
+    if (!specifier.startsWith('.')) return { of: specifier, names: known };
+    const target = posix.normalize(posix.join(posix.dirname(path), specifier)).replace(/\.js$/, '.ts');
+    return { of: target, names: known };
+  });
+}
+
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, '');
+}
+
+function sourcesIn(folder: string): Source[] {
+  return readdirSync(`${ROOT}/${folder}`, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.name.endsWith('.d.ts'))
+    .map((entry) => {
+      const full = `${entry.parentPath}/${entry.name}`;
+      return { path: relative(ROOT, full).split(sep).join('/'), text: readFileSync(full, 'utf8') };
+    });
+}
+
+const SOURCES = [...sourcesIn('src'), ...sourcesIn('commands')];
+
+describe('the floors', () => {
+  it('imports point down, and nobody reaches sideways, for sockets or for the environment', () => {
+    expect(breaches(SOURCES)).toEqual([]);
+  });
+
+  it('every import of ours leads to a file that is there', () => {
+    const paths = new Set(SOURCES.map(({ path }) => path));
+    const missing = SOURCES.flatMap(({ path, text }) =>
+      importsOf(path, withoutComments(text))
+        .filter(({ of }) => /^(?:src|commands)\//.test(of) && !paths.has(of))
+        .map(({ of }) => `${path}: ${of}`),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  it('the sources are seen at all', () => {
+    const session = SOURCES.find(({ path }) => path === 'src/protocol/session.ts') as Source;
+    expect(importsOf(session.path, session.text).map(({ of }) => of)).toContain('src/protocol/framer.ts');
+    expect(SOURCES.filter(({ path }) => path.startsWith('src/')).length).toBeGreaterThan(30);
+  });
+});
+
+describe('the check itself', () => {
+  const cases: readonly (readonly [string, string, string, string | undefined])[] = [
+    ['upwards', 'src/policy/guard.ts', "import { Gateway } from '../gateway/gateway.js';", 'upwards'],
+    ['upwards, for a type', 'src/certs/issue.ts', "import type { Log } from '../gateway/log.js';", 'upwards'],
+    ['upwards, over several lines', 'src/policy/a.ts', "import {\n  a,\n  b,\n} from '../gateway/b.js';", 'upwards'],
+    ['upwards, passed on', 'src/policy/index.ts', "export * from '../gateway/gateway.js';", 'upwards'],
+    ['upwards, while running', 'src/policy/a.ts', "await import('../gateway/gateway.js')", 'upwards'],
+    ['upwards, for its effect', 'src/policy/a.ts', "import '../cli.js';", 'upwards'],
+    ['to the top', 'src/gateway/gateway.ts', "import { serve } from '../serve.js';", 'upwards'],
+    ['to a command', 'src/serve.ts', "import Serve from '../commands/serve.js';", 'for oclif alone'],
+    ['sideways', 'src/render/tree.ts', "import { read } from '../capture/pcap.js';", 'sideways'],
+    ['from floor 0 to floor 1', 'src/protocol/layout.ts', "import { PKT_TYPE } from './codes.js';", 'foundation'],
+    [
+      'from the protocol to a fault',
+      'src/protocol/framer.ts',
+      "import { Fault } from '../fault.js';",
+      'protocol imports',
+    ],
+    [
+      'from the protocol to Node',
+      'src/protocol/framer.ts',
+      "import { Buffer } from 'node:buffer';",
+      'protocol imports',
+    ],
+    ['from the protocol to a package', 'src/protocol/codes.ts', "import chalk from 'chalk';", 'protocol imports'],
+    ['a socket below', 'src/policy/target.ts', "import { connect, isIP } from 'node:net';", 'on floor 2'],
+    ['a look-up below', 'src/policy/target.ts', "import { lookup } from 'node:dns/promises';", 'on floor 2'],
+    ['a package of sockets below', 'src/config/file.ts', "import { WebSocket } from 'ws';", 'on floor 2'],
+    ['the environment', 'src/gateway/log.ts', 'const level = process.env.LEVEL;', 'process.env'],
+    ['a clock in the protocol', 'src/protocol/session.ts', 'const now = Date.now();', 'clock'],
+    ['a room without a floor', 'src/cellar/wine.ts', '', 'no floor'],
+    ['nothing: downwards', 'src/gateway/tunnel.ts', "import { admit } from '../policy/admit.js';", undefined],
+    ['nothing: on floor 2', 'src/config/schema.ts', "import { rules } from '../policy/rules.js';", undefined],
+    ['nothing: an address is no socket', 'src/certs/names.ts', "import { isIP } from 'node:net';", undefined],
+    ['nothing: sockets above', 'src/gateway/relay.ts', "import { connect } from 'node:net';", undefined],
+    ['nothing: a comment', 'src/policy/a.ts', "// import { x } from '../gateway/x.js';", undefined],
+    ['nothing: the settings', 'src/config.ts', 'const env = process.env;', undefined],
+  ];
+
+  it.each(cases)('reports %s', (_, path, text, reported) => {
+    const found = breaches([{ path, text }]);
+    if (reported === undefined) expect(found).toEqual([]);
+    else expect(found.join('\n')).toContain(reported);
+  });
+});
+
+describe('the size of files', () => {
+  const lines = ({ text }: Source): number => text.split('\n').length - 1;
+
+  it(`is at most ${MAX_LINES} lines, but for those with a reason`, () => {
+    const tooLong = SOURCES.filter((source) => lines(source) > MAX_LINES && !(source.path in LONG));
+    expect(tooLong.map((source) => `${source.path}: ${lines(source)}`)).toEqual([]);
+  });
+
+  it('needs its reasons: a file that became shorter leaves the list', () => {
+    for (const path of Object.keys(LONG)) {
+      const source = SOURCES.find((one) => one.path === path);
+      expect(source && lines(source), path).toBeGreaterThan(MAX_LINES);
+    }
+  });
+
+  it(`of commands is at most ${MAX_COMMAND_LINES} lines, since a command is a sentence`, () => {
+    const tooLong = SOURCES.filter(
+      (source) => source.path.startsWith('commands/') && lines(source) > MAX_COMMAND_LINES,
+    );
+    expect(tooLong.map((source) => `${source.path}: ${lines(source)}`)).toEqual([]);
+  });
+});
