@@ -84,14 +84,19 @@ export async function issueServer(
       // TLS 1.2 clients may still exchange keys by RSA encryption.
       new x509.KeyUsagesExtension(keyType === 'rsa' ? digitalSignature | keyEncipherment : digitalSignature, true),
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-      new x509.SubjectAlternativeNameExtension(
-        hosts.map((value) => ({ type: isIP(value) === 0 ? x509.DNS : x509.IP, value })),
-      ),
+      new x509.SubjectAlternativeNameExtension(hosts.flatMap(alternativeNames)),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
       await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
     ],
   });
   return { certificate: pem(certificate), key: exportKey(keys.privateKey) };
+}
+
+/** An IPv4 address stands there as a name as well: FreeRDP looks for the host in DNS names alone, whatever it is. */
+function alternativeNames(value: string): x509.JsonGeneralName[] {
+  if (isIP(value) === 0) return [{ type: 'dns', value }];
+  const address: x509.JsonGeneralName = { type: 'ip', value };
+  return isIP(value) === 4 ? [address, { type: 'dns', value }] : [address];
 }
 
 async function makeKeys(keyType: KeyType): Promise<webcrypto.CryptoKeyPair> {

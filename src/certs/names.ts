@@ -40,7 +40,8 @@ export function namesOf(certificate: X509Certificate): CertificateNames {
   // Node writes `DNS:a.example, IP Address:10.0.0.1`, and a value with odd characters as a JSON string.
   const entries = (certificate.subjectAltName ?? '').matchAll(/([^:,]+):("(?:[^"\\]|\\.)*"|[^,]*)(?:, |$)/g);
   for (const [, kind, value = ''] of entries) {
-    if (kind === 'DNS' && !value.startsWith('"')) dns.push(value.toLowerCase());
+    // An address among the names is there for FreeRDP and says nothing new.
+    if (kind === 'DNS' && !value.startsWith('"') && isIP(value) === 0) dns.push(value.toLowerCase());
     const address = kind === 'IP Address' ? canonicalAddress(value) : undefined;
     if (address !== undefined) addresses.push(address);
   }

@@ -52,6 +52,10 @@ describe.each<KeyType>(['ecdsa', 'rsa'])('a CA and a server certificate, %s', (k
     expect(verify('-verify_ip', address)).toContain('OK');
   });
 
+  it('has its IPv4 addresses among the names too, where FreeRDP looks for them', () => {
+    expect(extension('server.pem', 'subjectAltName')).toMatch(/IP Address:192\.168\.0\.10, DNS:192\.168\.0\.10\b/);
+  });
+
   it('is for nobody else', () => {
     expect(() => verify('-verify_hostname', 'other.example')).toThrow(/hostname mismatch/i);
     expect(() => verify('-verify_ip', '192.168.0.11')).toThrow(/IP address mismatch/i);

@@ -1,0 +1,115 @@
+import { createHmac } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ensureCertificates } from '../../src/certs/ensure.js';
+import { type ConnectionRequest, makeConnection } from '../../src/cli/connection.js';
+import { loadConfig } from '../../src/config.js';
+import { settingValue } from '../../src/rdpfile/parse.js';
+
+const NOW = Date.UTC(2026, 10, 23, 12, 0, 0);
+let folder = '';
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'rdgw-connection-'));
+  await ensureCertificates(join(folder, 'data'), { hosts: ['localhost', 'gw.home.example', '10.0.0.5'] });
+  await ensureCertificates(join(folder, 'local'), { hosts: ['localhost', '127.0.0.1'] });
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+async function make(request: Partial<ConnectionRequest> = {}, overrides: Record<string, unknown> = {}, data = 'data') {
+  const { config } = await loadConfig({ env: {}, cwd: folder, home: folder, overrides });
+  return await makeConnection({ target: 'desk', user: 'alice', ...request }, config, join(folder, data), NOW);
+}
+const fault = (code: string, kind: string, place?: string) =>
+  expect.objectContaining({ code, kind, ...(place && { place }) });
+
+describe('makeConnection', () => {
+  it('mints a token for one target, one gateway and one user', async () => {
+    const { settings, ...made } = await make({ target: 'DESK.example:3390', ttl: '30m' });
+    const token = settingValue(settings, 'gatewayaccesstoken') ?? '';
+    const [header = '', payload = '', signature] = token.split('.');
+    const read = (text: string) => JSON.parse(Buffer.from(text, 'base64url').toString());
+    expect(read(header)).toEqual({ alg: 'HS256' });
+    expect(read(payload)).toEqual({
+      sub: 'alice',
+      tgt: 'desk.example:3390',
+      aud: 'gw.home.example',
+      exp: NOW / 1000 + 1800,
+      jti: expect.stringMatching(/^[\w-]{11}$/),
+    });
+    const key = Buffer.from(readFileSync(join(folder, 'data', 'token.key'), 'utf8').trim(), 'base64url');
+    expect(signature).toBe(createHmac('sha256', key).update(`${header}.${payload}`).digest('base64url'));
+    expect(made).toEqual({
+      target: 'desk.example:3390',
+      gateway: 'gw.home.example:8443',
+      user: 'alice',
+      expires: new Date(NOW + 1_800_000),
+      tokenLength: token.length,
+      fileName: 'desk.example-3390.rdp',
+      warnings: [],
+    });
+  });
+
+  it('takes the gateway from the flag, else the configuration, else the certificate', async () => {
+    const gateway = async (...args: Parameters<typeof make>) => {
+      const { settings, gateway, warnings } = await make(...args);
+      return [settingValue(settings, 'gatewayhostname'), gateway, warnings.length];
+    };
+    expect(await gateway()).toEqual(['gw.home.example:8443', 'gw.home.example:8443', 0]);
+    expect(await gateway({}, { listen: '443' })).toEqual(['gw.home.example', 'gw.home.example:443', 0]);
+    expect(await gateway({}, { hostname: 'GW.Example' })).toEqual(['gw.example:8443', 'gw.example:8443', 0]);
+    expect(await gateway({ gateway: '10.0.0.5:443' }, { hostname: 'gw.example' })).toEqual([
+      '10.0.0.5',
+      '10.0.0.5:443',
+      0,
+    ]);
+    expect(await gateway({ gateway: 'elsewhere.example' })).toEqual([
+      'elsewhere.example:8443',
+      'elsewhere.example:8443',
+      1,
+    ]);
+    expect(await gateway({}, {}, 'local')).toEqual(['localhost:8443', 'localhost:8443', 1]);
+  });
+
+  it('warns where a token is too long, would not be taken, or a setting is mistyped', async () => {
+    expect((await make({ user: 'u'.repeat(100) })).warnings).toEqual([
+      expect.stringMatching(/^the token has \d+ characters/),
+    ]);
+    const overrides = { 'auth.paa.mode': 'static', 'auth.paa.tokensFile': 'tokens' };
+    expect((await make({}, overrides)).warnings).toEqual([expect.stringMatching(/does not take tokens signed here/)]);
+    expect((await make({ set: ['audiomod:i:1'] })).warnings).toEqual([
+      '"audiomod" is no known setting, "audiomode" is',
+    ]);
+  });
+
+  it('changes and adds settings', async () => {
+    const { settings } = await make({ set: ['GatewayUsageMethod:i:2', 'audiomode:i:1'] });
+    expect(settingValue(settings, 'gatewayusagemethod')).toBe('2');
+    expect(settings.at(-1)).toEqual({ name: 'audiomode', type: 'i', value: '1' });
+  });
+
+  it.each<[Partial<ConnectionRequest>, string, string]>([
+    [{ target: '' }, 'TARGET_INVALID', '--target'],
+    [{ target: 'a\r\nb:s:c' }, 'TARGET_INVALID', '--target'],
+    [{ target: '../desk' }, 'TARGET_INVALID', '--target'],
+    [{ target: 'x'.repeat(10_000) }, 'TARGET_INVALID', '--target'],
+    [{ gateway: 'gw x' }, 'TARGET_INVALID', '--gateway'],
+    [{ gateway: '' }, 'TARGET_INVALID', '--gateway'],
+    [{ user: '' }, 'TOKEN_CLAIMS', '--user'],
+    [{ user: 'a\nb' }, 'TOKEN_CLAIMS', '--user'],
+    [{ ttl: '31d' }, 'TTL_INVALID', '--ttl'],
+    [{ set: ['username:s:x\nfull address:s:evil'] }, 'SETTING_INVALID', '--set'],
+    [{ set: ['username:x:y'] }, 'SETTING_INVALID', '--set'],
+    [{ set: ['a:i:1', 'A:i:2'] }, 'SETTING_INVALID', '--set'],
+  ])('refuses %j', async (request, code, place) => {
+    await expect(make(request)).rejects.toThrow(fault(code, 'usage', place));
+  });
+
+  it('makes no keys', async () => {
+    await expect(make({}, {}, 'empty')).rejects.toThrow(fault('TOKEN_KEY_MISSING', 'configuration'));
+    rmSync(join(folder, 'local', 'server.pem'));
+    await expect(make({}, {}, 'local')).rejects.toThrow(fault('GATEWAY_UNKNOWN', 'configuration'));
+    expect((await make({ gateway: 'gw.example' }, {}, 'local')).gateway).toBe('gw.example:8443');
+  });
+});
