@@ -87,6 +87,9 @@ function tlsWarnings({ hostname: name }: Config, { names, expires }: TlsFiles): 
   ) {
     warnings.push(`the certificate is not for ${name} (hostname): clients will refuse it`);
   }
+  if (name === undefined && covered.some((entry) => entry.startsWith('*.'))) {
+    warnings.push('the certificate has a wildcard: set hostname, so that tokens for that name are taken');
+  }
   return warnings;
 }
 

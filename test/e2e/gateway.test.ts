@@ -83,6 +83,31 @@ describe.each(CLIENT_VERSIONS)('FreeRDP %s', (version) => {
   });
 });
 
+/** What the matrix above would show if its judge could not fail. */
+describe.each(CLIENT_VERSIONS)('the negative control with FreeRDP %s', (version) => {
+  it('shows nothing when no gateway listens', async () => {
+    const before = targets.shadow.connections();
+    const file = join(lab.folder, `nobody-${version}.rdp`);
+    const at = [`--target=localhost:${targets.shadow.port}`, `--gateway=localhost:${await freePort()}`];
+    await gateway.rdgw('mkrdp', ...at, `--output=${file}`);
+    const options = { version, to: { rdpFile: file }, ...login(targets.shadow), trust: trust() };
+    const client = await startClient(lab, options);
+    expect(await client.ended()).not.toBe(0);
+    await expectOtherPicture(lab, client, picture);
+    expect(targets.shadow.connections()).toBe(before);
+    await client.stop();
+  });
+
+  it('tells a wrong picture from the right one, through the gateway', async () => {
+    const other = await drawPicture(lab);
+    const to = { rdpFile: await rdpFileFor(targets.shadow) };
+    const client = await startClient(lab, { version, to, ...login(targets.shadow), trust: trust() });
+    await waitForPicture(lab, client, picture);
+    await expect(waitForPicture(lab, client, other, 1_000)).rejects.toThrow(/does not show the picture/);
+    await client.stop();
+  });
+});
+
 interface Claims {
   readonly user?: string;
   readonly target?: string | undefined;
