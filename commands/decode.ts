@@ -1,35 +1,69 @@
-import { Flags } from '@oclif/core';
+import { Args, Flags } from '@oclif/core';
 import { BaseCommand, EXIT } from '../src/cli.js';
 
 export default class Decode extends BaseCommand {
-  static override summary = 'Show one packet of the gateway protocol, field by field.';
+  static override summary = 'Show the gateway conversations in a capture, field by field.';
   static override description =
-    `Each line has the offset and the length of a field in bytes, its name as MS-TSGU has it, and its value. What cannot be read is shown as it is, with the reason.
+    `Reads pcap, pcapng (gzip too) and packets as hexadecimal text. TLS is opened with --keylog, or with the keys that a pcapng carries; SSLKEYLOGFILE is read when it is set.
 
-The exit code is 3 when the packet could not be read to its end.`;
+Each conversation has a header, each packet a line, each field its offset and length in bytes. Remarks say what is wrong and why a connection failed; "rdgw explain" knows more about a code.
+
+--filter takes terms that all have to hold: type, direction (client, server), connection, status, note, each with = or != and values separated by commas.
+
+The exit code is 3 when nothing was understood.`;
   static override examples = [
-    { description: 'A keep-alive.', command: '<%= config.bin %> decode --hex 0d00000008000000' },
     {
-      description: 'A refusal, for a script.',
-      command: '<%= config.bin %> decode --hex "09 00 00 00 10 00 00 00 dd 59 07 80 00 00 00 00" --json',
+      description: 'A capture with the keys of its TLS.',
+      command: '<%= config.bin %> decode capture.pcap --keylog keys.txt',
     },
+    {
+      description: 'What went wrong, and where.',
+      command: '<%= config.bin %> decode capture.pcapng --filter note=error,warning',
+    },
+    { description: 'One packet.', command: '<%= config.bin %> decode --hex 0d00000008000000' },
   ];
 
+  static override args = {
+    file: Args.string({ description: 'A capture, a file of hexadecimal text, or - for stdin.' }),
+  };
+
   static override flags = {
-    hex: Flags.string({
-      summary: 'The bytes of the packet in hexadecimal; white space, commas, colons and 0x are skipped.',
-      helpValue: 'BYTES',
-      required: true,
+    keylog: Flags.string({ summary: 'TLS key log, NSS format.', helpValue: 'FILE', multiple: true }),
+    hex: Flags.string({ summary: 'Packets as hexadecimal text, in place of a file.', helpValue: 'TEXT' }),
+    encoding: Flags.string({
+      summary: 'Of text: hex or base64; hex.',
+      helpValue: 'NAME',
+      options: ['hex', 'base64'],
+      default: 'hex',
     }),
+    direction: Flags.string({
+      summary: 'Of packets without a capture: client or server.',
+      helpValue: 'SENDER',
+      options: ['client', 'server'],
+    }),
+    format: Flags.string({
+      summary: 'tree, or ndjson: one object a line; tree.',
+      helpValue: 'NAME',
+      options: ['tree', 'ndjson'],
+      default: 'tree',
+    }),
+    stats: Flags.boolean({ summary: 'Show what each conversation amounts to instead.' }),
+    filter: Flags.string({ summary: 'Show only what matches.', helpValue: 'TERMS' }),
+    limit: Flags.integer({ summary: 'End after so many packets.', helpValue: 'COUNT', min: 1 }),
+    inner: Flags.boolean({ summary: 'Look into the RDP connection inside as well.' }),
+    bytes: Flags.boolean({ summary: 'Show the bytes of each field beside it.' }),
+    payload: Flags.boolean({ summary: 'Include the payload of DATA in JSON.' }),
+    verbose: Flags.boolean({ summary: 'Every field of every packet.' }),
+    secrets: Flags.boolean({ summary: 'Show credentials and NTLM responses.' }),
+    write: Flags.string({ summary: 'Write the RDP stream inside as a capture.', helpValue: 'FILE' }),
   };
 
   async run(): Promise<unknown> {
-    const { flags } = await this.parse(Decode);
-    const { decodeHex } = await import('../src/decode.js');
-    const { colours } = await import('../src/render/theme.js');
-    const { pdu, lines } = decodeHex(flags.hex);
-    this.show(lines(colours, process.stdout.columns ?? 80).join('\n'));
-    if (pdu.error) process.exitCode = EXIT.input;
-    return pdu;
+    const { args, flags } = await this.parse(Decode);
+    const { decodeCommand } = await import('../src/decode/command.js');
+    const result = await decodeCommand({ ...flags, file: args.file, json: this.jsonEnabled() });
+    if (!result.understood) process.exitCode = EXIT.input;
+    for (const warning of result.warnings) this.warn(warning);
+    return result.summary;
   }
 }

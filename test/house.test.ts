@@ -30,7 +30,7 @@ const FOUNDATIONS: Readonly<Record<string, readonly string[]>> = {
 /** The rooms of each floor; `files` is the one file src/files.ts, the rest of src/*.ts joins rooms on the top floor. */
 const ROOMS: Readonly<Record<number, readonly string[]>> = {
   1: ['protocol', 'ntlm'],
-  2: ['policy', 'config', 'rdpfile', 'certs', 'files'],
+  2: ['policy', 'config', 'rdpfile', 'certs', 'explain', 'files'],
   3: ['gateway', 'client', 'capture', 'render', 'identity'],
 };
 const TOP = 4;
@@ -63,7 +63,7 @@ function placeOf(path: string): Place | undefined {
   if (path in FOUNDATIONS) return { floor: 0, room };
   const floor = Object.keys(ROOMS).find((number) => ROOMS[Number(number)]?.includes(room));
   if (floor !== undefined) return { floor: Number(floor), room };
-  return deeper.length === 0 || first === 'cli' ? { floor: TOP, room } : undefined;
+  return deeper.length === 0 || first === 'cli' || first === 'decode' ? { floor: TOP, room } : undefined;
 }
 
 /** Every breach of the house among the sources, one line each. */

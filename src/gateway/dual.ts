@@ -71,17 +71,26 @@ export interface InLeg {
   readonly rest: Buffer;
 }
 
-/** Joins both legs. The OUT leg reports its death through `outDied` of the returned transport. */
+/**
+ * Joins both legs. The OUT leg reports its death through `outDied` of the returned transport: a client that closes it may have
+ * sent its last bytes on the other connection, so those are awaited until the IN leg ends too, for at most `lingerMs`.
+ */
 export function dualTransport(
   out: OutLeg,
   leg: InLeg,
+  lingerMs: number,
 ): Transport & { outDied(how: TransportEnd, detail?: string): void } {
   const { socket, body, rest } = leg;
   let events: TransportEvents | undefined;
   let finished = false;
+  let farewell: NodeJS.Timeout | undefined;
+  const stop = (): void => {
+    finished = true;
+    clearTimeout(farewell);
+  };
   const finish = (how: TransportEnd, detail?: string): void => {
     if (finished) return;
-    finished = true;
+    stop();
     events?.end(how, detail);
   };
   const take = (bytes: Buffer): void => {
@@ -108,11 +117,14 @@ export function dualTransport(
     send: (pdu) => out.send(pdu),
     pause: () => socket.pause(),
     resume: () => socket.resume(),
-    end(lingerMs) {
-      finished = true;
-      out.end(lingerMs);
-      endSocket(socket, lingerMs);
+    end(ms) {
+      stop();
+      out.end(ms);
+      endSocket(socket, ms);
     },
-    outDied: finish,
+    outDied(how, detail) {
+      if (how !== 'client closed') finish(how, detail);
+      else if (!finished) farewell ??= setTimeout(() => finish(how, detail), lingerMs);
+    },
   };
 }

@@ -52,6 +52,10 @@ interface WaitingOut {
 
 /** Schemes that need nothing on the HTTP level; SSPI_NTLM is told inside the tunnel that it is not on offer. */
 const OPEN_SCHEMES: readonly (string | undefined)[] = [undefined, 'PAA', 'SSPI_NTLM'];
+/** Sessions end when people go home; half a minute keeps clients that come back by themselves from knocking all the time. */
+const RETRY_LATER: ResponseHeaders = { 'Retry-After': '30' };
+
+const KNOWN_SCHEMES = ['NEGOTIATE', 'NTLM', 'BASIC', 'DIGEST', 'BEARER', 'SMARTCARD', 'CONNID'];
 
 export class Front {
   readonly #options: FrontOptions;
@@ -98,11 +102,8 @@ export class Front {
   #admit(socket: Socket, request: RdgRequest, rest: Buffer): void {
     const { transports } = this.#options.config;
     const busy = this.#options.busy();
-    if (busy !== undefined) return this.#refuse(socket, 503, busy, request, { 'Retry-After': '30' });
-    if (!OPEN_SCHEMES.includes(request.authScheme)) {
-      const reason = `the client wants ${request.authScheme}, the gateway takes access tokens`;
-      return this.#refuse(socket, 401, reason, request, { 'WWW-Authenticate': 'PAA' });
-    }
+    if (busy !== undefined) return this.#refuse(socket, 503, busy, request, RETRY_LATER);
+    if (this.#wantsOtherScheme(socket, request)) return;
     if (request.upgrade && transports.websocket) {
       socket.write(switchingProtocols(request.upgrade));
       const { messageBytes } = this.#options.config.limits;
@@ -139,17 +140,28 @@ export class Front {
   }
 
   async #serveIn(socket: Socket, first: RdgRequest, firstRest: Buffer): Promise<void> {
+    if (this.#wantsOtherScheme(socket, first)) return;
     const peer = peerOf(socket);
     const waiting = this.#pairing.claim(first.connectionId, peer);
     if (!waiting?.leg) return this.#refuse(socket, 409, 'no OUT channel waits under this connection id', first);
+    const busy = this.#options.busy();
+    if (busy !== undefined) {
+      waiting.died('client closed');
+      return this.#refuse(socket, 503, busy, first, RETRY_LATER);
+    }
     try {
       const { request, rest } = await this.#untilBody(socket, first, firstRest);
       if (request.expectContinue) socket.write(CONTINUE);
       clearTimeout(waiting.timer);
       const { leg } = waiting;
       if (!leg.socket.writable) throw new HeadError('OUT_GONE', 'the OUT channel ended before its IN channel began');
-      const transport = dualTransport(leg, { socket, body: bodyDecoder(request.body), rest });
-      waiting.died = (how, detail) => transport.outDied(how, detail);
+      const linger = this.#options.config.timeouts.close * 1000;
+      const transport = dualTransport(leg, { socket, body: bodyDecoder(request.body), rest }, linger);
+      waiting.died = (how, detail) => {
+        // At once, though the transport may wait for the other leg: FreeRDP reconnects under the same id.
+        this.#forget(peer, waiting);
+        transport.outDied(how, detail);
+      };
       this.#options.tunnel({
         transport,
         request: waiting.request,
@@ -180,6 +192,17 @@ export class Front {
       throw new HeadError('IN_NOT_CONTINUED', 'the second request of an IN channel must repeat the first, with a body');
     }
     return { request, rest: read.rest };
+  }
+
+  /** Refuses a client that would prove who it is in a way that is not offered. */
+  #wantsOtherScheme(socket: Socket, request: RdgRequest): boolean {
+    const { authScheme: scheme } = request;
+    if (OPEN_SCHEMES.includes(scheme)) return false;
+    // An unknown word may be a token in the wrong place: it must not get into the log.
+    const name = KNOWN_SCHEMES.find((known) => known === scheme) ?? 'something unknown';
+    const reason = `the client wants ${name}, the gateway takes access tokens`;
+    this.#refuse(socket, 401, reason, request, { 'WWW-Authenticate': 'PAA' });
+    return true;
   }
 
   #forget(peer: string, waiting: WaitingOut): void {

@@ -78,6 +78,7 @@ class RunningGateway implements Gateway {
     this.#web = createWeb({
       limits,
       headTimeoutMs: timeouts.head * 1000,
+      closeTimeoutMs: timeouts.close * 1000,
       healthy: () => !this.#draining,
       upgrade: (socket, read, rest) => this.#front.serveUpgrade(socket, read, rest),
     });

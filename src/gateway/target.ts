@@ -29,17 +29,41 @@ export interface TargetTimeouts {
 /** Opens the first target that is allowed and answers. Never rejects. */
 export function targetOpener(parts: Omit<AdmissionParts, 'resolve'>, timeouts: TargetTimeouts): TargetOpener {
   return async (identity, names, port, ended) => {
-    const signal = AbortSignal.any([ended, AbortSignal.timeout(timeouts.all)]);
+    const all = deadline(timeouts.all, ended);
     const failures: Failure[] = [];
     for (const host of names) {
-      if (signal.aborted) break;
-      const decision = AbortSignal.any([signal, AbortSignal.timeout(timeouts.decision)]);
-      const plan = await planTarget(identity, { host, port }, { ...parts, resolve }, decision);
-      const opened = plan.allow ? await dialAll(plan, timeouts.dial, signal) : refused(plan, host, port);
-      if ('relay' in opened) return opened;
+      if (all.signal.aborted) break;
+      const decision = deadline(timeouts.decision, all.signal);
+      const plan = await planTarget(identity, { host, port }, { ...parts, resolve }, decision.signal);
+      decision.over();
+      const opened = plan.allow ? await dialAll(plan, timeouts.dial, all.signal) : refused(plan, host, port);
+      if ('relay' in opened) {
+        all.over();
+        return opened;
+      }
       failures.push(opened);
     }
+    all.over();
     return summary(failures, names, port);
+  };
+}
+
+/**
+ * A signal that aborts after some milliseconds, or with `outer`, until it is `over`. Not by AbortSignal.any: in Node 20 the
+ * signal that it makes holds a timeout so weakly that the garbage collector takes it before it fires.
+ */
+function deadline(ms: number, outer: AbortSignal): { readonly signal: AbortSignal; over(): void } {
+  const controller = new AbortController();
+  const abort = (): void => controller.abort();
+  const timer = setTimeout(abort, ms);
+  if (outer.aborted) abort();
+  outer.addEventListener('abort', abort);
+  return {
+    signal: controller.signal,
+    over() {
+      clearTimeout(timer);
+      outer.removeEventListener('abort', abort);
+    },
   };
 }
 

@@ -4,10 +4,13 @@ import type { Socket } from 'node:net';
 import type { HeadLimits } from './http/head.js';
 import { fromIncomingMessage, isGatewayPath, type RdgRequest } from './http/request.js';
 import { closingResponse } from './http/respond.js';
+import { endSocket } from './sockets.js';
 
 export interface WebOptions {
   readonly limits: HeadLimits;
   readonly headTimeoutMs: number;
+  /** A client that was refused an upgrade gets this long to go. */
+  readonly closeTimeoutMs: number;
   /** Whether `/healthz` says that the gateway takes new tunnels. */
   readonly healthy: () => boolean;
   /** A `GET` upgrade for the gateway's own path; `read` throws HeadError when it is none that we know. */
@@ -20,7 +23,8 @@ const KEEP_ALIVE_MS = 5_000;
 const CHECK_INTERVAL_MS = 1_000;
 
 /** The server never listens: sockets come through its `connection` event. Close it with `closeAllConnections`. */
-export function createWeb({ limits, headTimeoutMs, healthy, upgrade }: WebOptions): Server {
+export function createWeb(options: WebOptions): Server {
+  const { limits, headTimeoutMs, closeTimeoutMs, healthy, upgrade } = options;
   const web = createServer(
     {
       maxHeaderSize: limits.headBytes,
@@ -35,7 +39,9 @@ export function createWeb({ limits, headTimeoutMs, healthy, upgrade }: WebOption
     if (isGatewayPath((request.url ?? '').split('?', 1)[0] ?? '')) {
       upgrade(socket, () => fromIncomingMessage(request, limits), head);
     } else {
-      socket.end(closingResponse(404));
+      // Nobody else looks after this socket: node:http lets go of it with the event.
+      socket.write(closingResponse(404));
+      endSocket(socket, closeTimeoutMs);
     }
   });
   // Node starts the checker of its time limits when a server begins to listen, which this one never does.

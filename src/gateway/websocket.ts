@@ -19,6 +19,13 @@ const UNSUPPORTED_DATA = 1003;
 const NO_STATUS = 1005;
 const TOO_BIG = 1009;
 
+/** The errors of ws that mean TOO_BIG. */
+const TOO_BIG_ERRORS: readonly (string | undefined)[] = [
+  'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH',
+  'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH',
+  'WS_ERR_TOO_MANY_BUFFERED_PARTS',
+];
+
 /** `rest` is what came behind the upgrade request. The 101 has been written. */
 export function webSocketTransport(socket: Socket, rest: Buffer, { messageBytes }: WebSocketLimits): Transport {
   const sender = new Sender(socket);
@@ -48,17 +55,17 @@ export function webSocketTransport(socket: Socket, rest: Buffer, { messageBytes 
     if (isBinary) events?.bytes(data);
     else refuse(UNSUPPORTED_DATA, 'bad framing', 'a text message came; PDUs travel in binary ones');
   });
-  // No ping of our own is ever sent (FreeRDP 3.10 to 3.30 cannot answer one), those of proxies are answered.
+  // No ping of our own is ever sent (FreeRDP 3.10 to 3.30 cannot answer one), those of proxies are answered: unless earlier
+  // answers wait to be read, since a stranger who pings and never reads must not fill the memory.
   receiver.on('ping', (data) => {
-    if (socket.writable && !finished) sender.pong(data, false);
+    if (socket.writable && !finished && !socket.writableNeedDrain) sender.pong(data, false);
   });
   receiver.on('conclude', (code) => {
     if (socket.writable && !finished) sender.close(code === NO_STATUS ? undefined : code, undefined, false);
     finish('client closed');
   });
   receiver.on('error', (error: Error & { code?: string }) => {
-    const tooBig =
-      error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' || error.code === 'WS_ERR_TOO_MANY_BUFFERED_PARTS';
+    const tooBig = TOO_BIG_ERRORS.includes(error.code);
     refuse(tooBig ? TOO_BIG : PROTOCOL_ERROR, tooBig ? 'too much data' : 'bad framing', error.message);
   });
 

@@ -52,6 +52,12 @@ export class Framer {
     return this.#take(packetLength);
   }
 
+  /** Copies what waits, for a caller whose buffers are used again. Only the last chunk can still be a view. */
+  detach(): void {
+    const last = this.#chunks.pop();
+    if (last) this.#chunks.push(Buffer.from(last));
+  }
+
   /** Makes the first chunk hold at least `length` bytes; they are known to be there. */
   #gather(length: number): void {
     const first = this.#chunks[0] as Buffer;

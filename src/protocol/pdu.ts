@@ -19,6 +19,11 @@ export interface Pdu<T extends PacketType, R extends Rows> {
   readonly rows: R;
   /** The whole PDU, header included. Throws PduError when a value does not fit its row. */
   encode(fields: Encodable<R>): Buffer;
+  /**
+   * Whether the PDU reads to its last byte when its optional rows are taken in the order of their bits instead of the declared
+   * one: the mistake of several implementations, which `dissect` alone cannot tell from other damage.
+   */
+  readsInBitOrder(bytes: Buffer): boolean;
 }
 
 export function pdu<T extends PacketType, R extends Rows>(
@@ -36,7 +41,24 @@ export function pdu<T extends PacketType, R extends Rows>(
       const body = writeRows(rows, fields);
       return Buffer.concat([writeRows(HEADER, { packetType: type, packetLength: HEADER_LENGTH + body.length }), body]);
     },
+    readsInBitOrder: (bytes) => readsInBitOrder(rows, bytes),
   };
+}
+
+function readsInBitOrder(rows: Rows, bytes: Buffer): boolean {
+  const entries = Object.entries(rows);
+  const sorted = entries.toSorted(([, one], [, other]) => (one.bit ?? 0) - (other.bit ?? 0));
+  // Rows without a bit stand in front in every table; where the order is the same there is nothing to find out.
+  if (sorted.every(([name], index) => name === entries[index]?.[0])) return false;
+  try {
+    const cursor = new Cursor(bytes, { trace: false });
+    readRows(HEADER, cursor);
+    readRows(Object.fromEntries(sorted), cursor);
+    return cursor.left === 0;
+  } catch (error) {
+    if (error instanceof PduError) return false;
+    throw error;
+  }
 }
 
 export interface Header {

@@ -41,6 +41,7 @@ const below = new WeakMap<TLSSocket, Socket>();
 export async function tlsSocket({ port, ca }: Server, localAddress?: string): Promise<TLSSocket> {
   const from = localAddress === undefined ? {} : { localAddress };
   const tcp = connectTcp({ host: '127.0.0.1', port, ...from });
+  tcp.setNoDelay(true);
   tcp.on('error', () => undefined);
   const socket = connectTls({ socket: tcp, ca, servername: 'localhost' });
   socket.on('error', () => undefined);
@@ -77,7 +78,8 @@ export async function readAnswer(socket: TLSSocket): Promise<Answer> {
     }
     const chunk: Buffer | null = socket.read();
     if (chunk) bytes = Buffer.concat([bytes, chunk]);
-    else if (socket.readableEnded || socket.destroyed) throw new Error(`no answer, only ${JSON.stringify(bytes.toString())}`);
+    else if (socket.readableEnded || socket.destroyed)
+      throw new Error(`no answer, only ${JSON.stringify(bytes.toString())}`);
     else await somethingFrom(socket);
   }
 }
@@ -190,7 +192,9 @@ export async function joinIn(
 ): Promise<Pipe> {
   const probe = await request(socket, rdgHead('RDG_IN_DATA', connectionId, ['Content-Length: 0', ...headers]));
   if (probe.status !== 200) throw new Error(probe.head);
-  socket.write(`${rdgHead('RDG_IN_DATA', connectionId, ['Transfer-Encoding: chunked', ...headers]).join('\r\n')}\r\n\r\n`);
+  socket.write(
+    `${rdgHead('RDG_IN_DATA', connectionId, ['Transfer-Encoding: chunked', ...headers]).join('\r\n')}\r\n\r\n`,
+  );
   return dualPipe(out, socket, chunk);
 }
 
@@ -249,14 +253,19 @@ function dechunker(): (bytes: Buffer) => Buffer {
   };
 }
 
+/** A test that looks at pieces has few of them, a test that moves megabytes does not look. */
+const PIECES_MAX = 1000;
+
 /** A whole client: the session on a pipe, its effects kept, bytes collected. */
 export class RawClient {
   readonly session: ClientSession;
   readonly pipe: Pipe;
   readonly effects: ClientEffect[] = [];
-  /** Sizes of what came in one piece: of PDUs on the WebSocket, where each has a frame of its own. */
+  /** What came in one piece; on the WebSocket that is a PDU, since each has a frame of its own. */
   readonly pieces: Buffer[] = [];
   receivedBytes = 0;
+  /** Takes what the target sent; by default all of it is kept. */
+  sink: (bytes: Buffer) => void = (bytes) => void this.#received.push(bytes);
   failure: unknown;
   readonly #received: Buffer[] = [];
   readonly #changed = new Signal();
@@ -292,7 +301,7 @@ export class RawClient {
   /** Reads without having said anything. */
   listen(): void {
     this.pipe.onBytes((bytes) => {
-      this.pieces.push(bytes);
+      if (this.pieces.length < PIECES_MAX) this.pieces.push(bytes);
       try {
         this.#run(this.session.receive(bytes));
       } catch (error) {
@@ -363,7 +372,7 @@ export class RawClient {
       if (effect.do === 'send') this.pipe.send(effect.pdu);
       else if (effect.do === 'deliver') {
         this.receivedBytes += effect.bytes.length;
-        this.#received.push(effect.bytes);
+        this.sink(effect.bytes);
       } else this.effects.push(effect);
     }
     this.#changed.notify();

@@ -1,0 +1,215 @@
+/** The whole way down for one capture: packets in, events of gateway conversations out, in the order of the capture. */
+import type { Conversation, ConversationSink } from './conversation.js';
+import { Conversations } from './conversations.js';
+import type { AuthEvent, EndCause, HttpOptions, RequestEvent, ResponseEvent } from './http/events.js';
+import { SegmentReader } from './ip.js';
+import { type Note, noteOf } from './notes.js';
+import { TcpAssembler } from './tcp.js';
+import type { TlsInfo } from './tls/info.js';
+import type { KeyLog } from './tls/keylog.js';
+import { TlsStation } from './tls/station.js';
+import { type PduEvent, TunnelStation } from './tunnel.js';
+import type { ByteSink, CapturedPacket, Connection, Place } from './types.js';
+import type { FrameEvent } from './websocket.js';
+
+export type Direction = PduEvent['direction'];
+
+/** What `decode` tells. Buffers inside are views that are valid until the sink returns. */
+export type DecodeEvent =
+  /** Before anything else of a conversation; its facts go on growing. */
+  | { readonly type: 'connection'; readonly conversation: Conversation; readonly opened: Opened; readonly place: Place }
+  | {
+      readonly type: 'request';
+      readonly conversation: Conversation;
+      readonly tcp: number;
+      readonly event: RequestEvent;
+    }
+  | {
+      readonly type: 'response';
+      readonly conversation: Conversation;
+      readonly tcp: number;
+      readonly event: ResponseEvent;
+    }
+  | { readonly type: 'auth'; readonly conversation: Conversation; readonly tcp: number; readonly event: AuthEvent }
+  | { readonly type: 'frame'; readonly conversation: Conversation; readonly tcp: number; readonly event: FrameEvent }
+  | { readonly type: 'pdu'; readonly conversation: Conversation; readonly n: number; readonly pdu: PduEvent }
+  | {
+      readonly type: 'gap';
+      readonly conversation: Conversation;
+      readonly direction: Direction;
+      /** Undefined where nobody knows. */
+      readonly length: number | undefined;
+      readonly place: Place;
+    }
+  | {
+      readonly type: 'note';
+      /** Undefined for a remark about a TCP connection that showed no conversation, or about the capture. */
+      readonly conversation: Conversation | undefined;
+      readonly direction: Direction | undefined;
+      readonly note: Note;
+      readonly place: Place;
+    }
+  | {
+      readonly type: 'end';
+      readonly conversation: Conversation;
+      /** How each direction ended. */
+      readonly how: Readonly<Partial<Record<Direction, EndCause | 'last chunk'>>>;
+      readonly place: Place;
+    };
+
+/** What lies below a conversation. */
+export interface Opened {
+  /** The first packet of its first TCP connection; undefined where that was not seen. */
+  readonly syn: Place | undefined;
+  /** Undefined without TLS. */
+  readonly tls: TlsInfo | undefined;
+}
+
+export type DecodeSink = (event: DecodeEvent) => void;
+
+/** Events of one conversation that wait for the line which introduces it. */
+const MAX_EARLY_EVENTS = 256;
+/** TCP connections of which the beginning is remembered until their conversation shows. */
+const MAX_CONNECTIONS = 8192;
+
+interface Beginning {
+  readonly syn: Place | undefined;
+  tls: TlsInfo | undefined;
+}
+
+export class Dissection {
+  readonly #sink: DecodeSink;
+  readonly #keys: KeyLog;
+  readonly #segments = new SegmentReader();
+  readonly #assembler: TcpAssembler;
+  readonly #conversations: Conversations;
+  readonly #beginnings = new Map<number, Beginning>();
+  #last: Place = { frame: 0, time: 0n };
+  #pdus = 0;
+
+  constructor(sink: DecodeSink, keys: KeyLog, options: HttpOptions = {}) {
+    this.#sink = sink;
+    this.#keys = keys;
+    this.#assembler = new TcpAssembler((connection) => this.#connection(connection));
+    this.#conversations = new Conversations(
+      {
+        conversation: (conversation) => this.#conversation(conversation),
+        note: ({ code, detail, ...place }) => this.#remark(undefined, undefined, noteOf(code, detail), place),
+      },
+      options,
+    );
+  }
+
+  /** Packets that held no TCP segment, by reason. */
+  get skipped(): SegmentReader['skipped'] {
+    return this.#segments.skipped;
+  }
+
+  /** What was met on the way, for a summary. */
+  get counts(): {
+    readonly packets: number;
+    readonly pdus: number;
+    readonly conversations: number;
+    readonly ordinaryRequests: number;
+  } {
+    const { count, ordinaryRequests } = this.#conversations;
+    return { packets: this.#last.frame, pdus: this.#pdus, conversations: count, ordinaryRequests };
+  }
+
+  packet(packet: CapturedPacket): void {
+    this.#last = { frame: packet.frame, time: packet.time };
+    const segment = this.#segments.read(packet);
+    if (typeof segment !== 'string') this.#assembler.segment(segment);
+  }
+
+  /** The capture is over. */
+  finish(): void {
+    this.#assembler.finish();
+    this.#conversations.finish(this.#last);
+  }
+
+  #connection(connection: Connection): ByteSink {
+    const beginning: Beginning = { syn: connection.sawStart ? connection.start : undefined, tls: undefined };
+    this.#beginnings.set(connection.number, beginning);
+    if (this.#beginnings.size > MAX_CONNECTIONS) {
+      const [oldest] = this.#beginnings.keys();
+      if (oldest !== undefined) this.#beginnings.delete(oldest);
+    }
+    const http = this.#conversations.connection(connection);
+    return new TlsStation(this.#keys, {
+      bytes: (from, bytes, place) => http.bytes(from, bytes, place),
+      gap: (from, length, place) => http.gap(from, length, place),
+      end: (from, how, place) => http.end(from, how, place),
+      tls: (info) => {
+        beginning.tls = info;
+      },
+      note: ({ code, detail, ...place }) => {
+        const { client, server, number } = connection;
+        const where = `TCP connection ${number}, ${client.address} to ${server.address}:${server.port}`;
+        this.#remark(undefined, undefined, noteOf(code, detail === undefined ? where : `${detail} (${where})`), place);
+      },
+    });
+  }
+
+  #remark(conversation: Conversation | undefined, direction: Direction | undefined, note: Note, place: Place): void {
+    this.#sink({ type: 'note', conversation, direction, note, place });
+  }
+
+  #conversation(conversation: Conversation): ConversationSink {
+    const how: Partial<Record<Direction, EndCause | 'last chunk'>> = {};
+    let early: DecodeEvent[] | undefined = [];
+    const introduce = (): void => {
+      if (early === undefined) return;
+      const waiting = early;
+      early = undefined;
+      this.#sink({ type: 'connection', conversation, opened: this.#opened(conversation), place: conversation.start });
+      for (const event of waiting) this.#sink(event);
+    };
+    /** Who carries the conversation is only known with the gateway's answer; until then its events wait. */
+    const tell = (event: DecodeEvent): void => {
+      if (early === undefined) return this.#sink(event);
+      early.push(event);
+      if (early.length >= MAX_EARLY_EVENTS) introduce();
+    };
+    let tunnel: TunnelStation | undefined;
+    const stream = (): TunnelStation => {
+      introduce();
+      tunnel ??= new TunnelStation(
+        {
+          pdu: (pdu) => this.#sink({ type: 'pdu', conversation, n: ++this.#pdus, pdu }),
+          note: (direction, note, place) => this.#remark(conversation, direction, note, place),
+        },
+        { fromStart: !conversation.assumed },
+      );
+      return tunnel;
+    };
+    return {
+      request: (tcp, event) => tell({ type: 'request', conversation, tcp, event }),
+      response: (tcp, event) => tell({ type: 'response', conversation, tcp, event }),
+      auth: (tcp, event) => tell({ type: 'auth', conversation, tcp, event }),
+      frame: (tcp, event) => tell({ type: 'frame', conversation, tcp, event }),
+      upgrade: introduce,
+      seed: () => undefined,
+      bytes: (direction, bytes, place) => stream().bytes(direction, bytes, place),
+      gap: (direction, length, place) => {
+        tell({ type: 'gap', conversation, direction, length, place });
+        tunnel?.gap(direction, place);
+      },
+      end: (direction, cause) => {
+        how[direction] = cause;
+      },
+      note: (_tcp, { code, detail, ...place }) =>
+        tell({ type: 'note', conversation, direction: undefined, note: noteOf(code, detail), place }),
+      done: (place) => {
+        introduce();
+        tunnel?.end(place);
+        this.#sink({ type: 'end', conversation, how, place });
+      },
+    };
+  }
+
+  #opened({ connections }: Conversation): Opened {
+    const beginnings = connections.map((number) => this.#beginnings.get(number)).filter((one) => one !== undefined);
+    return { syn: beginnings[0]?.syn, tls: beginnings.find(({ tls }) => tls !== undefined)?.tls };
+  }
+}

@@ -1,0 +1,191 @@
+/**
+ * Dumps with offsets. Which digits are bytes and which are the characters beside them cannot be told from one line alone:
+ * characters may look like digits. So every way of reading is tried on the whole text, most particular first, and the
+ * first one under which all offsets and all character columns agree is it.
+ */
+import type { Fault } from '../../fault.js';
+import { quoteText, textFault } from './place.js';
+import { type Row, readings, rowOf, STYLES, type Style, showsTurned } from './row.js';
+
+/** Bytes of all dumps in a text, with what `*` stands for. */
+export const MAX_HEX_BYTES = 4 * 1024 * 1024;
+
+/** The bytes, or undefined when the text is no dump. Throws `HEX_OFFSET`, `HEX_DIGIT`, `HEX_WORDS` and `HEX_AMBIGUOUS`. */
+export function parseDump(lines: readonly string[]): Buffer | undefined {
+  const first = lines.findIndex((line) => line.trim() !== '');
+  const beginning = first < 0 ? undefined : rowOf(lines[first] as string, first + 1, true);
+  if (!beginning || !isBeginning(beginning)) return undefined;
+  const rows = rowsOf(lines);
+  let furthest: Failure | undefined;
+  for (const style of STYLES) {
+    for (const base of basesOf(beginning)) {
+      const outcome = read(rows, style, base);
+      if (Buffer.isBuffer(outcome)) return sure(outcome, beginning, rows, style);
+      if (furthest === undefined || outcome.row > furthest.row) furthest = outcome;
+    }
+  }
+  if (furthest && isClear(beginning)) throw furthest.fault;
+  return undefined;
+}
+
+const REPEATED = '*';
+
+/** A line that repeats the one before, a line of a dump, or one that is none (with its number). */
+type Line = Row | typeof REPEATED | { readonly stray: string; readonly line: number };
+
+interface Failure {
+  /** How many lines it got. */
+  readonly row: number;
+  readonly fault: Fault;
+}
+
+/** Whether a text that begins so may be a dump: a group as long as an offset, and bytes one by one. */
+function isBeginning(row: Row): boolean {
+  const group = row.groups[0]?.digits;
+  if (group === undefined) return false;
+  // hexdump and od without options print seven digits and then words.
+  if (!row.colon && row.offset.length === 7 && group.length > 2) throw wordsFault(row);
+  return row.colon || group.length === 2;
+}
+
+/** Whether the first line alone shows that it begins with an offset. */
+function isClear(row: Row): boolean {
+  return row.colon || row.apart || /^0+$/.test(row.offset);
+}
+
+function sure(bytes: Buffer, beginning: Row, rows: readonly Line[], style: Style): Buffer {
+  if (isClear(beginning) || style !== 'bare' || rows.length > 1) return bytes;
+  throw textFault(
+    'HEX_AMBIGUOUS',
+    `${quoteText(beginning.offset)} may be an offset or bytes`,
+    { line: beginning.line, column: beginning.column - beginning.offset.length - 1 },
+    'put a colon behind an offset, or write all bytes in pairs of digits',
+  );
+}
+
+/** od counts in octal, in at least seven digits. */
+function basesOf({ offset }: Row): readonly (8 | 10 | 16)[] {
+  return offset.length === 7 ? [8, 10, 16] : [16, 10, 8];
+}
+
+function rowsOf(lines: readonly string[]): Line[] {
+  const rows: Line[] = [];
+  let afterBlank = true;
+  for (const [i, text] of lines.entries()) {
+    const blank = text.trim() === '';
+    if (!blank) {
+      const stray = { stray: text, line: i + 1 };
+      rows.push(text.trim() === REPEATED ? REPEATED : (rowOf(text, i + 1, afterBlank) ?? stray));
+    }
+    afterBlank = blank;
+  }
+  return rows;
+}
+
+function read(rows: readonly Line[], style: Style, base: 8 | 10 | 16): Buffer | Failure {
+  const parts: Buffer[] = [];
+  let total = 0;
+  let expected: number | undefined;
+  let last: Buffer | undefined;
+  let width = Number.POSITIVE_INFINITY;
+  let repeated = false;
+  for (const [i, row] of rows.entries()) {
+    const fail = (fault: Fault): Failure => ({ row: i, fault });
+    if (row === REPEATED) {
+      repeated = true;
+      continue;
+    }
+    if ('stray' in row) return fail(strayFault(row));
+    const offset = offsetOf(row, base);
+    if (offset === undefined) return fail(offsetFault(row, expected, base));
+    const again = expected !== undefined && offset === 0 && row.afterBlank && !repeated;
+    if (again) expected = undefined;
+    if (repeated) {
+      const filled = fill(last, expected, offset, total);
+      if (filled === undefined) return fail(repeatFault(row));
+      parts.push(...filled);
+      total += offset - (expected ?? 0);
+    } else if (expected !== undefined && offset !== expected) {
+      return fail(offsetFault(row, expected, base));
+    }
+    repeated = false;
+    expected = offset;
+    if (row.rest.trim() === '') continue;
+    const possible = readings(row, style);
+    const next = rows[i + 1];
+    const wanted = lengthBefore(next, offset, base);
+    const bytes =
+      possible.find(({ length }) => length === wanted) ??
+      possible.find(({ length }) => style === 'bare' || length <= width);
+    if (bytes === undefined) return fail(digitFault(row));
+    if (style === 'unchecked' && showsTurned(row, bytes)) return fail(wordsFault(row));
+    parts.push(bytes);
+    total += bytes.length;
+    expected = offset + bytes.length;
+    last = bytes;
+    width = style === 'unchecked' ? Math.min(width, Math.max(bytes.length, wanted ?? 0)) : bytes.length;
+  }
+  if (repeated) return { row: rows.length, fault: repeatFault(undefined) };
+  return Buffer.concat(parts);
+}
+
+/** How many bytes a row at `offset` has when `next` goes on behind it. */
+function lengthBefore(next: Line | undefined, offset: number, base: 8 | 10 | 16): number | undefined {
+  if (next === undefined || next === REPEATED || 'stray' in next) return undefined;
+  const end = offsetOf(next, base);
+  return end === undefined || end <= offset ? undefined : end - offset;
+}
+
+function offsetOf({ offset }: Row, base: 8 | 10 | 16): number | undefined {
+  if (base !== 16 && !(base === 8 ? /^[0-7]+$/ : /^[0-9]+$/).test(offset)) return undefined;
+  const value = Number.parseInt(offset, base);
+  return Number.isSafeInteger(value) ? value : undefined;
+}
+
+/** Whole copies of the line before, up to `offset`. */
+function fill(last: Buffer | undefined, from: number | undefined, offset: number, total: number): Buffer[] | undefined {
+  if (last === undefined || from === undefined) return undefined;
+  const missing = offset - from;
+  if (missing <= 0 || missing % last.length !== 0 || total + missing > MAX_HEX_BYTES) return undefined;
+  return [Buffer.alloc(missing, last)];
+}
+
+function offsetFault(row: Row, expected: number | undefined, base: 8 | 10 | 16): Fault {
+  const should = expected?.toString(base).padStart(row.offset.length, '0');
+  const message =
+    should === undefined
+      ? `the offset ${row.offset} cannot be`
+      : `the offset ${row.offset} comes where ${should} should be`;
+  return textFault('HEX_OFFSET', message, { line: row.line, column: 1 }, 'a line is missing, twice there or cut short');
+}
+
+function repeatFault(row: Row | undefined): Fault {
+  const message =
+    row === undefined
+      ? 'nothing says how many lines the last "*" stands for'
+      : `the lines that "*" stands for do not end at ${row.offset}, or are more than ${MAX_HEX_BYTES} bytes`;
+  return textFault('HEX_OFFSET', message, { line: row?.line ?? 1, column: 1 });
+}
+
+function strayFault({ stray, line }: { readonly stray: string; readonly line: number }): Fault {
+  const column = stray.search(/\S/) + 1;
+  return textFault('HEX_OFFSET', `${quoteText(stray.trim())} is no offset of a dump`, { line, column });
+}
+
+function digitFault(row: Row): Fault {
+  const behind = row.groups.at(-1)?.end ?? 0;
+  const odd = row.groups.find(({ digits }) => digits.length % 2 !== 0);
+  const at = odd ? odd.end - odd.digits.length : behind + Math.max(0, row.rest.slice(behind).search(/\S/));
+  const seen = quoteText(row.rest.slice(at));
+  return textFault('HEX_DIGIT', `${seen} is not a byte in hexadecimal`, { line: row.line, column: row.column + at });
+}
+
+function wordsFault({ line, column }: Row): Fault {
+  const message = 'these are words of more than one byte, in the order of the machine that printed them';
+  return textFault(
+    'HEX_WORDS',
+    message,
+    { line, column },
+    'print bytes: xxd FILE, hexdump -C FILE, od -A x -t x1z FILE',
+  );
+}

@@ -1,0 +1,40 @@
+/** TLS 1.2 records of the CBC suites, which older Windows servers still prefer (RFC 5246 section 6.2.3.2, RFC 7366). */
+import { createDecipheriv, createHmac } from 'node:crypto';
+import { type Opener, RECORD_HEADER, writeMacHeader } from './protection.js';
+import type { RecordKeys } from './schedule.js';
+import type { Suite } from './suites.js';
+
+const BLOCK = 16;
+
+/** Opens what is padded behind its MAC, or with `encryptThenMac` authenticated behind its padding. */
+export function cbcOpener(
+  cipher: Suite['cipher'],
+  hash: NonNullable<Suite['mac']>,
+  keys: RecordKeys,
+  encryptThenMac: boolean,
+): Opener {
+  const macLength = keys.mac.length;
+  const macHeader = Buffer.alloc(13);
+  const authentic = (record: Buffer, sequence: number, content: Buffer, mac: Buffer): boolean => {
+    writeMacHeader(macHeader, record, sequence, content.length);
+    return createHmac(hash, keys.mac).update(macHeader).update(content).digest().equals(mac);
+  };
+  return {
+    overhead: undefined,
+    open(record, sequence) {
+      const end = encryptThenMac ? record.length - macLength : record.length;
+      const start = RECORD_HEADER + BLOCK;
+      if (end <= start || (end - start) % BLOCK !== 0) return undefined;
+      if (encryptThenMac && !authentic(record, sequence, record.subarray(RECORD_HEADER, end), record.subarray(end))) {
+        return undefined;
+      }
+      const decipher = createDecipheriv(cipher, keys.key, record.subarray(RECORD_HEADER, start)).setAutoPadding(false);
+      const padded = decipher.update(record.subarray(start, end));
+      const length = padded.length - 1 - (padded.at(-1) ?? 0);
+      if (encryptThenMac) return length < 0 ? undefined : padded.subarray(0, length);
+      if (length < macLength) return undefined;
+      const content = padded.subarray(0, length - macLength);
+      return authentic(record, sequence, content, padded.subarray(length - macLength, length)) ? content : undefined;
+    },
+  };
+}

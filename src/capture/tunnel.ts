@@ -1,0 +1,222 @@
+/** The PDU streams of one conversation: framed, dissected, and held against the order that MS-TSGU demands. */
+import {
+  dataPayload,
+  type FlowState,
+  Framer,
+  isData,
+  LimitError,
+  type Packet,
+  PduError,
+  PKT_TYPE,
+  packetName,
+  type Side,
+  type Span,
+  step,
+} from '../protocol/index.js';
+import { checkPdu } from './checks.js';
+import type { Direction } from './conversation.js';
+import { type Note, note } from './notes.js';
+import { looksLikePdu } from './pdu-probe.js';
+import type { Place } from './types.js';
+import { Watch } from './watch.js';
+
+const DIRECTIONS = ['client-to-server', 'server-to-client'] as const;
+
+/** One whole PDU. `bytes` and what points into them are valid until the sink returns. */
+export interface PduEvent extends Place {
+  readonly direction: Direction;
+  readonly packetType: number;
+  /** `PKT_TYPE_DATA` */
+  readonly name: string;
+  readonly bytes: Buffer;
+  /** The payload of DATA that follows its layout. */
+  readonly data: Buffer | undefined;
+  /** Undefined where the bytes do not follow a layout. */
+  readonly packet: Packet | undefined;
+  /** The fields by name and offset; made when asked for. */
+  tree(): Span;
+  readonly notes: readonly Note[];
+}
+
+export interface TunnelSink {
+  pdu(event: PduEvent): void;
+  /** A remark that belongs to no PDU. */
+  note(direction: Direction, note: Note, place: Place): void;
+}
+
+export interface TunnelOptions {
+  /** The capture shows the conversation from its first byte; otherwise the first PDU may be any. */
+  readonly fromStart: boolean;
+}
+
+/** Bytes searched for the next PDU once a stream is lost; then this direction is given up. */
+const MAX_SEEK_BYTES = 256 * 1024;
+/** Bytes framed at a time, below what a framer lets wait. */
+const SLICE = 64 * 1024;
+
+interface Stream {
+  framer: Framer;
+  /** `lost`: bytes are skipped until one looks like a header; `given-up`: for good. */
+  state: 'framed' | 'lost' | 'given-up';
+  skipped: number;
+}
+
+export class TunnelStation {
+  readonly #sink: TunnelSink;
+  readonly #watch = new Watch();
+  readonly #streams: Readonly<Record<Direction, Stream>> = {
+    'client-to-server': { framer: new Framer(), state: 'framed', skipped: 0 },
+    'server-to-client': { framer: new Framer(), state: 'framed', skipped: 0 },
+  };
+  #state: FlowState = 'start';
+  /** False until a PDU has told where the conversation is. */
+  #oriented: boolean;
+
+  constructor(sink: TunnelSink, { fromStart }: TunnelOptions) {
+    this.#sink = sink;
+    this.#oriented = fromStart;
+  }
+
+  get state(): FlowState {
+    return this.#state;
+  }
+
+  bytes(direction: Direction, bytes: Buffer, place: Place): void {
+    const stream = this.#streams[direction];
+    for (let offset = 0; offset < bytes.length; offset += SLICE) {
+      const slice = bytes.subarray(offset, offset + SLICE);
+      const found = stream.state === 'framed' ? slice : this.#seek(stream, slice);
+      if (found) this.#frame(direction, stream, found, place);
+    }
+  }
+
+  /** Bytes are missing: the PDU under way is cut, and the next one has to be found. */
+  gap(direction: Direction, place: Place): void {
+    const stream = this.#streams[direction];
+    this.#cut(direction, stream, place);
+    if (stream.state !== 'given-up') this.#lose(stream);
+    // What was in the gap may have changed the state; the next PDU tells.
+    this.#oriented = false;
+  }
+
+  end(place: Place): void {
+    for (const direction of DIRECTIONS) this.#cut(direction, this.#streams[direction], place);
+    for (const { direction, remark } of this.#watch.end(this.#state)) this.#sink.note(direction, remark, place);
+  }
+
+  #cut(direction: Direction, stream: Stream, place: Place): void {
+    const { buffered } = stream.framer;
+    if (stream.state === 'framed' && buffered > 0)
+      this.#sink.note(direction, note('PDU_CUT', `${buffered} bytes of it are there`), place);
+    stream.framer = new Framer();
+  }
+
+  #lose(stream: Stream): void {
+    stream.framer = new Framer();
+    stream.state = 'lost';
+    stream.skipped = 0;
+  }
+
+  #seek(stream: Stream, bytes: Buffer): Buffer | undefined {
+    if (stream.state === 'given-up') return undefined;
+    for (let at = 0; at < bytes.length && stream.skipped <= MAX_SEEK_BYTES; at += 1, stream.skipped += 1) {
+      if (looksLikePdu(bytes, at) !== true) continue;
+      stream.state = 'framed';
+      return bytes.subarray(at);
+    }
+    if (stream.skipped > MAX_SEEK_BYTES) stream.state = 'given-up';
+    return undefined;
+  }
+
+  #frame(direction: Direction, stream: Stream, bytes: Buffer, place: Place): void {
+    try {
+      stream.framer.push(bytes);
+      for (let pdu = stream.framer.next(); pdu !== undefined; pdu = stream.framer.next())
+        this.#pdu(direction, pdu, place);
+    } catch (error) {
+      if (!(error instanceof PduError || error instanceof LimitError)) throw error;
+      this.#sink.note(direction, note('PDU_FRAMING', error.message), place);
+      this.#lose(stream);
+      this.#oriented = false;
+    }
+  }
+
+  #pdu(direction: Direction, bytes: Buffer, place: Place): void {
+    const { packet, data, notes, tree } = isData(bytes) ? lightly(bytes) : thoroughly(bytes);
+    const packetType = bytes.readUInt16LE(0);
+    const remarks = [...notes];
+    if (packet) remarks.push(...this.#order(direction, packet));
+    remarks.push(...this.#watch.see(direction, packetType, place.time));
+    const { frame, time } = place;
+    this.#sink.pdu({
+      frame,
+      time,
+      direction,
+      packetType,
+      name: packetName(packetType),
+      bytes,
+      data,
+      packet,
+      tree,
+      notes: remarks,
+    });
+  }
+
+  /** Steps the flow; a PDU that is not allowed is remarked, and the conversation taken to be where it leads. */
+  *#order(direction: Direction, packet: Packet): Generator<Note> {
+    const side: Side = direction === 'client-to-server' ? 'client' : 'gateway';
+    const before = this.#state;
+    const next = step(before, side, packet);
+    if (next !== undefined) {
+      this.#state = next;
+      this.#oriented = true;
+      return;
+    }
+    const implied = IMPLIED[packet.type];
+    if (implied !== undefined && !(before === 'authorized' && packet.type === PKT_TYPE.DATA)) this.#state = implied;
+    if (!this.#oriented) {
+      this.#oriented = true;
+    } else if (before === 'refused') {
+      yield note('AFTER_REFUSAL', `${packetName(packet.type)} from the ${side}`);
+    } else if (before === 'authorized' && packet.type === PKT_TYPE.DATA) {
+      yield note('LATE_DATA');
+    } else {
+      yield note('OUT_OF_STATE', `${packetName(packet.type)} from the ${side} in the state "${before}"`);
+    }
+  }
+}
+
+/** Where a conversation is after a PDU of this type, whatever came before. */
+const IMPLIED: Readonly<Partial<Record<number, FlowState>>> = {
+  [PKT_TYPE.HANDSHAKE_REQUEST]: 'handshake',
+  [PKT_TYPE.HANDSHAKE_RESPONSE]: 'open',
+  [PKT_TYPE.TUNNEL_CREATE]: 'tunnel-requested',
+  [PKT_TYPE.TUNNEL_RESPONSE]: 'tunnel-created',
+  [PKT_TYPE.TUNNEL_AUTH]: 'authorization-requested',
+  [PKT_TYPE.TUNNEL_AUTH_RESPONSE]: 'authorized',
+  [PKT_TYPE.CHANNEL_CREATE]: 'channel-requested',
+  [PKT_TYPE.CHANNEL_RESPONSE]: 'channel',
+  [PKT_TYPE.DATA]: 'channel',
+};
+
+interface Looked {
+  readonly packet: Packet | undefined;
+  readonly data: Buffer | undefined;
+  readonly notes: readonly Note[];
+  readonly tree: () => Span;
+}
+
+function thoroughly(bytes: Buffer): Looked {
+  const { packet, tree, notes } = checkPdu(bytes);
+  return { packet, data: packet?.type === PKT_TYPE.DATA ? packet.fields.data : undefined, notes, tree: () => tree };
+}
+
+const NO_NOTES: readonly Note[] = [];
+
+/** DATA that is as it should be needs no tree until somebody asks; anything odd about it is looked at like the rest. */
+function lightly(bytes: Buffer): Looked {
+  if (looksLikePdu(bytes, 0, bytes.length) !== true) return thoroughly(bytes);
+  const data = dataPayload(bytes);
+  const packet: Packet = { type: PKT_TYPE.DATA, fields: { data } };
+  return { packet, data, notes: NO_NOTES, tree: () => checkPdu(bytes).tree };
+}

@@ -1,0 +1,83 @@
+/** The flags of `rdgw decode` as one request. */
+import type { Direction } from '../capture/dissection.js';
+import { sslKeyLogFile } from '../cli/environment.js';
+import { Fault } from '../fault.js';
+import { colours } from '../render/theme.js';
+import { parseFilter } from './filter.js';
+import { Output } from './output.js';
+import { type DecodeResult, runDecode } from './run.js';
+
+export interface DecodeFlags {
+  readonly file: string | undefined;
+  readonly hex?: string | undefined;
+  readonly encoding: string;
+  readonly direction?: string | undefined;
+  readonly keylog?: readonly string[] | undefined;
+  readonly format: string;
+  readonly stats: boolean;
+  readonly filter?: string | undefined;
+  readonly limit?: number | undefined;
+  readonly bytes: boolean;
+  readonly payload: boolean;
+  readonly verbose: boolean;
+  readonly secrets: boolean;
+  /** `--json`: one summary in place of everything else. */
+  readonly json: boolean;
+}
+
+export interface DecodeOutcome extends DecodeResult {
+  /** What a person should hear at the end. */
+  readonly warnings: readonly string[];
+}
+
+/** Throws a `Fault` for flags that do not go together and for input that cannot be read. */
+export async function decodeCommand(flags: DecodeFlags): Promise<DecodeOutcome> {
+  if ((flags.file === undefined) === (flags.hex === undefined)) {
+    const message = flags.file === undefined ? 'there is nothing to decode' : 'a file and --hex do not go together';
+    throw new Fault({
+      kind: 'usage',
+      code: 'DECODE_INPUT',
+      message,
+      hint: 'rdgw decode capture.pcap, or rdgw decode --hex BYTES',
+    });
+  }
+  const environment = sslKeyLogFile();
+  const show = flags.json ? 'nothing' : flags.stats ? 'stats' : flags.format === 'ndjson' ? 'ndjson' : 'tree';
+  const output = new Output({
+    out: process.stdout,
+    theme: colours,
+    width: process.stdout.columns ?? 80,
+    progress: process.stderr.isTTY && !process.stdout.isTTY ? process.stderr : undefined,
+  });
+  const result = await runDecode(
+    {
+      file: flags.file,
+      hex: flags.hex,
+      encoding: flags.encoding === 'base64' ? 'base64' : 'hex',
+      keylogs: [...(flags.keylog ?? []), ...(environment === undefined || flags.keylog ? [] : [environment])],
+      direction: directionOf(flags.direction),
+      show,
+      filter: flags.filter === undefined ? undefined : parseFilter(flags.filter),
+      limit: flags.limit,
+      bytes: flags.bytes,
+      verbose: flags.verbose,
+      payload: flags.payload,
+      secrets: flags.secrets,
+    },
+    output,
+  );
+  return { ...result, warnings: warningsOf(result, flags) };
+}
+
+function directionOf(sender: string | undefined): Direction | undefined {
+  if (sender === undefined) return undefined;
+  return sender === 'client' ? 'client-to-server' : 'server-to-client';
+}
+
+function warningsOf({ understood, problem }: DecodeResult, { file }: DecodeFlags): string[] {
+  const warnings: string[] = [];
+  if (problem) warnings.push(`${file}: ${problem.message}, at byte ${problem.offset} (${problem.code})`);
+  if (!understood && !problem && file !== undefined)
+    warnings.push(`${file}: no conversation with a gateway was understood`);
+  return warnings;
+}

@@ -1,0 +1,95 @@
+/**
+ * `--filter`: which events are shown. Terms are separated by white space and all have to hold; a term is KEY=VALUE[,VALUE…],
+ * one of the values, or KEY!=VALUE[,VALUE…], none of them. Keys: `type` (a packet's name with or without PKT_TYPE_, its number,
+ * or the kind of an event: http, auth, gap, note, end, connection), `direction` (client or server: the sender), `connection`
+ * (a number), `status` (a result code or its name), `note` (a code, or error, warning, note).
+ */
+import type { DecodeEvent } from '../capture/dissection.js';
+import type { Note } from '../capture/notes.js';
+import { Fault } from '../fault.js';
+import { explainResult, PKT_TYPE, resultOf } from '../protocol/index.js';
+
+export type Filter = (event: DecodeEvent) => boolean;
+
+const KEYS = ['type', 'direction', 'connection', 'status', 'note'] as const;
+type Key = (typeof KEYS)[number];
+const KINDS: readonly string[] = ['http', 'auth', 'gap', 'note', 'end', 'connection', 'pdu'];
+const MAX_TERMS = 32;
+
+/** Throws a `Fault` of kind `usage` for what is no filter. */
+export function parseFilter(text: string): Filter {
+  const terms = text.trim().split(/\s+/).filter(Boolean);
+  if (terms.length === 0 || terms.length > MAX_TERMS) throw wrong(`a filter has 1 to ${MAX_TERMS} terms`);
+  const tests = terms.map(parseTerm);
+  return (event) => tests.every((test) => test(event));
+}
+
+function parseTerm(term: string): Filter {
+  const [, key = '', not = '', list = ''] = /^(\w+)(!?)=(.+)$/.exec(term) ?? [];
+  if (!isKey(key)) throw wrong(`${JSON.stringify(term.slice(0, 40))} is no term; keys are ${KEYS.join(', ')}`);
+  const values = list.split(',').map((value) => value.toLowerCase());
+  for (const value of values) check(key, value);
+  return (event) => values.some((value) => MATCH[key](event, value)) === (not === '');
+}
+
+const MATCH: Readonly<Record<Key, (event: DecodeEvent, value: string) => boolean>> = {
+  type: (event, value) => {
+    if (value === kindOf(event)) return true;
+    if (event.type !== 'pdu') return false;
+    return value === 'pdu' || typeNumber(value) === event.pdu.packetType;
+  },
+  direction: (event, value) => senderOf(event) === value,
+  connection: (event, value) => event.conversation?.number === Number(value),
+  status: (event, value) => {
+    if (event.type !== 'pdu' || event.pdu.packet === undefined || !hasResult(event.pdu.packet)) return false;
+    const code = resultOf(event.pdu.packet);
+    return explainResult(code).name.toLowerCase() === value || code === Number(value);
+  },
+  note: (event, value) =>
+    notesOf(event).some(({ code, severity }) => code.toLowerCase() === value || severity === value),
+};
+
+function check(key: Key, value: string): void {
+  if (key === 'type' && !KINDS.includes(value) && typeNumber(value) === undefined)
+    throw wrong(`there is no type ${value}`);
+  if (key === 'direction' && value !== 'client' && value !== 'server') throw wrong('direction is client or server');
+  if (key === 'connection' && !/^\d{1,9}$/.test(value)) throw wrong('connection is a number');
+}
+
+function typeNumber(value: string): number | undefined {
+  const name = value.replace(/^pkt_type_/, '').toUpperCase();
+  if (Object.hasOwn(PKT_TYPE, name)) return PKT_TYPE[name as keyof typeof PKT_TYPE];
+  const number = Number(value);
+  return Number.isInteger(number) && value !== '' ? number : undefined;
+}
+
+function kindOf(event: DecodeEvent): string {
+  if (event.type === 'request' || event.type === 'response') return 'http';
+  return event.type === 'frame' ? 'note' : event.type;
+}
+
+function senderOf(event: DecodeEvent): string | undefined {
+  const direction = event.type === 'pdu' ? event.pdu.direction : 'direction' in event ? event.direction : undefined;
+  if (direction !== undefined) return direction === 'client-to-server' ? 'client' : 'server';
+  if (event.type === 'request') return 'client';
+  if (event.type === 'response') return 'server';
+  return event.type === 'auth' || event.type === 'frame' ? event.event.from : undefined;
+}
+
+function notesOf(event: DecodeEvent): readonly Note[] {
+  if (event.type === 'pdu') return event.pdu.notes;
+  return event.type === 'note' ? [event.note] : [];
+}
+
+function hasResult(packet: { readonly fields: object }): boolean {
+  return 'errorCode' in packet.fields || 'statusCode' in packet.fields;
+}
+
+function isKey(key: string): key is Key {
+  return (KEYS as readonly string[]).includes(key);
+}
+
+function wrong(message: string): Fault {
+  const hint = 'for example --filter "type!=data connection=1", or note=error';
+  return new Fault({ kind: 'usage', code: 'FILTER_INVALID', message, place: '--filter', hint });
+}

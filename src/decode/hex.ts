@@ -1,0 +1,88 @@
+/** PDUs that come as text or bare bytes: no time, no frame, no connection. */
+import { checkPdu } from '../capture/checks.js';
+import type { Direction } from '../capture/dissection.js';
+import { type Note, note } from '../capture/notes.js';
+import { dissect, Framer, LimitError, PduError, PKT_TYPE, packetName, peekHeader } from '../protocol/index.js';
+import { fieldsOf } from './fields.js';
+import { type JsonLine, type JsonOptions, noteLine, spanLine } from './json.js';
+import type { ShownPdu } from './text.js';
+
+/** Larger than any PDU by far: a stream of them fits, a capture does not belong here. */
+const SLICE = 64 * 1024;
+
+/** Who sends a PDU of this type; those that both may send are taken to be the client's. */
+const FROM_GATEWAY: readonly number[] = [
+  PKT_TYPE.HANDSHAKE_RESPONSE,
+  PKT_TYPE.TUNNEL_RESPONSE,
+  PKT_TYPE.TUNNEL_AUTH_RESPONSE,
+  PKT_TYPE.CHANNEL_RESPONSE,
+  PKT_TYPE.SERVICE_MESSAGE,
+  PKT_TYPE.REAUTH_MESSAGE,
+];
+
+export interface BarePdus {
+  readonly pdus: readonly ShownPdu[];
+  /** Why the bytes behind the last PDU are none; undefined when there are none. */
+  readonly rest: { readonly note: Note; readonly bytes: Buffer } | undefined;
+}
+
+/** One PDU or a stream of them. Whatever the bytes are, nothing is thrown. */
+export function readBarePdus(bytes: Buffer, direction: Direction | undefined): BarePdus {
+  const framer = new Framer();
+  const pdus: ShownPdu[] = [];
+  let used = 0;
+  try {
+    for (let offset = 0; offset < bytes.length; offset += SLICE) {
+      framer.push(bytes.subarray(offset, offset + SLICE));
+      for (let pdu = framer.next(); pdu !== undefined; pdu = framer.next()) {
+        used += pdu.length;
+        pdus.push(shown(pdu, direction));
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof PduError || error instanceof LimitError)) throw error;
+    return { pdus, rest: { note: note('PDU_FRAMING', error.message), bytes: bytes.subarray(used) } };
+  }
+  const rest = bytes.subarray(used);
+  return { pdus, rest: rest.length === 0 ? undefined : { note: note('PDU_CUT', cutDetail(rest)), bytes: rest } };
+}
+
+function shown(bytes: Buffer, direction: Direction | undefined): ShownPdu {
+  const { tree, notes } = checkPdu(bytes);
+  const packetType = peekHeader(bytes)?.packetType ?? 0;
+  const implied = FROM_GATEWAY.includes(packetType) ? 'server-to-client' : 'client-to-server';
+  return { direction: direction ?? implied, packetType, name: packetName(packetType), bytes, tree: () => tree, notes };
+}
+
+function cutDetail(rest: Buffer): string {
+  const length = peekHeader(rest)?.packetLength;
+  return length === undefined
+    ? `${rest.length} bytes are no header`
+    : `its header says ${length} bytes, ${rest.length} are there`;
+}
+
+/** What is left of a PDU that was cut, as far as it can be read. */
+export function shownRest({ bytes, note: remark }: NonNullable<BarePdus['rest']>): ShownPdu {
+  const packetType = peekHeader(bytes)?.packetType ?? 0;
+  const name = peekHeader(bytes) ? packetName(packetType) : 'no packet';
+  return { direction: null, packetType, name, bytes, tree: () => dissect(bytes), notes: [remark] };
+}
+
+export function barePduLine(pdu: ShownPdu, n: number, options: JsonOptions): JsonLine {
+  const tree = pdu.tree();
+  return {
+    type: 'pdu',
+    n,
+    frame: null,
+    time: null,
+    connection: 1,
+    transport: 'hex',
+    direction: pdu.direction,
+    packetType: pdu.packetType,
+    name: pdu.name,
+    length: pdu.bytes.length,
+    fields: fieldsOf(pdu.packetType, tree, options),
+    ...(options.verbose ? { spans: (tree.children ?? []).map(spanLine) } : {}),
+    notes: pdu.notes.map(noteLine),
+  };
+}

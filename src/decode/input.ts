@@ -1,0 +1,90 @@
+/** Where the bytes come from: a file or stdin, recognised by its first bytes, counted for a progress bar, read only as fast as results go out. */
+import { createReadStream } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { READ_BYTES } from '../capture/file/open.js';
+import { Fault } from '../fault.js';
+import { errnoOf } from '../files.js';
+
+export interface Input {
+  readonly stream: Readable;
+  /** Bytes in all; undefined for a pipe. */
+  readonly size: number | undefined;
+}
+
+/** A key log is small; whoever names a capture by mistake shall not wait for it. */
+const MAX_KEYLOG_BYTES = 64 * 1024 * 1024;
+
+export async function openInput(path: string): Promise<Input> {
+  if (path === '-') return { stream: process.stdin, size: undefined };
+  try {
+    const facts = await stat(path);
+    if (facts.isDirectory()) throw unreadable(path, 'it is a folder');
+    return {
+      stream: createReadStream(path, { highWaterMark: READ_BYTES }),
+      size: facts.isFile() ? facts.size : undefined,
+    };
+  } catch (cause) {
+    throw cause instanceof Fault ? cause : unreadable(path, errnoOf(cause) ?? 'unknown error', cause);
+  }
+}
+
+export async function readKeylog(path: string): Promise<string> {
+  try {
+    const file = await open(path);
+    try {
+      const { size } = await file.stat();
+      if (size > MAX_KEYLOG_BYTES) throw unreadable(path, `it is larger than ${MAX_KEYLOG_BYTES} bytes`);
+      return await file.readFile('latin1');
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    throw cause instanceof Fault ? cause : unreadable(path, errnoOf(cause) ?? 'unknown error', cause);
+  }
+}
+
+/** The first bytes, and a stream that still begins with them. */
+export async function peek(
+  stream: Readable,
+): Promise<{ readonly first: Buffer; readonly whole: AsyncIterable<Buffer> }> {
+  const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  const { value, done } = await chunks.next();
+  const first: Buffer = done ? Buffer.alloc(0) : Buffer.from(value);
+  return {
+    first,
+    whole: {
+      async *[Symbol.asyncIterator]() {
+        if (!done) yield first;
+        for (let next = await chunks.next(); !next.done; next = await chunks.next()) yield next.value;
+      },
+    },
+  };
+}
+
+/** Passes chunks on, after `before` has let each of them through. */
+export function paced(whole: AsyncIterable<Buffer>, before: (bytes: number) => Promise<void> | void): Readable {
+  async function* steps(): AsyncGenerator<Buffer> {
+    for await (const chunk of whole) {
+      await before(chunk.length);
+      yield chunk;
+    }
+  }
+  return Readable.from(steps(), { objectMode: false, highWaterMark: READ_BYTES });
+}
+
+function unreadable(place: string, why: string, cause?: unknown): Fault {
+  const words: Readonly<Record<string, string>> = {
+    ENOENT: 'there is no such file',
+    EACCES: 'no permission',
+    EISDIR: 'it is a folder',
+  };
+  return new Fault({
+    kind: 'input',
+    code: 'INPUT_UNREADABLE',
+    message: `the file cannot be read: ${words[why] ?? why}`,
+    place,
+    hint: 'give a pcap or pcapng file, a file of hexadecimal text, or - for stdin',
+    cause,
+  });
+}

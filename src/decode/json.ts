@@ -1,0 +1,168 @@
+/** Events as the objects of `--format ndjson`. Others script on them: test/decode/schema.json describes each. */
+import type { Conversation } from '../capture/conversation.js';
+import type { DecodeEvent } from '../capture/dissection.js';
+import type { Note } from '../capture/notes.js';
+import type { Endpoint, Place } from '../capture/types.js';
+import type { Span } from '../protocol/index.js';
+import { type FieldOptions, fieldsOf } from './fields.js';
+
+export interface JsonOptions extends FieldOptions {
+  /** Adds `spans` to PDUs. */
+  readonly verbose?: boolean;
+}
+
+export type JsonLine = { readonly type: string } & Readonly<Record<string, unknown>>;
+
+export function jsonLine(event: DecodeEvent, options: JsonOptions = {}): JsonLine {
+  switch (event.type) {
+    case 'connection':
+      return connectionLine(event);
+    case 'pdu': {
+      const { pdu, n, conversation } = event;
+      const tree = needsTree(pdu, options) ? pdu.tree() : undefined;
+      return {
+        type: 'pdu',
+        n,
+        ...placeLine(pdu),
+        connection: conversation.number,
+        transport: conversation.transport,
+        direction: pdu.direction,
+        packetType: pdu.packetType,
+        name: pdu.name,
+        length: pdu.bytes.length,
+        fields: tree === undefined ? { cbDataLen: pdu.data?.length ?? 0 } : fieldsOf(pdu.packetType, tree, options),
+        ...(options.verbose ? { spans: (tree?.children ?? []).map(spanLine) } : {}),
+        notes: pdu.notes.map(noteLine),
+      };
+    }
+    case 'request': {
+      const { head, rdg, place } = event.event;
+      const { method, target, version, headers } = head;
+      return {
+        type: 'http',
+        ...about(event, place),
+        kind: 'request',
+        role: rdg.kind,
+        method,
+        target,
+        version,
+        headers,
+      };
+    }
+    case 'response': {
+      const { head, place } = event.event;
+      const { status, reason, version, headers } = head;
+      return { type: 'http', ...about(event, place), kind: 'response', status, reason, version, headers };
+    }
+    case 'auth': {
+      const { from, header, summary, place } = event.event;
+      return { type: 'auth', ...about(event, place), direction: directionOf(from), header, ...summary };
+    }
+    case 'frame': {
+      const { from, name, length, closeCode, place } = event.event;
+      const text = `WebSocket ${name} frame${closeCode === undefined ? '' : ` with code ${closeCode}`}, ${length} bytes`;
+      const notes = { code: `WEBSOCKET_${name.toUpperCase()}`, severity: 'note', section: 'RFC 6455 5.5', text };
+      return { type: 'note', ...about(event, place), direction: directionOf(from), ...notes };
+    }
+    case 'gap':
+      return {
+        type: 'gap',
+        ...placeLine(event.place),
+        connection: event.conversation.number,
+        direction: event.direction,
+        length: event.length ?? null,
+      };
+    case 'note': {
+      const { conversation, direction, note, place } = event;
+      const where = { ...placeLine(place), connection: conversation?.number ?? null, direction: direction ?? null };
+      return { type: 'note', ...where, ...noteLine(note) };
+    }
+    case 'end':
+      return { type: 'end', ...placeLine(event.place), connection: event.conversation.number, how: event.how };
+  }
+}
+
+type PduOf = Extract<DecodeEvent, { type: 'pdu' }>['pdu'];
+
+/** DATA that is as it should be says nothing but its length: no tree is made for it. */
+function needsTree(pdu: PduOf, { payload, verbose }: JsonOptions): boolean {
+  return payload === true || verbose === true || pdu.data === undefined || pdu.notes.length > 0;
+}
+
+function connectionLine({ conversation, opened, place }: Extract<DecodeEvent, { type: 'connection' }>): JsonLine {
+  return { type: 'connection', ...placeLine(place), ...conversationFacts(conversation), tls: opened.tls ?? null };
+}
+
+/** Who and how, for a `connection` line and the summary alike. */
+export function conversationFacts(conversation: Conversation): Readonly<Record<string, unknown>> {
+  const { number, transport, client, gateway, connectionId, correlationId, userId, authSchemes, assumed } =
+    conversation;
+  return {
+    connection: number,
+    transport,
+    connectionId: connectionId ?? null,
+    correlationId: correlationId ?? null,
+    userId: userId ?? null,
+    client: endpointText(client),
+    gateway: endpointText(gateway),
+    authSchemes: [...authSchemes],
+    assumed,
+    tcpConnections: [...conversation.connections],
+  };
+}
+
+function about(event: { conversation: Conversation; tcp: number }, place: Place): Readonly<Record<string, unknown>> {
+  return { ...placeLine(place), connection: event.conversation.number, tcp: event.tcp };
+}
+
+export function noteLine({ code, severity, section, text }: Note): Note {
+  return { code, severity, section, text };
+}
+
+function placeLine({ frame, time }: Place): { readonly frame: number; readonly time: string } {
+  return { frame, time: isoTime(time) };
+}
+
+export function directionOf(from: 'client' | 'server'): 'client-to-server' | 'server-to-client' {
+  return from === 'client' ? 'client-to-server' : 'server-to-client';
+}
+
+export function endpointText({ address, port }: Endpoint): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** ISO 8601 in UTC with all nine digits of a second. */
+export function isoTime(time: bigint): string {
+  const nanoseconds = ((time % SECOND) + SECOND) % SECOND;
+  const seconds = new Date(Number((time - nanoseconds) / MILLISECOND)).toISOString().slice(0, 19);
+  return `${seconds}.${nanoseconds.toString().padStart(9, '0')}Z`;
+}
+
+const SECOND = 1_000_000_000n;
+const MILLISECOND = 1_000_000n;
+
+export interface JsonSpan {
+  readonly name: string;
+  readonly offset: number;
+  readonly length: number;
+  /** Numbers as they are, 64-bit numbers in decimal text, bytes in hexadecimal text; null for a group. */
+  readonly value: number | string | null;
+  readonly text?: string;
+  readonly children?: readonly JsonSpan[];
+}
+
+export function spanLine({ name, offset, length, value, text, children }: Span): JsonSpan {
+  const plain = Buffer.isBuffer(value)
+    ? value.toString('hex')
+    : typeof value === 'bigint'
+      ? String(value)
+      : (value ?? null);
+  return {
+    name,
+    offset,
+    length,
+    value: plain,
+    ...(text === undefined ? {} : { text }),
+    ...(children === undefined ? {} : { children: children.map(spanLine) }),
+  };
+}

@@ -1,0 +1,74 @@
+/** `--stats`: the summary as a few lines for each conversation. */
+import { packetName } from '../protocol/index.js';
+import { plain, type Theme } from '../render/theme.js';
+import { asciiJson } from '../render/tree.js';
+import type { ConversationSummary, Summary } from './summary.js';
+
+export function statsLines(summary: Summary, theme: Theme = plain): string[] {
+  const lines = summary.conversations.flatMap((conversation) => [...conversationLines(conversation, theme), '']);
+  for (const { severity, text, code } of summary.notes)
+    lines.push(`${theme[severity](`${severity}: ${text} (${code})`)}`);
+  const many = (amount: number, word: string): string => `${amount} ${word}${amount === 1 ? '' : 's'}`;
+  const { packets, pdus, conversations } = summary;
+  return [...lines, `${many(packets, 'packet')}, ${many(conversations.length, 'conversation')}, ${many(pdus, 'PDU')}`];
+}
+
+function* conversationLines(conversation: ConversationSummary, theme: Theme): Generator<string> {
+  const { connection, transport, client, gateway, counts, dataBytes, keepAlives, gaps, notes, seconds, end } =
+    conversation;
+  yield theme.title(`connection ${connection}  ${transport}  ${client} → ${gateway}`);
+  const row = (name: string, value: string): string => `  ${theme.name(name.padEnd(12))} ${value}`;
+  const tls = conversation.tls as { version?: string; cipher?: string; sni?: string } | null;
+  yield row('started', `${conversation.start}${conversation.sawSyn ? '' : '  (its SYN was not captured)'}`);
+  yield row('TLS', tls === null ? 'none' : [tls.version, tls.cipher, tls.sni].filter(Boolean).join('  '));
+  yield row('auth', (conversation.authSchemes as string[]).map(safe).join(', ') || 'none');
+  if (conversation.userId !== null) yield row('user', safe(String(conversation.userId)));
+  if (conversation.clientName !== null) yield row('client name', safe(String(conversation.clientName)));
+  yield row('target', conversation.target === null ? 'none asked for' : safe(String(conversation.target)));
+  const took = seconds as { toChannel: number | null; toFirstData: number | null; toEnd: number | null };
+  const time = (value: number | null): string => (value === null ? 'never' : `${value.toFixed(3)} s`);
+  yield row(
+    'durations',
+    `channel ${time(took.toChannel)}, first data ${time(took.toFirstData)}, end ${time(took.toEnd)}`,
+  );
+  for (const direction of ['client-to-server', 'server-to-client'] as const) {
+    const types = Object.entries(counts[direction]).map(([type, count]) => `${short(Number(type))} ${count}`);
+    yield row(direction === 'client-to-server' ? 'client' : 'gateway', `${dataBytes[direction]} bytes of data`);
+    if (types.length > 0) yield* wrapped(types, 15);
+  }
+  const alive = keepAlives as Record<string, number>;
+  const lost = gaps as Record<string, number>;
+  yield row('keep-alives', `client ${alive['client-to-server']}, gateway ${alive['server-to-client']}`);
+  yield row('gaps', `client ${lost['client-to-server']}, gateway ${lost['server-to-client']}`);
+  yield row('end', endText(end));
+  for (const { severity, text, code } of notes as Summary['notes']) {
+    yield `  ${theme[severity](`${severity}: ${text} (${code})`)}`;
+  }
+  if (Number(conversation.notesLeftOut) > 0) yield `  and ${conversation.notesLeftOut} more remarks`;
+}
+
+function endText(end: unknown): string {
+  const how = end as Record<string, string> | null;
+  if (how === null) return 'not seen';
+  return `client: ${how['client-to-server'] ?? 'not seen'}, gateway: ${how['server-to-client'] ?? 'not seen'}`;
+}
+
+function short(type: number): string {
+  return packetName(type).replace('PKT_TYPE_', '');
+}
+
+function* wrapped(words: readonly string[], indent: number): Generator<string> {
+  let line = '';
+  for (const word of words) {
+    if (line !== '' && indent + line.length + word.length + 2 > 78) {
+      yield `${' '.repeat(indent)}${line},`;
+      line = '';
+    }
+    line = line === '' ? word : `${line}, ${word}`;
+  }
+  if (line !== '') yield `${' '.repeat(indent)}${line}`;
+}
+
+function safe(text: string): string {
+  return asciiJson(text).slice(1, -1);
+}

@@ -1,0 +1,342 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { MAX_HEAD_BYTES } from '../../../src/capture/http/head-reader.js';
+import { HttpStation } from '../../../src/capture/http/station.js';
+import { MAX_SEEK_BYTES } from '../../../src/capture/resync.js';
+import { finish, httpRecorder, play, type Step } from './recorder.js';
+import { HTTP, httpBytes, stream } from './vectors.js';
+
+const ADDRESSES = { client: { address: '10.0.0.1', port: 50000 }, server: { address: '10.0.0.2', port: 443 } };
+
+function station(steps: readonly Step[], { cuts = [] as readonly number[], sawStart = true, secrets = false } = {}) {
+  const recorder = httpRecorder();
+  const tested = new HttpStation({ number: 1, ...ADDRESSES, sawStart }, recorder.sink, { secrets });
+  play(tested, steps, cuts);
+  finish(tested);
+  return recorder;
+}
+
+const WEBSOCKET: readonly Step[] = [
+  ['client', httpBytes('fr2-ntlm-ws-1-rdg-out-data')],
+  ['server', httpBytes('fr2-ntlm-ws-2-status-401')],
+  ['client', httpBytes('fr2-ntlm-ws-3-rdg-out-data')],
+  ['server', httpBytes('fr2-ntlm-ws-4-status-101')],
+  ['client', stream('fr2-ntlm-ws-client').wire],
+  ['server', stream('fr2-ntlm-ws-server').wire],
+];
+const OUT: readonly Step[] = [
+  ['client', httpBytes('fr3-ntlm-dual-out-1-rdg-out-data')],
+  ['server', httpBytes('fr3-ntlm-dual-out-2-status-401')],
+  ['client', httpBytes('fr3-ntlm-dual-out-3-rdg-out-data')],
+  ['server', httpBytes('fr3-ntlm-dual-out-4-status-200')],
+  ['server', httpBytes('fr3-ntlm-dual-out-seed')],
+  ['server', stream('fr3-ntlm-dual-server').wire],
+];
+const IN: readonly Step[] = [
+  ['client', httpBytes('fr3-ntlm-dual-in-1-rdg-in-data')],
+  ['server', httpBytes('fr3-ntlm-dual-in-2-status-401')],
+  ['client', httpBytes('fr3-ntlm-dual-in-3-rdg-in-data')],
+  ['server', httpBytes('fr3-ntlm-dual-in-4-status-200')],
+  ['client', httpBytes('fr3-ntlm-dual-in-5-rdg-in-data')],
+  ['client', stream('fr3-ntlm-dual-client').wire],
+];
+const SESSIONS = { WEBSOCKET, OUT, IN };
+
+describe('a WebSocket', () => {
+  const told = station(WEBSOCKET);
+
+  it('tells its heads and both streams', () => {
+    expect(told.of('request').map((said) => said[2])).toMatchObject([
+      { kind: 'out', upgrade: true, connectionId: '41312d13-ba7f-f4f7-d9d9-851705f82b44' },
+      { kind: 'out', upgrade: true },
+    ]);
+    expect(told.of('response')).toEqual([
+      ['response', 401, 'out'],
+      ['response', 101, 'out'],
+    ]);
+    expect(told.of('upgrade')).toEqual([['upgrade', 'websocket', undefined, false]]);
+    expect(told.all('tunnel', 'client').equals(stream('fr2-ntlm-ws-client').pdus)).toBe(true);
+    expect(told.all('tunnel', 'server').equals(stream('fr2-ntlm-ws-server').pdus)).toBe(true);
+    expect(told.codes()).toEqual([]);
+  });
+
+  it('names the three NTLM messages, without their secrets', () => {
+    const types = told.of('auth').map((said) => (said[3] as { token: { ntlm: { type: string } } }).token.ntlm.type);
+    expect(types).toEqual(['negotiate', 'challenge', 'authenticate']);
+    expect(JSON.stringify(told.said)).not.toMatch(/TlRMTVNTUA|secrets/);
+    const open = station(WEBSOCKET, { secrets: true });
+    expect(JSON.stringify(open.said)).toMatch(/TlRMTVNTUA.*ntResponse/s);
+  });
+
+  it('every recorded Sec-WebSocket-Accept fits, and another one is noted', () => {
+    for (const id of ['fr2-paa-ws', 'fr3-ext-ws']) {
+      const steps = [`${id}-1-rdg-out-data`, `${id}-2-status-101`].map(httpBytes);
+      expect(
+        station([
+          ['client', steps[0] as Buffer],
+          ['server', steps[1] as Buffer],
+        ]).codes(),
+      ).toEqual([]);
+    }
+    const wrong = httpBytes('fr2-paa-ws-2-status-101').toString('latin1').replace('A4DW', 'XXXX');
+    const noted = station([
+      ['client', httpBytes('fr2-paa-ws-1-rdg-out-data')],
+      ['server', Buffer.from(wrong)],
+    ]);
+    expect(noted.codes()).toEqual(['WS_ACCEPT_WRONG']);
+  });
+
+  it('frames that come with the head, or before the 101, are not lost', () => {
+    const client = stream('fr2-paa-ws-client');
+    const early = station([
+      ['client', Buffer.concat([httpBytes('fr2-paa-ws-1-rdg-out-data'), client.wire])],
+      ['server', Buffer.concat([httpBytes('fr2-paa-ws-2-status-101'), stream('fr2-paa-ws-server').wire])],
+    ]);
+    expect(early.all('tunnel', 'client').equals(client.pdus)).toBe(true);
+    expect(early.all('tunnel', 'server').equals(stream('fr2-paa-ws-server').pdus)).toBe(true);
+  });
+
+  it('of something else is not ours', () => {
+    const other = station([
+      ['client', text('GET /chat HTTP/1.1\r\nUpgrade: websocket\r\n\r\n')],
+      ['server', text('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n')],
+      ['client', stream('fr2-paa-ws-client').wire],
+      ['server', stream('fr2-paa-ws-server').wire],
+    ]);
+    expect(other.said.map(([what]) => what)).toEqual(['request', 'response', 'end', 'end']);
+  });
+});
+
+describe('the dual channel', () => {
+  it('OUT: 10 bytes of seed, then PDUs until the connection closes', () => {
+    const told = station(OUT);
+    expect(told.of('upgrade')).toEqual([['upgrade', 'http', 'out', false]]);
+    expect(told.of('seed')).toEqual([['seed', 'server', '72e50bdafc2b5af3b608']]);
+    expect(told.all('tunnel', 'server').equals(stream('fr3-ntlm-dual-server').pdus)).toBe(true);
+    expect(told.codes()).toEqual([]);
+  });
+
+  it('IN: chunks behind the second request, and their end', () => {
+    const told = station([...IN, ['client', text('0\r\n\r\n')]]);
+    expect(told.of('upgrade')).toEqual([['upgrade', 'http', 'in', false]]);
+    expect(told.all('tunnel', 'client').equals(stream('fr3-ntlm-dual-client').pdus)).toBe(true);
+    expect(told.of('bodyEnd')).toEqual([['bodyEnd', 'client']]);
+    expect(told.codes()).toEqual([]);
+  });
+
+  it('an upgrade answered with 200 is an OUT channel; a second request on it does no harm', () => {
+    const told = station([
+      ['client', httpBytes('fr2-live-out-upgrade-answered-200')],
+      ['server', text('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n')],
+      ['client', httpBytes('fr2-live-out-upgrade-answered-200')],
+      ['server', chunk(stream('fr2-paa-dual-server').pdus)],
+      ['server', text('0\r\n\r\n')],
+    ]);
+    expect(told.of('seed')).toEqual([['seed', 'server', text('0123456789').toString('hex')]]);
+    expect(told.all('tunnel', 'server').equals(stream('fr2-paa-dual-server').pdus)).toBe(true);
+    expect(told.of('request')).toHaveLength(2);
+    expect(told.of('bodyEnd')).toEqual([['bodyEnd', 'server']]);
+  });
+
+  it('a proxy that gives IN a huge length instead of chunks', () => {
+    const head = text('RDG_IN_DATA /remoteDesktopGateway/ HTTP/1.1\r\nContent-Length: 1073741824\r\n\r\n');
+    const { pdus } = stream('fr2-paa-dual-client');
+    expect(
+      station([['client', Buffer.concat([head, pdus])]])
+        .all('tunnel', 'client')
+        .equals(pdus),
+    ).toBe(true);
+  });
+
+  it.each([
+    [0, ['HTTP_SEED_MISSING']],
+    [10, []],
+    [100, ['HTTP_SEED_LENGTH']],
+  ])('a seed of %i bytes', (length, codes) => {
+    const { pdus } = stream('fr2-paa-dual-server');
+    for (const cuts of [[], [1], [7, 60]]) {
+      const told = station(
+        [
+          ['client', httpBytes('fr2-paa-dual-out-1-rdg-out-data')],
+          ['server', httpBytes('fr2-paa-dual-out-2-status-200')],
+          ['server', Buffer.concat([Buffer.alloc(length, 0xab), pdus])],
+        ],
+        { cuts },
+      );
+      expect(told.codes()).toEqual(codes);
+      expect(told.all('seed', 'server')).toHaveLength(length);
+      expect(told.all('tunnel', 'server').equals(pdus)).toBe(true);
+    }
+  });
+
+  it('a page instead of a tunnel', () => {
+    const page = text('HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 20\r\n\r\n<html>hello</html>  ');
+    const told = station([
+      ['client', httpBytes('fr2-paa-dual-out-1-rdg-out-data')],
+      ['server', page],
+    ]);
+    expect(told.codes()).toEqual(['HTTP_OUT_NO_TUNNEL']);
+    expect(told.of('tunnel')).toEqual([]);
+  });
+
+  it('a body of a 401 is stepped over, and so is a 100', () => {
+    const told = station([
+      ['client', httpBytes('fr2-paa-dual-in-1-rdg-in-data')],
+      ['server', text('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 401 No\r\nContent-Length: 12\r\n\r\nHTTP/1.1 999')],
+      ['client', httpBytes('fr2-paa-dual-in-1-rdg-in-data')],
+      ['server', httpBytes('fr2-paa-dual-in-2-status-200')],
+    ]);
+    expect(told.of('response')).toEqual([
+      ['response', 100, undefined],
+      ['response', 401, 'in'],
+      ['response', 200, 'in'],
+    ]);
+  });
+});
+
+describe('what is not HTTP', () => {
+  it.each([
+    ['SSH', text('SSH-2.0-OpenSSH_9.2\r\n')],
+    ['noise', Buffer.from([1, 2, 3, 0x82, 5])],
+    ['HTTP/2', text('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')],
+  ])('%s says nothing', (_, bytes) => {
+    expect(
+      station([
+        ['client', bytes],
+        ['server', bytes],
+        ['client', bytes],
+      ]).said.map(([what]) => what),
+    ).toEqual(['end', 'end']);
+  });
+
+  it('a head without end is given up, and a later one found', () => {
+    const endless = text(`RDG_OUT_DATA /x HTTP/1.1\r\nA: ${'b'.repeat(MAX_HEAD_BYTES)}`);
+    const told = station([
+      ['client', httpBytes('fr2-paa-dual-in-1-rdg-in-data')],
+      ['client', endless],
+      ['client', httpBytes('fr2-paa-dual-in-1-rdg-in-data')],
+    ]);
+    expect(told.codes()).toEqual(['HTTP_HEAD_TOO_LONG', 'HTTP_FOUND']);
+    expect(told.of('request')).toHaveLength(2);
+    const lost = station([
+      ['client', httpBytes('fr2-paa-dual-in-1-rdg-in-data')],
+      ['client', Buffer.alloc(MAX_SEEK_BYTES + 9)],
+    ]);
+    expect(lost.codes()).toEqual(['HTTP_UNEXPECTED', 'HTTP_GIVEN_UP']);
+  });
+});
+
+describe('gaps and captures that begin in the middle', () => {
+  const ws = { client: stream('fr3-ext-ws-client'), server: stream('fr3-ext-ws-server') };
+
+  it('over the heads: frames with PDUs are enough', () => {
+    const told = station([
+      ['client', { gap: 400 }],
+      ['client', ws.client.wire],
+      ['server', { gap: undefined }],
+      ['server', ws.server.wire],
+    ]);
+    expect(told.of('upgrade')).toEqual([['upgrade', 'websocket', undefined, true]]);
+    expect(told.codes()).toContain('TUNNEL_ASSUMED');
+    expect(told.all('tunnel', 'client').equals(ws.client.pdus)).toBe(true);
+    expect(told.all('tunnel', 'server').equals(ws.server.pdus)).toBe(true);
+  });
+
+  it('over the 101: the request says enough', () => {
+    const told = station([
+      ['client', httpBytes('fr3-ext-ws-1-rdg-out-data')],
+      ['server', { gap: 129 }],
+      ['client', ws.client.wire],
+      ['server', ws.server.wire],
+    ]);
+    expect(told.all('tunnel', 'client').equals(ws.client.pdus)).toBe(true);
+    expect(told.all('tunnel', 'server').equals(ws.server.pdus)).toBe(true);
+  });
+
+  it.each(['websocket', 'chunk', 'pdu'] as const)('without a start: %s', (landmark) => {
+    const { pdus, wire } = landmark === 'websocket' ? ws.client : stream('fr3-ntlm-dual-client');
+    const bytes = landmark === 'pdu' ? pdus : wire;
+    for (const cuts of [[], [1], [4, 9]]) {
+      const told = station([['client', bytes]], { sawStart: false, cuts });
+      expect(told.all('tunnel', 'client').equals(pdus)).toBe(true);
+      expect(told.of('upgrade')).toEqual([
+        ['upgrade', landmark === 'websocket' ? 'websocket' : 'http', undefined, true],
+      ]);
+    }
+  });
+
+  it('without a start, in the middle of a frame', () => {
+    const told = station([['server', ws.server.wire.subarray(7)]], { sawStart: false });
+    expect(ws.server.pdus.subarray(-1000).equals(told.all('tunnel', 'server').subarray(-1000))).toBe(true);
+  });
+
+  it('in a chunk: the next chunk is found', () => {
+    const { wire, pdus } = stream('fr3-ntlm-dual-client');
+    const told = station([
+      ...IN.slice(0, 5),
+      ['client', wire.subarray(0, 10)],
+      ['client', { gap: 30 }],
+      ['client', wire.subarray(40)],
+    ]);
+    expect(told.of('gap')).toEqual([['gap', 'client', undefined]]);
+    const after = Buffer.from(told.of('tunnel').at(-1)?.[2] as string, 'hex');
+    expect(after.length).toBeGreaterThan(1000);
+    expect(pdus.subarray(-after.length).equals(after)).toBe(true);
+  });
+
+  it('in an OUT body are only gaps', () => {
+    const { wire } = stream('fr3-ntlm-dual-server');
+    const told = station([
+      ...OUT.slice(0, 5),
+      ['server', wire.subarray(0, 50)],
+      ['server', { gap: 100 }],
+      ['server', wire.subarray(150)],
+    ]);
+    expect(told.of('gap')).toEqual([['gap', 'server', 100]]);
+    expect(told.all('tunnel', 'server')).toHaveLength(wire.length - 100);
+  });
+});
+
+describe('properties', () => {
+  const cuts = fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 6 });
+
+  it.each(Object.entries(SESSIONS))('%s: any split gives the same events', (_, steps) => {
+    fc.assert(
+      fc.property(cuts, (sizes) => {
+        expect(station(steps, { cuts: sizes }).said).toEqual(station(steps).said);
+      }),
+      { numRuns: 25 },
+    );
+    expect(station(steps, { cuts: [1] }).said).toEqual(station(steps).said);
+  });
+
+  it('damaged sessions never throw, and split the same', () => {
+    const piece = fc
+      .tuple(
+        fc.constantFrom(...Object.values(SESSIONS).flat(), ...HTTP.map(({ id }): Step => ['client', httpBytes(id)])),
+        fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 3 }),
+        fc.nat(),
+        fc.boolean(),
+      )
+      .map(([[from, what], changes, cut, drop]): Step => {
+        if (!Buffer.isBuffer(what) || drop) return [from, { gap: cut % 5 === 0 ? undefined : cut % 900 }];
+        const bytes = Buffer.from(what);
+        for (const [at, value] of changes) bytes[at % bytes.length] = value;
+        return [from, cut % 3 === 0 ? bytes.subarray(0, cut % bytes.length) : bytes];
+      });
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 8 }), cuts, fc.boolean(), (steps, sizes, sawStart) => {
+        expect(station(steps, { cuts: sizes, sawStart }).said).toEqual(station(steps, { sawStart }).said);
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
+
+function chunk(bytes: Buffer): Buffer {
+  return Buffer.concat([text(`${bytes.length.toString(16)}\r\n`), bytes, text('\r\n')]);
+}
+
+function text(words: string): Buffer {
+  return Buffer.from(words, 'latin1');
+}

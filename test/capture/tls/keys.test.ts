@@ -1,0 +1,81 @@
+/** Keys that come late, in part or never. */
+import { beforeAll, describe, expect, it } from 'vitest';
+import { KeyLog, MAX_HELD, MAX_HELD_TOTAL, TlsStation } from '../../../src/capture/tls/index.js';
+import { FROM_CLIENT, FROM_SERVER, NAMES, packets, type Recordings, recordAll } from './recordings.js';
+import { Outcome, through } from './through.js';
+
+let recordings: Recordings;
+beforeAll(async () => {
+  recordings = await recordAll();
+});
+
+describe('keys', () => {
+  it('that come late: nothing is lost as long as it fits', () => {
+    for (const name of NAMES) {
+      const { chunks, keys } = recordings[name];
+      for (const after of [1, 3, 6, chunks.length]) {
+        const outcome = through([...chunks.slice(0, after), { keys }, ...chunks.slice(after)], '');
+        expect(outcome.summary).toEqual(through(chunks, keys).summary);
+      }
+    }
+  });
+
+  it('that come after the room was full: the first part, a hole, the rest', () => {
+    const all = packets(recordings['TLS 1.3']);
+    const log = new KeyLog();
+    // Others have taken nearly everything.
+    log.held = MAX_HELD_TOTAL - 40_000;
+    const outcome = through([...all.slice(0, -12), { keys: recordings['TLS 1.3'].keys }, ...all.slice(-12)], log);
+    expect(outcome.infos.map((info) => info.keys)).toEqual(['missing', 'found']);
+    expect(outcome.codes).toEqual(['TLS_NO_KEYS']);
+    expect(FROM_SERVER.indexOf(outcome.server[0] ?? 'none')).toBe(0);
+    expect(outcome.text('server').subarray(-6000).equals(FROM_SERVER.subarray(-6000))).toBe(true);
+    expect(outcome.text('server').length).toBeLessThan(FROM_SERVER.length);
+    const missing = outcome.gaps.filter((gap) => gap.from === 'server').map((gap) => gap.length);
+    expect(missing).toEqual([FROM_SERVER.length - outcome.text('server').length]);
+    expect(log.held).toBe(MAX_HELD_TOTAL - 40_000);
+  });
+
+  it('that never come: told once, with the client random, and one gap for each side', () => {
+    for (const name of NAMES) {
+      const { chunks, keys } = recordings[name];
+      const random = / ([0-9a-f]{64}) /.exec(keys)?.[1];
+      const outcome = through(chunks, '');
+      expect(outcome.infos).toMatchObject([{ keys: 'missing', sni: 'localhost', clientRandom: random }]);
+      expect(outcome.notes).toMatchObject([{ code: 'TLS_NO_KEYS', detail: `client random ${random}` }]);
+      expect(outcome.order.sort()).toEqual(['gap client ?', 'gap server ?']);
+      expect(outcome.ends.sort()).toEqual(['client fin', 'server fin']);
+    }
+  });
+
+  it('of the data alone will do in TLS 1.3', () => {
+    const { chunks, keys } = recordings['TLS 1.3'];
+    const outcome = through(chunks, keys.replace(/^\w+_HANDSHAKE_.*$/gm, ''));
+    expect(outcome.text('client').equals(FROM_CLIENT)).toBe(true);
+    expect(outcome.text('server').equals(FROM_SERVER)).toBe(true);
+    expect(outcome).toMatchObject({ notes: [], gaps: [], infos: [{ keys: 'found' }] });
+  });
+
+  it('missing for many connections: what is held stays below the caps and is given back', () => {
+    const log = new KeyLog();
+    const { chunks } = recordings['TLS 1.3'];
+    const place = { frame: 1, time: 1n };
+    const stations = Array.from({ length: 120 }, () => new TlsStation(log, new Outcome()));
+    let most = 0;
+    for (const station of stations) {
+      const before = log.held;
+      for (let again = 0; again < 3; again++) {
+        for (const { from, bytes } of again === 0 ? chunks : chunks.slice(12)) station.bytes(from, bytes, place);
+      }
+      expect(log.held - before).toBeLessThanOrEqual(MAX_HELD);
+      most = Math.max(most, log.held);
+    }
+    expect(most).toBeGreaterThan(MAX_HELD_TOTAL - MAX_HELD);
+    expect(most).toBeLessThanOrEqual(MAX_HELD_TOTAL);
+    for (const station of stations) {
+      station.end('client', 'capture ended', place);
+      station.end('server', 'capture ended', place);
+    }
+    expect(log.held).toBe(0);
+  });
+});
