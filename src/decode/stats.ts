@@ -22,7 +22,7 @@ function* conversationLines(conversation: ConversationSummary, theme: Theme): Ge
   yield row('started', `${conversation.start}${conversation.sawSyn ? '' : '  (its SYN was not captured)'}`);
   yield row('TLS', tls === null ? 'none' : [tls.version, tls.cipher, tls.sni].filter(Boolean).join('  '));
   yield row('auth', (conversation.authSchemes as string[]).map(safe).join(', ') || 'none');
-  if (conversation.userId !== null) yield row('user', safe(String(conversation.userId)));
+  if (conversation.user !== null) yield row('user', safe(String(conversation.user)));
   if (conversation.clientName !== null) yield row('client name', safe(String(conversation.clientName)));
   yield row('target', conversation.target === null ? 'none asked for' : safe(String(conversation.target)));
   const took = seconds as { toChannel: number | null; toFirstData: number | null; toEnd: number | null };

@@ -39,6 +39,8 @@ interface Tally {
   readonly gaps: PerDirection<number>;
   readonly notes: Note[];
   notesLeftOut: number;
+  /** Whom the client says it is: what NTLM or Basic carried, else RDG-User-Id. */
+  user: string | undefined;
   target: string | undefined;
   clientName: string | undefined;
   channelAt: bigint | undefined;
@@ -66,6 +68,7 @@ export class Tallies {
     const tally = this.#tallies.get(event.conversation.number);
     if (tally === undefined) return;
     if (event.type === 'pdu') countPdu(tally, event.pdu);
+    else if (event.type === 'auth') tally.user ??= userOf(event.event.summary);
     else if (event.type === 'gap') tally.gaps[event.direction] += 1;
     else if (event.type === 'note') keepNote(tally, event.note);
     else if (event.type === 'end') {
@@ -91,6 +94,7 @@ export class Tallies {
       gaps: { 'client-to-server': 0, 'server-to-client': 0 },
       notes: [],
       notesLeftOut: 0,
+      user: undefined,
       target: undefined,
       clientName: undefined,
       channelAt: undefined,
@@ -121,6 +125,12 @@ function countPdu(tally: Tally, pdu: Extract<DecodeEvent, { type: 'pdu' }>['pdu'
   }
 }
 
+function userOf({ token, user }: Extract<DecodeEvent, { type: 'auth' }>['event']['summary']): string | undefined {
+  const ntlm = token?.ntlm;
+  if (ntlm?.user) return ntlm.domain ? `${ntlm.domain}\\${ntlm.user}` : ntlm.user;
+  return user;
+}
+
 function keepNote(tally: Tally, note: Note): void {
   if (tally.notes.length < MAX_NOTES) tally.notes.push(noteLine(note));
   else tally.notesLeftOut += 1;
@@ -134,6 +144,7 @@ function summarise(tally: Tally): ConversationSummary {
     ...tally.facts,
     connection: tally.conversation.number,
     tls: tally.tls,
+    user: tally.user ?? tally.conversation.userId ?? null,
     target: tally.target ?? null,
     clientName: tally.clientName ?? null,
     start: isoTime(from),
