@@ -2,6 +2,7 @@
 import type { Conversation, ConversationSink } from './conversation.js';
 import { Conversations } from './conversations.js';
 import type { AuthEvent, EndCause, HttpOptions, RequestEvent, ResponseEvent } from './http/events.js';
+import { type InnerEvent, InnerReader } from './inner.js';
 import { SegmentReader } from './ip.js';
 import { type Note, noteOf } from './notes.js';
 import { TcpAssembler } from './tcp.js';
@@ -49,6 +50,8 @@ export type DecodeEvent =
       readonly note: Note;
       readonly place: Place;
     }
+  /** About the RDP connection inside DATA, where it was asked for. */
+  | { readonly type: 'inner'; readonly conversation: Conversation; readonly inner: InnerEvent }
   | {
       readonly type: 'end';
       readonly conversation: Conversation;
@@ -67,6 +70,11 @@ export interface Opened {
 
 export type DecodeSink = (event: DecodeEvent) => void;
 
+export interface DissectionOptions extends HttpOptions {
+  /** Looks into DATA as far as the negotiation of RDP's security. */
+  readonly inner?: boolean;
+}
+
 /** Events of one conversation that wait for the line which introduces it. */
 const MAX_EARLY_EVENTS = 256;
 /** TCP connections of which the beginning is remembered until their conversation shows. */
@@ -80,6 +88,7 @@ interface Beginning {
 export class Dissection {
   readonly #sink: DecodeSink;
   readonly #keys: KeyLog;
+  readonly #options: DissectionOptions;
   readonly #segments = new SegmentReader();
   readonly #assembler: TcpAssembler;
   readonly #conversations: Conversations;
@@ -87,8 +96,9 @@ export class Dissection {
   #last: Place = { frame: 0, time: 0n };
   #pdus = 0;
 
-  constructor(sink: DecodeSink, keys: KeyLog, options: HttpOptions = {}) {
+  constructor(sink: DecodeSink, keys: KeyLog, options: DissectionOptions = {}) {
     this.#sink = sink;
+    this.#options = options;
     this.#keys = keys;
     this.#assembler = new TcpAssembler((connection) => this.#connection(connection));
     this.#conversations = new Conversations(
@@ -172,11 +182,17 @@ export class Dissection {
       if (early.length >= MAX_EARLY_EVENTS) introduce();
     };
     let tunnel: TunnelStation | undefined;
+    const inner = this.#options.inner ? new InnerReader() : undefined;
     const stream = (): TunnelStation => {
       introduce();
       tunnel ??= new TunnelStation(
         {
-          pdu: (pdu) => this.#sink({ type: 'pdu', conversation, n: ++this.#pdus, pdu }),
+          pdu: (pdu) => {
+            this.#sink({ type: 'pdu', conversation, n: ++this.#pdus, pdu });
+            if (inner === undefined || inner.done || pdu.data === undefined) return;
+            for (const found of inner.feed(pdu.direction, pdu.data, pdu))
+              this.#sink({ type: 'inner', conversation, inner: found });
+          },
           note: (direction, note, place) => this.#remark(conversation, direction, note, place),
         },
         { fromStart: !conversation.assumed },

@@ -109,7 +109,7 @@ export const ENDINGS = {
     ],
   },
   E_PROXY_SDR_NOT_SUPPORTED_BY_TS: {
-    seenIn: 'CLOSE_CHANNEL',
+    seenIn: 'a Windows gateway; we are not sure which packet carries it',
     causes: [
       why(
         'The gateway allows only targets that exchange device redirection policies with it, and this one cannot: it is old, or no Windows.',

@@ -1,6 +1,4 @@
 /** Codes as people write them: 0x800759DA, 800759da, 2147965402, -2147001894, 0x59DA. */
-import { hresultOfWin32 } from '../protocol/index.js';
-
 export interface ParsedNumber {
   /** 0 to 0xFFFFFFFF. */
   readonly value: number;
@@ -27,9 +25,12 @@ export function parseNumbers(text: string): ParsedNumber[] {
   return readings;
 }
 
-/** The other spellings of a code: its low form when it wraps a Win32 code, unsigned and signed decimal. */
-export function numberForms(value: number): string[] {
-  const low = hresultOfWin32(value) === value ? [`0x${(value & 0xffff).toString(16).toUpperCase()}`] : [];
-  const signed = value >= 0x80000000 ? [String(value - 0x100000000)] : [];
-  return [...low, String(value), ...signed];
+/** `0x59DA`, without leading zeros. */
+export function shortHex(value: number): string {
+  return `0x${value.toString(16).toUpperCase()}`;
+}
+
+/** As programs print a code that they take for a number: `2147965402`, and `-2147001894` where the top bit is set. */
+export function decimals(value: number): string[] {
+  return value >= 0x80000000 ? [String(value), String(value - 0x100000000)] : [String(value)];
 }

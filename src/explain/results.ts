@@ -1,7 +1,7 @@
 /** Where each result code of MS-TSGU turns up, why, and what helps. Names and meanings are in src/protocol/codes.ts. */
-import { explainResult, RESULT, type ResultName, resultHex } from '../protocol/index.js';
+import { explainResult, hresultOfWin32, RESULT, type ResultName, resultHex } from '../protocol/index.js';
 import { ENDINGS } from './endings.js';
-import { numberForms } from './number.js';
+import { decimals, shortHex } from './number.js';
 import { type Cause, type Explanation, why } from './types.js';
 
 export interface ResultRow {
@@ -73,11 +73,11 @@ const REFUSALS = {
     ],
   },
   E_PROXY_NAP_ACCESSDENIED: {
-    seenIn: 'TUNNEL_AUTH_RESPONSE or TUNNEL_RESPONSE: the gateway knows the user, and does not let him in at all',
+    seenIn: 'TUNNEL_AUTH_RESPONSE or TUNNEL_RESPONSE: the gateway knows the user, and does not let them in at all',
     causes: [
       why(
         'The user is in no group that may use the gateway.',
-        'On Windows, add the user or the computer to a connection authorization policy (RD CAP); event 201 of the gateway says which rule failed.',
+        'On Windows, add the user or the computer to a connection authorization policy (RD CAP); event 201 of the gateway names the user and the reason.',
       ),
       why(
         'The way in which the user logged on is not allowed: a password where the policy wants a smart card.',
@@ -99,6 +99,15 @@ const REFUSALS = {
       why(
         'A firewall lets the gateway not through to the target.',
         'Allow TCP from the gateway to the port of the target; rdgw waits timeouts.dial seconds for each address.',
+      ),
+    ],
+  },
+  E_PROXY_ALREADYDISCONNECTED: {
+    seenIn: 'CHANNEL_RESPONSE, or the answer to whatever came after the end',
+    causes: [
+      why(
+        'The client went on in a tunnel or channel that was closed already: a limit ran out, or the gateway was told to stop.',
+        'Connect again. The log of the gateway says why the session ended before.',
       ),
     ],
   },
@@ -208,10 +217,20 @@ export function resultExplanation(name: ResultName, related: readonly string[]):
     names: [name],
     family: name.startsWith('E_PROXY_') ? 'MS-TSGU' : 'Win32',
     meaning: explainResult(value).words,
-    forms: numberForms(value),
+    forms: resultForms(name),
     section: '2.2.6',
     seenIn,
     causes,
     related,
   };
+}
+
+/** The low form and the HRESULT are the same code, except where the specification gives each a name of its own. */
+function resultForms(name: ResultName): string[] {
+  const value = RESULT[name];
+  const low = value & 0xffff;
+  const wraps = value <= 0xffff || hresultOfWin32(value) === value;
+  const forms = wraps && value !== 0 ? [low, hresultOfWin32(value)] : [value];
+  const same = forms.filter((form) => explainResult(form).name === name);
+  return [...same.map(shortHex), ...same.flatMap(decimals)];
 }

@@ -16,15 +16,17 @@ const MASK = Buffer.from([1, 2, 3, 4]);
 
 /** A WebSocket without TLS up to the first DATA each way, as FreeRDP 2.11.7 and a gateway spoke. */
 function webSocket(wire = new Wire()): Segment[] {
-  const client = framesOf(stream('fr2-paa-ws-client').wire).map((bytes) => ({ from: 'client', bytes }) as const);
-  const server = framesOf(stream('fr2-paa-ws-server').wire).map((bytes) => ({ from: 'server', bytes }) as const);
-  return [...greeting(wire), ...inTurn(client, server).flatMap(({ from, bytes }) => wire.say(from, bytes))];
+  const client = framesOf(stream('fr2-paa-ws-client').wire).map((bytes) => () => wire.say('client', bytes));
+  const server = framesOf(stream('fr2-paa-ws-server').wire).map((bytes) => () => wire.say('server', bytes));
+  return [...greeting(wire), ...inTurn(client, server).flatMap((speak) => speak())];
 }
 
 function greeting(wire: Wire): Segment[] {
+  // Of another client, so another id.
+  const request = httpBytes('fr2-paa-ws-1-rdg-out-data').toString('latin1').replace('{da65a747', `{${wire.port}`);
   return [
     ...wire.open(),
-    ...wire.say('client', httpBytes('fr2-paa-ws-1-rdg-out-data')),
+    ...wire.say('client', Buffer.from(request, 'latin1')),
     ...wire.say('server', httpBytes('fr2-paa-ws-2-status-101')),
   ];
 }
@@ -89,9 +91,9 @@ describe('without TLS, as behind a terminator', () => {
       ...into.say('server', httpBytes('fr2-paa-dual-in-2-status-200')),
       ...into.say('client', httpBytes('fr2-paa-dual-in-3-rdg-in-data')),
       ...inTurn(
-        chunksOf(stream('fr2-paa-dual-client').wire).map((bytes) => ({ wire: into, from: 'client', bytes }) as const),
-        pdusOf(pdus).map((bytes) => ({ wire: out, from: 'server', bytes }) as const),
-      ).flatMap(({ wire, from, bytes }) => wire.say(from, bytes)),
+        chunksOf(stream('fr2-paa-dual-client').wire).map((bytes) => () => into.say('client', bytes)),
+        pdusOf(pdus).map((bytes) => () => out.say('server', bytes)),
+      ).flatMap((speak) => speak()),
     ]);
     expectStream(told, 'client-to-server', 'fr2-paa-dual-client');
     expectStream(told, 'server-to-client', 'fr2-paa-dual-server');

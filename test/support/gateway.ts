@@ -9,7 +9,7 @@ import { signedAuthenticator } from '../../src/policy/builtin.js';
 import { createGuard, type Guard } from '../../src/policy/guard.js';
 import { parseRule } from '../../src/policy/rules.js';
 import { createSignedVerifier, mintToken } from '../../src/policy/token.js';
-import { Signal } from './wait.js';
+import { eventually, Signal } from './wait.js';
 
 export interface TestGatewayOptions {
   /** Rules of `targets.allow`. */
@@ -45,6 +45,8 @@ export interface TestGateway {
   lines(event: string): LogLine[];
   /** The first line with this message that `wanted` takes; waits for it. */
   line(event: string, wanted?: (line: LogLine) => boolean): Promise<LogLine>;
+  /** Forgets the lines so far. */
+  forget(): void;
   /** Until no connection and no tunnel is left. */
   idle(): Promise<void>;
   stop(): Promise<void>;
@@ -114,8 +116,11 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
       await changed.until(() => find() !== undefined);
       return find() as LogLine;
     },
+    forget() {
+      log.length = 0;
+    },
     async idle() {
-      while (gateway.connections > 0 || gateway.tunnels > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      await eventually(() => gateway.connections === 0 && gateway.tunnels === 0);
     },
     stop: () => gateway.close(),
   };

@@ -21,7 +21,7 @@ export interface TestTarget {
 export async function testTarget(serve: (socket: Socket) => void = () => undefined): Promise<TestTarget> {
   const sockets: Socket[] = [];
   const changed = new Signal();
-  const server: Server = createServer({ allowHalfOpen: true, pauseOnConnect: false }, (socket) => {
+  const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.push(socket);
     socket.on('error', () => undefined);
     serve(socket);

@@ -156,7 +156,7 @@ function received(socket: tls.TLSSocket): { bytes: number } {
 
 /** A running `openssl` command whose standard input the test types into. */
 export interface Command {
-  type(text: string): void;
+  type(text: string | Buffer): void;
   /** What it has printed, both streams. */
   readonly printed: string;
   /** Ends its input and waits for it to exit. */
@@ -167,6 +167,8 @@ export function openssl(...args: readonly string[]): Command {
   const child = spawn('openssl', args, { stdio: 'pipe' });
   let printed = '';
   const exited = new Promise<void>((resolve) => child.on('close', () => resolve()));
+  // It may have given up before the test has typed everything.
+  child.stdin.on('error', () => {});
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (bytes: Buffer) => {
       printed += bytes.toString('latin1');

@@ -7,12 +7,12 @@ type From = 'client' | 'server';
 const FIRST = { client: 0xffff_fff0, server: 0xffff_fffa };
 
 export class Wire {
-  readonly #port: number;
+  readonly port: number;
   readonly #next: Record<From, number> = { ...FIRST };
 
   /** `port` of the client. */
   constructor(port = 50_000) {
-    this.#port = port;
+    this.port = port;
   }
 
   open(): Segment[] {
@@ -35,7 +35,7 @@ export class Wire {
     const sequence = this.#next[from];
     const acknowledgement = flags === 'S' ? 0 : this.#next[from === 'client' ? 'server' : 'client'];
     this.#next[from] = (sequence + data.length + (/[SF]/.test(flags) ? 1 : 0)) >>> 0;
-    return { from, sequence, acknowledgement, flags, data, clientPort: this.#port };
+    return { from, sequence, acknowledgement, flags, data, clientPort: this.port };
   }
 }
 

@@ -51,7 +51,7 @@ function groupsIn(lines: readonly string[]): Group[] {
     for (const { 0: word, index } of line.matchAll(/[^\s,:;-]+/g)) {
       let column = index + 1;
       // Values with 0x need nothing between them.
-      for (const part of word.split(/(?=0x)/i)) {
+      for (const part of /x/i.test(word) ? word.split(/(?=0x)/i) : [word]) {
         const prefix = /^0x/i.exec(part)?.[0].length ?? 0;
         const digits = part.slice(prefix);
         const wrong = digits === '' ? 0 : digits.search(/[^0-9a-f]/i);

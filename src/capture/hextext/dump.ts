@@ -10,18 +10,20 @@ import { type Row, readings, rowOf, STYLES, type Style, showsTurned } from './ro
 /** Bytes of all dumps in a text, with what `*` stands for. */
 export const MAX_HEX_BYTES = 4 * 1024 * 1024;
 
-/** The bytes, or undefined when the text is no dump. Throws `HEX_OFFSET`, `HEX_DIGIT`, `HEX_WORDS` and `HEX_AMBIGUOUS`. */
+/** The bytes, or undefined when the text is no dump. Throws `HEX_OFFSET`, `HEX_DIGIT`, `HEX_WORDS`, `HEX_TOO_LONG` and `HEX_AMBIGUOUS`. */
 export function parseDump(lines: readonly string[]): Buffer | undefined {
   const first = lines.findIndex((line) => line.trim() !== '');
   const beginning = first < 0 ? undefined : rowOf(lines[first] as string, first + 1, true);
   if (!beginning || !isBeginning(beginning)) return undefined;
   const rows = rowsOf(lines);
+  const [likely, ...others] = basesOf(beginning);
   let furthest: Failure | undefined;
   for (const style of STYLES) {
-    for (const base of basesOf(beginning)) {
+    for (const base of [likely, ...others]) {
       const outcome = read(rows, style, base);
-      if (Buffer.isBuffer(outcome)) return sure(outcome, beginning, rows, style);
-      if (furthest === undefined || outcome.row > furthest.row) furthest = outcome;
+      if (Buffer.isBuffer(outcome)) return sure(outcome, beginning, rows, style, base);
+      const further = furthest === undefined ? 1 : outcome.row - furthest.row;
+      if (further > 0 || (further === 0 && base === likely)) furthest = outcome;
     }
   }
   if (furthest && isClear(beginning)) throw furthest.fault;
@@ -53,18 +55,31 @@ function isClear(row: Row): boolean {
   return row.colon || row.apart || /^0+$/.test(row.offset);
 }
 
-function sure(bytes: Buffer, beginning: Row, rows: readonly Line[], style: Style): Buffer {
-  if (isClear(beginning) || style !== 'bare' || rows.length > 1) return bytes;
-  throw textFault(
-    'HEX_AMBIGUOUS',
-    `${quoteText(beginning.offset)} may be an offset or bytes`,
-    { line: beginning.line, column: beginning.column - beginning.offset.length - 1 },
-    'put a colon behind an offset, or write all bytes in pairs of digits',
-  );
+/** Refuses what could as well mean something else. */
+function sure(bytes: Buffer, beginning: Row, rows: readonly Line[], style: Style, base: Base): Buffer {
+  const { line, offset, column } = beginning;
+  const place = { line, column: column - offset.length - 1 };
+  if (!isClear(beginning) && style === 'bare' && rows.length === 1) {
+    const hint = 'put a colon behind an offset, or write all bytes in pairs of digits';
+    throw textFault('HEX_AMBIGUOUS', `${quoteText(offset)} may be an offset or bytes`, place, hint);
+  }
+  // hexdump -C has hexadecimal offsets; od and xxd have others too, which matters for what "*" stands for.
+  if (rows.includes(REPEATED) && (beginning.colon || offset.length === 7)) {
+    for (const other of basesOf(beginning)) {
+      const otherwise = other === base ? undefined : read(rows, style, other);
+      if (Buffer.isBuffer(otherwise) && !otherwise.equals(bytes)) {
+        const message = `the offsets may be of base ${base} or ${other}, and "*" leaves out lines accordingly`;
+        throw textFault('HEX_AMBIGUOUS', message, place, 'print all lines (-v), or offsets in hexadecimal');
+      }
+    }
+  }
+  return bytes;
 }
 
+type Base = 8 | 10 | 16;
+
 /** od counts in octal, in at least seven digits. */
-function basesOf({ offset }: Row): readonly (8 | 10 | 16)[] {
+function basesOf({ offset }: Row): readonly [Base, Base, Base] {
   return offset.length === 7 ? [8, 10, 16] : [16, 10, 8];
 }
 
@@ -82,7 +97,7 @@ function rowsOf(lines: readonly string[]): Line[] {
   return rows;
 }
 
-function read(rows: readonly Line[], style: Style, base: 8 | 10 | 16): Buffer | Failure {
+function read(rows: readonly Line[], style: Style, base: Base): Buffer | Failure {
   const parts: Buffer[] = [];
   let total = 0;
   let expected: number | undefined;
@@ -101,7 +116,8 @@ function read(rows: readonly Line[], style: Style, base: 8 | 10 | 16): Buffer | 
     const again = expected !== undefined && offset === 0 && row.afterBlank && !repeated;
     if (again) expected = undefined;
     if (repeated) {
-      const filled = fill(last, expected, offset, total);
+      if (offset - (expected ?? 0) > MAX_HEX_BYTES - total) throw hugeFault(row);
+      const filled = fill(last, expected, offset);
       if (filled === undefined) return fail(repeatFault(row));
       parts.push(...filled);
       total += offset - (expected ?? 0);
@@ -130,27 +146,27 @@ function read(rows: readonly Line[], style: Style, base: 8 | 10 | 16): Buffer | 
 }
 
 /** How many bytes a row at `offset` has when `next` goes on behind it. */
-function lengthBefore(next: Line | undefined, offset: number, base: 8 | 10 | 16): number | undefined {
+function lengthBefore(next: Line | undefined, offset: number, base: Base): number | undefined {
   if (next === undefined || next === REPEATED || 'stray' in next) return undefined;
   const end = offsetOf(next, base);
   return end === undefined || end <= offset ? undefined : end - offset;
 }
 
-function offsetOf({ offset }: Row, base: 8 | 10 | 16): number | undefined {
+function offsetOf({ offset }: Row, base: Base): number | undefined {
   if (base !== 16 && !(base === 8 ? /^[0-7]+$/ : /^[0-9]+$/).test(offset)) return undefined;
   const value = Number.parseInt(offset, base);
   return Number.isSafeInteger(value) ? value : undefined;
 }
 
 /** Whole copies of the line before, up to `offset`. */
-function fill(last: Buffer | undefined, from: number | undefined, offset: number, total: number): Buffer[] | undefined {
+function fill(last: Buffer | undefined, from: number | undefined, offset: number): Buffer[] | undefined {
   if (last === undefined || from === undefined) return undefined;
   const missing = offset - from;
-  if (missing <= 0 || missing % last.length !== 0 || total + missing > MAX_HEX_BYTES) return undefined;
+  if (missing <= 0 || missing % last.length !== 0) return undefined;
   return [Buffer.alloc(missing, last)];
 }
 
-function offsetFault(row: Row, expected: number | undefined, base: 8 | 10 | 16): Fault {
+function offsetFault(row: Row, expected: number | undefined, base: Base): Fault {
   const should = expected?.toString(base).padStart(row.offset.length, '0');
   const message =
     should === undefined
@@ -159,11 +175,16 @@ function offsetFault(row: Row, expected: number | undefined, base: 8 | 10 | 16):
   return textFault('HEX_OFFSET', message, { line: row.line, column: 1 }, 'a line is missing, twice there or cut short');
 }
 
+function hugeFault({ line }: Row): Fault {
+  const message = `the lines that "*" stands for are more than ${MAX_HEX_BYTES} bytes`;
+  return textFault('HEX_TOO_LONG', message, { line, column: 1 }, 'pass a capture file instead');
+}
+
 function repeatFault(row: Row | undefined): Fault {
   const message =
     row === undefined
       ? 'nothing says how many lines the last "*" stands for'
-      : `the lines that "*" stands for do not end at ${row.offset}, or are more than ${MAX_HEX_BYTES} bytes`;
+      : `the lines that "*" stands for do not end at ${row.offset}`;
   return textFault('HEX_OFFSET', message, { line: row?.line ?? 1, column: 1 });
 }
 
@@ -176,7 +197,12 @@ function digitFault(row: Row): Fault {
   const behind = row.groups.at(-1)?.end ?? 0;
   const odd = row.groups.find(({ digits }) => digits.length % 2 !== 0);
   const at = odd ? odd.end - odd.digits.length : behind + Math.max(0, row.rest.slice(behind).search(/\S/));
-  const seen = quoteText(row.rest.slice(at));
+  const rest = row.rest.slice(at);
+  if (rest === '') {
+    const message = 'this line lacks the characters that stand beside the bytes in other lines';
+    return textFault('HEX_DIGIT', message, { line: row.line, column: row.column + at });
+  }
+  const seen = quoteText(rest);
   return textFault('HEX_DIGIT', `${seen} is not a byte in hexadecimal`, { line: row.line, column: row.column + at });
 }
 

@@ -59,9 +59,9 @@ function lineEnd(text: string, at: number): number {
 function blockEnd(text: string, start: number): number {
   const first = text.indexOf('*/', start + 2);
   if (first < 0) return text.length;
-  const end = lineEnd(text, first);
-  const rest = end - first > MAX_COMMENT_REST ? '' : text.slice(first + 2, end).trimEnd();
-  return rest.endsWith('*/') && !rest.includes('/*') ? first + 2 + rest.length : first + 2;
+  const [rest = ''] = text.slice(first + 2, first + 2 + MAX_COMMENT_REST).split('\n', 1);
+  const more = rest.trimEnd();
+  return more.endsWith('*/') && !more.includes('/*') ? first + 2 + more.length : first + 2;
 }
 
 /** Characters behind a comment in which another end of it is looked for; Wireshark shows sixteen bytes at most. */

@@ -29,11 +29,14 @@ const MAX_LINE = 1200;
 /** The parts of a line, or undefined when it does not begin with an offset. */
 export function rowOf(text: string, line: number, afterBlank: boolean): Row | undefined {
   if (text.length > MAX_LINE) return undefined;
-  const found = /^\s*(?:0x)?([0-9a-f]{4,16})(:?)(\s+|$)/i.exec(text);
+  const found = /^\s*(?:0x)?([0-9a-f]{4,16})(?:(:)(\s*)|(\s+)|$)/i.exec(text);
   if (!found) return undefined;
-  const [head, offset = '', colon, space = ''] = found;
+  const [head, offset = '', mark, behindMark, space = ''] = found;
+  // Colons also stand between bytes; one behind zeros, or before a space, does not. The first line must be clear about it.
+  const colon = mark !== undefined && (behindMark !== '' || head.length === text.length || /^0+$/.test(offset));
+  if (mark !== undefined && !colon && afterBlank) return undefined;
   const rest = text.slice(head.length);
-  const row = { line, offset, colon: colon !== '', apart: isWide(space), rest, column: head.length + 1, afterBlank };
+  const row = { line, offset, colon, apart: isWide(space), rest, column: head.length + 1, afterBlank };
   return { ...row, groups: groupsOf(rest) };
 }
 

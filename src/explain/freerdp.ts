@@ -1,0 +1,57 @@
+/**
+ * What FreeRDP logs (`ERRCONNECT_CONNECT_TRANSPORT_FAILED [0x0002000D]`) and what xfreerdp exits with. Numbers and names:
+ * FreeRDP, include/freerdp/error.h and client/X11/xfreerdp.h; versions 2.11 and 3.
+ */
+import { CONNECT_ROWS } from './freerdp-connect.js';
+import { FREERDP_ENDINGS, XFREERDP_EXITS } from './freerdp-exits.js';
+import { decimals, shortHex } from './number.js';
+import type { Cause, Explanation } from './types.js';
+
+export interface FreerdpRow {
+  /** The name in its log; for a code that only xfreerdp has, the name of the exit code. */
+  readonly name: string;
+  /** `class << 16 | type`: class 2 is the connection, class 1 what the target said. */
+  readonly code?: number;
+  readonly exit?: number;
+  readonly meaning: string;
+  readonly causes: readonly Cause[];
+}
+
+const ROWS: readonly FreerdpRow[] = [...CONNECT_ROWS, ...FREERDP_ENDINGS, ...XFREERDP_EXITS];
+const ALL: readonly Explanation[] = ROWS.map(explained);
+
+/** Everything of FreeRDP that is known. */
+export function freerdpCodes(): readonly Explanation[] {
+  return ALL;
+}
+
+/** By the number in its log. */
+export function freerdpCode(code: number): Explanation | undefined {
+  return ALL[ROWS.findIndex((row) => row.code === code)];
+}
+
+/** By the exit code of xfreerdp. */
+export function freerdpExit(exit: number): Explanation | undefined {
+  return ALL[ROWS.findIndex((row) => row.exit === exit)];
+}
+
+function explained({ name, code, exit, meaning, causes }: FreerdpRow): Explanation {
+  const places = [
+    ...(code === undefined ? [] : ['the log of FreeRDP']),
+    ...(exit === undefined ? [] : [`exit code ${exit} of xfreerdp`]),
+  ];
+  return {
+    code: code === undefined ? `exit ${exit}` : `0x${code.toString(16).toUpperCase().padStart(8, '0')}`,
+    names: [name],
+    family: 'FreeRDP',
+    meaning,
+    forms: [
+      ...(code === undefined ? [] : [shortHex(code), ...decimals(code)]),
+      ...(code === undefined || exit === undefined ? [] : [`exit ${exit}`]),
+    ],
+    seenIn: places.join(', '),
+    causes,
+    related: [],
+    source: 'FreeRDP, include/freerdp/error.h and client/X11/xfreerdp.h',
+  };
+}
