@@ -1,4 +1,6 @@
 /** What is remarkable about one PDU by itself: everything that needs no memory of the PDUs before it. */
+
+import { RESULT_ROWS } from '../explain/results.js';
 import {
   decode,
   dissect,
@@ -8,6 +10,7 @@ import {
   PKT_TYPE,
   packetOf,
   peekHeader,
+  type ResultName,
   resultHex,
   resultOf,
   type Span,
@@ -84,10 +87,17 @@ function* resultNotes(packet: Packet): Generator<Note> {
   const code = resultOf(packet);
   if (code === 0) return;
   const { name, words } = explainResult(code);
-  const label = `${name} ${resultHex(code)}, ${words}`;
+  const label = `${name} ${resultHex(code)}, ${words}${likely(name)}`;
   if (!RESPONSES.includes(packet.type)) return yield note('CLOSE_CODE', label);
   yield note('STATUS', label);
   if (code < TOP_BIT) yield note('LOW_FORM_CODE', resultHex(code));
+}
+
+/** The first cause and its fix, as \`rdgw explain\` has them. */
+function likely(name: string): string {
+  const row = Object.hasOwn(RESULT_ROWS, name) ? RESULT_ROWS[name as ResultName] : undefined;
+  const first = row?.causes[0];
+  return first === undefined ? '' : `. Likely: ${first.cause} ${first.fix}`.replace(/\.$/, '');
 }
 
 function* fieldNotes(packet: Packet, leaves: readonly Span[]): Generator<Note> {

@@ -65,7 +65,10 @@ export class PcapWriter {
     return this.#packets;
   }
 
-  /** Host names and the addresses that stand for them; the first MAX_PLACEHOLDERS. */
+  /**
+   * Host names and the addresses that stand for them, the first MAX_PLACEHOLDERS. For a client on IPv6 it is 2001:db8::N
+   * in place of 192.0.2.N; what `conversation` returns is exact.
+   */
   get placeholders(): ReadonlyMap<string, string> {
     return this.#addresses.placeholders;
   }

@@ -4,6 +4,7 @@ import { sslKeyLogFile } from '../cli/environment.js';
 import { Fault } from '../fault.js';
 import { colours } from '../render/theme.js';
 import { parseFilter } from './filter.js';
+import { InnerCapture } from './inner-capture.js';
 import { Output } from './output.js';
 import { type DecodeResult, runDecode } from './run.js';
 
@@ -17,10 +18,12 @@ export interface DecodeFlags {
   readonly stats: boolean;
   readonly filter?: string | undefined;
   readonly limit?: number | undefined;
+  readonly inner: boolean;
   readonly bytes: boolean;
   readonly payload: boolean;
   readonly verbose: boolean;
   readonly secrets: boolean;
+  readonly write?: string | undefined;
   /** `--json`: one summary in place of everything else. */
   readonly json: boolean;
 }
@@ -49,6 +52,8 @@ export async function decodeCommand(flags: DecodeFlags): Promise<DecodeOutcome> 
     width: process.stdout.columns ?? 80,
     progress: process.stderr.isTTY && !process.stdout.isTTY ? process.stderr : undefined,
   });
+  const filter = flags.filter === undefined ? undefined : parseFilter(flags.filter);
+  const inner = flags.write === undefined ? undefined : new InnerCapture(flags.write, flags.file);
   const result = await runDecode(
     {
       file: flags.file,
@@ -57,16 +62,25 @@ export async function decodeCommand(flags: DecodeFlags): Promise<DecodeOutcome> 
       keylogs: [...(flags.keylog ?? []), ...(environment === undefined || flags.keylog ? [] : [environment])],
       direction: directionOf(flags.direction),
       show,
-      filter: flags.filter === undefined ? undefined : parseFilter(flags.filter),
+      filter,
       limit: flags.limit,
+      inner: flags.inner,
       bytes: flags.bytes,
       verbose: flags.verbose,
       payload: flags.payload,
       secrets: flags.secrets,
+      also: inner && ((event) => inner.add(event)),
     },
     output,
+  ).catch((error: unknown) => {
+    inner?.discard();
+    throw error;
+  });
+  inner?.finish();
+  const placeholders = [...(inner?.placeholders ?? [])].map(
+    ([name, address]) => `${flags.write}: ${address} stands for ${name}`,
   );
-  return { ...result, warnings: warningsOf(result, flags) };
+  return { ...result, warnings: [...warningsOf(result, flags), ...placeholders] };
 }
 
 function directionOf(sender: string | undefined): Direction | undefined {

@@ -1,19 +1,22 @@
 /**
  * `--filter`: which events are shown. Terms are separated by white space and all have to hold; a term is KEY=VALUE[,VALUE…],
  * one of the values, or KEY!=VALUE[,VALUE…], none of them. Keys: `type` (a packet's name with or without PKT_TYPE_, its number,
- * or the kind of an event: http, auth, gap, note, end, connection), `direction` (client or server: the sender), `connection`
+ * or the kind of an event: http, auth, gap, note, end, connection, pdu, inner), `direction` (client or server: the sender), `connection`
  * (a number), `status` (a result code or its name), `note` (a code, or error, warning, note).
  */
 import type { DecodeEvent } from '../capture/dissection.js';
-import type { Note } from '../capture/notes.js';
+import { NOTES, type Note } from '../capture/notes.js';
 import { Fault } from '../fault.js';
-import { explainResult, PKT_TYPE, resultOf } from '../protocol/index.js';
+import { explainResult, PKT_TYPE, RESULT, resultOf } from '../protocol/index.js';
+import { frameCode } from './json.js';
 
 export type Filter = (event: DecodeEvent) => boolean;
 
 const KEYS = ['type', 'direction', 'connection', 'status', 'note'] as const;
 type Key = (typeof KEYS)[number];
-const KINDS: readonly string[] = ['http', 'auth', 'gap', 'note', 'end', 'connection', 'pdu'];
+const KINDS: readonly string[] = ['http', 'auth', 'gap', 'note', 'end', 'connection', 'pdu', 'inner'];
+const SEVERITIES: readonly string[] = ['error', 'warning', 'note'];
+const RESULT_NAMES: readonly string[] = Object.keys(RESULT).map((name) => name.toLowerCase());
 const MAX_TERMS = 32;
 
 /** Throws a `Fault` of kind `usage` for what is no filter. */
@@ -54,6 +57,8 @@ function check(key: Key, value: string): void {
     throw wrong(`there is no type ${value}`);
   if (key === 'direction' && value !== 'client' && value !== 'server') throw wrong('direction is client or server');
   if (key === 'connection' && !/^\d{1,9}$/.test(value)) throw wrong('connection is a number');
+  if (key === 'status' && !isStatus(value)) throw wrong(`there is no status ${value}`);
+  if (key === 'note' && !isRemark(value)) throw wrong(`there is no remark ${value}`);
 }
 
 function typeNumber(value: string): number | undefined {
@@ -61,6 +66,15 @@ function typeNumber(value: string): number | undefined {
   if (Object.hasOwn(PKT_TYPE, name)) return PKT_TYPE[name as keyof typeof PKT_TYPE];
   const number = Number(value);
   return Number.isInteger(number) && value !== '' ? number : undefined;
+}
+
+function isStatus(value: string): boolean {
+  return (value !== '' && Number.isInteger(Number(value))) || RESULT_NAMES.includes(value);
+}
+
+/** The stations below have some codes of their own, all of several words. */
+function isRemark(value: string): boolean {
+  return SEVERITIES.includes(value) || Object.hasOwn(NOTES, value.toUpperCase()) || /^[a-z]+_\w+$/.test(value);
 }
 
 function kindOf(event: DecodeEvent): string {
@@ -76,8 +90,9 @@ function senderOf(event: DecodeEvent): string | undefined {
   return event.type === 'auth' || event.type === 'frame' ? event.event.from : undefined;
 }
 
-function notesOf(event: DecodeEvent): readonly Note[] {
+function notesOf(event: DecodeEvent): readonly Pick<Note, 'code' | 'severity'>[] {
   if (event.type === 'pdu') return event.pdu.notes;
+  if (event.type === 'frame') return [{ code: frameCode(event.event), severity: 'note' }];
   return event.type === 'note' ? [event.note] : [];
 }
 

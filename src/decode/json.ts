@@ -1,4 +1,4 @@
-/** Events as the objects of `--format ndjson`. Others script on them: test/decode/schema.json describes each. */
+/** Events as the objects of `--format ndjson`. Others script on them: docs/decode-ndjson.schema.json describes each. */
 import type { Conversation } from '../capture/conversation.js';
 import type { DecodeEvent } from '../capture/dissection.js';
 import type { Note } from '../capture/notes.js';
@@ -61,7 +61,7 @@ export function jsonLine(event: DecodeEvent, options: JsonOptions = {}): JsonLin
     case 'frame': {
       const { from, name, length, closeCode, place } = event.event;
       const text = `WebSocket ${name} frame${closeCode === undefined ? '' : ` with code ${closeCode}`}, ${length} bytes`;
-      const notes = { code: `WEBSOCKET_${name.toUpperCase()}`, severity: 'note', section: 'RFC 6455 5.5', text };
+      const notes = { code: frameCode(event.event), severity: 'note', section: 'RFC 6455 5.5', text };
       return { type: 'note', ...about(event, place), direction: directionOf(from), ...notes };
     }
     case 'gap':
@@ -76,6 +76,10 @@ export function jsonLine(event: DecodeEvent, options: JsonOptions = {}): JsonLin
       const { conversation, direction, note, place } = event;
       const where = { ...placeLine(place), connection: conversation?.number ?? null, direction: direction ?? null };
       return { type: 'note', ...where, ...noteLine(note) };
+    }
+    case 'inner': {
+      const { type: kind, frame, time, ...facts } = event.inner;
+      return { type: 'inner', ...placeLine({ frame, time }), connection: event.conversation.number, kind, ...facts };
     }
     case 'end':
       return { type: 'end', ...placeLine(event.place), connection: event.conversation.number, how: event.how };
@@ -119,6 +123,11 @@ export function noteLine({ code, severity, section, text }: Note): Note {
   return { code, severity, section, text };
 }
 
+/** The remark that a control frame is told as. */
+export function frameCode({ name }: { readonly name: string }): string {
+  return `WEBSOCKET_${name.toUpperCase()}`;
+}
+
 function placeLine({ frame, time }: Place): { readonly frame: number; readonly time: string } {
   return { frame, time: isoTime(time) };
 }
@@ -131,13 +140,16 @@ export function endpointText({ address, port }: Endpoint): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-/** ISO 8601 in UTC with all nine digits of a second. */
+/** ISO 8601 in UTC with all nine digits of a second. A clock beyond what a date can be stands still at its end. */
 export function isoTime(time: bigint): string {
   const nanoseconds = ((time % SECOND) + SECOND) % SECOND;
-  const seconds = new Date(Number((time - nanoseconds) / MILLISECOND)).toISOString().slice(0, 19);
-  return `${seconds}.${nanoseconds.toString().padStart(9, '0')}Z`;
+  const milliseconds = Number((time - nanoseconds) / MILLISECOND);
+  const date = new Date(Math.min(LAST_DATE, Math.max(-LAST_DATE, milliseconds)));
+  return `${date.toISOString().slice(0, -'.000Z'.length)}.${nanoseconds.toString().padStart(9, '0')}Z`;
 }
 
+/** Milliseconds from 1970, either way, that a Date takes (ECMA-262 21.4.1.1). A file may claim any 64-bit time. */
+const LAST_DATE = 8.64e15;
 const SECOND = 1_000_000_000n;
 const MILLISECOND = 1_000_000n;
 

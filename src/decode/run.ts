@@ -29,6 +29,8 @@ export interface DecodeRequest {
   readonly filter: Filter | undefined;
   /** PDUs after which reading ends. */
   readonly limit: number | undefined;
+  /** Looks into DATA. */
+  readonly inner: boolean;
   readonly bytes: boolean;
   readonly verbose: boolean;
   readonly payload: boolean;
@@ -77,12 +79,13 @@ async function decodeCapture(
       if (left <= 0) return;
       tallies.add(event);
       request.also?.(event);
-      if (request.filter && !request.filter(event)) return;
-      show(event);
+      const hidden = request.filter !== undefined && !request.filter(event);
+      show(event, hidden);
+      if (hidden) return;
       if (event.type === 'pdu' && --left <= 0) stop.abort();
     },
     keys,
-    { secrets: request.secrets },
+    { secrets: request.secrets, inner: request.inner },
   );
   let problem: CaptureProblem | null = null;
   const input = paced(whole, async (bytes) => {
@@ -111,13 +114,17 @@ async function decodeCapture(
   return { understood: summary.conversations.length > 0, summary, problem };
 }
 
-function shower(request: DecodeRequest, output: Output): (event: DecodeEvent) => void {
+function shower(request: DecodeRequest, output: Output): (event: DecodeEvent, hidden: boolean) => void {
   const { show, bytes, verbose, payload, secrets } = request;
-  if (show === 'ndjson') return (event) => output.line(JSON.stringify(jsonLine(event, { payload, secrets, verbose })));
+  if (show === 'ndjson') {
+    return (event, hidden) => {
+      if (!hidden) output.line(JSON.stringify(jsonLine(event, { payload, secrets, verbose })));
+    };
+  }
   if (show !== 'tree') return () => undefined;
   const writer = new TextWriter({ theme: output.theme, width: output.width, bytes, verbose });
-  return (event) => {
-    for (const line of writer.lines(event)) output.line(line);
+  return (event, hidden) => {
+    for (const line of writer.lines(event, hidden)) output.line(line);
   };
 }
 
@@ -127,10 +134,10 @@ async function decodeBare(bytes: Buffer, request: DecodeRequest, output: Output)
   const options = { payload: true, secrets: true, verbose: request.verbose };
   const lines = kept.map((pdu, index) => barePduLine(pdu, index + 1, options));
   const end = rest && kept.length === pdus.length ? rest : undefined;
+  const cut = end && { type: 'note', frame: null, time: null, connection: 1, direction: null, ...noteLine(end.note) };
   if (request.show === 'ndjson') {
     for (const line of lines) output.line(JSON.stringify(line));
-    if (end)
-      output.line(JSON.stringify({ type: 'note', frame: null, time: null, connection: 1, ...noteLine(end.note) }));
+    if (cut) output.line(JSON.stringify(cut));
   } else if (request.show !== 'nothing') {
     const writer = new TextWriter({ theme: output.theme, width: output.width, bytes: request.bytes, verbose: true });
     kept.forEach((pdu, index) => {
@@ -144,7 +151,7 @@ async function decodeBare(bytes: Buffer, request: DecodeRequest, output: Output)
   );
   return {
     understood: good,
-    summary: { pdus: end ? [...lines, { type: 'note', ...noteLine(end.note) }] : lines },
+    summary: { pdus: cut ? [...lines, cut] : lines },
     problem: null,
   };
 }

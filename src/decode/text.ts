@@ -1,10 +1,12 @@
 /** Events for people: a header for each conversation, a line for each event, the fields of control PDUs beneath. */
 import type { DecodeEvent, Direction } from '../capture/dissection.js';
 import type { Note } from '../capture/notes.js';
+import type { Place } from '../capture/types.js';
 import type { Span } from '../protocol/index.js';
 import { HEADER_LENGTH, PKT_TYPE } from '../protocol/index.js';
 import { plain, type Theme } from '../render/theme.js';
-import { asciiJson, treeLines } from '../render/tree.js';
+import { treeLines } from '../render/tree.js';
+import { safeText, wrap } from '../render/words.js';
 import { endpointText, isoTime } from './json.js';
 
 export interface TextOptions {
@@ -25,41 +27,60 @@ export interface ShownPdu {
   readonly notes: readonly Note[];
 }
 
+/** Characters of a name from the wire, which may be as long as an HTTP head. */
+const MAX_NAME = 64;
+
+const TREE_INDENT = ' '.repeat(4);
+const NOTE_INDENT = ' '.repeat(8);
+
 const ARROWS: Readonly<Record<Direction, string>> = { 'client-to-server': '→', 'server-to-client': '←' };
 
 export class TextWriter {
   readonly #options: Required<TextOptions>;
   /** When each conversation began, for times that a person can compare. */
   readonly #starts = new Map<number, bigint>();
+  /** Headers of conversations of which nothing was shown yet. */
+  readonly #headers = new Map<number, readonly string[]>();
 
   constructor({ theme = plain, width = 80, bytes = false, verbose = false }: TextOptions = {}) {
     this.#options = { theme, width, bytes, verbose };
   }
 
-  lines(event: DecodeEvent): string[] {
-    const { theme } = this.#options;
+  /** An event that a filter hides says nothing, but what is shown of its conversation later stands below a header. */
+  lines(event: DecodeEvent, hidden = false): string[] {
+    const number = event.conversation?.number ?? 0;
+    if (event.type === 'connection') {
+      this.#starts.set(number, event.opened.syn?.time ?? event.place.time);
+      this.#headers.set(number, ['', ...connectionLines(event, this.#options)]);
+    }
+    if (hidden) return [];
+    const header = this.#headers.get(number) ?? [];
+    this.#headers.delete(number);
+    return [...header, ...this.#event(event)];
+  }
+
+  #event(event: DecodeEvent): string[] {
+    const { theme, width } = this.#options;
     switch (event.type) {
       case 'connection':
-        this.#starts.set(event.conversation.number, event.opened.syn?.time ?? event.place.time);
-        return ['', ...connectionLines(event, theme)];
+        return [];
       case 'pdu':
         return this.#pdu(this.#mark(event, event.pdu), event.pdu);
       case 'request': {
         const { head, place } = event.event;
-        return [
-          `${this.#mark(event, place)} ${theme.client('→')} ${theme.name(head.method)} ${safe(shortTarget(head.target))}`,
-        ];
+        const start = `${this.#mark(event, place)} ${theme.client('→')} ${theme.name(safeText(head.method, MAX_NAME))}`;
+        return [`${start} ${safeText(head.target, Math.max(MAX_NAME, width - 26 - head.method.length))}`.trimEnd()];
       }
       case 'response': {
         const { head, place } = event.event;
-        return [
-          `${this.#mark(event, place)} ${theme.server('←')} ${theme.name(`HTTP ${head.status}`)} ${safe(head.reason)}`.trimEnd(),
-        ];
+        const paint = head.status >= 400 ? theme.warning : theme.name;
+        const start = `${this.#mark(event, place)} ${theme.server('←')} ${paint(`HTTP ${head.status}`)}`;
+        return [`${start} ${safeText(head.reason, MAX_NAME)}`.trimEnd()];
       }
       case 'auth': {
         const { from, summary, place } = event.event;
         const arrow = from === 'client' ? theme.client('→') : theme.server('←');
-        return [`${this.#mark(event, place)} ${arrow} ${theme.name('auth')} ${authText(summary)}`];
+        return this.#hang(this.#at(event, place), `${arrow} ${theme.name('auth')}`, '→ auth'.length, authText(summary));
       }
       case 'frame': {
         const { from, name, closeCode, place } = event.event;
@@ -73,10 +94,12 @@ export class TextWriter {
         return [`${this.#mark(event, event.place)} ${ARROWS[event.direction]} ${theme.warning(text)}`];
       }
       case 'note': {
-        if (event.conversation === undefined) return noteLines(event.note, '', this.#options);
-        const mark = this.#mark({ conversation: event.conversation }, event.place);
-        return noteLines(event.note, `${mark} `, this.#options);
+        if (event.conversation === undefined) return noteLines(event.note, '', 0, this.#options);
+        const at = this.#at({ conversation: event.conversation }, event.place);
+        return noteLines(event.note, `${theme.place(at)} `, at.length + 1, this.#options);
       }
+      case 'inner':
+        return this.#hang(this.#at(event, event.inner), theme.name('inner'), 'inner'.length, innerText(event.inner));
       case 'end':
         return [`${this.#mark(event, event.place)} ${theme.title('end')}  ${endText(event.how)}`];
     }
@@ -92,23 +115,32 @@ export class TextWriter {
     const paint = direction === 'server-to-client' ? theme.server : theme.client;
     const arrow = direction === null ? ' ' : paint(ARROWS[direction]);
     const title = `${mark} ${arrow} ${paint(name.replace('PKT_TYPE_', ''))}  ${bytes.length} bytes`;
-    const remarks = notes.flatMap((note) => noteLines(note, '        ', this.#options));
+    const remarks = notes.flatMap((note) => noteLines(note, NOTE_INDENT, NOTE_INDENT.length, this.#options));
     if (packetType === PKT_TYPE.DATA && !verbose && notes.length === 0) return [title];
     const fields = treeLines(verbose ? tree() : bodyOf(tree()), {
       theme,
-      width,
+      width: width - TREE_INDENT.length,
       bytes: this.#options.bytes ? bytes : undefined,
     });
-    return [title, ...fields.map((line) => `    ${line}`), ...remarks];
+    return [title, ...fields.map((line) => `${TREE_INDENT}${line}`), ...remarks];
   }
 
-  #mark(
-    { conversation }: { conversation: { readonly number: number } },
-    { frame, time }: { frame: number; time: bigint },
-  ): string {
+  /** Text behind a head of `columns`, wrapped below itself. */
+  #hang(at: string, head: string, columns: number, text: string): string[] {
+    const { theme, width } = this.#options;
+    const indent = at.length + columns + 2;
+    const [first = '', ...rest] = wrap(text, Math.max(30, width - indent));
+    return [`${theme.place(at)} ${head} ${first}`, ...rest.map((line) => `${' '.repeat(indent)}${line}`)];
+  }
+
+  #mark(event: { conversation: { readonly number: number } }, place: Place): string {
+    return this.#options.theme.place(this.#at(event, place));
+  }
+
+  #at({ conversation }: { conversation: { readonly number: number } }, { frame, time }: Place): string {
     const start = this.#starts.get(conversation.number) ?? time;
     const seconds = (Number(time - start) / 1e9).toFixed(6).padStart(11);
-    return this.#options.theme.place(`${String(conversation.number).padStart(3)} ${seconds} ${`#${frame}`.padEnd(6)}`);
+    return `${String(conversation.number).padStart(3)} ${seconds} ${`#${frame}`.padEnd(6)}`;
   }
 }
 
@@ -118,14 +150,14 @@ function bodyOf(tree: Span): Span {
 
 function connectionLines(
   { conversation, opened }: Extract<DecodeEvent, { type: 'connection' }>,
-  theme: Theme,
+  { theme, width }: { theme: Theme; width: number },
 ): string[] {
   const { number, transport, client, gateway, connectionId, userId, authSchemes, assumed, start } = conversation;
   const tls = opened.tls ? [opened.tls.version, opened.tls.cipher].filter(Boolean).join(' ') : 'no TLS';
   const facts = [
-    connectionId === undefined ? '' : `id ${safe(connectionId)}`,
-    userId === undefined ? '' : `user ${safe(userId)}`,
-    authSchemes.length > 0 ? safe(authSchemes.join(', ')) : '',
+    connectionId === undefined ? '' : `id ${safeText(connectionId)}`,
+    userId === undefined ? '' : `user ${safeText(userId, MAX_NAME)}`,
+    authSchemes.length > 0 ? safeText(authSchemes.join(', ')) : '',
     assumed ? 'beginning not captured' : '',
   ].filter(Boolean);
   const names: Readonly<Record<string, string>> = {
@@ -136,29 +168,49 @@ function connectionLines(
   return [
     theme.title(`connection ${number}  ${names[transport]}  ${endpointText(client)} → ${endpointText(gateway)}`),
     theme.place(`    ${isoTime(opened.syn?.time ?? start.time)}  ${tls}`),
-    ...(facts.length > 0 ? [theme.place(`    ${facts.join('  ')}`)] : []),
+    ...(facts.length > 0 ? wrap(facts.join('  '), width - 4).map((line) => theme.place(`    ${line}`)) : []),
   ];
 }
 
+/** `lead` stands in front of the first line and is `columns` wide; the others are indented as far. */
 function noteLines(
   { code, severity, text }: Note,
-  indent: string,
+  lead: string,
+  columns: number,
   { theme, width }: { theme: Theme; width: number },
 ): string[] {
-  const plainIndent = indent.length > 24 ? '        ' : indent;
-  const [first = '', ...rest] = wrap(`${severity}: ${safe(text)} (${code})`, Math.max(30, width - 10));
-  return [`${indent}${theme[severity](first)}`, ...rest.map((line) => `${plainIndent}  ${theme[severity](line)}`)];
+  const lines = wrap(`${severity}: ${safeText(text)} (${code})`, Math.max(30, width - columns - 2));
+  return lines.map((line, index) => `${index === 0 ? lead : ' '.repeat(columns + 2)}${theme[severity](line)}`);
 }
 
 function endText(how: Extract<DecodeEvent, { type: 'end' }>['how']): string {
   const words: Readonly<Record<string, string>> = {
     fin: 'closed',
     reset: 'reset',
-    'capture ended': 'still open when the capture ended',
+    'capture ended': 'still open',
     'last chunk': 'completed its body',
   };
   const of = (direction: Direction): string => words[how[direction] ?? 'capture ended'] ?? '';
-  return `client ${of('client-to-server')}, gateway ${of('server-to-client')}`;
+  const both = `client ${of('client-to-server')}, gateway ${of('server-to-client')}`;
+  return both.includes('still open') ? `${both} when the capture ended` : both;
+}
+
+/** `x224-request  cookie alice  requestedProtocols PROTOCOL_SSL | PROTOCOL_HYBRID` */
+function innerText(inner: Extract<DecodeEvent, { type: 'inner' }>['inner']): string {
+  const hidden = ['type', 'frame', 'time', 'direction'];
+  const told = Object.entries(inner).flatMap(([name, value]) => {
+    const text = hidden.includes(name) ? undefined : factText(value);
+    return text === undefined || text === '' ? [] : [`${name} ${text}`];
+  });
+  return safeText([inner.type, ...told].join('  '));
+}
+
+function factText(value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (Array.isArray(value)) return value.join(', ');
+  if (typeof value !== 'object') return String(value);
+  const { names, words, name } = value as { names?: readonly string[]; words?: string; name?: string };
+  return names ? names.join(' | ') : `${name}: ${words}`;
 }
 
 type AuthSummary = Extract<DecodeEvent, { type: 'auth' }>['event']['summary'];
@@ -167,32 +219,13 @@ function authText({ scheme, token, user, realm, problem }: AuthSummary): string 
   const ntlm = token?.ntlm;
   const who = ntlm && [ntlm.domain, ntlm.user].filter(Boolean).join('\\');
   const words = [
-    safe(scheme),
+    safeText(scheme, MAX_NAME),
     ntlm ? `NTLM ${ntlm.type}` : token ? `${token.mechanism} token` : '',
-    who ? safe(who) : '',
-    ntlm?.workstation ? `from ${safe(ntlm.workstation)}` : '',
-    user === undefined ? '' : `user ${safe(user)}`,
-    realm === undefined ? '' : `realm ${safe(realm)}`,
+    who ? safeText(who, MAX_NAME) : '',
+    ntlm?.workstation ? `from ${safeText(ntlm.workstation, MAX_NAME)}` : '',
+    user === undefined ? '' : `user ${safeText(user, MAX_NAME)}`,
+    realm === undefined ? '' : `realm ${safeText(realm, MAX_NAME)}`,
     problem ?? '',
   ];
   return words.filter(Boolean).join('  ');
-}
-
-/** Text from the wire: nothing that a terminal could act upon. */
-function safe(text: string): string {
-  return asciiJson(text).slice(1, -1).replaceAll('\\"', '"').replaceAll('\\\\', '\\');
-}
-
-function shortTarget(target: string): string {
-  return target.length > 100 ? `${target.slice(0, 100)}…` : target;
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [''];
-  for (const word of text.split(' ')) {
-    const line = lines[lines.length - 1] ?? '';
-    if (line !== '' && line.length + 1 + word.length > width) lines.push(word);
-    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
-  }
-  return lines;
 }

@@ -1,0 +1,97 @@
+import { createReadStream, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createGunzip } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Dissection } from '../../src/capture/dissection.js';
+import { openCapture } from '../../src/capture/file/open.js';
+import { SegmentReader } from '../../src/capture/ip.js';
+import { TcpAssembler } from '../../src/capture/tcp.js';
+import { KeyLog } from '../../src/capture/tls/keylog.js';
+import type { Sender } from '../../src/capture/types.js';
+import { InnerCapture } from '../../src/decode/inner-capture.js';
+
+const CAPTURES = fileURLToPath(new URL('../vectors/captures', import.meta.url));
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'rdgw-inner-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Decodes a capture into `path`; returns what its DATA carried. */
+async function write(name: string, path: string): Promise<Record<Sender, Buffer>> {
+  const keys = new KeyLog();
+  keys.add(readFileSync(join(CAPTURES, `${name}.keys`), 'latin1'));
+  const inner = new InnerCapture(path, undefined);
+  const carried: Record<Sender, Buffer[]> = { client: [], server: [] };
+  const dissection = new Dissection((event) => {
+    inner.add(event);
+    if (event.type !== 'pdu' || event.pdu.data === undefined) return;
+    carried[event.pdu.direction === 'client-to-server' ? 'client' : 'server'].push(Buffer.from(event.pdu.data));
+  }, keys);
+  const file = readdirSync(CAPTURES).find((entry) => entry.startsWith(`${name}.pcap`) && entry.endsWith('.gz')) ?? '';
+  const input = createReadStream(join(CAPTURES, file)).pipe(createGunzip());
+  await openCapture(input, {
+    packet: (packet) => dissection.packet(packet),
+    secrets: () => undefined,
+    problem: () => undefined,
+  });
+  dissection.finish();
+  inner.finish();
+  return { client: Buffer.concat(carried.client), server: Buffer.concat(carried.server) };
+}
+
+/** The two streams of the one TCP connection in a capture. */
+async function streams(path: string): Promise<{ readonly ports: number[]; readonly bytes: Record<Sender, Buffer> }> {
+  const bytes: Record<Sender, Buffer[]> = { client: [], server: [] };
+  const ports: number[] = [];
+  const segments = new SegmentReader();
+  const assembler = new TcpAssembler(({ server }) => {
+    ports.push(server.port);
+    return {
+      bytes: (from, part) => void bytes[from].push(Buffer.from(part)),
+      gap: () => expect.unreachable('nothing is missing'),
+      end: () => undefined,
+    };
+  });
+  await openCapture(createReadStream(path), {
+    packet: (packet) => {
+      const segment = segments.read(packet);
+      if (typeof segment === 'string') throw new Error(segment);
+      assembler.segment(segment);
+    },
+    secrets: () => undefined,
+    problem: ({ message }) => expect.unreachable(message),
+  });
+  assembler.finish();
+  return { ports, bytes: { client: Buffer.concat(bytes.client), server: Buffer.concat(bytes.server) } };
+}
+
+describe('the capture of the RDP inside', () => {
+  it.each(['fr2-paa-ws', 'fr3-ntlm-dual'])('of %s holds exactly what its DATA carried', async (name) => {
+    const path = join(folder, 'inner.pcap');
+    const carried = await write(name, path);
+    const found = await streams(path);
+    expect(found.ports).toEqual([33891]);
+    expect(found.bytes.client.equals(carried.client)).toBe(true);
+    expect(found.bytes.server.equals(carried.server)).toBe(true);
+    expect(carried.server.length).toBeGreaterThan(100_000);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(readdirSync(folder)).toEqual(['inner.pcap']);
+  });
+
+  it('refuses the capture that is read, and folders that are not there', () => {
+    const path = join(folder, 'capture.pcap');
+    writeFileSync(path, 'kept');
+    expect(() => new InnerCapture(path, path)).toThrow('it is the capture that is read');
+    expect(() => new InnerCapture(join(folder, 'no/inner.pcap'), path)).toThrow('its folder does not exist');
+    expect(readFileSync(path, 'utf8')).toBe('kept');
+  });
+
+  it('leaves nothing behind when it is discarded', () => {
+    new InnerCapture(join(folder, 'inner.pcap'), undefined).discard();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+});
