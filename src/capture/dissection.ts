@@ -210,6 +210,7 @@ export class Dissection {
       gap: (direction, length, place) => {
         tell({ type: 'gap', conversation, direction, length, place });
         tunnel?.gap(direction, place);
+        inner?.gap(direction);
       },
       end: (direction, cause) => {
         how[direction] = cause;
@@ -219,6 +220,7 @@ export class Dissection {
       done: (place) => {
         introduce();
         tunnel?.end(place);
+        for (const found of inner?.end(place) ?? []) this.#sink({ type: 'inner', conversation, inner: found });
         this.#sink({ type: 'end', conversation, how, place });
       },
     };
