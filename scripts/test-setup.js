@@ -18,6 +18,7 @@ const PACKAGES = [
   'debootstrap', // the chroot of the newer FreeRDP
   'debian-archive-keyring', // trixie's keys, for debootstrap
   'passwd', // useradd, userdel, chpasswd
+  'tshark', // with it dumpcap, which records what clients and gateways say
   'util-linux', // setpriv, unshare
   'xauth', // xrdp guards the display of a session with it
 ];

@@ -63,7 +63,9 @@ class RunningGateway implements Gateway {
   /** Connections that carry or carried a tunnel; one leaves when the last of its bytes is sent. */
   readonly #carriers = new Set<Socket>();
   #draining = false;
-  #drained: () => void = () => undefined;
+  #closed: Promise<void> | undefined;
+  /** Called whenever the last tunnel has ended. */
+  readonly #onEmpty = new Set<() => void>();
   #turnedAway = 0;
   #ids = 0;
 
@@ -133,7 +135,7 @@ class RunningGateway implements Gateway {
   async drain(ms: number): Promise<void> {
     this.#draining = true;
     const empty = new Promise<void>((resolve) => {
-      this.#drained = resolve;
+      this.#onEmpty.add(resolve);
     });
     if (this.#tunnels.size > 0) await within(ms, empty);
     for (const tunnel of this.#tunnels) tunnel.close(RESULT.ERROR_CONNECTION_ABORTED);
@@ -142,13 +144,19 @@ class RunningGateway implements Gateway {
     await this.close();
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     this.#draining = true;
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const listener = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#web.close();
     this.#web.closeAllConnections();
+    const sockets = [...this.#sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
     for (const socket of this.#sockets) socket.destroy();
-    await closed;
+    await Promise.all([listener, ...sockets]);
     await this.#options.guard.close();
   }
 
@@ -212,7 +220,7 @@ class RunningGateway implements Gateway {
       ended: () => {
         this.#tunnels.delete(tunnel);
         ended();
-        if (this.#tunnels.size === 0) this.#drained();
+        if (this.#tunnels.size === 0) for (const empty of this.#onEmpty) empty();
       },
     });
     for (const socket of sockets) {

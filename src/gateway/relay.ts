@@ -1,6 +1,6 @@
 /** The connection to a target. */
 import { connect, type Socket } from 'node:net';
-import { endSocket, isReset, prepareSocket } from './sockets.js';
+import { endSocket, prepareSocket } from './sockets.js';
 
 export interface RelayEvents {
   bytes(bytes: Buffer): void;
@@ -65,7 +65,8 @@ function relay(socket: Socket): Relay {
       socket.on('data', (bytes: Buffer) => events?.bytes(bytes));
       socket.on('drain', () => events?.drain());
       socket.on('end', () => finish('end'));
-      socket.on('error', (error) => finish(isReset(error) ? 'reset' : 'end', error.message));
+      // A keep-alive that times out is no more of an orderly end than a reset is.
+      socket.on('error', (error) => finish('reset', error.message));
       socket.on('close', () => finish('end'));
       socket.resume();
     },

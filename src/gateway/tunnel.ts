@@ -60,9 +60,9 @@ export class Tunnel {
   }
 
   start(): void {
-    this.#run(this.#session.start());
+    this.#run(() => this.#session.start());
     this.#transport.open({
-      bytes: (bytes) => this.#run(this.#session.receive(bytes, clock())),
+      bytes: (bytes) => this.#run(() => this.#session.receive(bytes, clock())),
       drain: () => this.#relay?.resume(),
       end: (how, detail) => this.#finish(how, detail),
     });
@@ -70,12 +70,22 @@ export class Tunnel {
 
   /** Ends the session from outside: an open channel is closed with `code` and its client gets time to answer. */
   close(code: number): void {
-    this.#run(this.#session.close(code, 'closed by the gateway', clock()));
+    this.#run(() => this.#session.close(code, 'closed by the gateway', clock()));
   }
 
-  #run(effects: readonly Effect[]): void {
-    for (const effect of effects) this.#carryOut(effect);
-    this.#balance();
+  /** INVARIANT: every step of the session goes through here, so that a bug of ours ends one session and never the process. */
+  #run(step: () => readonly Effect[]): void {
+    try {
+      for (const effect of step()) this.#carryOut(effect);
+      this.#balance();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#log.error('session failed', { reason: error instanceof Error ? error.message : String(error) });
+    this.#finish('internal error');
   }
 
   #carryOut(effect: Effect): void {
@@ -88,10 +98,10 @@ export class Tunnel {
         if (this.#relay?.write(effect.bytes) === false) this.#relayFull = true;
         return;
       case 'authenticate':
-        void this.#authenticate(effect.token);
+        this.#authenticate(effect.token).catch((error) => this.#fail(error));
         return;
       case 'connect':
-        void this.#connect(effect.names, effect.port);
+        this.#connect(effect.names, effect.port).catch((error) => this.#fail(error));
         return;
       case 'disconnect':
         this.#log.info('channel closed', { target: this.#target, cause: 'client closed' });
@@ -122,7 +132,7 @@ export class Tunnel {
     } else {
       this.#log.warn('user refused', { reason: verdict.reason });
     }
-    this.#run(this.#session.answer(answerOf(verdict), clock()));
+    this.#run(() => this.#session.answer(answerOf(verdict), clock()));
   }
 
   async #connect(names: readonly string[], port: number): Promise<void> {
@@ -148,12 +158,13 @@ export class Tunnel {
         reason: opened.reason,
         code: resultLabel(opened.code),
       });
-      return this.#run(this.#session.failed(opened.code));
+      return this.#run(() => this.#session.failed(opened.code));
     }
     this.#log.info('channel opened', { target: opened.target, address: opened.address });
     this.#relay = opened.relay;
-    this.#run(this.#session.connected(clock()));
-    this.#openRelay(opened.relay);
+    this.#run(() => this.#session.connected(clock()));
+    // What the client sent along may have closed the channel, or the session, already.
+    if (this.#relay === opened.relay) this.#openRelay(opened.relay);
   }
 
   #openRelay(relay: Relay): void {
@@ -162,7 +173,8 @@ export class Tunnel {
     };
     relay.open({
       bytes: (bytes) => {
-        this.#sent += bytes.length;
+        // The target may go on behind our CLOSE_CHANNEL; nobody gets that.
+        if (this.#session.open) this.#sent += bytes.length;
         this.#session.wrap(bytes, send);
       },
       drain: () => {
@@ -173,7 +185,7 @@ export class Tunnel {
         const cause = how === 'end' ? 'target closed' : 'target reset';
         this.#log.info('channel closed', { target: this.#target, cause, detail });
         this.#dropRelay();
-        this.#run(this.#session.targetEnded(how, clock()));
+        this.#run(() => this.#session.targetEnded(how, clock()));
       },
     });
   }
@@ -189,7 +201,7 @@ export class Tunnel {
     if (at === undefined) return;
     // A timer may fire a little early; the session would then find nothing due and ask again.
     this.#timer = setTimeout(
-      () => this.#run(this.#session.tick(clock())),
+      () => this.#run(() => this.#session.tick(clock())),
       Math.min(Math.ceil(at - clock()), MAX_TIMER_MS),
     );
   }

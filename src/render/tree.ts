@@ -1,6 +1,7 @@
 /** A dissected PDU for a terminal: one line per field with offset and length, values in words beside them. */
 import type { Span } from '../protocol/index.js';
 import { plain, type Theme } from './theme.js';
+import { asciiJson, wrap } from './words.js';
 
 export interface TreeOptions {
   readonly theme?: Theme;
@@ -11,10 +12,12 @@ export interface TreeOptions {
 }
 
 const INDENT = '  ';
-/** Bytes of a blob that are worth a look; the rest is counted. */
-const BLOB_PREVIEW = 16;
-/** Bytes of a field in the pane beside it. */
-const PANE_BYTES = 8;
+/** Bytes of a blob that are worth a look, and how few are shown where there is little room; the rest is counted. */
+const BLOB_PREVIEW = { most: 16, least: 4 };
+/** Columns of a value, however narrow the terminal is. */
+const LEAST_ROOM = 20;
+/** Bytes of a field in the pane beside it, on a terminal with at least so many columns and on a narrower one. */
+const PANE_BYTES = { wide: 8, narrow: 4, columns: 96 };
 
 /** Lines without a line feed at their end. */
 export function treeLines(root: Span, { theme = plain, width = 80, bytes }: TreeOptions = {}): string[] {
@@ -38,58 +41,40 @@ function* flatten(spans: readonly Span[], depth: number): Generator<Row> {
 }
 
 function rowLines({ depth, span }: Row, nameWidth: number, theme: Theme, width: number, bytes?: Buffer): string[] {
-  const pane = bytes === undefined ? '' : `${paneText(span, bytes)}${INDENT}`;
+  const paneBytes = width < PANE_BYTES.columns ? PANE_BYTES.narrow : PANE_BYTES.wide;
+  const pane = bytes === undefined ? '' : `${paneText(span, bytes, paneBytes)}${INDENT}`;
   const place = `${INDENT}${String(span.offset).padStart(5)} ${String(span.length).padStart(5)}${INDENT}${pane}`;
-  const name = `${INDENT.repeat(depth)}${span.name}`.padEnd(nameWidth);
+  const label = `${INDENT.repeat(depth)}${span.name}`;
   const column = place.length + nameWidth + INDENT.length;
-  const [first = '', ...rest] = wrap(valueText(span), Math.max(20, width - column));
+  const room = Math.max(LEAST_ROOM, width - column);
+  const [first = '', ...rest] = wrap(valueText(span, room), room);
   const paint = span.error ? theme.error : theme.value;
-  return [
-    `${theme.place(place)}${theme.name(name)}${INDENT}${paint(first)}`.trimEnd(),
-    ...rest.map((line) => `${' '.repeat(column)}${paint(line)}`),
-  ];
+  // Nothing is painted behind the last word: a line is the same in colour and without.
+  const told = first === '' ? theme.name(label) : `${theme.name(label.padEnd(nameWidth))}${INDENT}${paint(first)}`;
+  return [`${theme.place(place)}${told}`, ...rest.map((line) => `${' '.repeat(column)}${paint(line)}`)];
 }
 
 /** The first bytes of a leaf, as wide for every row; a group has none of its own. */
-function paneText({ offset, length, children }: Span, bytes: Buffer): string {
-  const shown = children ? Buffer.alloc(0) : bytes.subarray(offset, offset + Math.min(length, PANE_BYTES));
-  const more = !children && length > PANE_BYTES ? '…' : '';
-  return `${hexPairs(shown)}${more}`.padEnd(PANE_BYTES * 3);
+function paneText({ offset, length, children }: Span, bytes: Buffer, most: number): string {
+  const shown = children ? Buffer.alloc(0) : bytes.subarray(offset, offset + Math.min(length, most));
+  const more = !children && length > most ? '…' : '';
+  return `${hexPairs(shown)}${more}`.padEnd(most * 3);
 }
 
 function hexPairs(bytes: Buffer): string {
   return bytes.toString('hex').replace(/../g, '$& ').trim();
 }
 
-function valueText({ value, text, length }: Span): string {
+function valueText({ value, text, length }: Span, room: number): string {
   if (value === undefined) return '';
   if (typeof value === 'string') return asciiJson(value);
   if (typeof value === 'number' || typeof value === 'bigint') {
     const number = text === undefined ? String(value) : `0x${value.toString(16).padStart(length * 2, '0')}`;
     return text === undefined ? number : `${number} ${text}`;
   }
-  const shown = hexPairs(value.subarray(0, BLOB_PREVIEW));
-  return value.length > BLOB_PREVIEW ? `${shown} … ${value.length} bytes` : shown;
-}
-
-/** Text from outside: nothing that a terminal could act upon. */
-export function asciiJson(text: string): string {
-  return JSON.stringify(text).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (char) =>
-    [...char].map((unit) => `\\u{${(unit.codePointAt(0) ?? 0).toString(16)}}`).join(''),
-  );
-}
-
-/** Breaks at spaces; a word longer than a line stays whole. */
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = line === '' ? word : `${line} ${word}`;
-    }
-  }
-  return [...lines, line];
+  const { most, least } = BLOB_PREVIEW;
+  if (value.length <= most) return hexPairs(value);
+  const rest = `… ${value.length} bytes`;
+  const pairs = Math.floor((room - rest.length) / 3);
+  return `${hexPairs(value.subarray(0, Math.min(most, Math.max(least, pairs))))} ${rest}`;
 }

@@ -1,0 +1,311 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { targetOpener } from '../../src/gateway/target.js';
+import { parseRule } from '../../src/policy/rules.js';
+import type { Identity } from '../../src/policy/types.js';
+import { PKT_TYPE, RESULT } from '../../src/protocol/index.js';
+import {
+  joinIn,
+  openOut,
+  openPipe,
+  RawClient,
+  rdgHead,
+  readAnswer,
+  remainder,
+  request,
+  TRANSPORTS,
+  tlsSocket,
+  upgradeHeaders,
+} from '../support/client.js';
+import { type TestGateway, testGateway } from '../support/gateway.js';
+import { collectGarbage } from '../support/memory.js';
+import { closedPort, echoTarget, silentPort, testTarget } from '../support/target.js';
+import { eventually, sleep } from '../support/wait.js';
+
+/** A TCP connection that says nothing. */
+async function silent({ port }: TestGateway): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  return socket;
+}
+
+const closed = async (socket: Socket): Promise<void> => {
+  socket.resume();
+  if (!socket.closed) await once(socket, 'close');
+};
+
+describe('limits.handshakes', () => {
+  it('turns strangers away, and makes room for each one who is known or gone', async () => {
+    const server = await testGateway({ limits: { handshakes: 3 } });
+    const target = await echoTarget();
+    const [first, second] = [await silent(server), await silent(server)];
+    // The third place goes to a client that proves who it is, and is free again after that.
+    const token = await server.token(target.name);
+    const clients: RawClient[] = [];
+    for (let count = 0; count < 3; count++) {
+      clients.push(await RawClient.open(server, { transport: 'websocket', token, port: target.port }));
+    }
+    const third = await silent(server);
+    const fourth = await silent(server);
+    await closed(fourth);
+    expect(server.lines('connections turned away')).toHaveLength(1);
+    for (const client of clients) {
+      client.send(Buffer.from('hello'));
+      expect((await client.gets(5)).toString()).toBe('hello');
+    }
+    const before = server.gateway.connections;
+    first.destroy();
+    await eventually(() => server.gateway.connections < before);
+    clients.push(await RawClient.open(server, { transport: 'websocket', token, port: target.port }));
+    for (const socket of [second, third]) socket.destroy();
+    for (const client of clients) client.pipe.close();
+    await server.idle();
+    await server.stop();
+    await target.stop();
+  });
+
+  it('counts both connections of the dual channel until its user is known', async () => {
+    const server = await testGateway({ limits: { handshakes: 2 } });
+    const target = await echoTarget();
+    const token = await server.token(target.name);
+    const clients: RawClient[] = [];
+    for (let count = 0; count < 3; count++) {
+      clients.push(await RawClient.open(server, { transport: 'http', token, port: target.port }));
+    }
+    expect(server.gateway.connections).toBe(6);
+    await server.stop();
+    await target.stop();
+  });
+});
+
+describe('limits.tunnels', () => {
+  it.each(TRANSPORTS)(
+    'answers the first tunnel too many over %s with 503, and those that are up go on',
+    async (transport) => {
+      const server = await testGateway({ limits: { tunnels: 2 }, timeouts: { close: 0.3 } });
+      const target = await echoTarget();
+      const token = await server.token(target.name);
+      const open = () => RawClient.open(server, { transport, token, port: target.port });
+      const clients = [await open(), await open()];
+      const upgrade = transport === 'websocket' ? upgradeHeaders() : [];
+      const answer = await request(await tlsSocket(server), rdgHead('RDG_OUT_DATA', randomUUID(), upgrade));
+      expect(answer.status).toBe(503);
+      expect(answer.head).toMatch(/\r\nRetry-After: \d+/);
+      expect(server.lines('request refused')).toMatchObject([{ status: 503, reason: 'limits.tunnels is reached' }]);
+      for (const client of clients) {
+        client.send(Buffer.from('hello'));
+        expect((await client.gets(5)).toString()).toBe('hello');
+      }
+      clients[0]?.pipe.close();
+      await server.line('session ended');
+      clients.push(await open());
+      for (const client of clients) client.pipe.close();
+      await server.stop();
+      await target.stop();
+    },
+  );
+
+  it('holds for OUT channels that were let in while there was room', async () => {
+    const server = await testGateway({ limits: { tunnels: 1 }, timeouts: { close: 0.3 } });
+    const ids = [randomUUID(), randomUUID()];
+    const outs = [];
+    for (const id of ids) outs.push(await openOut(await tlsSocket(server), id));
+    const [first, second] = outs;
+    if (!first || !second) throw new Error();
+    await joinIn(first, await tlsSocket(server), ids[0] ?? '');
+    await eventually(() => server.gateway.tunnels === 1);
+    const answer = await request(await tlsSocket(server), rdgHead('RDG_IN_DATA', ids[1] ?? '', ['Content-Length: 0']));
+    expect(answer.status).toBe(503);
+    await remainder(second.socket);
+    expect(server.gateway.tunnels).toBe(1);
+    await server.stop();
+  });
+});
+
+describe('limits of a head', () => {
+  it.each(['RDG_OUT_DATA', 'GET'])('too large is answered with 431 (%s)', async (method) => {
+    const server = await testGateway({ limits: { headBytes: 4096 } });
+    const socket = await tlsSocket(server);
+    const lines = [...rdgHead(method, randomUUID()), `X-Padding: ${'x'.repeat(5000)}`];
+    expect((await request(socket, lines)).status).toBe(431);
+    await remainder(socket);
+    await server.idle();
+    await server.stop();
+  });
+
+  it('with too many fields is answered with 431', async () => {
+    const server = await testGateway({ limits: { headFields: 20 } });
+    const socket = await tlsSocket(server);
+    const fields = Array.from({ length: 30 }, (_, index) => `X-${index}: x`);
+    expect((await request(socket, [...rdgHead('RDG_OUT_DATA', randomUUID()), ...fields])).status).toBe(431);
+    await server.stop();
+  });
+
+  it('of a Kerberos ticket of 48 KiB are not reached', async () => {
+    const server = await testGateway();
+    const socket = await tlsSocket(server);
+    const ticket = `Authorization: Negotiate ${'YII'.repeat(16_000)}`;
+    expect((await request(socket, rdgHead('RDG_OUT_DATA', randomUUID(), [ticket]))).status).toBe(401);
+    await server.stop();
+  });
+});
+
+describe('timeouts', () => {
+  it('tls: a connection that says nothing is cut', async () => {
+    const server = await testGateway({ timeouts: { tls: 0.1 } });
+    await closed(await silent(server));
+    await server.line('tls handshake failed');
+    await server.idle();
+    await server.stop();
+  });
+
+  it('tls: a connection that says something else is cut at once', async () => {
+    const server = await testGateway();
+    for (const bytes of ['GET / HTTP/1.1\r\n\r\n', '\x16\x03\x01\x00\x05hello', '\0'.repeat(100)]) {
+      const socket = await silent(server);
+      socket.write(bytes, 'latin1');
+      await closed(socket);
+    }
+    await server.idle();
+    await server.stop();
+  });
+
+  it('head: a connection that says nothing behind its handshake is cut, without a word', async () => {
+    const server = await testGateway({ timeouts: { head: 0.1 } });
+    const socket = await tlsSocket(server);
+    expect(await remainder(socket)).toHaveLength(0);
+    await server.idle();
+    await server.stop();
+  });
+
+  it.each([
+    ['RDG_OUT_DATA', rdgHead('RDG_OUT_DATA', randomUUID()).join('\r\n')],
+    ['GET', 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: '],
+  ])('head: one that drips in is cut (%s)', async (_, text) => {
+    const server = await testGateway({ timeouts: { head: 0.2, close: 0.3 } });
+    const socket = await tlsSocket(server);
+    socket.write(text);
+    const drip = setInterval(() => socket.write('x'), 20);
+    expect((await readAnswer(socket)).status).toBe(408);
+    clearInterval(drip);
+    await remainder(socket);
+    socket.destroy();
+    await server.idle();
+    await server.stop();
+  });
+
+  it.each(TRANSPORTS)('setup: a tunnel over %s that gets nowhere is ended', async (transport) => {
+    const server = await testGateway({ timeouts: { setup: 0.15, close: 0.3 } });
+    const token = await server.token('127.0.0.1:1');
+    const mute = await openPipe(server, { transport });
+    mute.onBytes(() => undefined);
+    const talker = await RawClient.start(server, { transport, token });
+    const { send } = talker.pipe;
+    let said = 0;
+    // Stops before CHANNEL_CREATE, and lives on keep-alives.
+    talker.pipe.send = (pdu) => void (++said < 3 && send(pdu));
+    const alive = setInterval(() => send(Buffer.from('0d00000008000000', 'hex')), 20);
+    await talker.ended();
+    clearInterval(alive);
+    await eventually(() => server.lines('session ended').length === 2);
+    expect(server.lines('session ended').map(({ cause }) => cause)).toEqual(['set-up timeout', 'set-up timeout']);
+    mute.close();
+    await server.idle();
+    await server.stop();
+  });
+
+  it.each(TRANSPORTS)('setup: a tunnel over %s whose channel was closed is ended too', async (transport) => {
+    const server = await testGateway({ timeouts: { setup: 0.3, close: 0.3 } });
+    const target = await testTarget();
+    const token = await server.token(target.name);
+    const client = await RawClient.open(server, { transport, token, port: target.port });
+    client.closeChannel();
+    await client.ended();
+    expect(await server.line('session ended')).toMatchObject({ cause: 'set-up timeout' });
+    await server.stop();
+    await target.stop();
+  });
+
+  it.each(TRANSPORTS)('dial: a target that does not answer over %s', async (transport) => {
+    const server = await testGateway({ timeouts: { dial: 0.2 } });
+    const nobody = await silentPort();
+    const token = await server.token(`127.0.0.1:${nobody.port}`);
+    const client = await RawClient.start(server, { transport, token, port: nobody.port });
+    expect(await client.until('refused')).toMatchObject({
+      packetType: PKT_TYPE.CHANNEL_RESPONSE,
+      code: RESULT.E_PROXY_TS_CONNECTFAILED,
+    });
+    expect((await server.line('target refused')).reason).toMatch(/no answer within 0.2 s/);
+    await client.ended();
+    await server.stop();
+    nobody.stop();
+  });
+
+  it.each(TRANSPORTS)('dial: a client over %s that leaves meanwhile is not waited for', async (transport) => {
+    const server = await testGateway({ timeouts: { dial: 60, keepAlive: 0.05 } });
+    const nobody = await silentPort();
+    const token = await server.token(`127.0.0.1:${nobody.port}`);
+    const client = await RawClient.start(server, { transport, token, port: nobody.port });
+    await server.line('user accepted');
+    client.pipe.close();
+    await server.line('session ended');
+    await server.idle();
+    await server.stop();
+    nobody.stop();
+  });
+});
+
+describe('the time for all targets together', () => {
+  const identity: Identity = {
+    user: 'alice',
+    groups: [],
+    targets: undefined,
+    local: true,
+    until: undefined,
+    method: 'test',
+    clientName: undefined,
+  };
+  const rules = [parseRule('127.0.0.1:*'), parseRule('127.0.0.2:*')];
+
+  it('ends, though the garbage collector runs while a target is dialled', async () => {
+    const nobody = await silentPort();
+    const open = targetOpener({ rules, authorize: undefined }, { dial: 60_000, decision: 60_000, all: 300 });
+    const opened = open(identity, ['127.0.0.1', '127.0.0.2'], nobody.port, new AbortController().signal);
+    for (let count = 0; count < 5; count++) {
+      await sleep(20);
+      collectGarbage();
+    }
+    expect(await opened).toMatchObject({ code: RESULT.E_PROXY_TS_CONNECTFAILED });
+    nobody.stop();
+  });
+
+  it('goes to the next name when a decision takes too long, though the garbage collector runs', async () => {
+    const target = await testTarget();
+    const authorize = async (_: Identity, { host }: { host: string }) =>
+      host === '127.0.0.1' ? ({ allow: true } as const) : new Promise<never>(() => undefined);
+    const open = targetOpener({ rules, authorize }, { dial: 1000, decision: 300, all: 60_000 });
+    const opened = open(identity, ['127.0.0.2', '127.0.0.1'], target.port, new AbortController().signal);
+    for (let count = 0; count < 5; count++) {
+      await sleep(20);
+      collectGarbage();
+    }
+    const result = await opened;
+    expect(result).toMatchObject({ address: '127.0.0.1' });
+    if ('relay' in result) result.relay.end(10);
+    await target.stop();
+  });
+
+  it('says which target failed and why', async () => {
+    const port = await closedPort();
+    const open = targetOpener({ rules, authorize: undefined }, { dial: 1000, decision: 1000, all: 5000 });
+    const signal = new AbortController().signal;
+    const result = await open(identity, ['127.0.0.1', '10.9.8.7'], port, signal);
+    expect(result).toMatchObject({ code: RESULT.E_PROXY_TS_CONNECTFAILED });
+    if ('reason' in result) expect(result.reason).toMatch(/ECONNREFUSED.*no rule/);
+    const forbidden = await open(identity, ['10.9.8.7'], port, signal);
+    expect(forbidden).toMatchObject({ code: RESULT.E_PROXY_RAP_ACCESSDENIED });
+  });
+});

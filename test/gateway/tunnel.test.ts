@@ -1,0 +1,175 @@
+import { describe, expect, it } from 'vitest';
+import { createLog } from '../../src/gateway/log.js';
+import type { Relay } from '../../src/gateway/relay.js';
+import type { Transport, TransportEvents } from '../../src/gateway/transport.js';
+import { Tunnel, type TunnelServices } from '../../src/gateway/tunnel.js';
+import type { Identity } from '../../src/policy/types.js';
+import {
+  CHANNEL_CREATE,
+  CLOSE_CHANNEL,
+  encodePaaCookie,
+  HANDSHAKE_REQUEST,
+  TUNNEL_AUTH,
+  TUNNEL_CREATE,
+} from '../../src/protocol/index.js';
+import { eventually } from '../support/wait.js';
+
+const IDENTITY: Identity = {
+  user: 'alice',
+  groups: [],
+  targets: undefined,
+  local: true,
+  until: undefined,
+  method: 'test',
+  clientName: undefined,
+};
+
+const HELLO = HANDSHAKE_REQUEST.encode({ verMajor: 1, verMinor: 0, clientVersion: 0, extendedAuth: 2 });
+const CREATE_CHANNEL = CHANNEL_CREATE.encode({ resources: ['desk'], altResources: [], port: 3389, protocol: 3 });
+const SETUP = Buffer.concat([
+  HELLO,
+  TUNNEL_CREATE.encode({ capsFlags: 0, paaCookie: encodePaaCookie('secret') }),
+  TUNNEL_AUTH.encode({ clientName: 'PC' }),
+  CREATE_CHANNEL,
+]);
+
+function relay(): Relay & { opens: number; ends: number } {
+  return {
+    opens: 0,
+    ends: 0,
+    open() {
+      this.opens++;
+    },
+    write: () => true,
+    pause: () => undefined,
+    resume: () => undefined,
+    end() {
+      this.ends++;
+    },
+  };
+}
+
+/** A tunnel on a transport that only remembers. */
+function stage(services: Partial<TunnelServices>) {
+  const log: Record<string, unknown>[] = [];
+  const seen = { sent: [] as Buffer[], transportEnds: 0, ended: 0 };
+  let events: TransportEvents | undefined;
+  const transport: Transport = {
+    kind: 'websocket',
+    open: (handlers) => {
+      events = handlers;
+    },
+    send: (pdu) => seen.sent.push(pdu) > 0,
+    pause: () => undefined,
+    resume: () => undefined,
+    end: () => {
+      seen.transportEnds++;
+    },
+  };
+  const tunnel = new Tunnel(transport, {
+    authenticate: async () => ({ identity: IDENTITY }),
+    openTarget: async () => ({ relay: relay(), target: 'desk:3389', address: '10.0.0.1' }),
+    log: createLog({ level: 'debug', format: 'json', write: (line) => log.push(JSON.parse(line)) }),
+    timeouts: { setup: 60_000, keepAlive: 60_000, close: 1000 },
+    tunnelId: 1,
+    nextChannelId: () => 1,
+    accepted: () => undefined,
+    ended: () => {
+      seen.ended++;
+    },
+    ...services,
+  });
+  tunnel.start();
+  return {
+    log,
+    seen,
+    tunnel,
+    bytes: (bytes: Buffer) => events?.bytes(bytes),
+    gone: () => events?.end('client closed'),
+  };
+}
+
+describe('a tunnel whose own parts fail', () => {
+  const broken = (): never => {
+    throw new Error('our own bug');
+  };
+  it.each<[string, Partial<TunnelServices>]>([
+    ['the numbering of channels throws', { nextChannelId: broken }],
+    ['the decision about the token is rejected', { authenticate: async () => broken() }],
+    ['opening the target is rejected', { openTarget: async () => broken() }],
+    ['the place for strangers cannot be freed', { accepted: broken }],
+  ])('ends alone when %s', async (_, services) => {
+    const { log, seen, bytes } = stage(services);
+    bytes(SETUP);
+    await eventually(() => seen.ended > 0);
+    expect(seen).toMatchObject({ ended: 1, transportEnds: 1 });
+    expect(log.filter(({ msg }) => msg === 'session failed')).toMatchObject([
+      { level: 'error', reason: 'our own bug' },
+    ]);
+    expect(log.filter(({ msg }) => msg === 'session ended')).toMatchObject([{ cause: 'internal error' }]);
+    bytes(SETUP);
+    expect(seen.ended).toBe(1);
+  });
+});
+
+describe('a tunnel whose client sends ahead', () => {
+  it.each([
+    ['CLOSE_CHANNEL', CLOSE_CHANNEL.encode({ statusCode: 0 })],
+    ['what is not allowed', HELLO],
+  ])('never opens the relay of a channel that %s has closed', async (_, pdu) => {
+    const relays = [relay(), relay()];
+    let dialled = 0;
+    const { bytes } = stage({
+      openTarget: async () => ({ relay: relays[dialled++] ?? relay(), target: 'desk:3389', address: '10.0.0.1' }),
+    });
+    bytes(Buffer.concat([SETUP, pdu, CREATE_CHANNEL]));
+    await eventually(() => relays[0]?.ends === 1);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(relays[0]?.opens).toBe(0);
+    expect(relays[1]?.opens).toBe(pdu === HELLO ? 0 : 1);
+  });
+});
+
+describe('a tunnel whose client leaves', () => {
+  it('while its token is judged: the verdict comes to nothing', async () => {
+    let decide: (verdict: { identity: Identity }) => void = () => undefined;
+    let opened = 0;
+    const { log, seen, bytes, gone } = stage({
+      authenticate: () => new Promise((resolve) => (decide = resolve)),
+      openTarget: async () => {
+        opened++;
+        return { code: 1, target: '', reason: '' };
+      },
+    });
+    bytes(SETUP);
+    gone();
+    const before = seen.sent.length;
+    decide({ identity: IDENTITY });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(seen.sent).toHaveLength(before);
+    expect(opened).toBe(0);
+    expect(log.map(({ msg }) => msg)).toEqual(['session ended']);
+  });
+
+  it('while its target is dialled: the dial is told, and a connection that is there already is ended', async () => {
+    const late = relay();
+    let signal: AbortSignal | undefined;
+    let connect: () => void = () => undefined;
+    const { seen, bytes, gone } = stage({
+      openTarget: (_identity, _names, _port, ended) => {
+        signal = ended;
+        return new Promise((resolve) => {
+          connect = () => resolve({ relay: late, target: 'desk:3389', address: '10.0.0.1' });
+        });
+      },
+    });
+    bytes(SETUP);
+    await eventually(() => signal !== undefined);
+    expect(signal?.aborted).toBe(false);
+    gone();
+    expect(signal?.aborted).toBe(true);
+    connect();
+    await eventually(() => late.ends === 1);
+    expect(seen.ended).toBe(1);
+  });
+});
