@@ -1,7 +1,7 @@
 // Prints "PASSED FAILED" of the last test runs. A test that was skipped, or a run that left no report, counts as failed.
 import { readFileSync } from 'node:fs';
 
-const counts = ['unit', 'e2e'].map((name) => {
+const counts = ['unit', 'e2e', 'fuzz'].map((name) => {
   try {
     const report = JSON.parse(readFileSync(new URL(`../.test-results/${name}.json`, import.meta.url), 'utf8'));
     const skipped = report.numPendingTests + report.numTodoTests;

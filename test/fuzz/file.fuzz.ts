@@ -1,0 +1,4 @@
+import { fuzz } from './fuzz.js';
+import { file } from './stages.js';
+
+fuzz(file);

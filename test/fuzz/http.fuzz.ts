@@ -1,0 +1,4 @@
+import { fuzz } from './fuzz.js';
+import { http } from './stages.js';
+
+fuzz(http);

@@ -1,0 +1,4 @@
+import { fuzz } from './fuzz.js';
+import { packets } from './stages.js';
+
+fuzz(packets);

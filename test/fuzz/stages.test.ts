@@ -1,0 +1,65 @@
+/** What the fuzzer throws at the stages is understood before it is damaged, and what it once found stays mended. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { mutate, randomFrom } from './mutate.js';
+import { STAGES } from './stages.js';
+import { packed, type Step, unpacked } from './steps.js';
+
+const FOUND = 'test/vectors/found';
+const found = existsSync(FOUND) ? readdirSync(FOUND).filter((name) => name.endsWith('.bin')) : [];
+
+/** Told of every seed together: a stage that understands nothing would never fail either. */
+const TELLS: Readonly<Record<string, readonly string[]>> = {
+  file: ['connection', 'auth', 'PKT_TYPE_DATA', 'PKT_TYPE_EXTENDED_AUTH_MSG'],
+  packets: ['connection', 'auth', 'PKT_TYPE_DATA', 'PKT_TYPE_EXTENDED_AUTH_MSG'],
+  tls: ['client', 'server', 'TLS 1.3 found'],
+  http: [
+    'upgrade websocket undefined',
+    'upgrade http out',
+    'upgrade http in',
+    'client-to-server',
+    'server-to-client',
+    'status 4',
+  ],
+  tunnel: ['PKT_TYPE_DATA', 'PKT_TYPE_REAUTH_MESSAGE', 'inner x224-request'],
+  text: ['hex true undefined', 'base64 true undefined', 'explained true', 'NTLM negotiate'],
+};
+
+describe.each(STAGES)('$name', (stage) => {
+  it('understands its seeds', async () => {
+    const kinds = new Set<string>();
+    for (const seed of await stage.seeds()) for (const kind of await stage.run(seed)) kinds.add(kind);
+    expect([...kinds]).toEqual(expect.arrayContaining(TELLS[stage.name] as string[]));
+  });
+
+  it.each(found.filter((name) => name.startsWith(`${stage.name}-`)))('takes %s', async (name) => {
+    await stage.run(readFileSync(`${FOUND}/${name}`));
+  });
+});
+
+describe('damage', () => {
+  it('is the same for the same seed, and another for another', () => {
+    const bytes = Buffer.from('0d00000008000000', 'hex');
+    const three = (seed: number) => {
+      const random = randomFrom(seed);
+      return Array.from({ length: 20 }, () => mutate(bytes, random, bytes).toString('hex'));
+    };
+    expect(three(1)).toEqual(three(1));
+    expect(three(1)).not.toEqual(three(2));
+  });
+
+  it('of nothing is something', () => {
+    const random = randomFrom(3);
+    for (let turn = 0; turn < 1000; turn++)
+      expect(() => mutate(Buffer.alloc(0), random, Buffer.alloc(0))).not.toThrow();
+  });
+
+  it('takes the shape of a talk apart and together', () => {
+    const steps: Step[] = [
+      { from: 'client', bytes: Buffer.from('one') },
+      { from: 'server', gap: 7 },
+      { from: 'server', bytes: Buffer.from('two') },
+    ];
+    expect([...unpacked(packed(steps))]).toEqual(steps);
+  });
+});

@@ -1,0 +1,4 @@
+import { fuzz } from './fuzz.js';
+import { text } from './stages.js';
+
+fuzz(text);

@@ -1,0 +1,4 @@
+import { fuzz } from './fuzz.js';
+import { tls } from './stages.js';
+
+fuzz(tls);

@@ -1,0 +1,4 @@
+import { fuzz } from './fuzz.js';
+import { tunnel } from './stages.js';
+
+fuzz(tunnel);

@@ -1,0 +1,45 @@
+/** Sees from a thread of its own when an input keeps the fuzzer busy for too long: then nothing else could tell. */
+import { Worker } from 'node:worker_threads';
+
+/** No input of a fuzzer takes a hundredth of this on a slow machine. */
+const LONGEST_MS = 10_000;
+const MAX_INPUT = 512 * 1024;
+
+/** Runs in the thread: plain JavaScript, since it is not compiled. */
+const WATCH = `
+const { workerData: { state, input, file, longest } } = require('node:worker_threads');
+const { writeFileSync } = require('node:fs');
+let last = -1, since = Date.now();
+setInterval(() => {
+  const [turn, length] = state;
+  if (turn !== last) { last = turn; since = Date.now(); return; }
+  if (length === 0 || Date.now() - since < longest) return;
+  writeFileSync(file, input.slice(0, length));
+  process.stderr.write('fuzz: an input takes longer than ' + longest + ' ms: ' + file + '\\n');
+  process.kill(process.pid, 'SIGKILL');
+}, 500);
+`;
+
+export class Watchdog {
+  readonly #state = new Int32Array(new SharedArrayBuffer(8));
+  readonly #input = new Uint8Array(new SharedArrayBuffer(MAX_INPUT));
+  readonly #worker: Worker;
+
+  /** `file` is where an input that hangs is left. */
+  constructor(file: string) {
+    const workerData = { state: this.#state, input: this.#input, file, longest: LONGEST_MS };
+    this.#worker = new Worker(WATCH, { eval: true, workerData });
+    this.#worker.unref();
+  }
+
+  begin(input: Buffer): void {
+    this.#input.set(input.subarray(0, MAX_INPUT));
+    this.#state[1] = Math.min(input.length, MAX_INPUT);
+    this.#state[0] = (this.#state[0] as number) + 1;
+  }
+
+  /** Between inputs nothing is watched. */
+  async stop(): Promise<void> {
+    await this.#worker.terminate();
+  }
+}
