@@ -1,0 +1,145 @@
+import { spawn } from 'node:child_process';
+import { copyFileSync, createReadStream, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CLI_ROOT, type CliOptions, type CliRun, rdgw } from '../support/cli.js';
+
+const CAPTURES = join(CLI_ROOT, 'test/vectors/captures');
+const PCAP = join(CAPTURES, 'fr2-paa-ws.pcap.gz');
+const KEYS = join(CAPTURES, 'fr2-paa-ws.keys');
+
+let cwd = '';
+beforeAll(() => {
+  cwd = mkdtempSync(join(tmpdir(), 'rdgw-decode-'));
+});
+afterAll(() => rmSync(cwd, { recursive: true }));
+
+const run = (args: readonly string[], options: Partial<CliOptions> = {}): Promise<CliRun> =>
+  rdgw(['decode', ...args], { cwd, ...options });
+
+describe('rdgw decode', () => {
+  it('shows a capture in plain text that fits 80 columns', async () => {
+    const { code, stdout, stderr } = await run([PCAP, '--keylog', KEYS]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain('connection 1  WebSocket  127.0.0.1:36372 → 127.0.0.1:8451\n');
+    expect(stdout).toContain('CHANNEL_CREATE  36 bytes\n');
+    expect(stdout).not.toContain('\u001b');
+    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
+  it('reads keys from SSLKEYLOGFILE, and from --keylog alone where that is given', async () => {
+    const env = { SSLKEYLOGFILE: KEYS };
+    expect((await run([PCAP, '--json'], { env })).code).toBe(0);
+    const other = join(CAPTURES, 'fr2-ntlm-ws.keys');
+    expect((await run([PCAP, '--keylog', other, '--json'], { env })).code).toBe(3);
+  });
+
+  it('prints one object with --json, and one for each event with --format ndjson', async () => {
+    const { stdout, stderr } = await run([PCAP, '--keylog', KEYS, '--json']);
+    expect(stderr).toBe('');
+    expect(JSON.parse(stdout)).toMatchObject({
+      pdus: 86,
+      conversations: [{ dataBytes: { 'client-to-server': 3386, 'server-to-client': 325565 } }],
+    });
+    const events = (await run([PCAP, '--keylog', KEYS, '--format', 'ndjson'])).stdout.trimEnd().split('\n');
+    const types = events.map((line) => JSON.parse(line).type);
+    expect(types.filter((type) => type === 'pdu')).toHaveLength(86);
+    expect(types.at(-1)).toBe('end');
+  });
+
+  it('ends with 3 when nothing is understood, with --json too', async () => {
+    const plain = await run([PCAP]);
+    expect(plain.code).toBe(3);
+    expect(plain.stdout).toContain('(TLS_NO_KEYS)');
+    const json = await run([PCAP, '--json']);
+    expect(json.code).toBe(3);
+    expect(JSON.parse(json.stdout)).toMatchObject({ conversations: [], notes: [{ code: 'TLS_NO_KEYS' }] });
+  });
+
+  it('ends with 0 and a warning when the file is cut', async () => {
+    const cut = join(cwd, 'cut.pcapng.gz');
+    copyFileSync(join(CAPTURES, 'fr3-ext-ws.dsb.pcapng.gz'), cut);
+    const { truncateSync } = await import('node:fs');
+    truncateSync(cut, Math.floor(statSync(cut).size / 2));
+    const { code, stdout, stderr } = await run([cut]);
+    expect(code).toBe(0);
+    expect(stdout).toContain('CHANNEL_RESPONSE');
+    expect(stderr).toMatch(
+      /^warning: .*cut\.pcapng\.gz: the gzip data ends in the middle, at byte \d+ \(CAPTURE_TRUNCATED\)\n$/,
+    );
+  });
+
+  it.each([
+    ['nothing', [], /nothing to decode/],
+    ['a file and --hex', ['x.pcap', '--hex', '00'], /do not go together/],
+    ['a wrong filter', ['x.pcap', '--filter', 'colour=red'], /filter/],
+    ['a wrong limit', ['x.pcap', '--limit', '0'], /limit/],
+  ])('takes %s for wrong usage', async (_, args, words) => {
+    const { code, stdout, stderr } = await run(args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(/^error: /);
+    expect(stderr).toMatch(words);
+    const json = await run([...args, '--json']);
+    expect(json.code).toBe(2);
+    expect(JSON.parse(json.stdout)).toMatchObject({ error: { message: expect.any(String) } });
+  });
+
+  it('tells a file that is not there by its name', async () => {
+    const { code, stderr } = await run(['nowhere.pcap']);
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/^error: .*no such file.*\n?.*nowhere\.pcap/);
+  });
+
+  it('reads stdin for -', async () => {
+    const child = spawn(process.execPath, [join(CLI_ROOT, 'bin/run.js'), 'decode', '-', '--keylog', KEYS, '--stats'], {
+      cwd,
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    createReadStream(PCAP).pipe(child.stdin);
+    let text = '';
+    child.stdout.on('data', (bytes) => {
+      text += bytes;
+    });
+    expect(await new Promise((resolve) => child.on('close', resolve))).toBe(0);
+    expect(text).toContain('1 conversation, 86 PDUs');
+  });
+
+  it('stops when nobody reads any more, and that is success', async () => {
+    const command = `"${process.execPath}" "${join(CLI_ROOT, 'bin/run.js')}" decode "${PCAP}" --keylog "${KEYS}" --verbose --bytes; echo "code $?" >&2`;
+    const child = spawn('bash', ['-c', `{ ${command}; } | head -n 1`], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    let said = '';
+    child.stderr.on('data', (bytes) => {
+      said += bytes;
+    });
+    await new Promise((resolve) => child.on('close', resolve));
+    expect(said).toBe('code 0\n');
+  });
+
+  it('writes the RDP inside as a capture, for its owner alone', async () => {
+    const file = join(cwd, 'inner.pcap');
+    const { code, stderr } = await run([PCAP, '--keylog', KEYS, '--write', file, '--stats']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(readFileSync(file).readUInt32LE(0)).toBe(0xa1b23c4d);
+    expect(statSync(file).mode & 0o077).toBe(0);
+  });
+
+  it('shows one PDU given as hexadecimal text', async () => {
+    const { code, stdout } = await run(['--hex', '0d00000008000000']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('KEEPALIVE  8 bytes');
+  });
+
+  it('hides what NTLM proves unless --secrets asks for it', async () => {
+    const [file, keys] = ['fr2-ntlm-ws.pcapng.gz', 'fr2-ntlm-ws.keys'].map((name) => join(CAPTURES, name)) as [
+      string,
+      string,
+    ];
+    const shown = async (...args: string[]): Promise<boolean> =>
+      /"ntResponse"|ntChallengeResponse|NtChallengeResponse/i.test(
+        (await run([file, '--keylog', keys, '--format', 'ndjson', ...args])).stdout,
+      );
+    expect(await shown()).toBe(false);
+    expect(await shown('--secrets')).toBe(true);
+  });
+});

@@ -1,0 +1,62 @@
+import { Readable } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { openInput, paced, peek } from '../../src/decode/input.js';
+
+async function gather(chunks: AsyncIterable<Buffer>): Promise<string[]> {
+  const all: string[] = [];
+  for await (const chunk of chunks) all.push(chunk.toString());
+  return all;
+}
+
+describe('the first bytes', () => {
+  it('are seen, and still come first', async () => {
+    const { first, whole } = await peek(Readable.from([Buffer.from('one'), Buffer.from('two')]));
+    expect(first.toString()).toBe('one');
+    expect(await gather(whole)).toEqual(['one', 'two']);
+  });
+
+  it('of nothing are none', async () => {
+    const { first, whole } = await peek(Readable.from([]));
+    expect(first).toHaveLength(0);
+    expect(await gather(whole)).toEqual([]);
+  });
+});
+
+describe('a paced stream', () => {
+  it('gives a chunk only after it was let through', async () => {
+    const seen: string[] = [];
+    let open: () => void = () => undefined;
+    const source = Readable.from([Buffer.from('one'), Buffer.from('two')]);
+    const slow = paced(source, async (bytes) => {
+      seen.push(`before ${bytes}`);
+      if (seen.length === 1) await new Promise<void>((resolve) => (open = resolve));
+    });
+    const bytes = gather(slow).then((all) => seen.push(all.join('')));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(seen).toEqual(['before 3']);
+    open();
+    await bytes;
+    expect(seen).toEqual(['before 3', 'before 3', 'onetwo']);
+  });
+
+  it('passes a failure on', async () => {
+    const failing = Readable.from(
+      (async function* () {
+        yield Buffer.from('one');
+        throw new Error('the disk is gone');
+      })(),
+    );
+    await expect(gather(paced(failing, () => undefined))).rejects.toThrow('the disk is gone');
+  });
+});
+
+describe('a file', () => {
+  it('has a size; what has none is read all the same', async () => {
+    const { size, stream } = await openInput('package.json');
+    stream.destroy();
+    expect(size).toBeGreaterThan(100);
+    const device = await openInput('/dev/null');
+    device.stream.destroy();
+    expect(device.size).toBeUndefined();
+  });
+});

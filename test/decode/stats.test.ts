@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { statsLines } from '../../src/decode/stats.js';
+import type { Summary } from '../../src/decode/summary.js';
+import { run, VECTORS, vector } from './helper.js';
+
+describe('the statistics', () => {
+  it('of a conversation, as a person reads them', async () => {
+    const { lines } = await run({ ...vector('fr2-ntlm-ws'), show: 'stats' });
+    await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot('snapshots/fr2-ntlm-ws-stats.txt');
+  });
+
+  it.each(Object.keys(VECTORS))('of %s fit any terminal', async (name) => {
+    const { lines } = await run({ ...vector(name), show: 'stats' });
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
+  it('of nothing say so, in one line', () => {
+    const nothing: Summary = { packets: 1, pdus: 0, conversations: [], notes: [], problem: null };
+    expect(statsLines(nothing)).toEqual(['1 packet, 0 conversations, 0 PDUs']);
+  });
+
+  it('take no command of the terminal from the wire', async () => {
+    const { result } = await run({ ...vector('fr2-paa-ws'), show: 'nothing' });
+    const summary = result.summary as Summary;
+    const evil = '\u001b[2J\u202e\r\n';
+    const conversation = {
+      ...summary.conversations[0],
+      user: evil,
+      clientName: evil,
+      target: evil,
+      authSchemes: [evil],
+    };
+    const text = statsLines({ ...summary, conversations: [conversation as Summary['conversations'][number]] }).join('');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for
+    expect(text).not.toMatch(/[\x00-\x1f\x7f-\x9f\u202e]/);
+  });
+});

@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import type { Summary } from '../../src/decode/summary.js';
+import { run, VECTORS, vector } from './helper.js';
+
+async function summaryOf(name: string): Promise<Summary> {
+  const { result } = await run({ ...vector(name), show: 'nothing' });
+  return result.summary as Summary;
+}
+
+/** PDUs that set up the tunnel and DATA, then the bytes of DATA: client / gateway, as two counts by hand found them. */
+const COUNTED: Readonly<Record<string, readonly (readonly [setUp: number, data: number, bytes: number])[]>> = {
+  'fr2-paa-ws': [
+    [4, 34, 3386],
+    [4, 44, 325565],
+  ],
+  'fr2-paa-dual': [
+    [4, 33, 3319],
+    [4, 37, 258381],
+  ],
+  'fr2-ntlm-ws': [
+    [4, 34, 3386],
+    [4, 42, 326315],
+  ],
+  'fr3-ntlm-dual': [
+    [4, 36, 4700],
+    [4, 84, 394383],
+  ],
+  'fr3-ext-ws': [
+    [6, 36, 4700],
+    [6, 51, 395049],
+  ],
+};
+const DATA = '10';
+
+describe('the counts', () => {
+  it.each(Object.keys(VECTORS))('of %s', async (name) => {
+    const { conversations, problem, pdus } = await summaryOf(name);
+    expect(problem).toBeNull();
+    expect(conversations).toHaveLength(1);
+    const [{ counts, dataBytes } = { counts: undefined, dataBytes: undefined }] = conversations;
+    const found = (['client-to-server', 'server-to-client'] as const).map((direction) => {
+      const { [DATA]: data, ...setUp } = counts?.[direction] ?? {};
+      return [Object.values(setUp).reduce((sum, one) => sum + one, 0), data, dataBytes?.[direction]];
+    });
+    expect(found).toEqual(COUNTED[name]);
+    expect(pdus).toBe(found.reduce((sum, [setUp = 0, data = 0]) => sum + setUp + data, 0));
+  });
+});
+
+describe('who and how', () => {
+  it('over the dual channel with NTLM', async () => {
+    const { conversations } = await summaryOf('fr3-ntlm-dual');
+    expect(conversations[0]).toMatchObject({
+      connection: 1,
+      transport: 'http',
+      connectionId: 'eab1eccf-f1b6-090e-239e-c4ca7fef778b',
+      client: '127.0.0.1:36640',
+      gateway: '127.0.0.1:8452',
+      user: 'LAB\\gwuser',
+      clientName: 'vm',
+      target: '127.0.0.1:33891',
+      authSchemes: ['Negotiate'],
+      tcpConnections: [1, 2],
+      sawSyn: true,
+      start: '2026-11-23T16:26:25.871778461Z',
+      keepAlives: { 'client-to-server': 0, 'server-to-client': 0 },
+      gaps: { 'client-to-server': 0, 'server-to-client': 0 },
+      notes: [],
+      notesLeftOut: 0,
+    });
+  });
+
+  it('counts time from the SYN to the open channel, the first DATA and the end', async () => {
+    const { conversations } = await summaryOf('fr2-paa-ws');
+    // What tshark calls the relative time of packets 20, 21 and the last one.
+    expect(conversations[0]?.seconds).toEqual({
+      toChannel: expect.closeTo(0.041922, 5),
+      toFirstData: expect.closeTo(0.049263, 5),
+      toEnd: expect.closeTo(3.756297, 5),
+    });
+  });
+
+  it('is the same whatever is shown of it', async () => {
+    const { result } = await run({ ...vector('fr2-paa-ws'), show: 'ndjson' });
+    expect(result.summary).toEqual(await summaryOf('fr2-paa-ws'));
+  });
+
+  it('goes through JSON unchanged', async () => {
+    const summary = await summaryOf('fr3-ext-ws');
+    expect(JSON.parse(JSON.stringify(summary))).toEqual(summary);
+  });
+});
