@@ -209,7 +209,7 @@ export class Dissection {
       bytes: (direction, bytes, place) => stream().bytes(direction, bytes, place),
       gap: (direction, length, place) => {
         tell({ type: 'gap', conversation, direction, length, place });
-        tunnel?.gap(direction, place);
+        tunnel?.gap(direction, length, place);
         inner?.gap(direction);
       },
       end: (direction, cause) => {

@@ -59,14 +59,24 @@ interface Stream {
   /** `lost`: bytes are skipped until one looks like a header; `given-up`: for good. */
   state: 'framed' | 'lost' | 'given-up';
   skipped: number;
+  /** While lost: the last bytes, which may begin a header. */
+  held: Buffer;
+  /** Bytes that are left of a PDU that was cut: none of them begins another. */
+  rest: number;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+function newStream(): Stream {
+  return { framer: new Framer(), state: 'framed', skipped: 0, held: NOTHING, rest: 0 };
 }
 
 export class TunnelStation {
   readonly #sink: TunnelSink;
   readonly #watch = new Watch();
   readonly #streams: Readonly<Record<Direction, Stream>> = {
-    'client-to-server': { framer: new Framer(), state: 'framed', skipped: 0 },
-    'server-to-client': { framer: new Framer(), state: 'framed', skipped: 0 },
+    'client-to-server': newStream(),
+    'server-to-client': newStream(),
   };
   #state: FlowState = 'start';
   /** False until a PDU has told where the conversation is. */
@@ -83,18 +93,30 @@ export class TunnelStation {
 
   bytes(direction: Direction, bytes: Buffer, place: Place): void {
     const stream = this.#streams[direction];
-    for (let offset = 0; offset < bytes.length; offset += SLICE) {
+    const start = Math.min(stream.rest, bytes.length);
+    stream.rest -= start;
+    for (let offset = start; offset < bytes.length; offset += SLICE) {
       const slice = bytes.subarray(offset, offset + SLICE);
       const found = stream.state === 'framed' ? slice : this.#seek(stream, slice);
       if (found) this.#frame(direction, stream, found, place);
     }
   }
 
-  /** Bytes are missing: the PDU under way is cut, and the next one has to be found. */
-  gap(direction: Direction, place: Place): void {
+  /**
+   * `length` bytes are missing (undefined: nobody knows): the PDU under way is cut. Where its header says that it reaches over
+   * the gap, the next one is known to begin behind it; else it has to be found.
+   */
+  gap(direction: Direction, length: number | undefined, place: Place): void {
     const stream = this.#streams[direction];
+    const open = stream.rest > 0 ? stream.rest : stream.state === 'framed' ? stream.framer.missing : undefined;
     this.#cut(direction, stream, place);
-    if (stream.state !== 'given-up') this.#lose(stream);
+    stream.held = NOTHING;
+    if (length !== undefined && open !== undefined && length <= open) {
+      stream.rest = open - length;
+    } else {
+      stream.rest = 0;
+      if (stream.state !== 'given-up') this.#lose(stream);
+    }
     // What was in the gap may have changed the state; the next PDU tells.
     this.#oriented = false;
   }
@@ -115,16 +137,23 @@ export class TunnelStation {
     stream.framer = new Framer();
     stream.state = 'lost';
     stream.skipped = 0;
+    stream.held = NOTHING;
   }
 
   #seek(stream: Stream, bytes: Buffer): Buffer | undefined {
     if (stream.state === 'given-up') return undefined;
-    for (let at = 0; at < bytes.length && stream.skipped <= MAX_SEEK_BYTES; at += 1, stream.skipped += 1) {
-      if (looksLikePdu(bytes, at) !== true) continue;
+    const all = stream.held.length === 0 ? bytes : Buffer.concat([stream.held, bytes]);
+    let at = 0;
+    for (; at < all.length && stream.skipped <= MAX_SEEK_BYTES; at += 1, stream.skipped += 1) {
+      const found = looksLikePdu(all, at);
+      if (found === undefined) break;
+      if (!found) continue;
       stream.state = 'framed';
-      return bytes.subarray(at);
+      stream.held = NOTHING;
+      return all.subarray(at);
     }
     if (stream.skipped > MAX_SEEK_BYTES) stream.state = 'given-up';
+    stream.held = stream.state === 'lost' ? Buffer.from(all.subarray(at)) : NOTHING;
     return undefined;
   }
 
@@ -133,6 +162,8 @@ export class TunnelStation {
       stream.framer.push(bytes);
       for (let pdu = stream.framer.next(); pdu !== undefined; pdu = stream.framer.next())
         this.#pdu(direction, pdu, place);
+      // INVARIANT: `bytes` are a view that the next unmasking or the next chunk of the file overwrites.
+      stream.framer.detach();
     } catch (error) {
       if (!(error instanceof PduError || error instanceof LimitError)) throw error;
       this.#sink.note(direction, note('PDU_FRAMING', error.message), place);

@@ -10,7 +10,8 @@ export interface FieldOptions {
   readonly secrets?: boolean;
 }
 
-const NTLM_AUTHENTICATE = Buffer.from('NTLMSSP\0\x03\0\0\0', 'latin1');
+/** A challenge and what answers it. */
+const NTLM_SECRETS = [2, 3].map((type) => Buffer.from(`NTLMSSP\0${String.fromCharCode(type)}\0\0\0`, 'latin1'));
 
 /**
  * The fields behind the common header. Numbers as they are, 64-bit ones in decimal text, bytes in hexadecimal text, lists as
@@ -35,11 +36,14 @@ function textOf({ value }: Span): number | string | undefined {
   return typeof value === 'bigint' ? String(value) : value;
 }
 
-function isHidden(
+/** Whether a field is not shown unless asked for. What trails a packet goes the way of the field that it may have been part of. */
+export function isHidden(
   packetType: number,
   { name, value }: Span,
   { payload = false, secrets = false }: FieldOptions,
 ): boolean {
-  if (packetType === PKT_TYPE.DATA && name === 'data') return !payload;
-  return !secrets && name === 'authBlob' && Buffer.isBuffer(value) && value.includes(NTLM_AUTHENTICATE);
+  const isBlob = name === 'trailing' || name === 'unread';
+  if (packetType === PKT_TYPE.DATA && (name === 'data' || isBlob)) return !payload;
+  if (secrets || packetType !== PKT_TYPE.EXTENDED_AUTH_MSG || !Buffer.isBuffer(value)) return false;
+  return isBlob || (name === 'authBlob' && NTLM_SECRETS.some((start) => value.includes(start)));
 }

@@ -4,7 +4,7 @@ import type { Direction } from '../capture/dissection.js';
 import { type Note, note } from '../capture/notes.js';
 import { dissect, Framer, LimitError, PduError, PKT_TYPE, packetName, peekHeader } from '../protocol/index.js';
 import { fieldsOf } from './fields.js';
-import { type JsonLine, type JsonOptions, noteLine, spanLine } from './json.js';
+import { type JsonLine, type JsonOptions, noteLine, spansOf } from './json.js';
 import type { ShownPdu } from './text.js';
 
 /** Larger than any PDU by far: a stream of them fits, a capture does not belong here. */
@@ -82,7 +82,7 @@ export function barePduLine(pdu: ShownPdu, n: number, options: JsonOptions): Jso
     name: pdu.name,
     length: pdu.bytes.length,
     fields: fieldsOf(pdu.packetType, tree, options),
-    ...(options.verbose ? { spans: (tree.children ?? []).map(spanLine) } : {}),
+    ...(options.verbose ? { spans: spansOf(pdu.packetType, tree.children ?? [], options) } : {}),
     notes: pdu.notes.map(noteLine),
   };
 }

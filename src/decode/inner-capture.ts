@@ -1,5 +1,5 @@
 /** `--write`: the RDP connections inside the tunnels as a capture of their own, in place only when it is complete. */
-import { closeSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import type { DecodeEvent } from '../capture/dissection.js';
 import { PcapWriter, RDP_PORT } from '../capture/write.js';
 import { Fault } from '../fault.js';
@@ -25,10 +25,13 @@ export class InnerCapture {
   /** Throws a `Fault` when the file cannot be written, or is the one that is read. */
   constructor(path: string, input: string | undefined) {
     this.#path = path;
-    this.#part = `${path}.part`;
+    // A name of its own, and never one that is there: somebody's file may be called so, even the capture that is read.
+    this.#part = `${path}.${process.pid}.part`;
     if (input !== undefined && isSame(path, input)) throw unwritable(path, 'it is the capture that is read');
+    const kind = kindOf(path);
+    if (kind !== undefined) throw unwritable(path, kind);
     try {
-      this.#file = openSync(this.#part, 'w', PRIVATE_FILE);
+      this.#file = openSync(this.#part, 'wx', PRIVATE_FILE);
     } catch (cause) {
       throw unwritable(path, errnoOf(cause) ?? 'unknown error', cause);
     }
@@ -98,6 +101,13 @@ export class InnerCapture {
     this.#length = 0;
     for (let offset = 0; offset < bytes.length; ) offset += writeSync(this.#file, bytes, offset);
   }
+}
+
+/** Why what stands there cannot be replaced: a folder, or a pipe or device, which would be a file afterwards. */
+function kindOf(path: string): string | undefined {
+  const facts = lstatSync(path, { throwIfNoEntry: false });
+  if (facts === undefined || facts.isFile()) return undefined;
+  return facts.isDirectory() ? 'EISDIR' : 'it is no regular file';
 }
 
 function isSame(one: string, other: string): boolean {

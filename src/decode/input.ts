@@ -44,18 +44,24 @@ export async function readKeylog(path: string): Promise<string> {
   }
 }
 
-/** The first bytes, and a stream that still begins with them. */
+/** The first bytes, at least so many where the stream has them, and a stream that still begins with them. */
 export async function peek(
   stream: Readable,
+  atLeast: number,
 ): Promise<{ readonly first: Buffer; readonly whole: AsyncIterable<Buffer> }> {
   const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-  const { value, done } = await chunks.next();
-  const first: Buffer = done ? Buffer.alloc(0) : Buffer.from(value);
+  let first: Buffer = Buffer.alloc(0);
+  // A pipe may bring a byte at a time.
+  while (first.length < atLeast) {
+    const { value, done } = await chunks.next();
+    if (done) break;
+    first = first.length === 0 ? Buffer.from(value) : Buffer.concat([first, value]);
+  }
   return {
     first,
     whole: {
       async *[Symbol.asyncIterator]() {
-        if (!done) yield first;
+        if (first.length > 0) yield first;
         for (let next = await chunks.next(); !next.done; next = await chunks.next()) yield next.value;
       },
     },

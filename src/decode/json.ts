@@ -4,7 +4,7 @@ import type { DecodeEvent } from '../capture/dissection.js';
 import type { Note } from '../capture/notes.js';
 import type { Endpoint, Place } from '../capture/types.js';
 import type { Span } from '../protocol/index.js';
-import { type FieldOptions, fieldsOf } from './fields.js';
+import { type FieldOptions, fieldsOf, isHidden } from './fields.js';
 
 export interface JsonOptions extends FieldOptions {
   /** Adds `spans` to PDUs. */
@@ -31,7 +31,7 @@ export function jsonLine(event: DecodeEvent, options: JsonOptions = {}): JsonLin
         name: pdu.name,
         length: pdu.bytes.length,
         fields: tree === undefined ? { cbDataLen: pdu.data?.length ?? 0 } : fieldsOf(pdu.packetType, tree, options),
-        ...(options.verbose ? { spans: (tree?.children ?? []).map(spanLine) } : {}),
+        ...(options.verbose ? { spans: spansOf(pdu.packetType, tree?.children ?? [], options) } : {}),
         notes: pdu.notes.map(noteLine),
       };
     }
@@ -161,6 +161,13 @@ export interface JsonSpan {
   readonly value: number | string | null;
   readonly text?: string;
   readonly children?: readonly JsonSpan[];
+}
+
+/** What `fields` leaves out because it is a secret, or DATA's payload, has no value here either; its place is told. */
+export function spansOf(packetType: number, spans: readonly Span[], options: FieldOptions): JsonSpan[] {
+  return spans.map((span) =>
+    isHidden(packetType, span, options) ? { ...spanLine(span), value: null } : spanLine(span),
+  );
 }
 
 export function spanLine({ name, offset, length, value, text, children }: Span): JsonSpan {

@@ -1,5 +1,4 @@
 /** Where results go: lines in large writes, never faster than they are taken, and a progress line for a person who waits. */
-import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import type { Theme } from '../render/theme.js';
 
@@ -53,8 +52,16 @@ export class Output {
   /** Writes what is gathered and waits until it is taken. */
   async flush(): Promise<void> {
     this.#write();
-    if (this.#out.writableNeedDrain && !this.closed)
-      await Promise.race([once(this.#out, 'drain'), once(this.#out, 'close')]);
+    if (!this.#out.writableNeedDrain || this.closed) return;
+    // Whatever the end is: a reader that left is no failure, and any other one is told by whoever owns the stream.
+    await new Promise<void>((resolve) => {
+      const events = ['drain', 'close', 'error'];
+      const done = (): void => {
+        for (const event of events) this.#out.off(event, done);
+        resolve();
+      };
+      for (const event of events) this.#out.on(event, done);
+    });
   }
 
   progress(bytes: number, size: number | undefined): void {

@@ -49,12 +49,14 @@ export interface DecodeResult {
 }
 
 /** Bytes that tell a capture from text. */
+const PEEK_BYTES = 512;
+/** Longer than any text that the parser takes. */
 const MAX_TEXT_FILE = 16 * 1024 * 1024;
 
 export async function runDecode(request: DecodeRequest, output: Output): Promise<DecodeResult> {
   if (request.file === undefined) return decodeBare(parseHexText(request.hex ?? '', request.encoding), request, output);
   const { stream, size } = await openInput(request.file);
-  const { first, whole } = await peek(stream);
+  const { first, whole } = await peek(stream, PEEK_BYTES);
   const isCapture = first.length >= FORMAT_BYTES && formatOf(first) !== undefined;
   if (!isCapture && first.length > 0 && (request.encoding === 'base64' || looksLikeText(first))) {
     return decodeBare(parseHexText(textOf(await gather(whole)), request.encoding), request, output);
@@ -131,7 +133,8 @@ function shower(request: DecodeRequest, output: Output): (event: DecodeEvent, hi
 async function decodeBare(bytes: Buffer, request: DecodeRequest, output: Output): Promise<DecodeResult> {
   const { pdus, rest } = readBarePdus(bytes, request.direction);
   const kept = pdus.slice(0, request.limit);
-  const options = { payload: true, secrets: true, verbose: request.verbose };
+  const { payload, secrets, verbose } = request;
+  const options = { payload, secrets, verbose };
   const lines = kept.map((pdu, index) => barePduLine(pdu, index + 1, options));
   const end = rest && kept.length === pdus.length ? rest : undefined;
   const cut = end && { type: 'note', frame: null, time: null, connection: 1, direction: null, ...noteLine(end.note) };

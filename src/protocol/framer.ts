@@ -23,6 +23,12 @@ export class Framer {
     return this.#buffered;
   }
 
+  /** Bytes that the PDU under way still lacks; undefined while its header is not there. Only after `next` said "not yet". */
+  get missing(): number | undefined {
+    const header = this.#buffered < HEADER_LENGTH ? undefined : peekHeader(this.#chunks[0] as Buffer);
+    return header && header.packetLength - this.#buffered;
+  }
+
   /** Takes bytes; the framer keeps views of them. Throws LimitError when more than MAX_WAITING would wait. */
   push(bytes: Buffer): void {
     if (bytes.length === 0) return;

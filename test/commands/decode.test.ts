@@ -106,7 +106,7 @@ describe('rdgw decode', () => {
   });
 
   it('stops when nobody reads any more, and that is success', async () => {
-    const command = `"${process.execPath}" "${join(CLI_ROOT, 'bin/run.js')}" decode "${PCAP}" --keylog "${KEYS}" --verbose --bytes; echo "code $?" >&2`;
+    const command = `"${process.execPath}" "${join(CLI_ROOT, 'bin/run.js')}" decode "${PCAP}" --keylog "${KEYS}" --format ndjson --payload; echo "code $?" >&2`;
     const child = spawn('bash', ['-c', `{ ${command}; } | head -n 1`], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
     let said = '';
     child.stderr.on('data', (bytes) => {

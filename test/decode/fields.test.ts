@@ -40,10 +40,18 @@ describe('the fields of a packet', () => {
     expect(fields(data, { payload: true })).toEqual({ cbDataLen: 3, data: '616263' });
   });
 
-  it("NTLM's response only when asked for, its other messages always", () => {
+  it("NTLM's challenge and response only when asked for, the message before them always", () => {
     expect(fields('fr3-ext-ws-extended-auth-c1').authBlob).toMatch(/^4e544c4d5353500001/);
+    expect(fields('fr3-ext-ws-extended-auth-s1')).toEqual({ errorCode: 0, cbBlobLen: 134 });
     expect(fields('fr3-ext-ws-extended-auth-c2')).toEqual({ errorCode: 0, cbBlobLen: 334 });
     expect(fields('fr3-ext-ws-extended-auth-c2', { secrets: true }).authBlob).toMatch(/^4e544c4d5353500003/);
+  });
+
+  it('what trails a packet is hidden like the field that it may have been part of', () => {
+    // cbDataLen and cbBlobLen of 1, and more bytes behind.
+    expect(fields('0a0000000e000000010061626364')).toEqual({ cbDataLen: 1 });
+    expect(fields('0a0000000e000000010061626364', { payload: true })).toMatchObject({ data: '61', trailing: '626364' });
+    expect(fields('03000000120000000000000001004e4e544c')).toEqual({ errorCode: 0, cbBlobLen: 1, authBlob: '4e' });
   });
 
   it('of a packet that was cut: those that are whole', () => {

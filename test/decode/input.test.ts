@@ -10,13 +10,20 @@ async function gather(chunks: AsyncIterable<Buffer>): Promise<string[]> {
 
 describe('the first bytes', () => {
   it('are seen, and still come first', async () => {
-    const { first, whole } = await peek(Readable.from([Buffer.from('one'), Buffer.from('two')]));
+    const { first, whole } = await peek(Readable.from([Buffer.from('one'), Buffer.from('two')]), 1);
     expect(first.toString()).toBe('one');
     expect(await gather(whole)).toEqual(['one', 'two']);
   });
 
+  it('are gathered from a pipe that brings one at a time', async () => {
+    const bytes = [...'four!'].map((byte) => Buffer.from(byte));
+    const { first, whole } = await peek(Readable.from(bytes), 4);
+    expect(first.toString()).toBe('four');
+    expect(await gather(whole)).toEqual(['four', '!']);
+  });
+
   it('of nothing are none', async () => {
-    const { first, whole } = await peek(Readable.from([]));
+    const { first, whole } = await peek(Readable.from([]), 4);
     expect(first).toHaveLength(0);
     expect(await gather(whole)).toEqual([]);
   });

@@ -41,6 +41,32 @@ describe('words', () => {
   });
 });
 
+describe('secrets', () => {
+  const { file, keylogs } = vector('fr3-ext-ws');
+  /** Client's response, session key and the gateway's challenge, as the decrypted bytes of the capture have them. */
+  const blobs = async (secrets: boolean): Promise<string[]> => {
+    const lines = await ndjson({ file, keylogs, secrets, verbose: true });
+    return [...JSON.stringify(lines).matchAll(/4e544c4d53535000(0[23])/g)].map(([, type]) => type as string);
+  };
+
+  it('of NTLM are in no line, in fields as in spans, unless they are asked for', async () => {
+    expect(await blobs(false)).toEqual([]);
+    expect(await blobs(true)).toEqual(['02', '02', '03', '03']);
+  });
+
+  it('the place of what is hidden is told', async () => {
+    const lines = await ndjson({ file, keylogs, verbose: true });
+    const spans = lines.filter(({ packetType }) => packetType === 3).map((line) => (line.spans as object[]).at(-1));
+    expect(spans[2]).toEqual({ name: 'authBlob', offset: 14, length: 334, value: null });
+  });
+
+  it("DATA's payload is in no span unless it is asked for", async () => {
+    const data = { hex: '0a0000000d0000000300616263', verbose: true };
+    expect(JSON.stringify(await ndjson(data))).not.toContain('616263');
+    expect(JSON.stringify(await ndjson({ ...data, payload: true }))).toContain('616263');
+  });
+});
+
 describe('the lines', () => {
   for (const [name, request] of Object.entries(VECTORS)) {
     it(`of ${name}: packets are counted from 1, times never go back, its end is last`, async () => {

@@ -71,6 +71,33 @@ describe('lines', () => {
   });
 });
 
+describe('a broken pipe', () => {
+  it('is the end of the output and no failure, even while a write waits', async () => {
+    const out = new Writable({
+      highWaterMark: 1,
+      write: (_chunk, _encoding, done) =>
+        setImmediate(() => done(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }))),
+    });
+    out.on('error', () => undefined);
+    const lines = output(out);
+    lines.line('one');
+    await lines.flush();
+    expect(lines.closed).toBe(true);
+  });
+
+  it('leaves no listener behind', async () => {
+    const reader = new Reader();
+    const lines = output(reader);
+    for (let turn = 0; turn < 30; turn++) {
+      lines.line('x'.repeat(100));
+      const flushed = lines.flush();
+      reader.take();
+      await flushed;
+    }
+    expect(reader.listenerCount('close')).toBe(0);
+  });
+});
+
 describe('progress', () => {
   function watched(): { shown: string[]; lines: Output; at: (ms: number) => void } {
     const shown: string[] = [];

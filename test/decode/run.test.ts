@@ -125,6 +125,12 @@ describe('text', () => {
     expect((await ndjson({ hex: data }))[0]).toMatchObject({ direction: 'client-to-server' });
   });
 
+  it('hides what captures hide', async () => {
+    expect((await ndjson({ hex: '0a0000000c00000002006869' }))[0]).toMatchObject({ fields: { cbDataLen: 2 } });
+    const [shown] = await ndjson({ hex: '0a0000000c00000002006869', payload: true });
+    expect(shown).toMatchObject({ fields: { cbDataLen: 2, data: '6869' } });
+  });
+
   it('that makes no PDU is not understood', async () => {
     expect((await run({ hex: 'ffff000008000000' })).result.understood).toBe(false);
   });

@@ -236,8 +236,8 @@ export const tunnel: Stage = {
     );
     play(input, {
       bytes: (from, bytes, place) => station.bytes(direction(from), bytes, place),
-      gap: (from, _, place) => {
-        station.gap(direction(from), place);
+      gap: (from, length, place) => {
+        station.gap(direction(from), length, place);
         inner.gap(direction(from));
       },
       end: () => undefined,

@@ -1,0 +1,360 @@
+/** Whatever happens to a capture: nothing is thrown, nothing hangs, nothing is invented, and the caps hold. */
+import fc from 'fast-check';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { TCP_LIMITS } from '../../src/capture/tcp.js';
+import { KeyLog, MAX_HELD_TOTAL } from '../../src/capture/tls/keylog.js';
+import type { CapturedPacket } from '../../src/capture/types.js';
+import { captureFile, dissectFile, dissectPackets, keyFile, type Told, type ToldPdu } from '../support/dissect.js';
+import { memoryInUse } from '../support/memory.js';
+import { frame as packetOf, packetsOf } from '../support/pcap.js';
+import { readCapture } from '../support/read-capture.js';
+import { frame, Wire } from '../support/wire.js';
+import { httpBytes, stream } from './http/vectors.js';
+
+/** More with FC_RUNS=500; a failure prints its seed, which FC_SEED repeats. */
+const RUNS = Number(process.env.FC_RUNS ?? 8);
+const SEED = process.env.FC_SEED === undefined ? {} : { seed: Number(process.env.FC_SEED) };
+const OPTIONS = { numRuns: RUNS, ...SEED };
+
+interface Capture {
+  readonly file: Buffer;
+  readonly keys: string;
+  readonly packets: readonly CapturedPacket[];
+  readonly whole: Told;
+}
+
+const captures: Record<'ws' | 'dual', Capture> = { ws: undefined as never, dual: undefined as never };
+const NAMES = ['ws', 'dual'] as const;
+
+beforeAll(async () => {
+  const load = async (name: string, keys: string): Promise<Capture> => {
+    const [file, log] = [captureFile(name), keyFile(keys)];
+    const { packets } = await readCapture(file);
+    return { file, keys: log, packets, whole: dissectPackets(packets, log) };
+  };
+  captures.ws = await load('fr2-paa-ws.pcap.gz', 'fr2-paa-ws.keys');
+  captures.dual = await load('fr3-ntlm-dual.pcapng.gz', 'fr3-ntlm-dual.keys');
+});
+
+describe('the file', () => {
+  it('cut anywhere: everything before the cut, and where it broke', async () => {
+    const { file, keys, whole } = captures.ws;
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 0, max: file.length }), async (length) => {
+        const told = await dissectFile(file.subarray(0, length), keys);
+        const { frame: last } = await lastPacket(file.subarray(0, length));
+        expect(told.pdus.map(content)).toEqual(whole.pdus.filter(({ frame }) => frame <= last).map(content));
+        expect(told.problems.length).toBeLessThanOrEqual(1);
+        if (length < 24) expect(told.problems).toHaveLength(1);
+      }),
+      { ...OPTIONS, examples: [[0], [3], [24], [file.length - 1], [file.length]] },
+    );
+  });
+
+  it('split anywhere: the same events', async () => {
+    for (const name of NAMES) {
+      const { file, keys, whole } = captures[name];
+      await fc.assert(
+        fc.asyncProperty(
+          fc.oneof(fc.integer({ min: 1, max: 99 }), fc.integer({ min: 100, max: 200_000 })),
+          async (size) => {
+            expect((await dissectFile(file, keys, size)).lines).toEqual(whole.lines);
+          },
+        ),
+        { ...OPTIONS, numRuns: Math.ceil(RUNS / 4), examples: [[1]] },
+      );
+    }
+  });
+
+  it('bits flipped anywhere', async () => {
+    const { file, keys } = captures.ws;
+    const flip = fc.tuple(fc.nat({ max: file.length - 1 }), fc.nat({ max: 7 }));
+    await fc.assert(
+      fc.asyncProperty(fc.array(flip, { minLength: 1, maxLength: 30 }), async (flips) => {
+        const damaged = Buffer.from(file);
+        for (const [at, bit] of flips) damaged[at] = (damaged[at] as number) ^ (1 << bit);
+        expectSound(await dissectFile(damaged, keys));
+      }),
+      OPTIONS,
+    );
+  });
+});
+
+describe('the packets', () => {
+  const where = fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true });
+
+  /** Which packet goes how far back, and whether it stays where it was as well. */
+  const moves = fc.array(fc.tuple(where, fc.nat({ max: 30 }), fc.boolean()), { minLength: 1, maxLength: 40 });
+
+  it('bits flipped within them, records and headers alike', () => {
+    for (const name of NAMES) {
+      const { packets, keys } = captures[name];
+      fc.assert(
+        fc.property(fc.array(fc.tuple(where, where, fc.nat({ max: 7 })), { minLength: 1, maxLength: 30 }), (flips) => {
+          const damaged = packets.map((packet) => ({ ...packet, bytes: Buffer.from(packet.bytes) }));
+          for (const [which, at, bit] of flips) {
+            const { bytes } = damaged[Math.floor(which * damaged.length)] as CapturedPacket;
+            const offset = Math.floor(at * bytes.length);
+            bytes[offset] = (bytes[offset] as number) ^ (1 << bit);
+          }
+          expectSound(dissectPackets(damaged, keys));
+        }),
+        OPTIONS,
+      );
+    }
+  });
+
+  it('out of order, or twice, while the other side is silent: the same PDUs', () => {
+    const { packets, keys, whole } = captures.ws;
+    fc.assert(
+      fc.property(moves, (chosen) => {
+        const told = dissectPackets(moved(packets, chosen, true), keys);
+        expect(contents(told)).toEqual(contents(whole));
+        expect(told.gaps).toEqual([]);
+      }),
+      OPTIONS,
+    );
+  });
+
+  it('out of order whatever the other side says', () => {
+    for (const name of NAMES) {
+      const { packets, keys } = captures[name];
+      fc.assert(
+        fc.property(moves, (chosen) => expectSound(dissectPackets(moved(packets, chosen, false), keys))),
+        OPTIONS,
+      );
+    }
+  });
+
+  it('garbage between them: the same events', () => {
+    const { packets, keys, whole } = captures.dual;
+    const garbage = fc.uint8Array({ maxLength: 200 });
+    fc.assert(
+      fc.property(fc.array(fc.tuple(where, garbage), { minLength: 1, maxLength: 20 }), (inserted) => {
+        const mixed = packets.flatMap((packet, index) => [
+          ...inserted
+            .filter(([at]) => Math.floor(at * packets.length) === index)
+            .map(([, bytes]) => ({ ...packet, bytes: Buffer.from(bytes), originalLength: bytes.length })),
+          packet,
+        ]);
+        expect(dissectPackets(mixed, keys).lines).toEqual(whole.lines);
+      }),
+      OPTIONS,
+    );
+  });
+
+  it('some lost: what is left is told, and nothing else', () => {
+    for (const name of NAMES) {
+      const { packets, keys, whole } = captures[name];
+      const known = new Set(whole.pdus.map(({ bytes }) => bytes.toString('hex')));
+      fc.assert(
+        fc.property(fc.array(where, { minLength: 1, maxLength: 8 }), (which) => {
+          const lost = new Set(which.map((at) => Math.floor(at * packets.length)));
+          const told = dissectPackets(
+            packets.filter((_, index) => !lost.has(index)),
+            keys,
+          );
+          expectSound(told);
+          for (const { bytes } of told.pdus) expect(known.has(bytes.toString('hex'))).toBe(true);
+          const first = packets[Math.min(...lost)]?.frame ?? 0;
+          const before = whole.pdus.filter(({ frame }) => frame < first);
+          for (const direction of ['client-to-server', 'server-to-client'] as const) {
+            // Per direction: `contents` sorts by it, the capture does not.
+            const intact = before.filter((pdu) => pdu.direction === direction).map(content);
+            expect(told.of(direction).map(content).slice(0, intact.length)).toEqual(intact);
+          }
+        }),
+        OPTIONS,
+      );
+    }
+  });
+
+  it('cut short by a snap length', () => {
+    const { packets, keys } = captures.ws;
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 1500 }), (snap) => {
+        expectSound(
+          dissectPackets(
+            packets.map((packet) => ({ ...packet, bytes: packet.bytes.subarray(0, snap) })),
+            keys,
+          ),
+        );
+      }),
+      OPTIONS,
+    );
+  });
+});
+
+describe('one lost packet', () => {
+  it('within TLS takes the PDUs it carried, tells the gap, and the frames are found again', () => {
+    const { packets, keys, whole } = captures.ws;
+    // A segment of a DATA of several: what came before and what comes after is there.
+    const data = whole.of('server-to-client').filter(({ packetType }) => packetType === 10);
+    for (const victim of [data[10], data[20], data[30]]) {
+      const frame = victim?.frame ?? 0;
+      const told = dissectPackets(
+        packets.filter((packet) => packet.frame !== frame),
+        keys,
+      );
+      const texts = contents(told);
+      const missing = whole.pdus.filter((pdu) => !texts.includes(content(pdu)));
+      expect(missing.length).toBeGreaterThan(0);
+      expect(missing.length).toBeLessThanOrEqual(4);
+      expect(missing.every((pdu) => Math.abs(pdu.frame - frame) <= 3)).toBe(true);
+      expect(told.gaps.map(({ direction }) => direction)).toEqual(['server-to-client']);
+      expect(told.of('client-to-server')).toHaveLength(whole.of('client-to-server').length);
+      expect(content(told.of('server-to-client').at(-1))).toBe(content(whole.of('server-to-client').at(-1)));
+    }
+  });
+
+  it('without TLS takes the one PDU', () => {
+    const wire = new Wire();
+    const data = (text: string): Buffer => {
+      const bytes = Buffer.concat([Buffer.from([10, 0, 0, 0, 0, 0, 0, 0, 0, 0]), Buffer.from(text)]);
+      bytes.writeUInt32LE(bytes.length, 4);
+      bytes.writeUInt16LE(text.length, 8);
+      return bytes;
+    };
+    const words = Array.from({ length: 9 }, (_, index) => `word ${index}`);
+    const segments = [
+      ...wire.open(),
+      ...wire.say('client', httpBytes('fr2-paa-ws-1-rdg-out-data')),
+      ...wire.say('server', httpBytes('fr2-paa-ws-2-status-101')),
+      ...wire.say('server', stream('fr2-paa-ws-server').wire),
+    ];
+    const lost = segments.length + 4;
+    for (const word of words) segments.push(...wire.say('server', frame(data(word))));
+    const { packets } = { packets: packetsOf(segments.filter((_, index) => index !== lost)) };
+    const told = dissectPackets(
+      packets.map((packet, index) => ({
+        ...packet,
+        frame: index + 1,
+        linkType: 1,
+        originalLength: packet.bytes.length,
+      })),
+      '',
+    );
+    const said = told.of('server-to-client').flatMap((pdu) => (pdu.data ? [pdu.data.toString('latin1')] : []));
+    expect(said.slice(-8)).toEqual(words.filter((_, index) => index !== 4));
+    // Its header is lost too, so nobody knows how many bytes of the tunnel were in it.
+    expect(told.gaps).toMatchObject([{ direction: 'server-to-client', length: undefined }]);
+  });
+});
+
+describe('caps', () => {
+  it('a sender that never fills its first gap holds no more than the limit', async () => {
+    const before = await memoryInUse();
+    const payload = Buffer.alloc(1400, 7);
+    function* endless(): Generator<CapturedPacket> {
+      const packet = (frame: number, bytes: Buffer): CapturedPacket => ({
+        frame,
+        time: BigInt(frame),
+        linkType: 1,
+        bytes,
+        originalLength: bytes.length,
+      });
+      for (let port = 1; port <= 40; port++) {
+        yield packet(port, packetOf({ flags: 'S', sequence: 0, clientPort: port }));
+        for (let n = 0; n < 1200; n++) {
+          yield packet(port, packetOf({ sequence: 100 + n * 1400, data: payload, clientPort: port }));
+        }
+      }
+    }
+    let peak = 0;
+    let seen = 0;
+    const watched = function* (): Generator<CapturedPacket> {
+      for (const packet of endless()) {
+        if (++seen % 4000 === 0) peak = Math.max(peak, process.memoryUsage().arrayBuffers);
+        yield packet;
+      }
+    };
+    expectSound(dissectPackets(watched(), ''));
+    expect(peak - before).toBeLessThan(TCP_LIMITS.earlyBytesInAll * 3);
+    expect((await memoryInUse()) - before).toBeLessThan(TCP_LIMITS.earlyBytes * 2);
+  });
+
+  it('connections without keys give back what they held', () => {
+    const { packets } = captures.ws;
+    const keys = new KeyLog();
+    let most = 0;
+    function* watched(): Generator<CapturedPacket> {
+      for (const packet of packets) {
+        yield packet;
+        most = Math.max(most, keys.held);
+      }
+    }
+    dissectPackets(watched(), keys);
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThanOrEqual(MAX_HELD_TOTAL);
+    expect(keys.held).toBe(0);
+  });
+
+  it('many small PDUs in one segment are all told', () => {
+    const keepAlive = Buffer.from('0d00000008000000', 'hex');
+    const wire = new Wire();
+    const burst = Buffer.concat(Array.from({ length: 6000 }, () => frame(keepAlive)));
+    const segments = [
+      ...wire.open(),
+      ...wire.say('client', httpBytes('fr2-paa-ws-1-rdg-out-data')),
+      ...wire.say('server', httpBytes('fr2-paa-ws-2-status-101')),
+      ...wire.say('server', burst),
+    ];
+    const packets = packetsOf(segments).map((packet, index) => ({
+      ...packet,
+      frame: index + 1,
+      linkType: 1,
+      originalLength: packet.bytes.length,
+    }));
+    expect(dissectPackets(packets, '').pdus).toHaveLength(6000);
+  });
+});
+
+/** With `alone` no packet is carried past one of the other side that has a payload. */
+function moved(
+  packets: readonly CapturedPacket[],
+  moves: readonly (readonly [which: number, by: number, twice: boolean])[],
+  alone: boolean,
+): CapturedPacket[] {
+  const result = [...packets];
+  for (const [which, by, twice] of moves) {
+    // The SYNs, which say where the numbers begin, stay.
+    const at = 2 + Math.floor(which * (result.length - 2));
+    const packet = result[at] as CapturedPacket;
+    const side = portOf(packet);
+    const other = result.findIndex((one, index) => index > at && portOf(one) !== side && one.bytes.length > 66);
+    const to = Math.min(at + by, alone && other >= 0 ? other - 1 : result.length);
+    if (!twice) result.splice(at, 1);
+    result.splice(to, 0, packet);
+  }
+  return result;
+}
+
+/** Of the sender: these captures are of Ethernet and IPv4 without options. */
+function portOf({ bytes }: CapturedPacket): number {
+  return bytes.readUInt16BE(34);
+}
+
+/** What must hold whatever the input: that each PDU's fields tile it was checked when it was copied. */
+function expectSound(told: Told): void {
+  told.pdus.forEach(({ n, bytes }, index) => {
+    expect(n).toBe(index + 1);
+    expect(bytes.readUInt32LE(4)).toBe(bytes.length);
+  });
+  expect(told.ends.map(({ conversation }) => conversation.number).sort()).toEqual(
+    told.connections.map(({ conversation }) => conversation.number).sort(),
+  );
+}
+
+function contents(told: Told): string[] {
+  // Which way's PDU comes first may differ when packets change places.
+  return [...told.of('client-to-server'), ...told.of('server-to-client')].map(content);
+}
+
+function content(pdu: ToldPdu | undefined): string {
+  return `${pdu?.conversation} ${pdu?.direction} ${pdu?.bytes.toString('hex')}`;
+}
+
+async function lastPacket(file: Buffer): Promise<{ frame: number }> {
+  const { packets } = await readCapture(Buffer.from(file));
+  return { frame: packets.at(-1)?.frame ?? 0 };
+}
