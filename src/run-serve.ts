@@ -2,6 +2,7 @@
 import { homedir } from 'node:os';
 import { EXIT } from './cli/exit.js';
 import { runnerName } from './cli/runner.js';
+import { strayFacts, takeStrays } from './cli/stray.js';
 import { describeConfig, effectiveSettings, type LoadedConfig, loadConfig } from './config.js';
 import { type Serving, serve } from './serve.js';
 
@@ -56,6 +57,9 @@ export async function runServe(request: ServeRequest, terminal: ServeTerminal): 
     dataDir: request.dataDir,
     writeLog: (line) => void process.stderr.write(line),
   });
+  // INVARIANT: no stray error, such as one in a timer of a custom authenticator, ends the sessions of everybody. It decides nothing:
+  // whoever waits for an answer gets none, and that denies.
+  takeStrays((error) => serving.log.error('stray error', strayFacts(error)));
   // Before anyone is told that the gateway listens: who reads it may send a signal at once.
   const drained = untilDrained(serving, config.timeouts.drain * 1000);
   const facts = readyFacts(serving, request, terminal);

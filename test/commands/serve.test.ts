@@ -112,6 +112,38 @@ describe('rdgw serve', () => {
     expect(JSON.parse(run.stdout())).toMatchObject({ port: expect.any(Number), ca: join(folder, 'data/ca.pem') });
   });
 
+  it('goes on when a custom authenticator throws where nobody can catch it, and tells no token', async () => {
+    const module = join(folder, 'stray.mjs');
+    writeFileSync(
+      module,
+      `export default () => ({
+        name: 'stray',
+        authenticate({ token }) {
+          if (token.startsWith('throw')) setTimeout(() => { throw new Error('about ' + token); });
+          if (token.startsWith('reject')) Promise.reject(new Error('about ' + token));
+          return token === 'good' ? { allow: true, user: 'alice' } : { allow: false, reason: 'no' };
+        },
+      });`,
+    );
+    const target = await echoTarget();
+    const config = join(folder, 'stray.json');
+    writeFileSync(config, JSON.stringify({ auth: { module }, targets: { allow: [`127.0.0.1:${target.port}`] } }));
+    const { run, port } = await listening('--config', config);
+    const ca = readFileSync(join(folder, 'data/ca.pem'), 'utf8');
+    const open = (token: string) => RawClient.start({ port, ca }, { transport: 'websocket', token, port: target.port });
+    const client = await open('good');
+    await client.until('opened');
+    for (const token of ['throw-secret', 'reject-secret']) await (await open(token)).ended();
+    await run.says(/stray error kind=Error at=\S*stray\.mjs:\d+:\d+[\s\S]*stray error/);
+    client.send(Buffer.from('still here'));
+    expect((await client.gets(10)).toString()).toBe('still here');
+    client.pipe.close();
+    run.kill('SIGTERM');
+    expect(await run.code).toBe(0);
+    expect(run.stdout() + run.stderr()).not.toContain('secret');
+    await target.stop();
+  });
+
   it('drains: 503 for newcomers while a session goes on, CLOSE_CHANNEL 0x4D4 at the end, exit 0', async () => {
     const { run, port } = await listening('--drain', '1');
     const target = await echoTarget();
