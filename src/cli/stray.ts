@@ -20,11 +20,12 @@ export function handOver(error: unknown): boolean {
 export function strayFacts(error: unknown): { readonly kind: string; readonly at: string | undefined } {
   try {
     if (!(error instanceof Error)) return { kind: typeof error, at: undefined };
-    const { message, stack = '', constructor } = error;
+    const { message } = error;
+    const stack = String(error.stack);
     // The message stands in front of the frames, and may look like one.
     const frames = stack.includes(message) ? stack.slice(stack.indexOf(message) + message.length) : '';
     const [, at] = /^ {4}at (?:.*\()?([^()\s]+:\d+:\d+)\)?$/m.exec(frames) ?? [];
-    return { kind: constructor.name, at };
+    return { kind: error.constructor.name, at };
   } catch {
     // Even these may be getters that throw.
     return { kind: 'unknown', at: undefined };
