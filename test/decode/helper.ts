@@ -2,6 +2,7 @@
 import { Writable } from 'node:stream';
 import { Output } from '../../src/decode/output.js';
 import { type DecodeRequest, type DecodeResult, runDecode } from '../../src/decode/run.js';
+import type { Summary } from '../../src/decode/summary.js';
 import { plain, type Theme } from '../../src/render/theme.js';
 import { CAPTURES } from '../support/read-capture.js';
 
@@ -69,4 +70,10 @@ export function vector(name: string): { readonly file: string; readonly keylogs:
 export async function ndjson(request: RunOptions): Promise<Record<string, unknown>[]> {
   const { lines } = await run({ ...request, show: 'ndjson' });
   return lines.map((line) => JSON.parse(line));
+}
+
+/** What `--json` prints of a capture. */
+export async function summaryOf(name: string): Promise<Summary> {
+  const { result } = await run({ ...vector(name), show: 'nothing' });
+  return result.summary as Summary;
 }
