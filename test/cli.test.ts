@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -63,6 +63,29 @@ describe('the command line', () => {
     const { code, stdout } = await run('mkrdp --target x --json');
     expect(code).toBe(4);
     expect(JSON.parse(stdout).error.code).toBe('TOKEN_KEY_MISSING');
+  });
+
+  it('says one thing about a data folder that cannot be used, and nothing of its framework', async () => {
+    writeFileSync(join(cwd, 'file'), '');
+    const env = { RDGW_DATA_DIR: '', XDG_DATA_HOME: join(cwd, 'file') };
+    const { code, stderr } = await run('certs init', { env });
+    expect({ code, lines: stderr.trimEnd().split('\n') }).toEqual({
+      code: 4,
+      lines: [expect.stringMatching(/^error: .* \(DATA_FOLDER\) at /), expect.stringMatching(/^hint: /)],
+    });
+  });
+
+  it('takes no commands from the data folder', async () => {
+    const plugin = { name: 'guest', type: 'module', oclif: { commands: './commands' } };
+    const folder = join(cwd, 'guest');
+    mkdirSync(join(folder, 'commands'), { recursive: true });
+    writeFileSync(join(folder, 'package.json'), JSON.stringify(plugin));
+    writeFileSync(join(folder, 'commands', 'intrude.js'), 'export default class { static run() {} }');
+    const plugins = [{ name: 'guest', type: 'link', root: folder }];
+    mkdirSync(join(cwd, 'data'), { recursive: true });
+    writeFileSync(join(cwd, 'data', 'package.json'), JSON.stringify({ name: 'guests', oclif: { plugins } }));
+    const done = await run('intrude').finally(() => rmSync(join(cwd, 'data', 'package.json')));
+    expect(done).toMatchObject({ code: 2, stderr: expect.stringContaining('(UNKNOWN_COMMAND)') });
   });
 
   it('prints its version', async () => {
