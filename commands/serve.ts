@@ -18,7 +18,7 @@ SIGTERM and SIGINT let open sessions go on for --drain seconds. A second signal 
 
   static override flags = {
     ...configFlag,
-    check: Flags.boolean({ summary: 'Check the settings, print them with secrets masked, and end.' }),
+    check: Flags.boolean({ summary: 'Check the settings, print them without secrets, and end.' }),
     listen: Flags.string({ summary: 'Address and port; all interfaces and 8443.', helpValue: '[HOST:]PORT' }),
     cert: Flags.string({ summary: 'Certificate with its chain, PEM.', helpValue: 'FILE' }),
     key: Flags.string({ summary: 'Private key of the certificate, PEM.', helpValue: 'FILE' }),
