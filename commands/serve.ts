@@ -36,19 +36,7 @@ SIGTERM and SIGINT let open sessions go on for --drain seconds. A second signal 
   async run(): Promise<unknown> {
     const { flags } = await this.parse(Serve);
     const { checkServe, runServe } = await import('../src/run-serve.js');
-    const request = {
-      file: flags.config,
-      dataDir: this.dataDir,
-      overrides: {
-        listen: flags.listen,
-        'tls.cert': flags.cert,
-        'tls.key': flags.key,
-        'timeouts.drain': flags.drain,
-        'log.level': flags['log-level'],
-        'log.format': flags['log-format'],
-        'log.keylog': flags.keylog,
-      },
-    };
+    const request = { file: flags.config, dataDir: this.dataDir, flags };
     if (flags.check) {
       const checked = await checkServe(request);
       for (const warning of checked.warnings) this.warn(warning);

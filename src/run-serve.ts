@@ -6,12 +6,24 @@ import { strayFacts, takeStrays } from './cli/stray.js';
 import { describeConfig, effectiveSettings, type LoadedConfig, loadConfig } from './config.js';
 import { type Serving, serve } from './serve.js';
 
+/** The flags of `rdgw serve` that are settings, with the path of each. */
+const SETTING_FLAGS = {
+  listen: 'listen',
+  cert: 'tls.cert',
+  key: 'tls.key',
+  drain: 'timeouts.drain',
+  'log-level': 'log.level',
+  'log-format': 'log.format',
+  keylog: 'log.keylog',
+} as const;
+type SettingFlag = keyof typeof SETTING_FLAGS;
+
 export interface ServeRequest {
   /** `--config` */
   readonly file: string | undefined;
   readonly dataDir: string;
-  /** Flags by the path of their setting. */
-  readonly overrides: Readonly<Record<string, unknown>>;
+  /** The flags that are settings, by their names without dashes. */
+  readonly flags: Readonly<Partial<Record<SettingFlag, string | undefined>>>;
 }
 
 export interface ServeTerminal {
@@ -67,11 +79,20 @@ export async function runServe(request: ServeRequest, terminal: ServeTerminal): 
   await drained;
 }
 
-function load({ file, overrides }: ServeRequest): Promise<LoadedConfig> {
-  const drain = overrides['timeouts.drain'];
-  // A word that is no number goes on as it is: the schema knows what to say about it.
-  const seconds = drain === undefined || drain === '' || Number.isNaN(Number(drain)) ? drain : Number(drain);
-  return loadConfig({ file, overrides: { ...overrides, 'timeouts.drain': seconds } });
+function load({ file, flags }: ServeRequest): Promise<LoadedConfig> {
+  const rows = Object.entries(SETTING_FLAGS) as [SettingFlag, string][];
+  return loadConfig({
+    file,
+    overrides: Object.fromEntries(
+      rows.map(([flag, path]) => [path, flag === 'drain' ? number(flags[flag]) : flags[flag]]),
+    ),
+    flagNames: Object.fromEntries(rows.map(([flag, path]) => [path, `--${flag}`])),
+  });
+}
+
+/** A word that is no number stays as it is: the schema knows what to say about it. */
+function number(word: string | undefined): string | number | undefined {
+  return word === undefined || word === '' || Number.isNaN(Number(word)) ? word : Number(word);
 }
 
 function readyFacts(serving: Serving, request: ServeRequest, { defaultDataDir }: ServeTerminal): ReadyFacts {
@@ -93,13 +114,9 @@ function readyWords(
 }
 
 /** The exact line that makes an .rdp file for this gateway: with the flags that its settings make necessary. */
-function mkrdpLine(
-  { name, port }: Serving,
-  { file, dataDir, overrides }: ServeRequest,
-  defaultDataDir: string,
-): string {
+function mkrdpLine({ name, port }: Serving, { file, dataDir, flags }: ServeRequest, defaultDataDir: string): string {
   const words = [`${runnerName()} mkrdp --target 192.168.0.101`];
-  if (overrides.listen !== undefined || overrides['tls.cert'] !== undefined) {
+  if (flags.listen !== undefined || flags.cert !== undefined) {
     words.push(`--gateway ${name.includes(':') ? `[${name}]` : name}:${port}`);
   }
   if (file !== undefined) words.push(`--config ${quote(file)}`);

@@ -243,6 +243,15 @@ describe.each([[], ['--json']])('rdgw serve %s fails', (...json) => {
     await expectFailure(rdgw('serve', ...json), 4, /rdgw\.yaml:2:3.*timeouts\.dail|dail.*dial/s);
   });
 
+  it.each([
+    ['--listen', '99999'],
+    ['--drain', 'abc'],
+    ['--log-level', 'loud'],
+    ['--log-format', 'xml'],
+  ])('with 2 for %s %s', async (flag, value) => {
+    await expectFailure(rdgw('serve', flag, value, ...json), 2, new RegExp(`${flag}\\b`));
+  });
+
   it('with 2 for an unknown flag', async () => {
     await expectFailure(rdgw('serve', '--lissten', '1', ...json), 2, /--listen/);
   });
