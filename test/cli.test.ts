@@ -27,7 +27,7 @@ describe('the command line', () => {
     ],
     ['help bogus', 'error: there is no command "bogus" (UNKNOWN_COMMAND)\nhint: rdgw --help lists the commands\n'],
     ['bogus --help', 'error: there is no command "bogus" (UNKNOWN_COMMAND)\nhint: rdgw --help lists the commands\n'],
-    ['bogus --json', 'error: there is no command "bogus" (UNKNOWN_COMMAND)\nhint: rdgw --help lists the commands\n'],
+    ['bogus -- --json', 'error: there is no command "bogus" (UNKNOWN_COMMAND)\nhint: rdgw --help lists the commands\n'],
     [
       'certs init extra',
       'error: unexpected argument "extra" after rdgw certs init (UNEXPECTED_ARGUMENT)\nhint: rdgw certs init --help lists what there is\n',
@@ -56,6 +56,34 @@ describe('the command line', () => {
         hint: 'rdgw mkrdp --help lists what there is',
       },
     });
+  });
+
+  it.each([
+    ['bogus --json', 'UNKNOWN_COMMAND', 'there is no command "bogus"', 'rdgw --help lists the commands'],
+    ['bogus --json --help', 'UNKNOWN_COMMAND', 'there is no command "bogus"', 'rdgw --help lists the commands'],
+    ['help bogus --json', 'UNKNOWN_COMMAND', 'there is no command "bogus"', 'rdgw --help lists the commands'],
+    [
+      'serve extra --json',
+      'UNEXPECTED_ARGUMENT',
+      'unexpected argument "extra" after rdgw serve',
+      'rdgw serve --help lists what there is',
+    ],
+    [
+      'serve --json extra',
+      'UNEXPECTED_ARGUMENT',
+      'unexpected argument "extra"',
+      'rdgw serve --help lists what there is',
+    ],
+    [
+      '--json mkrdp',
+      'UNKNOWN_FLAG',
+      'there is no flag "--json" before a command',
+      'flags follow the command; rdgw --help lists the commands',
+    ],
+  ])('answers %j with 2 and an error in JSON', async (line, name, message, hint) => {
+    const { code, stdout, stderr } = await run(line);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: '' });
+    expect(JSON.parse(stdout)).toEqual({ error: { code: name, message, hint } });
   });
 
   it('has 4 for a missing key, with and without --json', async () => {
