@@ -1,5 +1,4 @@
 /** Joins configuration, certificates, policy and gateway into the running thing that `rdgw serve` is. */
-import { appendFileSync, closeSync, openSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { type Certificates, ensureCertificates } from './certs/ensure.js';
 import { dataFiles } from './certs/folder.js';
@@ -7,9 +6,9 @@ import { preferredName } from './certs/names.js';
 import { loadTlsFiles, type TlsFiles } from './certs/tls-files.js';
 import { ensureTokenKey } from './certs/token-key.js';
 import type { Config } from './config/schema.js';
-import { Fault } from './fault.js';
 import { type Gateway, startGateway } from './gateway/gateway.js';
 import { createLog, type Log } from './gateway/log.js';
+import { openKeylog } from './keylog.js';
 import { openGuard } from './policy/open.js';
 import { parseRule } from './policy/rules.js';
 
@@ -49,7 +48,7 @@ export async function serve({ config, dataDir, writeLog }: ServeOptions): Promis
   const audiences = config.hostname === undefined ? names : [config.hostname, ...names];
   const { guard, warnings } = await openGuard(config, localKey, audiences);
   for (const warning of [...warnings, ...tlsWarnings(config, tls)]) log.warn(warning);
-  const keylog = config.log.keylog === undefined ? undefined : keylogWriter(config.log.keylog, log);
+  const keylog = config.log.keylog === undefined ? undefined : openKeylog(config.log.keylog, log);
   const gateway = await startGateway({
     config,
     tls,
@@ -91,35 +90,4 @@ function tlsWarnings({ hostname: name }: Config, { names, expires }: TlsFiles): 
     warnings.push('the certificate has a wildcard: set hostname, so that tokens for that name are taken');
   }
   return warnings;
-}
-
-/** Appends TLS secrets, so loud because who reads the file reads every session. */
-function keylogWriter(path: string, log: Log): { write: (line: Buffer) => void } {
-  let file: number;
-  try {
-    file = openSync(path, 'a', 0o600);
-  } catch (cause) {
-    throw new Fault({
-      kind: 'configuration',
-      code: 'KEYLOG_UNWRITABLE',
-      message: `the key log cannot be written (${(cause as NodeJS.ErrnoException).code ?? 'unknown error'})`,
-      place: path,
-      hint: 'check --keylog',
-      cause,
-    });
-  }
-  log.warn('TLS secrets are written to a file: whoever reads it reads every session', { file: path });
-  let broken = false;
-  return {
-    write(line) {
-      if (broken) return;
-      try {
-        appendFileSync(file, line);
-      } catch (error) {
-        broken = true;
-        closeSync(file);
-        log.error('the key log can no longer be written', { file: path, reason: (error as Error).message });
-      }
-    },
-  };
 }

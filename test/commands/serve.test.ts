@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -236,6 +236,11 @@ describe.each([[], ['--json']])('rdgw serve %s fails', (...json) => {
     }
     const args = ['--cert', join(folder, 'a/server.pem'), '--key', join(folder, 'b/server.key'), ...json];
     await expectFailure(rdgw('serve', ...args), 4, /does not belong/);
+  });
+
+  it('with 4 where the key log is a link', async () => {
+    symlinkSync(join(folder, 'elsewhere'), join(folder, 'keys.txt'));
+    await expectFailure(rdgw('serve', '--listen', '127.0.0.1:0', '--keylog', 'keys.txt', ...json), 4, /KEYLOG_KIND/);
   });
 
   it('with 4 for an unknown setting, naming the nearest', async () => {
