@@ -8,10 +8,17 @@ import { namesOf, preferredName } from '../certs/names.js';
 import { loadTokenKey } from '../certs/token-key.js';
 import type { Config } from '../config/schema.js';
 import { Fault } from '../fault.js';
+import { quote } from '../policy/printable.js';
 import { formatTarget, parseTarget, type Target } from '../policy/target.js';
 import { mintToken, TOKEN_WARN_LENGTH } from '../policy/token.js';
 import { checkSettings, likelyName, parseSetting } from '../rdpfile/check.js';
-import { connectionFileName, connectionSettings } from '../rdpfile/connection.js';
+import {
+  connectionFileName,
+  connectionSettings,
+  GATEWAY_PORT,
+  parseAddress,
+  targetsOf,
+} from '../rdpfile/connection.js';
 import { mergeSettings } from '../rdpfile/format.js';
 import { settingValue } from '../rdpfile/parse.js';
 import type { RdpSetting } from '../rdpfile/settings.js';
@@ -82,7 +89,13 @@ export async function makeConnection(
     expires,
     tokenLength: used.length,
     fileName: connectionFileName(target),
-    warnings: [...gateway.warnings, ...settingWarnings(set), ...tokenWarnings(used, config)],
+    warnings: [
+      ...gateway.warnings,
+      ...settingWarnings(set),
+      ...tokenWarnings(used, config),
+      // Whoever brings a token knows what it opens.
+      ...(used === token ? placeWarnings(settings, target, gateway) : []),
+    ],
   };
 }
 
@@ -147,6 +160,20 @@ function settingWarnings(set: readonly RdpSetting[]): readonly string[] {
     const meant = likelyName(name);
     return meant === undefined ? [] : [`${JSON.stringify(name)} is no known setting, ${JSON.stringify(meant)} is`];
   });
+}
+
+/** A token opens one target through one gateway: settings that lead elsewhere make a file that opens nothing. */
+function placeWarnings(settings: readonly RdpSetting[], target: Target, gateway: Target): readonly string[] {
+  const elsewhere = targetsOf(settings).find((place) => place !== formatTarget(target));
+  const through = settingValue(settings, 'gatewayhostname') ?? '';
+  const named = parseAddress(through, GATEWAY_PORT);
+  const place = named === undefined ? quote(through) : formatTarget(named);
+  const words = (leads: string, meant: string, flag: string): string =>
+    `the file leads ${leads}, but its token is for ${meant}: say ${flag} instead of --set`;
+  return [
+    ...(elsewhere === undefined ? [] : [words(`to ${elsewhere}`, formatTarget(target), '--target')]),
+    ...(named?.host === gateway.host ? [] : [words(`through ${place}`, gateway.host, '--gateway')]),
+  ];
 }
 
 function tokenWarnings(token: string, { auth }: Config): readonly string[] {
