@@ -47,7 +47,6 @@ SIGTERM and SIGINT let open sessions go on for --drain seconds. A second signal 
       ready: (words, facts) => (this.jsonEnabled() ? this.logJson(facts) : this.show(words)),
       warn: (warning) => this.warn(warning),
       version: this.config.version,
-      defaultDataDir: this.config.dataDir,
     });
   }
 }

@@ -1,9 +1,10 @@
 /** `rdgw serve` as a process: settings in, words out, signals obeyed. */
 import { homedir } from 'node:os';
 import { EXIT } from './cli/exit.js';
-import { runnerName } from './cli/runner.js';
+import { nextLine } from './cli/next-line.js';
 import { strayFacts, takeStrays } from './cli/stray.js';
 import { describeConfig, effectiveSettings, type LoadedConfig, loadConfig } from './config.js';
+import { formatTarget } from './policy/target.js';
 import { type Serving, serve } from './serve.js';
 
 /** The flags of `rdgw serve` that are settings, with the path of each. */
@@ -31,8 +32,6 @@ export interface ServeTerminal {
   readonly ready: (words: string, facts: ReadyFacts) => void;
   readonly warn: (warning: string) => void;
   readonly version: string;
-  /** The data folder when nobody names one. */
-  readonly defaultDataDir: string;
 }
 
 export interface ReadyFacts {
@@ -74,7 +73,7 @@ export async function runServe(request: ServeRequest, terminal: ServeTerminal): 
   takeStrays((error) => serving.log.error('stray error', strayFacts(error)));
   // Before anyone is told that the gateway listens: who reads it may send a signal at once.
   const drained = untilDrained(serving, config.timeouts.drain * 1000);
-  const facts = readyFacts(serving, request, terminal);
+  const facts = await readyFacts(serving, loaded, request.dataDir);
   terminal.ready(readyWords(facts, request, terminal), facts);
   await drained;
 }
@@ -95,10 +94,11 @@ function number(word: string | undefined): string | number | undefined {
   return word === undefined || word === '' || Number.isNaN(Number(word)) ? word : Number(word);
 }
 
-function readyFacts(serving: Serving, request: ServeRequest, { defaultDataDir }: ServeTerminal): ReadyFacts {
+async function readyFacts(serving: Serving, { file }: LoadedConfig, dataDir: string): Promise<ReadyFacts> {
   const { name, port, ca, made } = serving;
-  const url = `https://${name.includes(':') ? `[${name}]` : name}:${port}`;
-  return { url, name, port, ca: ca ?? null, made, next: mkrdpLine(serving, request, defaultDataDir) };
+  const gateway = { host: name, port };
+  const next = await nextLine({ gateway, file, dataDir });
+  return { url: `https://${formatTarget(gateway)}`, name, port, ca: ca ?? null, made, next };
 }
 
 function readyWords(
@@ -111,22 +111,6 @@ function readyWords(
   if (ca !== null) words.push(`  CA            ${ca}  (clients have to trust it)`);
   words.push(`  try next      ${next}`);
   return words.join('\n');
-}
-
-/** The exact line that makes an .rdp file for this gateway: with the flags that its settings make necessary. */
-function mkrdpLine({ name, port }: Serving, { file, dataDir, flags }: ServeRequest, defaultDataDir: string): string {
-  const words = [`${runnerName()} mkrdp --target 192.168.0.101`];
-  if (flags.listen !== undefined || flags.cert !== undefined) {
-    words.push(`--gateway ${name.includes(':') ? `[${name}]` : name}:${port}`);
-  }
-  if (file !== undefined) words.push(`--config ${quote(file)}`);
-  if (dataDir !== defaultDataDir) words.push(`--data-dir ${quote(dataDir)}`);
-  return words.join(' ');
-}
-
-/** A word that a shell takes as one. */
-function quote(word: string): string {
-  return /^[\w./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 function tilde(path: string): string {
