@@ -3,29 +3,10 @@ import { homedir } from 'node:os';
 import { EXIT } from './cli/exit.js';
 import { nextLine } from './cli/next-line.js';
 import { strayFacts, takeStrays } from './cli/stray.js';
-import { describeConfig, effectiveSettings, type LoadedConfig, loadConfig } from './config.js';
+import type { LoadedConfig } from './config.js';
 import { formatTarget } from './policy/target.js';
 import { type Serving, serve } from './serve.js';
-
-/** The flags of `rdgw serve` that are settings, with the path of each. */
-const SETTING_FLAGS = {
-  listen: 'listen',
-  cert: 'tls.cert',
-  key: 'tls.key',
-  drain: 'timeouts.drain',
-  'log-level': 'log.level',
-  'log-format': 'log.format',
-  keylog: 'log.keylog',
-} as const;
-type SettingFlag = keyof typeof SETTING_FLAGS;
-
-export interface ServeRequest {
-  /** `--config` */
-  readonly file: string | undefined;
-  readonly dataDir: string;
-  /** The flags that are settings, by their names without dashes. */
-  readonly flags: Readonly<Partial<Record<SettingFlag, string | undefined>>>;
-}
+import { loadServeSettings, type ServeRequest } from './serve-settings.js';
 
 export interface ServeTerminal {
   /** Called once the gateway listens: what a person should read, and the same for a program. */
@@ -46,21 +27,9 @@ export interface ReadyFacts {
   readonly next: string;
 }
 
-export interface CheckedSettings {
-  readonly text: string;
-  readonly settings: unknown;
-  readonly warnings: readonly string[];
-}
-
-/** Validates the settings without making or opening anything. */
-export async function checkServe(request: ServeRequest): Promise<CheckedSettings> {
-  const loaded = await load(request);
-  return { text: describeConfig(loaded).trimEnd(), settings: effectiveSettings(loaded), warnings: loaded.warnings };
-}
-
 /** Runs until a signal has drained the gateway. */
 export async function runServe(request: ServeRequest, terminal: ServeTerminal): Promise<void> {
-  const loaded = await load(request);
+  const loaded = await loadServeSettings(request);
   for (const warning of loaded.warnings) terminal.warn(warning);
   const { config } = loaded;
   const serving = await serve({
@@ -76,22 +45,6 @@ export async function runServe(request: ServeRequest, terminal: ServeTerminal): 
   const facts = await readyFacts(serving, loaded, request.dataDir);
   terminal.ready(readyWords(facts, request, terminal), facts);
   await drained;
-}
-
-function load({ file, flags }: ServeRequest): Promise<LoadedConfig> {
-  const rows = Object.entries(SETTING_FLAGS) as [SettingFlag, string][];
-  return loadConfig({
-    file,
-    overrides: Object.fromEntries(
-      rows.map(([flag, path]) => [path, flag === 'drain' ? number(flags[flag]) : flags[flag]]),
-    ),
-    flagNames: Object.fromEntries(rows.map(([flag, path]) => [path, `--${flag}`])),
-  });
-}
-
-/** A word that is no number stays as it is: the schema knows what to say about it. */
-function number(word: string | undefined): string | number | undefined {
-  return word === undefined || word === '' || Number.isNaN(Number(word)) ? word : Number(word);
 }
 
 async function readyFacts(serving: Serving, { file }: LoadedConfig, dataDir: string): Promise<ReadyFacts> {
