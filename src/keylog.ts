@@ -37,7 +37,12 @@ export function openKeylog(path: string, log: Log): Keylog {
 export function checkKeylog(path: string): void {
   inWords(path, () => {
     try {
-      closeSync(openPlain(path));
+      const file = openPlain(path);
+      const { mode, uid } = fstatSync(file);
+      closeSync(file);
+      // Only its owner, or root, can close it to the others.
+      const me = process.geteuid?.() ?? uid;
+      if (isOpenToOthers(mode) && me !== uid && me !== 0) throw Object.assign(new Error(), { code: 'EPERM' });
     } catch (cause) {
       if (errnoOf(cause) !== 'ENOENT') throw cause;
       accessSync(dirname(path), constants.W_OK | constants.X_OK);
@@ -55,8 +60,7 @@ function openPrivate(path: string): Opened {
   const file = openPlain(path, constants.O_CREAT);
   try {
     const { mode, uid } = fstatSync(file);
-    // Windows has no such modes, and there every file would look open.
-    const open = process.platform !== 'win32' && (mode & 0o077) !== 0;
+    const open = isOpenToOthers(mode);
     if (open) fchmodSync(file, PRIVATE_FILE);
     const me = process.geteuid?.();
     return { file, wasReadable: open && (mode & 0o044) !== 0, isForeign: me !== undefined && uid !== me };
@@ -64,6 +68,11 @@ function openPrivate(path: string): Opened {
     closeSync(file);
     throw cause;
   }
+}
+
+/** Windows has no such modes, and there every file would look open. */
+function isOpenToOthers(mode: number): boolean {
+  return process.platform !== 'win32' && (mode & 0o077) !== 0;
 }
 
 /** INVARIANT: secrets go to the very file that is named. A link may lead into the hands of whoever made it. */

@@ -2,7 +2,7 @@
 import { homedir } from 'node:os';
 import { EXIT } from './cli/exit.js';
 import { nextLine } from './cli/next-line.js';
-import { strayFacts, takeStrays } from './cli/stray.js';
+import { Strays, takeStrays } from './cli/stray.js';
 import type { LoadedConfig } from './config.js';
 import { formatTarget } from './policy/target.js';
 import { type Serving, serve } from './serve.js';
@@ -32,20 +32,27 @@ export async function runServe(request: ServeRequest, terminal: ServeTerminal): 
   const loaded = await loadServeSettings(request);
   for (const warning of loaded.warnings) terminal.warn(warning);
   const { config } = loaded;
+  // INVARIANT: no stray error, such as one in a timer of a custom authenticator, ends the sessions of everybody. It decides nothing:
+  // whoever waits for an answer gets none, and that denies.
+  const strays = new Strays();
+  takeStrays(strays.take);
   const serving = await serve({
     config,
     dataDir: request.dataDir,
     writeLog: (line) => void process.stderr.write(line),
   });
-  // INVARIANT: no stray error, such as one in a timer of a custom authenticator, ends the sessions of everybody. It decides nothing:
-  // whoever waits for an answer gets none, and that denies.
-  takeStrays((error) => serving.log.error('stray error', strayFacts(error)));
+  strays.tell((facts) => serving.log.error('stray error', { ...facts }));
   // Before anyone is told that the gateway listens: who reads it may send a signal at once.
   const drained = untilDrained(serving, config.timeouts.drain * 1000);
   const facts = await readyFacts(serving, loaded, request.dataDir);
   terminal.ready(readyWords(facts, request, terminal), facts);
   await drained;
+  // A custom authenticator may hold a timer or a pool of connections; nothing of ours is left to wait for.
+  setTimeout(() => process.exit(), LAST_WORDS_MS).unref();
 }
+
+/** For what was written to reach whoever reads it. */
+const LAST_WORDS_MS = 500;
 
 async function readyFacts(serving: Serving, { file }: LoadedConfig, dataDir: string): Promise<ReadyFacts> {
   const { name, port, ca, made } = serving;
@@ -63,6 +70,7 @@ function readyWords(
   if (made.length > 0) words.push(`  first start   keys and certificates are new in ${tilde(dataDir)}`);
   if (ca !== null) words.push(`  CA            ${ca}  (clients have to trust it)`);
   words.push(`  try next      ${next}`);
+  if (next.startsWith('npx ')) words.push('                (in this folder: elsewhere npx does not know it)');
   return words.join('\n');
 }
 

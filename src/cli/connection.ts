@@ -37,8 +37,8 @@ export interface Connection {
   readonly target: string;
   /** `host:port` */
   readonly gateway: string;
-  readonly user: string;
-  readonly expires: Date;
+  /** Whose token it is and until when; undefined for one that was brought along with `--set`. */
+  readonly holder: { readonly user: string; readonly expires: Date } | undefined;
   readonly tokenLength: number;
   /** `HOST.rdp` */
   readonly fileName: string;
@@ -46,6 +46,8 @@ export interface Connection {
   readonly warnings: readonly string[];
 }
 
+/** Values of `gatewayusagemethod` with which clients connect directly: never, the system's default, never but for local names. */
+const PAST_GATEWAY = ['0', '3', '4'];
 /** Enough to tell tokens apart in a log; every character of a token counts. */
 const TOKEN_ID_BYTES = 8;
 
@@ -81,8 +83,7 @@ export async function makeConnection(
     settings,
     target: formatTarget(target),
     gateway: formatTarget(gateway),
-    user,
-    expires,
+    holder: used === token ? { user, expires } : undefined,
     tokenLength: used.length,
     fileName: connectionFileName(target),
     warnings: [
@@ -125,10 +126,13 @@ function placeWarnings(settings: readonly RdpSetting[], target: Target, gateway:
   const named = parseAddress(through, GATEWAY_PORT);
   const place = named === undefined ? quote(through) : formatTarget(named);
   const words = (leads: string, meant: string, flag: string): string =>
-    `the file leads ${leads}, but its token is for ${meant}: say ${flag} instead of --set`;
+    `the file leads ${leads}, but it was made for ${meant}: say ${flag} instead of --set`;
   return [
     ...(elsewhere === undefined ? [] : [words(`to ${elsewhere}`, formatTarget(target), '--target')]),
-    ...(named?.host === gateway.host ? [] : [words(`through ${place}`, gateway.host, '--gateway')]),
+    ...(place === formatTarget(gateway) ? [] : [words(`through ${place}`, formatTarget(gateway), '--gateway')]),
+    ...(PAST_GATEWAY.includes(settingValue(settings, 'gatewayusagemethod') ?? '')
+      ? ['the file leads past the gateway: gatewayusagemethod is not 1']
+      : []),
   ];
 }
 

@@ -30,9 +30,12 @@ export interface MadeFile {
 export async function makeFile(request: MkrdpRequest): Promise<MadeFile> {
   const { config } = await loadConfig({ file: request.config, env: process.env });
   const connection = await makeConnection(request, config, request.dataDir);
-  const { settings, target, gateway, user, expires, tokenLength, fileName, warnings } = connection;
-  const facts = { target, gateway, user, expires: expires.toISOString(), tokenLength };
-  const until = `for ${user}, through ${gateway}, until ${localTime(expires)}`;
+  const { settings, target, gateway, holder, tokenLength, fileName, warnings } = connection;
+  const { user = null, expires } = holder ?? {};
+  const facts = { target, gateway, user, expires: expires?.toISOString() ?? null, tokenLength };
+  const until = expires
+    ? `for ${user}, through ${gateway}, until ${localTime(expires)}`
+    : `through ${gateway}, with the token of --set`;
   if (request.output === '-') {
     return {
       warnings,

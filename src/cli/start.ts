@@ -1,7 +1,7 @@
 import type { Hook } from '@oclif/core';
 import chalk, { chalkStderr } from 'chalk';
 import { reportError } from './report.js';
-import { handOver } from './stray.js';
+import { goesOn, handOver } from './stray.js';
 
 /** oclif's `init` hook: what has to hold before any command runs. */
 const start: Hook.Init = async ({ config }) => {
@@ -12,7 +12,8 @@ const start: Hook.Init = async ({ config }) => {
 
   // A reader that has seen enough is success. oclif does the same for stdout.
   process.stderr.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    // Nor does a full disk under the log end a command that goes on: nothing can be said about it, and there is room again one day.
+    if (error.code !== 'EPIPE' && !goesOn()) throw error;
   });
 
   // What no command caught, such as a full disk under stdout: the same words and the same table of exit codes.

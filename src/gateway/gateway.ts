@@ -8,7 +8,6 @@ import type { Rule } from '../policy/rules.js';
 import { RESULT } from '../protocol/index.js';
 import { Front, type OpenedTransport, peerOf } from './front.js';
 import type { Log } from './log.js';
-import { LONGEST_LINGER_MS } from './sockets.js';
 import { Strangers } from './strangers.js';
 import { type TargetOpener, targetOpener } from './target.js';
 import { Tunnel, type Verdict } from './tunnel.js';
@@ -143,11 +142,11 @@ class RunningGateway implements Gateway {
     });
     if (this.#tunnels.size > 0) await within(ms, empty);
     for (const tunnel of this.#tunnels) tunnel.close(RESULT.ERROR_CONNECTION_ABORTED);
-    // A client may take its time to confirm the end; one that does nothing else is cut by then.
+    // A client may take its time to confirm the end, and then to read what is left. Nothing here waits for longer.
     const close = this.#options.config.timeouts.close * 1000;
     if (this.#tunnels.size > 0) await within(close + SLACK_MS, empty);
     const gone = [...this.#carriers].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
-    await within(LONGEST_LINGER_MS, Promise.all(gone));
+    await within(close + SLACK_MS, Promise.all(gone));
     await this.close();
   }
 

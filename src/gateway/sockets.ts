@@ -11,28 +11,35 @@ export function prepareSocket(socket: Socket): void {
   socket.setTimeout(0);
 }
 
-/** However slowly a peer reads: by then what is still unread is given up. */
-export const LONGEST_LINGER_MS = 60_000;
+/**
+ * What still waits to be sent is some hundred kilobytes at most: time enough for a slow peer to take it, and not long for one
+ * that takes nothing. (No public property tells the one from the other: Node hands all of it to the system in one piece.)
+ */
+export const LONGEST_LINGER_MS = 30_000;
 
 /**
  * Ends a socket politely: what was written is flushed, what still comes in is read and dropped (closing with unread bytes
- * would reset the connection and could destroy the last answer). It is cut once `lingerMs` pass in which nothing of what was
- * written is taken, and after LONGEST_LINGER_MS in any case.
+ * would reset the connection and could destroy the last answer). A peer that has everything gets `lingerMs` to go, one that
+ * is still to take something LONGEST_LINGER_MS in all, or `lingerMs` where that is longer. Then the socket is cut.
  */
 export function endSocket(socket: Socket, lingerMs: number): void {
   if (socket.destroyed) return;
   socket.removeAllListeners('data');
   socket.on('error', () => undefined);
+  const cut = (): void => void socket.destroy();
+  const last = setTimeout(cut, Math.max(lingerMs, LONGEST_LINGER_MS));
+  let patience: NodeJS.Timeout | undefined;
+  const flushed = (): void => {
+    patience = setTimeout(cut, lingerMs);
+  };
+  socket.once('close', () => {
+    clearTimeout(last);
+    clearTimeout(patience);
+  });
+  if (socket.writableFinished) flushed();
+  else socket.once('finish', flushed);
   socket.end();
   socket.resume();
-  let unsent = socket.writableLength;
-  let left = Math.max(1, Math.floor(LONGEST_LINGER_MS / lingerMs));
-  const timer = setInterval(() => {
-    const { writableLength } = socket;
-    if (writableLength === 0 || writableLength >= unsent || left-- <= 0) socket.destroy();
-    unsent = writableLength;
-  }, lingerMs);
-  socket.once('close', () => clearInterval(timer));
 }
 
 /** Whether an error is one of the ways in which peers simply go away. */

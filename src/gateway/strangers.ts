@@ -16,12 +16,14 @@ export class Strangers {
   /** Counts a connection until it closes or is known. Where there is no room, the setting that says so. */
   add(socket: Socket): string | undefined {
     if (this.#networks.size >= this.#most) return 'limits.handshakes';
+    const name = nameOf(socket);
+    // A client that is gone already has no address, like all others of its kind.
+    if (this.#networks.has(name)) return undefined;
     const network = networkOf(socket.remoteAddress ?? '');
     const count = this.#counts.get(network) ?? 0;
     if (count >= this.#mostPerAddress) return 'limits.handshakesPerAddress';
     this.#counts.set(network, count + 1);
-    this.#networks.set(nameOf(socket), network);
-    const name = nameOf(socket);
+    this.#networks.set(name, network);
     socket.once('close', () => this.#forget(name));
     return undefined;
   }

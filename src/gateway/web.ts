@@ -19,6 +19,8 @@ export interface WebOptions {
 
 /** A connection that is done with its request may send another one for this long. */
 const KEEP_ALIVE_MS = 5_000;
+/** Then a monitor connects anew: nobody keeps a place among the strangers for ever. */
+const MAX_REQUESTS = 100;
 /** How often node:http looks for connections that are late with their head. */
 const CHECK_INTERVAL_MS = 1_000;
 
@@ -35,6 +37,7 @@ export function createWeb(options: WebOptions): Server {
     },
     (request, response) => answer(request, response, healthy),
   );
+  web.maxRequestsPerSocket = MAX_REQUESTS;
   web.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     if (isGatewayPath((request.url ?? '').split('?', 1)[0] ?? '')) {
       upgrade(socket, () => fromIncomingMessage(request, limits), head);

@@ -25,7 +25,8 @@ export async function saveRdp(path: string, settings: readonly RdpSetting[], for
       return false;
     }
     if (!force && (there === 'link' || !(await opens(path, settings)))) {
-      throw refuse('FILE_EXISTS', 'there is a file that is not for this target', path, 'add --force to replace it');
+      const message = there === 'link' ? 'there is a link' : 'there is a file that is not for this target';
+      throw refuse('FILE_EXISTS', message, path, 'add --force to replace it');
     }
     await replaceFile(path, bytes);
     return true;

@@ -43,8 +43,7 @@ describe('makeConnection', () => {
     expect(made).toEqual({
       target: 'desk.example:3390',
       gateway: 'gw.home.example:8443',
-      user: 'alice',
-      expires: new Date(NOW + 1_800_000),
+      holder: { user: 'alice', expires: new Date(NOW + 1_800_000) },
       tokenLength: token.length,
       fileName: 'desk.example-3390.rdp',
       warnings: [],
@@ -86,7 +85,7 @@ describe('makeConnection', () => {
   it.each([
     [
       'full address:s:other',
-      'the file leads to other:3389, but its token is for desk:3389: say --target instead of --set',
+      'the file leads to other:3389, but it was made for desk:3389: say --target instead of --set',
     ],
     ['full address:s:desk:3390', 'the file leads to desk:3390, but'],
     ['alternate full address:s:other:1', 'the file leads to other:1, but'],
@@ -94,8 +93,11 @@ describe('makeConnection', () => {
     ['full address:s:no host', 'the file leads to "no host", but'],
     [
       'gatewayhostname:s:elsewhere:443',
-      'the file leads through elsewhere:443, but its token is for gw.home.example: say --gateway instead of --set',
+      'the file leads through elsewhere:443, but it was made for gw.home.example:8443: say --gateway instead of --set',
     ],
+    ['gatewayhostname:s:GW.home.example', 'the file leads through gw.home.example:443, but'],
+    ['gatewayusagemethod:i:0', 'the file leads past the gateway'],
+    ['gatewayusagemethod:i:4', 'the file leads past the gateway'],
   ])('warns that --set %s takes the token where it opens nothing', async (set, words) => {
     const { warnings } = await make({ set: [set] });
     expect(warnings).toEqual([expect.stringContaining(words)]);
@@ -107,7 +109,8 @@ describe('makeConnection', () => {
     ['full address:s:DESK:3389'],
     ['server port:i:3389'],
     ['alternate full address:s:desk'],
-    ['gatewayhostname:s:GW.home.example:444'],
+    ['gatewayhostname:s:GW.home.example:8443'],
+    ['gatewayusagemethod:i:2'],
   ])('says nothing about --set %s, which leads to the same place', async (set) => {
     expect((await make({ set: [set] })).warnings).toEqual([]);
   });

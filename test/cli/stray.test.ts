@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { strayFacts } from '../../src/cli/stray.js';
+import { type StrayFacts, Strays, strayFacts } from '../../src/cli/stray.js';
 
 describe('what is told of a stray error', () => {
   it('is its kind and its place, never its words', () => {
@@ -19,5 +19,51 @@ describe('what is told of a stray error', () => {
       },
     });
     expect(strayFacts(trap)).toEqual({ kind: 'unknown', at: undefined });
+  });
+});
+
+describe('stray errors', () => {
+  it('that came before there was anybody to tell are told then', () => {
+    const strays = new Strays();
+    const told: StrayFacts[] = [];
+    strays.take(new Error('early'));
+    strays.tell((facts) => told.push(facts));
+    strays.take(new TypeError('late'));
+    expect(told).toMatchObject([
+      { kind: 'Error', total: 1 },
+      { kind: 'TypeError', total: 2 },
+    ]);
+  });
+
+  it('in a flood are told once in a while', () => {
+    const strays = new Strays();
+    const totals: number[] = [];
+    strays.tell(({ total }) => totals.push(total));
+    for (let count = 0; count < 2500; count++) strays.take(new Error('x'));
+    expect(totals).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1000, 2000]);
+  });
+});
+
+describe('the kind of a stray error', () => {
+  it('is told where it is the name of one, and not where a module put something else into it', () => {
+    class HttpError extends Error {}
+    const odd = class extends Error {
+      static override get name() {
+        return 'secret-token';
+      }
+    };
+    expect(strayFacts(new HttpError('x')).kind).toBe('HttpError');
+    expect(strayFacts(new odd('x')).kind).toBe('Error');
+  });
+
+  it('of a rejection with something that is no error is that', () => {
+    const wrapped = Object.assign(new Error('This error originated … "secret"'), { code: 'ERR_UNHANDLED_REJECTION' });
+    expect(strayFacts(wrapped)).toEqual({ kind: 'rejection', at: undefined });
+  });
+
+  it('comes with the first place that is not inside Node', () => {
+    const error = new Error('x');
+    error.stack = 'Error: x\n    at node:internal/timers:1:2\n    at run (file:///auth.mjs:3:4)';
+    expect(strayFacts(error).at).toBe('file:///auth.mjs:3:4');
   });
 });

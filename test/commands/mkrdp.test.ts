@@ -69,6 +69,14 @@ describe('rdgw mkrdp', () => {
     expect(settingValue(parseRdp(Buffer.from(inline.content)), 'full address')).toBe('desk');
   });
 
+  it('says nothing of a token that it did not make', async () => {
+    const set = ['--set', 'gatewayaccesstoken:s:of-somebody-else'];
+    const { stdout } = await mkrdp('--target', 'brought', ...set);
+    expect(stdout).toMatch(/^Made brought\.rdp through \S+, with the token of --set\.$/m);
+    const json = JSON.parse((await mkrdp('--target', 'brought', ...set, '--json')).stdout);
+    expect(json).toMatchObject({ user: null, expires: null, tokenLength: 'of-somebody-else'.length });
+  });
+
   it('warns on stderr about a long token, with --json too', async () => {
     const args = ['--target', 'long', '--user', 'u'.repeat(120), '--json'];
     const { code, stdout, stderr } = await rdgw(['mkrdp', ...args], { cwd });

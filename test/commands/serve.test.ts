@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadTokenKey } from '../../src/certs/token-key.js';
 import { mintToken } from '../../src/policy/token.js';
-import { RawClient } from '../support/client.js';
+import { RawClient, rdgHead, request as requestOver, tlsSocket } from '../support/client.js';
 import { type Program, startRdgw } from '../support/program.js';
 import { echoTarget } from '../support/target.js';
 
@@ -104,6 +104,40 @@ describe('rdgw serve', () => {
     expect(await run.code).toBe(0);
     expect(run.stdout() + run.stderr()).not.toContain('secret');
     await target.stop();
+  });
+
+  it('goes on, and ends in order, when its log cannot be written', async () => {
+    const full = openSync('/dev/full', 'w');
+    const env = { HOME: folder, RDGW_DATA_DIR: join(folder, 'data') };
+    const run = startRdgw(['serve', '--listen', '127.0.0.1:0'], { cwd: folder, env, stderr: full });
+    running.push(run);
+    closeSync(full);
+    const [, port] = await run.says(/listens on https:\/\/\S+:(\d+)/);
+    const ca = readFileSync(join(folder, 'data/ca.pem'), 'utf8');
+    for (let count = 0; count < 3; count++) {
+      // Each of these is a line in the log.
+      const socket = await tlsSocket({ port: Number(port), ca });
+      const head = rdgHead('RDG_OUT_DATA', randomUUID(), ['RDG-Auth-Scheme: NTLM']);
+      expect((await requestOver(socket, head)).status).toBe(401);
+      expect(await health(Number(port))).toBe(200);
+    }
+    run.kill('SIGTERM');
+    expect(await run.code).toBe(0);
+  });
+
+  it('ends behind a drain though a custom authenticator holds a timer', async () => {
+    const module = join(folder, 'holding.mjs');
+    writeFileSync(
+      module,
+      `setInterval(() => undefined, 1000);
+       export default () => ({ name: 'holding', authenticate: () => ({ allow: false, reason: 'no' }) });`,
+    );
+    const config = join(folder, 'holding.json');
+    writeFileSync(config, JSON.stringify({ auth: { module } }));
+    const { run } = await listening('--config', config);
+    run.kill('SIGTERM');
+    expect(await run.code).toBe(0);
+    expect(run.stderr()).toContain('stopped');
   });
 
   it('drains: 503 for newcomers while a session goes on, CLOSE_CHANNEL 0x4D4 at the end, exit 0', async () => {

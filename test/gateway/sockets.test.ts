@@ -7,22 +7,30 @@ const LINGER = 5_000;
 const PIECE = Buffer.alloc(1024, 7);
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
 });
 afterEach(() => {
+  expect(vi.getTimerCount()).toBe(0);
   vi.useRealTimers();
 });
 
-/** A socket whose peer takes a piece when it is told to. */
+/** A socket that hands all that waits to the system in one piece, as Node's do, when it is told to. */
 class Peer extends Duplex {
-  readonly taken: Buffer[] = [];
+  taken = 0;
   #done: (() => void) | undefined;
 
   override _read(): void {}
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
     this.#done = () => {
-      this.taken.push(chunk);
+      this.taken += chunk.length;
+      done();
+    };
+  }
+
+  override _writev(chunks: { chunk: Buffer }[], done: () => void): void {
+    this.#done = () => {
+      for (const { chunk } of chunks) this.taken += chunk.length;
       done();
     };
   }
@@ -31,17 +39,12 @@ class Peer extends Duplex {
     this.#done?.();
     await new Promise(setImmediate);
   }
-
-  /** The peer's own words. */
-  say(bytes: Buffer | null): void {
-    this.push(bytes);
-  }
 }
 
-function ending(pieces: number): Peer {
+function ending(pieces: number, linger = LINGER): Peer {
   const peer = new Peer();
   for (let count = 0; count < pieces; count++) peer.write(PIECE);
-  endSocket(peer as unknown as Socket, LINGER);
+  endSocket(peer as unknown as Socket, linger);
   return peer;
 }
 
@@ -51,38 +54,47 @@ const pass = async (ms: number): Promise<void> => {
 };
 
 describe('the end of a socket', () => {
-  it('waits for a peer that takes something from time to time, however long that is in all', async () => {
+  it('waits for a slow peer to take what was written, then for it to go', async () => {
     const peer = ending(8);
-    for (let count = 0; count < 8; count++) {
-      await pass(LINGER - 1);
-      expect(peer.destroyed).toBe(false);
-      await peer.swallow();
-    }
-    expect(peer.taken).toHaveLength(8);
-    expect(peer.writableFinished).toBe(true);
+    await pass(LINGER * 2);
+    await peer.swallow();
+    await pass(LINGER * 2);
+    await peer.swallow();
+    expect(peer.taken).toBe(8 * PIECE.length);
+    await pass(LINGER - 1);
+    expect(peer.destroyed).toBe(false);
+    await pass(1);
+    expect(peer.destroyed).toBe(true);
   });
 
-  it('cuts a peer that takes nothing', async () => {
-    const peer = ending(2);
-    await pass(LINGER);
-    expect([peer.destroyed, peer.taken.length]).toEqual([true, 0]);
+  it.each([LINGER, 60_000])('cuts a peer that takes nothing, with %i ms to go', async (linger) => {
+    const peer = ending(2, linger);
+    await pass(Math.max(linger, LONGEST_LINGER_MS) - 1);
+    expect(peer.destroyed).toBe(false);
+    await pass(1);
+    expect([peer.destroyed, peer.taken]).toEqual([true, 0]);
   });
 
-  it('cuts a peer that takes next to nothing for as long as it can', async () => {
-    const peer = ending(1000);
-    for (let time = 0; time <= LONGEST_LINGER_MS && !peer.destroyed; time += LINGER) {
-      await peer.swallow();
-      await pass(LINGER);
-    }
+  it('cuts a peer that takes the last of it late at the same time', async () => {
+    const peer = ending(1);
+    await pass(LONGEST_LINGER_MS - 1);
+    await peer.swallow();
+    await pass(1);
     expect(peer.destroyed).toBe(true);
   });
 
   it('cuts a peer that has everything and does not go', async () => {
-    const peer = ending(1);
-    await peer.swallow();
-    expect(peer.writableFinished).toBe(true);
-    await pass(LINGER);
+    const peer = ending(0);
+    await pass(LINGER - 1);
+    expect(peer.destroyed).toBe(false);
+    await pass(1);
     expect(peer.destroyed).toBe(true);
+  });
+
+  it('is at once for a peer that goes', async () => {
+    const peer = ending(0);
+    peer.destroy();
+    await pass(0);
   });
 
   it('reads and drops what still comes, since unread bytes would make a reset of the close', async () => {
@@ -91,9 +103,9 @@ describe('the end of a socket', () => {
     peer.on('data', (bytes) => heard.push(bytes));
     peer.pause();
     endSocket(peer as unknown as Socket, LINGER);
-    peer.say(PIECE);
-    peer.say(null);
-    await new Promise(setImmediate);
+    peer.push(PIECE);
+    peer.push(null);
+    await pass(0);
     expect([heard.length, peer.readableEnded]).toEqual([0, true]);
   });
 });

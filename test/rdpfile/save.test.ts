@@ -65,7 +65,8 @@ describe('saveRdp', () => {
     await saveRdp(elsewhere, settings(), false);
     const before = readFileSync(elsewhere);
     symlinkSync(elsewhere, path);
-    await expect(saveRdp(path, settings('desk', 'second'), false)).rejects.toThrow(usage('FILE_EXISTS'));
+    const refused = saveRdp(path, settings('desk', 'second'), false);
+    await expect(refused).rejects.toMatchObject({ code: 'FILE_EXISTS', message: 'there is a link' });
     await saveRdp(path, settings('desk', 'second'), true);
     expect(readFileSync(elsewhere)).toEqual(before);
     expect(parseRdp(readFileSync(path))).toEqual(settings('desk', 'second'));

@@ -20,6 +20,8 @@ export interface ProgramOptions {
   readonly cwd: string;
   /** All there is but for PATH, unless it is here too. */
   readonly env: Readonly<Record<string, string>>;
+  /** A file descriptor in place of the pipe that is read. */
+  readonly stderr?: number;
 }
 
 /** Starts the compiled `rdgw`. */
@@ -27,18 +29,18 @@ export function startRdgw(args: readonly string[], options: ProgramOptions): Pro
   return start(process.execPath, [RDGW, ...args], options);
 }
 
-export function start(file: string, args: readonly string[], { cwd, env }: ProgramOptions): Program {
+export function start(file: string, args: readonly string[], { cwd, env, stderr }: ProgramOptions): Program {
   checkBuild();
   const child = spawn(file, args, {
     cwd,
     env: { PATH: process.env.PATH, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', stderr ?? 'pipe'],
   });
   const output = { stdout: '', stderr: '' };
   const listeners: (() => void)[] = [];
   const code = once(child, 'close').then(([exit]) => exit as number | null);
   for (const name of ['stdout', 'stderr'] as const) {
-    child[name].setEncoding('utf8').on('data', (text: string) => {
+    child[name]?.setEncoding('utf8').on('data', (text: string) => {
       output[name] += text;
       for (const listener of listeners) listener();
     });
