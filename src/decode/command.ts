@@ -1,6 +1,7 @@
 /** The flags of `rdgw decode` as one request. */
 import type { Direction } from '../capture/dissection.js';
 import { sslKeyLogFile } from '../cli/environment.js';
+import { EXIT } from '../cli/exit.js';
 import { Fault } from '../fault.js';
 import { colours } from '../render/theme.js';
 import { parseFilter } from './filter.js';
@@ -54,6 +55,7 @@ export async function decodeCommand(flags: DecodeFlags): Promise<DecodeOutcome> 
   });
   const filter = flags.filter === undefined ? undefined : parseFilter(flags.filter);
   const inner = flags.write === undefined ? undefined : new InnerCapture(flags.write, flags.file);
+  const forget = atSuddenEnd(() => inner?.discard());
   const result = await runDecode(
     {
       file: flags.file,
@@ -77,10 +79,19 @@ export async function decodeCommand(flags: DecodeFlags): Promise<DecodeOutcome> 
     throw error;
   });
   inner?.finish();
+  forget();
   const placeholders = [...(inner?.placeholders ?? [])].map(
     ([name, address]) => `${flags.write}: ${address} stands for ${name}`,
   );
   return { ...result, warnings: [...warningsOf(result, flags), ...placeholders] };
+}
+
+/** What has to be done when the process ends from outside. Returns how to call that off. */
+function atSuddenEnd(clean: () => void): () => void {
+  const interrupt = (): never => process.exit(EXIT.sigint);
+  const terminate = (): never => process.exit(EXIT.sigterm);
+  process.once('exit', clean).once('SIGINT', interrupt).once('SIGTERM', terminate);
+  return () => process.off('exit', clean).off('SIGINT', interrupt).off('SIGTERM', terminate);
 }
 
 function directionOf(sender: string | undefined): Direction | undefined {

@@ -91,7 +91,8 @@ async function decodeCapture(
   );
   let problem: CaptureProblem | null = null;
   const input = paced(whole, async (bytes) => {
-    if (output.closed) stop.abort();
+    // Whoever listens besides, such as a file that is written, goes on without a reader.
+    if (output.closed && request.also === undefined) stop.abort();
     await output.flush();
     output.progress(bytes, size);
   });
