@@ -7,7 +7,8 @@ import { colours } from '../render/theme.js';
 import { parseFilter } from './filter.js';
 import { InnerCapture } from './inner-capture.js';
 import { Output } from './output.js';
-import { type DecodeResult, runDecode } from './run.js';
+import type { DecodeResult } from './request.js';
+import { runDecode } from './run.js';
 
 export interface DecodeFlags {
   readonly file: string | undefined;

@@ -44,6 +44,11 @@ export class Output {
     return this.#out.destroyed || this.#out.writableEnded;
   }
 
+  /** More was written than is taken at once: time to `flush`. */
+  get full(): boolean {
+    return this.#out.writableNeedDrain;
+  }
+
   line(text: string): void {
     this.#text += `${text}\n`;
     if (this.#text.length >= WRITE_SIZE) this.#write();

@@ -53,10 +53,10 @@ export class TextWriter {
       this.#starts.set(number, event.opened.syn?.time ?? event.place.time);
       this.#headers.set(number, ['', ...connectionLines(event, this.#options)]);
     }
-    if (hidden) return [];
-    const header = this.#headers.get(number) ?? [];
-    this.#headers.delete(number);
-    return [...header, ...this.#event(event)];
+    const lines = hidden ? [] : [...(this.#headers.get(number) ?? []), ...this.#event(event)];
+    if (!hidden || event.type === 'end') this.#headers.delete(number);
+    if (event.type === 'end') this.#starts.delete(number);
+    return lines;
   }
 
   #event(event: DecodeEvent): string[] {

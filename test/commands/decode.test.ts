@@ -74,6 +74,8 @@ describe('rdgw decode', () => {
     ['nothing', [], /nothing to decode/],
     ['a file and --hex', ['x.pcap', '--hex', '00'], /do not go together/],
     ['a wrong filter', ['x.pcap', '--filter', 'colour=red'], /filter/],
+    ['--write with packets as text', ['--hex', '0d00000008000000', '--write', 'inner.pcap'], /come as text/],
+    ['--inner with packets as text', ['--hex', '0d00000008000000', '--inner'], /come as text/],
     ['a wrong limit', ['x.pcap', '--limit', '0'], /limit/],
   ])('takes %s for wrong usage', async (_, args, words) => {
     const { code, stdout, stderr } = await run(args);

@@ -131,6 +131,37 @@ describe('text', () => {
     expect(shown).toMatchObject({ fields: { cbDataLen: 2, data: '6869' } });
   });
 
+  it.each([
+    ['type=keepalive', [2, 3]],
+    ['direction=server', [4]],
+    ['status=E_PROXY_RAP_ACCESSDENIED', [4]],
+    ['note=error', [4]],
+    ['type!=pdu', []],
+    ['connection=2', []],
+  ])('is filtered by %s', async (filter, wanted) => {
+    const refusal = '0900000010000000da59078000000000';
+    const hex = `${HANDSHAKE}0d000000080000000d00000008000000${refusal}`;
+    const pdus = await pdusOf({ hex, filter: parseFilter(filter) });
+    expect(pdus.map(({ n }) => n)).toEqual(wanted);
+    const { text } = await run({ hex, filter: parseFilter(filter) });
+    expect(text.match(/#\d/g) ?? []).toEqual(wanted.map((n) => `#${n}`));
+  });
+
+  it('is filtered to what was cut, and counts towards the limit what is shown', async () => {
+    const hex = `${HANDSHAKE}0d000000080000000d000000080000000d00`;
+    expect(await ndjson({ hex, filter: parseFilter('note=PDU_CUT') })).toMatchObject([{ code: 'PDU_CUT' }]);
+    const pdus = await pdusOf({ hex, filter: parseFilter('type=keepalive'), limit: 1 });
+    expect(pdus.map(({ n }) => n)).toEqual([2]);
+  });
+
+  it.each([{ inner: true }, { also: () => undefined }])('holds no connection to look into: %o', async (request) => {
+    await expect(run({ hex: HANDSHAKE, ...request })).rejects.toMatchObject({
+      kind: 'usage',
+      code: 'DECODE_NO_CAPTURE',
+      hint: expect.stringContaining('--write'),
+    });
+  });
+
   it('that makes no PDU is not understood', async () => {
     expect((await run({ hex: 'ffff000008000000' })).result.understood).toBe(false);
   });

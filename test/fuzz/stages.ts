@@ -315,7 +315,9 @@ class Everything {
 
   finish(dissection: Dissection): string[] {
     dissection.finish();
-    const summary = this.#tallies.summary(dissection.counts);
+    const { packets, pdus } = dissection.counts;
+    const conversations = [...this.#tallies.conversations()];
+    const summary = { packets, pdus, conversations, notes: this.#tallies.notes, problem: null };
     JSON.stringify(summary);
     for (const line of statsLines(summary)) checkLine(line);
     return [...this.kinds];
