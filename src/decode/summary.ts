@@ -4,6 +4,7 @@ import type { Note } from '../capture/notes.js';
 import type { TlsInfo } from '../capture/tls/info.js';
 import type { CaptureProblem } from '../capture/types.js';
 import { type ConversationFacts, type JsonLine, noteLine } from './json.js';
+import { Packed, type Parcel } from './packed.js';
 import { Tally } from './tally.js';
 
 type PerDirection<T> = Readonly<Record<Direction, T>>;
@@ -48,17 +49,27 @@ export interface Summary extends Totals {
 const MAX_NOTES = 100;
 
 export class Tallies {
-  readonly #tallies = new Map<number, Tally>();
+  /** Of conversations that go on, and those that ended. In order of appearance. */
+  readonly #tallies = new Map<number, Tally | Parcel>();
+  readonly #packed = new Packed<ConversationSummary>();
   readonly notes: Note[] = [];
 
   add(event: DecodeEvent): void {
+    const number = event.conversation?.number;
     if (event.type === 'connection') this.#tallies.set(event.conversation.number, new Tally(event));
-    else if (event.conversation !== undefined) this.#tallies.get(event.conversation.number)?.add(event);
+    else if (number !== undefined) this.#count(number, event);
     else if (event.type === 'note' && this.notes.length < MAX_NOTES) this.notes.push(noteLine(event.note));
   }
 
   /** One at a time: what they say is several times larger than what was counted. */
   *conversations(): Generator<ConversationSummary> {
-    for (const tally of this.#tallies.values()) yield tally.summary();
+    for (const one of this.#tallies.values()) yield one instanceof Tally ? one.summary() : this.#packed.get(one);
+  }
+
+  #count(number: number, event: DecodeEvent): void {
+    const tally = this.#tallies.get(number);
+    if (!(tally instanceof Tally)) return;
+    tally.add(event);
+    if (event.type === 'end') this.#tallies.set(number, this.#packed.put(tally.summary()));
   }
 }
