@@ -77,6 +77,8 @@ export interface DissectionOptions extends HttpOptions {
 
 /** Events of one conversation that wait for the line which introduces it. */
 const MAX_EARLY_EVENTS = 256;
+/** Of their heads, which are large with a Kerberos ticket inside; there may be thousands of conversations. */
+const MAX_EARLY_BYTES = 64 * 1024;
 /** TCP connections of which the beginning is remembered until their conversation shows. */
 const MAX_CONNECTIONS = 8192;
 
@@ -168,6 +170,7 @@ export class Dissection {
   #conversation(conversation: Conversation): ConversationSink {
     const how: Partial<Record<Direction, EndCause | 'last chunk'>> = {};
     let early: DecodeEvent[] | undefined = [];
+    let earlyBytes = 0;
     const introduce = (): void => {
       if (early === undefined) return;
       const waiting = early;
@@ -179,7 +182,8 @@ export class Dissection {
     const tell = (event: DecodeEvent): void => {
       if (early === undefined) return this.#sink(event);
       early.push(event);
-      if (early.length >= MAX_EARLY_EVENTS) introduce();
+      if (event.type === 'request' || event.type === 'response') earlyBytes += event.event.head.length;
+      if (early.length >= MAX_EARLY_EVENTS || earlyBytes > MAX_EARLY_BYTES) introduce();
     };
     let tunnel: TunnelStation | undefined;
     const inner = this.#options.inner ? new InnerReader() : undefined;
