@@ -12,14 +12,8 @@ Each conversation has a header, each packet a line, each field its offset and le
 
 The exit code is 3 when nothing was understood.`;
   static override examples = [
-    {
-      description: 'A capture with the keys of its TLS.',
-      command: '<%= config.bin %> decode capture.pcap --keylog keys.txt',
-    },
-    {
-      description: 'What went wrong, and where.',
-      command: '<%= config.bin %> decode capture.pcapng --filter note=error,warning',
-    },
+    { description: 'A capture with its keys.', command: '<%= config.bin %> decode capture.pcap --keylog keys.txt' },
+    { description: 'What went wrong.', command: '<%= config.bin %> decode capture.pcapng --filter note=error,warning' },
     { description: 'One packet.', command: '<%= config.bin %> decode --hex 0d00000008000000' },
   ];
 

@@ -140,6 +140,11 @@ export const NOTES = {
       'TLS without keys: record again with rdgw serve --keylog FILE, or SSLKEYLOGFILE=FILE at the client, and pass ' +
       '--keylog FILE here',
   },
+  TLS_KEYS_OTHER: {
+    severity: 'warning',
+    section: '',
+    text: 'the key log has no secrets of this TLS connection: it is of another recording, or was begun too late',
+  },
   TLS_UNSUPPORTED: { severity: 'warning', section: '', text: 'this version or cipher suite of TLS is not read' },
   TLS_NO_HANDSHAKE: {
     severity: 'warning',

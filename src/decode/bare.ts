@@ -46,7 +46,7 @@ export async function decodeBare(bytes: Buffer, request: DecodeRequest, output: 
   if (request.show === 'stats') await showStats({ ...totals, conversations }, output);
   await output.flush();
   const summary = request.show === 'nothing' ? { ...totals, conversations, lines } : null;
-  return { understood: pdus.slice(0, n).some(isGood), summary, problem: null };
+  return { understood: pdus.slice(0, n).some(isGood), summary, problem: null, warnings: [] };
 }
 
 function isGood({ notes }: BarePdu): boolean {

@@ -30,13 +30,8 @@ export interface DecodeFlags {
   readonly json: boolean;
 }
 
-export interface DecodeOutcome extends DecodeResult {
-  /** What a person should hear at the end. */
-  readonly warnings: readonly string[];
-}
-
 /** Throws a `Fault` for flags that do not go together and for input that cannot be read. */
-export async function decodeCommand(flags: DecodeFlags): Promise<DecodeOutcome> {
+export async function decodeCommand(flags: DecodeFlags): Promise<DecodeResult> {
   if ((flags.file === undefined) === (flags.hex === undefined)) {
     const message = flags.file === undefined ? 'there is nothing to decode' : 'a file and --hex do not go together';
     throw new Fault({
@@ -46,7 +41,6 @@ export async function decodeCommand(flags: DecodeFlags): Promise<DecodeOutcome> 
       hint: 'rdgw decode capture.pcap, or rdgw decode --hex BYTES',
     });
   }
-  const environment = sslKeyLogFile();
   const show = flags.json ? 'nothing' : flags.stats ? 'stats' : flags.format === 'ndjson' ? 'ndjson' : 'tree';
   const output = new Output({
     out: process.stdout,
@@ -62,7 +56,8 @@ export async function decodeCommand(flags: DecodeFlags): Promise<DecodeOutcome> 
       file: flags.file,
       hex: flags.hex,
       encoding: flags.encoding === 'base64' ? 'base64' : 'hex',
-      keylogs: [...(flags.keylog ?? []), ...(environment === undefined || flags.keylog ? [] : [environment])],
+      keylogs: flags.keylog ?? [],
+      environmentKeylog: flags.keylog ? undefined : sslKeyLogFile(),
       direction: directionOf(flags.direction),
       show,
       filter,
@@ -84,7 +79,7 @@ export async function decodeCommand(flags: DecodeFlags): Promise<DecodeOutcome> 
   const placeholders = [...(inner?.placeholders ?? [])].map(
     ([name, address]) => `${flags.write}: ${address} stands for ${name}`,
   );
-  return { ...result, warnings: [...warningsOf(result, flags), ...placeholders] };
+  return { ...result, warnings: [...result.warnings, ...warningsOf(result, flags), ...placeholders] };
 }
 
 /** What has to be done when the process ends from outside. Returns how to call that off. */

@@ -3,15 +3,14 @@ import type { DecodeEvent, Direction } from '../capture/dissection.js';
 import type { TextEncoding } from '../capture/hextext.js';
 import type { CaptureProblem } from '../capture/types.js';
 import type { Filter } from './filter.js';
+import type { KeylogNames } from './keylogs.js';
 import type { Summary } from './summary.js';
 
-export interface DecodeRequest {
+export interface DecodeRequest extends KeylogNames {
   /** A file, or `-`; undefined with `hex`. */
   readonly file: string | undefined;
   readonly hex: string | undefined;
   readonly encoding: TextEncoding;
-  /** TLS key logs. */
-  readonly keylogs: readonly string[];
   /** Of bare PDUs whose type does not tell. */
   readonly direction: Direction | undefined;
   readonly show: 'tree' | 'ndjson' | 'stats' | 'nothing';
@@ -35,4 +34,6 @@ export interface DecodeResult {
   readonly summary: Summary | null;
   /** What is wrong with the input. */
   readonly problem: CaptureProblem | null;
+  /** What a person should hear at the end. */
+  readonly warnings: readonly string[];
 }

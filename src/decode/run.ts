@@ -7,14 +7,17 @@ import { note } from '../capture/notes.js';
 import { KeyLog } from '../capture/tls/keylog.js';
 import type { CaptureProblem } from '../capture/types.js';
 import { decodeBare } from './bare.js';
-import { openInput, paced, peek, readKeylog } from './input.js';
+import { openInput, paced, peek } from './input.js';
 import { type JsonLine, jsonLine, noteLine } from './json.js';
+import { readKeylogs } from './keylogs.js';
 import type { Output } from './output.js';
 import type { DecodeRequest, DecodeResult } from './request.js';
 import { showStats } from './stats.js';
 import { Tallies } from './summary.js';
 import { TextWriter } from './text.js';
 
+const WITHOUT_KEYS: readonly string[] = ['TLS_NO_KEYS', 'TLS_KEYS_OTHER'];
+const LATE_KEYS = 'some of its keys stand behind the packets that they open; saved with Wireshark they stand in front';
 /** Bytes that tell a capture from text. */
 const PEEK_BYTES = 512;
 /** Longer than any text that the parser takes: it says so itself. */
@@ -38,14 +41,17 @@ async function decodeCapture(
   output: Output,
 ): Promise<DecodeResult> {
   const keys = new KeyLog();
-  for (const path of request.keylogs) keys.add(await readKeylog(path));
+  const warnings = await readKeylogs(keys, request);
   const tallies = request.show === 'stats' || request.show === 'nothing' ? new Tallies() : undefined;
   const stop = new AbortController();
   const show = shower(request, output);
+  /** A TLS connection was given up for want of keys; they came afterwards. */
+  let [closed, late] = [false, false];
   let left = request.limit ?? Number.POSITIVE_INFINITY;
   const dissection = new Dissection(
     (event) => {
       if (left <= 0) return;
+      if (event.type === 'note' && WITHOUT_KEYS.includes(event.note.code)) closed = true;
       tallies?.add(event);
       request.also?.(event);
       const hidden = request.filter !== undefined && !request.filter(event);
@@ -67,7 +73,9 @@ async function decodeCapture(
     input,
     {
       packet: (packet) => dissection.packet(packet),
-      secrets: (text) => void keys.add(text),
+      secrets: (text) => {
+        if (keys.add(text) > 0 && closed) late = true;
+      },
       problem: (found) => {
         problem = found;
       },
@@ -84,7 +92,8 @@ async function decodeCapture(
   await output.flush();
   const wanted = tallies && request.show === 'nothing';
   const summary = wanted ? { ...totals, conversations: [...tallies.conversations()] } : null;
-  return { understood: conversations > 0, summary, problem };
+  if (late) warnings.push(`${request.file}: ${LATE_KEYS}`);
+  return { understood: conversations > 0, summary, problem, warnings };
 }
 
 function shower(request: DecodeRequest, output: Output): (event: DecodeEvent, hidden: boolean) => void {

@@ -36,6 +36,7 @@ const REQUEST: DecodeRequest = {
   hex: undefined,
   encoding: 'hex',
   keylogs: [],
+  environmentKeylog: undefined,
   direction: undefined,
   show: 'tree',
   filter: undefined,

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseFilter } from '../../src/decode/filter.js';
+import { pcapng } from '../support/pcap.js';
+import { readCapture } from '../support/read-capture.js';
 import { ndjson, run, VECTORS, vector } from './helper.js';
 
 let folder = '';
@@ -46,6 +48,18 @@ describe('a capture', () => {
     const keylogs = Object.values(VECTORS).flatMap((one) => one.keylogs);
     const { result } = await run({ file: vector('fr2-ntlm-ws').file, keylogs, show: 'nothing' });
     expect(result).toMatchObject({ understood: true, problem: null });
+  });
+
+  it('whose keys stand behind its packets says so', async () => {
+    const { section, interface: description, enhanced, secrets } = pcapng();
+    const { packets } = await readCapture(unpacked('fr2-paa-ws'));
+    const blocks = packets.map(({ time, bytes }) => enhanced(bytes, time / 1000n));
+    const keys = secrets(readFileSync(vector('fr2-paa-ws').keylogs[0] ?? '', 'latin1'));
+    const capture = (...parts: Buffer[]) => Buffer.concat([section(), description(), ...parts]);
+    const file = write('late.pcapng', capture(...blocks, keys));
+    expect((await run({ file })).result.warnings).toEqual([expect.stringContaining('behind the packets')]);
+    const front = write('front.pcapng', capture(keys, ...blocks));
+    expect((await run({ file: front })).result).toMatchObject({ understood: true, warnings: [] });
   });
 
   it('that is cut tells all before the cut, then where it broke', async () => {
