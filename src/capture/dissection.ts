@@ -112,20 +112,22 @@ export class Dissection {
     );
   }
 
-  /** Packets that held no TCP segment, by reason. */
-  get skipped(): SegmentReader['skipped'] {
-    return this.#segments.skipped;
+  /** What was met on the way, for a summary. `evicted` TCP connections made room for others and may have gone on. */
+  get counts() {
+    const { count, ordinaryRequests } = this.#conversations;
+    const { segments, evicted } = this.#assembler.counts;
+    const { frame: packets } = this.#last;
+    return { packets, segments, evicted, pdus: this.#pdus, conversations: count, ordinaryRequests };
   }
 
-  /** What was met on the way, for a summary. */
-  get counts(): {
-    readonly packets: number;
-    readonly pdus: number;
-    readonly conversations: number;
-    readonly ordinaryRequests: number;
-  } {
-    const { count, ordinaryRequests } = this.#conversations;
-    return { packets: this.#last.frame, pdus: this.#pdus, conversations: count, ordinaryRequests };
+  /** Packets that held no TCP segment, by reason, and the link type of the first that has an unknown one. */
+  get skipped(): Pick<SegmentReader, 'skipped' | 'unknownLink'> {
+    return this.#segments;
+  }
+
+  /** Where the capture has come to. */
+  get place(): Place {
+    return this.#last;
   }
 
   packet(packet: CapturedPacket): void {

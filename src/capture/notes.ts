@@ -133,6 +133,11 @@ export const NOTES = {
     text: 'too many conversations at a time, the oldest is ended',
   },
   CAPTURE_PROBLEM: { severity: 'warning', section: '', text: 'the capture file ends early or is damaged' },
+  PACKETS_SKIPPED: {
+    severity: 'warning',
+    section: '',
+    text: 'nothing was understood, and packets are not read',
+  },
   TLS_NO_KEYS: {
     severity: 'warning',
     section: '',

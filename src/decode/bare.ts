@@ -41,7 +41,8 @@ export async function decodeBare(bytes: Buffer, request: DecodeRequest, output: 
     const line = { type: 'note', frame: null, time: null, connection: 1, direction: null, ...noteLine(rest.note) };
     if (shows(event)) show(() => writer.pdu(shownRest(rest), n + 1), line);
   }
-  const totals: Totals = { packets: 0, pdus: n, notes: [], problem: null };
+  const nothing = { packets: 0, skipped: {}, ordinaryRequests: 0, evictedConnections: 0, notes: [], problem: null };
+  const totals: Totals = { ...nothing, pdus: n };
   const conversations = [conversation(counts)];
   if (request.show === 'stats') await showStats({ ...totals, conversations }, output);
   await output.flush();

@@ -12,6 +12,7 @@ import { type JsonLine, jsonLine, noteLine } from './json.js';
 import { readKeylogs } from './keylogs.js';
 import type { Output } from './output.js';
 import type { DecodeRequest, DecodeResult } from './request.js';
+import { reasons, skippedNote } from './skipped.js';
 import { showStats } from './stats.js';
 import { Tallies } from './summary.js';
 import { TextWriter } from './text.js';
@@ -48,20 +49,17 @@ async function decodeCapture(
   /** A TLS connection was given up for want of keys; they came afterwards. */
   let [closed, late] = [false, false];
   let left = request.limit ?? Number.POSITIVE_INFINITY;
-  const dissection = new Dissection(
-    (event) => {
-      if (left <= 0) return;
-      if (event.type === 'note' && WITHOUT_KEYS.includes(event.note.code)) closed = true;
-      tallies?.add(event);
-      request.also?.(event);
-      const hidden = request.filter !== undefined && !request.filter(event);
-      show(event, hidden);
-      if (hidden) return;
-      if (event.type === 'pdu' && --left <= 0) stop.abort();
-    },
-    keys,
-    { secrets: request.secrets, inner: request.inner },
-  );
+  const take = (event: DecodeEvent): void => {
+    if (left <= 0) return;
+    if (event.type === 'note' && WITHOUT_KEYS.includes(event.note.code)) closed = true;
+    tallies?.add(event);
+    request.also?.(event);
+    const hidden = request.filter !== undefined && !request.filter(event);
+    show(event, hidden);
+    if (hidden) return;
+    if (event.type === 'pdu' && --left <= 0) stop.abort();
+  };
+  const dissection = new Dissection(take, keys, { secrets: request.secrets, inner: request.inner });
   let problem: CaptureProblem | null = null;
   const input = paced(whole, async (bytes) => {
     // Whoever listens besides, such as a file that is written, goes on without a reader.
@@ -84,8 +82,12 @@ async function decodeCapture(
   );
   dissection.finish();
   output.progressDone();
-  const { packets, pdus, conversations } = dissection.counts;
-  const totals = { packets, pdus, notes: tallies?.notes ?? [], problem };
+  const remark = skippedNote(dissection);
+  if (remark)
+    take({ type: 'note', conversation: undefined, direction: undefined, note: remark, place: dissection.place });
+  const { packets, pdus, conversations, ordinaryRequests, evicted: evictedConnections } = dissection.counts;
+  const unread = { skipped: reasons(dissection.skipped), ordinaryRequests, evictedConnections };
+  const totals = { packets, pdus, ...unread, notes: tallies?.notes ?? [], problem };
   if (tallies && request.show === 'stats')
     await showStats({ ...totals, conversations: tallies.conversations() }, output);
   if (request.show === 'ndjson' && problem) output.line(JSON.stringify(problemLine(problem)));

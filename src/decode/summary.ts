@@ -5,6 +5,7 @@ import type { TlsInfo } from '../capture/tls/info.js';
 import type { CaptureProblem } from '../capture/types.js';
 import { type ConversationFacts, type JsonLine, noteLine } from './json.js';
 import { Packed, type Parcel } from './packed.js';
+import type { Skipped } from './skipped.js';
 import { Tally } from './tally.js';
 
 type PerDirection<T> = Readonly<Record<Direction, T>>;
@@ -33,6 +34,12 @@ export interface ConversationSummary extends ConversationFacts {
 export interface Totals {
   readonly packets: number;
   readonly pdus: number;
+  /** Packets without a TCP segment that could be read, by reason. */
+  readonly skipped: Partial<Skipped>;
+  /** HTTP requests that were none of a gateway's. */
+  readonly ordinaryRequests: number;
+  /** TCP connections that made room for others and may have gone on. */
+  readonly evictedConnections: number;
   /** Remarks about no conversation. */
   readonly notes: readonly Note[];
   /** What is wrong with the file, if anything. */

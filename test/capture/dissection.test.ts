@@ -133,6 +133,8 @@ describe('the order of what is told', () => {
     dissection.finish();
     expect(dissection.counts).toEqual({
       packets: packets.length,
+      segments: packets.length,
+      evicted: 0,
       pdus: told.pdus.length,
       conversations: 1,
       ordinaryRequests: 0,

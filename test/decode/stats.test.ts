@@ -15,7 +15,8 @@ describe('the statistics', () => {
   });
 
   it('of nothing say so, in one line', () => {
-    const nothing: Summary = { packets: 1, pdus: 0, conversations: [], notes: [], problem: null };
+    const unread = { skipped: {}, ordinaryRequests: 0, evictedConnections: 0 };
+    const nothing: Summary = { packets: 1, pdus: 0, ...unread, conversations: [], notes: [], problem: null };
     expect([...statsLines(nothing)]).toEqual(['1 packet, 0 conversations, 0 PDUs']);
   });
 

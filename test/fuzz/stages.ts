@@ -317,7 +317,8 @@ class Everything {
     dissection.finish();
     const { packets, pdus } = dissection.counts;
     const conversations = [...this.#tallies.conversations()];
-    const summary = { packets, pdus, conversations, notes: this.#tallies.notes, problem: null };
+    const unread = { skipped: {}, ordinaryRequests: 0, evictedConnections: 0 };
+    const summary = { packets, pdus, ...unread, conversations, notes: this.#tallies.notes, problem: null };
     JSON.stringify(summary);
     for (const line of statsLines(summary)) checkLine(line);
     return [...this.kinds];
