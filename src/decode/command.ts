@@ -6,7 +6,7 @@ import { Fault } from '../fault.js';
 import { colours } from '../render/theme.js';
 import { parseFilter } from './filter.js';
 import { InnerCapture } from './inner-capture.js';
-import { Output } from './output.js';
+import { hasRoomForProgress, Output } from './output.js';
 import type { DecodeResult } from './request.js';
 import { runDecode } from './run.js';
 
@@ -46,11 +46,14 @@ export async function decodeCommand(flags: DecodeFlags): Promise<DecodeResult> {
     out: process.stdout,
     theme: colours,
     width: process.stdout.columns ?? 80,
-    progress: process.stderr.isTTY && !process.stdout.isTTY ? process.stderr : undefined,
+    progress: hasRoomForProgress(process.stdout, process.stderr, show) ? process.stderr : undefined,
   });
   const filter = flags.filter === undefined ? undefined : parseFilter(flags.filter);
   const inner = flags.write === undefined ? undefined : new InnerCapture(flags.write, flags.file);
-  const forget = atSuddenEnd(() => inner?.discard());
+  const forget = atSuddenEnd(() => {
+    output.progressDone();
+    inner?.discard();
+  });
   const result = await runDecode(
     {
       file: flags.file,
@@ -71,6 +74,7 @@ export async function decodeCommand(flags: DecodeFlags): Promise<DecodeResult> {
     },
     output,
   ).catch((error: unknown) => {
+    output.progressDone();
     inner?.discard();
     throw error;
   });
