@@ -205,6 +205,12 @@ describe('what is wrong', () => {
     expect(told.pdus.at(-1)?.notes).toEqual(['AFTER_REFUSAL']);
   });
 
+  it('a session that goes on after a refusal that came too early', async () => {
+    const words = TUNNEL.slice(0, 2).concat('server fr2-read-tunnel-response-59f8', 'client fr2-paa-ws-tunnel-auth');
+    const told = await dissectSegments(saying(...words));
+    expect(told.pdus.slice(-2).map(({ notes }) => notes)).toEqual([['STATUS', 'OUT_OF_STATE'], ['AFTER_REFUSAL']]);
+  });
+
   it('DATA before the channel', async () => {
     const told = await dissectSegments(saying(...TUNNEL, 'client fr2-paa-ws-data-c1'));
     expect(told.pdus.at(-1)?.notes).toEqual(['OUT_OF_STATE']);
