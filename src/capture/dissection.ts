@@ -10,7 +10,7 @@ import type { TlsInfo } from './tls/info.js';
 import type { KeyLog } from './tls/keylog.js';
 import { TlsStation } from './tls/station.js';
 import { type PduEvent, TunnelStation } from './tunnel.js';
-import type { ByteSink, CapturedPacket, Connection, Place } from './types.js';
+import type { ByteSink, CapturedPacket, Connection, GapCause, Place } from './types.js';
 import type { FrameEvent } from './websocket.js';
 
 export type Direction = PduEvent['direction'];
@@ -40,6 +40,7 @@ export type DecodeEvent =
       readonly direction: Direction;
       /** Undefined where nobody knows. */
       readonly length: number | undefined;
+      readonly cause: GapCause;
       readonly place: Place;
     }
   | {
@@ -211,10 +212,9 @@ export class Dissection {
       auth: (tcp, event) => tell({ type: 'auth', conversation, tcp, event }),
       frame: (tcp, event) => tell({ type: 'frame', conversation, tcp, event }),
       upgrade: introduce,
-      seed: () => undefined,
       bytes: (direction, bytes, place) => stream().bytes(direction, bytes, place),
-      gap: (direction, length, place) => {
-        tell({ type: 'gap', conversation, direction, length, place });
+      gap: (direction, length, place, cause) => {
+        tell({ type: 'gap', conversation, direction, length, cause, place });
         tunnel?.gap(direction, length, place);
         inner?.gap(direction);
       },

@@ -71,6 +71,7 @@ export function jsonLine(event: DecodeEvent, options: JsonOptions = {}): JsonLin
         connection: event.conversation.number,
         direction: event.direction,
         length: event.length ?? null,
+        cause: event.cause,
       };
     case 'note': {
       const { conversation, direction, note, place } = event;

@@ -90,7 +90,8 @@ export class TextWriter {
       }
       case 'gap': {
         const amount = event.length === undefined ? 'bytes' : `${event.length} bytes`;
-        const text = `${amount} are missing in the capture`;
+        const why = event.cause === 'missing' ? 'are missing in the capture' : 'are left out, they are not understood';
+        const text = `${amount} ${why}`;
         return [`${this.#mark(event, event.place)} ${ARROWS[event.direction]} ${theme.warning(text)}`];
       }
       case 'note': {
