@@ -25,7 +25,7 @@ The exit code is 3 when nothing was understood.`;
     keylog: Flags.string({ summary: 'TLS key log, NSS format.', helpValue: 'FILE', multiple: true }),
     hex: Flags.string({ summary: 'Packets as hexadecimal text, in place of a file.', helpValue: 'TEXT' }),
     encoding: Flags.string({
-      summary: 'Of text: hex or base64; hex.',
+      summary: 'Of text: hex or base64.',
       helpValue: 'NAME',
       options: ['hex', 'base64'],
       default: 'hex',
@@ -36,7 +36,7 @@ The exit code is 3 when nothing was understood.`;
       options: ['client', 'server'],
     }),
     format: Flags.string({
-      summary: 'tree, or ndjson: one object a line; tree.',
+      summary: 'tree, or ndjson: one object a line.',
       helpValue: 'NAME',
       options: ['tree', 'ndjson'],
       default: 'tree',

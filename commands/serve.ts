@@ -13,12 +13,15 @@ SIGTERM and SIGINT let open sessions go on for --drain seconds. A second signal 
       description: 'Use the port of HTTPS and a certificate that clients trust already.',
       command: '<%= config.bin %> serve --listen 443 --cert gw.pem --key gw.key',
     },
-    { description: 'Show the settings that a start would use.', command: '<%= config.bin %> serve --check' },
+    {
+      description: 'Check what a start would read, and show its settings.',
+      command: '<%= config.bin %> serve --check',
+    },
   ];
 
   static override flags = {
     ...configFlag,
-    check: Flags.boolean({ summary: 'Check the settings, print them with secrets masked, and end.' }),
+    check: Flags.boolean({ summary: 'Check settings and files, print the settings, and end.' }),
     listen: Flags.string({ summary: 'Address and port; all interfaces and 8443.', helpValue: '[HOST:]PORT' }),
     cert: Flags.string({ summary: 'Certificate with its chain, PEM.', helpValue: 'FILE' }),
     key: Flags.string({ summary: 'Private key of the certificate, PEM.', helpValue: 'FILE' }),
@@ -35,31 +38,20 @@ SIGTERM and SIGINT let open sessions go on for --drain seconds. A second signal 
 
   async run(): Promise<unknown> {
     const { flags } = await this.parse(Serve);
-    const { checkServe, runServe } = await import('../src/run-serve.js');
-    const request = {
-      file: flags.config,
-      dataDir: this.dataDir,
-      overrides: {
-        listen: flags.listen,
-        'tls.cert': flags.cert,
-        'tls.key': flags.key,
-        'timeouts.drain': flags.drain,
-        'log.level': flags['log-level'],
-        'log.format': flags['log-format'],
-        'log.keylog': flags.keylog,
-      },
-    };
+    const request = { file: flags.config, dataDir: this.dataDir, flags };
     if (flags.check) {
+      const { checkServe } = await import('../src/check-serve.js');
       const checked = await checkServe(request);
       for (const warning of checked.warnings) this.warn(warning);
       this.show(checked.text);
+      for (const note of checked.notes) this.say(note);
       return checked.settings;
     }
+    const { runServe } = await import('../src/run-serve.js');
     return runServe(request, {
       ready: (words, facts) => (this.jsonEnabled() ? this.logJson(facts) : this.show(words)),
       warn: (warning) => this.warn(warning),
       version: this.config.version,
-      defaultDataDir: this.config.dataDir,
     });
   }
 }

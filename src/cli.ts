@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { Command, Errors, Flags, type Interfaces } from '@oclif/core';
-import { reportError, reportWarning, showStack } from './cli/report.js';
-import { type Context, type Trouble, troubleOf } from './cli/trouble.js';
+import { reportError, reportWarning } from './cli/report.js';
+import type { Context } from './cli/trouble.js';
 
 export { EXIT } from './cli/exit.js';
 
@@ -73,22 +73,10 @@ export abstract class BaseCommand extends Command {
 
   protected override async catch(error: Error): Promise<never> {
     if (error instanceof Errors.ExitError) throw error;
-    const context = this.#context();
-    const trouble = troubleOf(error, context);
-    if (this.jsonEnabled()) {
-      this.logJson(this.toErrorJson(error));
-      showStack(error, trouble);
-    } else {
-      reportError(error, context);
-    }
+    // Not oclif's own JSON, which would hold the command line, secrets included.
+    const exit = reportError(error, this.#context(), this.jsonEnabled() ? 'json' : 'words');
     // oclif prints nothing for this kind and takes the code from it, with --json as without.
-    throw new Errors.ExitError(trouble.exit);
-  }
-
-  /** `{error: {code, message, place?, hint?}}`. oclif's own form would dump the command line, secrets included. */
-  protected override toErrorJson(error: unknown): { error: Omit<Trouble, 'exit'> } {
-    const { exit: _, ...words } = troubleOf(error, this.#context());
-    return { error: words };
+    throw new Errors.ExitError(exit);
   }
 
   #context(): Context {

@@ -2,8 +2,9 @@ import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { checkTogether } from './config/check.js';
 import { readEnv } from './config/env.js';
-import { type ConfigFile, readConfigFile } from './config/file.js';
+import { readConfigFile } from './config/file.js';
 import { faultOf } from './config/issue.js';
+import { originFinder } from './config/origin.js';
 import { type Config, schema } from './config/schema.js';
 import { SECTIONS, SETTINGS } from './config/settings.js';
 import { deleteAt, isTree, setAt, type Tree, valueAt } from './config/tree.js';
@@ -21,6 +22,8 @@ export interface LoadOptions {
   readonly home?: string;
   /** Flags by the path of their setting, `{'tls.cert': 'a.pem'}`; undefined ones do not count. */
   readonly overrides?: Readonly<Record<string, unknown>>;
+  /** What the flags of these settings are called, `{'tls.cert': '--cert'}`, for faults about their values. */
+  readonly flagNames?: Readonly<Record<string, string>>;
 }
 
 export interface LoadedConfig {
@@ -36,10 +39,11 @@ export interface LoadedConfig {
 /**
  * The effective configuration: flags over environment over file over defaults. Slow to import (schema and YAML), so
  * commands load this file when they need it.
- * Throws a `Fault` of kind `configuration` with the place of the first problem, `rdgw.yaml:12:3 timeouts.dail`.
+ * Throws a `Fault` with the place of the first problem, `rdgw.yaml:12:3 timeouts.dail`: of kind `usage` where the value is
+ * from a flag, else `configuration`.
  */
 export async function loadConfig(options: LoadOptions = {}): Promise<LoadedConfig> {
-  const { env = process.env, cwd = process.cwd(), home = homedir(), overrides = {} } = options;
+  const { env = process.env, cwd = process.cwd(), home = homedir(), overrides = {}, flagNames = {} } = options;
   const file = await readConfigFile({ file: options.file, env, cwd, home });
   const tree: Tree = file?.values ?? {};
   const sources = new Map<string, string>();
@@ -71,31 +75,18 @@ export async function loadConfig(options: LoadOptions = {}): Promise<LoadedConfi
     if (value !== undefined) setAt(tree, path, value);
   }
 
-  const placeOf = placer(sources, file);
+  const originOf = originFinder({ sources, file, flagNames });
   const parsed = schema.safeParse(tree);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    throw issue === undefined ? parsed.error : faultOf(issue, placeOf, (path) => valueAt(tree, path));
+    throw issue === undefined ? parsed.error : faultOf(issue, originOf, (path) => valueAt(tree, path));
   }
   checkTogether(
     parsed.data,
     (path) => sources.has(path),
-    (path) => placeOf(path.split('.')),
+    (path) => originOf(path.split('.')),
   );
   return { config: parsed.data, file: file?.path, sources, warnings: environment.warnings };
-}
-
-/** Says where a value came from: `rdgw.yaml:12:3 timeouts.dial`, `RDGW_TIMEOUTS_DIAL (timeouts.dial)`. */
-function placer(sources: ReadonlyMap<string, string>, file: ConfigFile | undefined) {
-  return (keys: readonly PropertyKey[]): string => {
-    const names = keys.filter((key) => typeof key !== 'number').map(String);
-    const items = keys.filter((key) => typeof key === 'number').map((key) => `[${key}]`);
-    const path = names.join('.') + items.join('');
-    const setting = SETTINGS.find((row) => `${names.join('.')}.`.startsWith(`${row.path}.`));
-    const source = setting === undefined ? file?.name : sources.get(setting.path);
-    if (source === undefined || source === 'flag') return path;
-    return source === file?.name ? `${file.placeOf(keys)} ${path}` : `${source} (${path})`;
-  };
 }
 
 function makePathsAbsolute(tree: Tree, folder: string): void {

@@ -1,25 +1,18 @@
 /** `rdgw serve` as a process: settings in, words out, signals obeyed. */
 import { homedir } from 'node:os';
 import { EXIT } from './cli/exit.js';
-import { runnerName } from './cli/runner.js';
-import { describeConfig, effectiveSettings, type LoadedConfig, loadConfig } from './config.js';
+import { nextLine } from './cli/next-line.js';
+import { strayFacts, takeStrays } from './cli/stray.js';
+import type { LoadedConfig } from './config.js';
+import { formatTarget } from './policy/target.js';
 import { type Serving, serve } from './serve.js';
-
-export interface ServeRequest {
-  /** `--config` */
-  readonly file: string | undefined;
-  readonly dataDir: string;
-  /** Flags by the path of their setting. */
-  readonly overrides: Readonly<Record<string, unknown>>;
-}
+import { loadServeSettings, type ServeRequest } from './serve-settings.js';
 
 export interface ServeTerminal {
   /** Called once the gateway listens: what a person should read, and the same for a program. */
   readonly ready: (words: string, facts: ReadyFacts) => void;
   readonly warn: (warning: string) => void;
   readonly version: string;
-  /** The data folder when nobody names one. */
-  readonly defaultDataDir: string;
 }
 
 export interface ReadyFacts {
@@ -34,21 +27,9 @@ export interface ReadyFacts {
   readonly next: string;
 }
 
-export interface CheckedSettings {
-  readonly text: string;
-  readonly settings: unknown;
-  readonly warnings: readonly string[];
-}
-
-/** Validates the settings without making or opening anything. */
-export async function checkServe(request: ServeRequest): Promise<CheckedSettings> {
-  const loaded = await load(request);
-  return { text: describeConfig(loaded).trimEnd(), settings: effectiveSettings(loaded), warnings: loaded.warnings };
-}
-
 /** Runs until a signal has drained the gateway. */
 export async function runServe(request: ServeRequest, terminal: ServeTerminal): Promise<void> {
-  const loaded = await load(request);
+  const loaded = await loadServeSettings(request);
   for (const warning of loaded.warnings) terminal.warn(warning);
   const { config } = loaded;
   const serving = await serve({
@@ -56,24 +37,21 @@ export async function runServe(request: ServeRequest, terminal: ServeTerminal): 
     dataDir: request.dataDir,
     writeLog: (line) => void process.stderr.write(line),
   });
+  // INVARIANT: no stray error, such as one in a timer of a custom authenticator, ends the sessions of everybody. It decides nothing:
+  // whoever waits for an answer gets none, and that denies.
+  takeStrays((error) => serving.log.error('stray error', strayFacts(error)));
   // Before anyone is told that the gateway listens: who reads it may send a signal at once.
   const drained = untilDrained(serving, config.timeouts.drain * 1000);
-  const facts = readyFacts(serving, request, terminal);
+  const facts = await readyFacts(serving, loaded, request.dataDir);
   terminal.ready(readyWords(facts, request, terminal), facts);
   await drained;
 }
 
-function load({ file, overrides }: ServeRequest): Promise<LoadedConfig> {
-  const drain = overrides['timeouts.drain'];
-  // A word that is no number goes on as it is: the schema knows what to say about it.
-  const seconds = drain === undefined || drain === '' || Number.isNaN(Number(drain)) ? drain : Number(drain);
-  return loadConfig({ file, overrides: { ...overrides, 'timeouts.drain': seconds } });
-}
-
-function readyFacts(serving: Serving, request: ServeRequest, { defaultDataDir }: ServeTerminal): ReadyFacts {
+async function readyFacts(serving: Serving, { file }: LoadedConfig, dataDir: string): Promise<ReadyFacts> {
   const { name, port, ca, made } = serving;
-  const url = `https://${name.includes(':') ? `[${name}]` : name}:${port}`;
-  return { url, name, port, ca: ca ?? null, made, next: mkrdpLine(serving, request, defaultDataDir) };
+  const gateway = { host: name, port };
+  const next = await nextLine({ gateway, file, dataDir });
+  return { url: `https://${formatTarget(gateway)}`, name, port, ca: ca ?? null, made, next };
 }
 
 function readyWords(
@@ -86,26 +64,6 @@ function readyWords(
   if (ca !== null) words.push(`  CA            ${ca}  (clients have to trust it)`);
   words.push(`  try next      ${next}`);
   return words.join('\n');
-}
-
-/** The exact line that makes an .rdp file for this gateway: with the flags that its settings make necessary. */
-function mkrdpLine(
-  { name, port }: Serving,
-  { file, dataDir, overrides }: ServeRequest,
-  defaultDataDir: string,
-): string {
-  const words = [`${runnerName()} mkrdp --target 192.168.0.101`];
-  if (overrides.listen !== undefined || overrides['tls.cert'] !== undefined) {
-    words.push(`--gateway ${name.includes(':') ? `[${name}]` : name}:${port}`);
-  }
-  if (file !== undefined) words.push(`--config ${quote(file)}`);
-  if (dataDir !== defaultDataDir) words.push(`--data-dir ${quote(dataDir)}`);
-  return words.join(' ');
-}
-
-/** A word that a shell takes as one. */
-function quote(word: string): string {
-  return /^[\w./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 function tilde(path: string): string {

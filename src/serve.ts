@@ -1,17 +1,15 @@
 /** Joins configuration, certificates, policy and gateway into the running thing that `rdgw serve` is. */
-import { appendFileSync, closeSync, openSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { type Certificates, ensureCertificates } from './certs/ensure.js';
-import { dataFiles } from './certs/folder.js';
 import { preferredName } from './certs/names.js';
-import { loadTlsFiles, type TlsFiles } from './certs/tls-files.js';
 import { ensureTokenKey } from './certs/token-key.js';
 import type { Config } from './config/schema.js';
-import { Fault } from './fault.js';
 import { type Gateway, startGateway } from './gateway/gateway.js';
 import { createLog, type Log } from './gateway/log.js';
+import { openKeylog } from './keylog.js';
 import { openGuard } from './policy/open.js';
 import { parseRule } from './policy/rules.js';
+import { loadIdentity } from './serve-identity.js';
 
 export interface ServeOptions {
   readonly config: Config;
@@ -32,10 +30,6 @@ export interface Serving {
   readonly made: Certificates['made'];
 }
 
-const DAY_MS = 86_400_000;
-/** Three weeks is time enough for a person to act. */
-const EXPIRY_WARNING_DAYS = 21;
-
 /** Starts the gateway. Throws a `Fault` for everything that a person can put right. */
 export async function serve({ config, dataDir, writeLog }: ServeOptions): Promise<Serving> {
   const log = createLog({ ...config.log, write: writeLog });
@@ -43,13 +37,11 @@ export async function serve({ config, dataDir, writeLog }: ServeOptions): Promis
     config.tls.cert === undefined
       ? await ensureCertificates(dataDir, { hostname: config.hostname ?? hostname() })
       : undefined;
-  const tls = await loadTls(config, dataDir);
+  const { tls, audiences, warnings } = await loadIdentity(config, dataDir);
   const { key: localKey } = await ensureTokenKey(dataDir);
-  const names = [...tls.names.dns, ...tls.names.addresses];
-  const audiences = config.hostname === undefined ? names : [config.hostname, ...names];
-  const { guard, warnings } = await openGuard(config, localKey, audiences);
-  for (const warning of [...warnings, ...tlsWarnings(config, tls)]) log.warn(warning);
-  const keylog = config.log.keylog === undefined ? undefined : keylogWriter(config.log.keylog, log);
+  const { guard, warnings: guardWarnings } = await openGuard(config, localKey, audiences);
+  for (const warning of [...guardWarnings, ...warnings]) log.warn(warning);
+  const keylog = config.log.keylog === undefined ? undefined : openKeylog(config.log.keylog, log);
   const gateway = await startGateway({
     config,
     tls,
@@ -65,61 +57,5 @@ export async function serve({ config, dataDir, writeLog }: ServeOptions): Promis
     port: gateway.address.port,
     ca: own ? own.files.ca : config.tls.ca,
     made: own?.made ?? [],
-  };
-}
-
-/** The certificate and key of the configuration, else those of the data folder. */
-function loadTls({ tls }: Config, dataDir: string): Promise<TlsFiles> {
-  const files = dataFiles(dataDir);
-  return loadTlsFiles(tls.cert ?? files.server, tls.key ?? files.serverKey);
-}
-
-function tlsWarnings({ hostname: name }: Config, { names, expires }: TlsFiles): string[] {
-  const warnings: string[] = [];
-  const days = Math.floor((expires.getTime() - Date.now()) / DAY_MS);
-  if (days < 0)
-    warnings.push(`the certificate expired on ${expires.toISOString().slice(0, 10)}: clients will refuse it`);
-  else if (days < EXPIRY_WARNING_DAYS) warnings.push(`the certificate expires in ${days} days`);
-  const covered = [...names.dns, ...names.addresses];
-  if (
-    name !== undefined &&
-    !covered.some((entry) => entry === name || (entry.startsWith('*.') && name.endsWith(entry.slice(1))))
-  ) {
-    warnings.push(`the certificate is not for ${name} (hostname): clients will refuse it`);
-  }
-  if (name === undefined && covered.some((entry) => entry.startsWith('*.'))) {
-    warnings.push('the certificate has a wildcard: set hostname, so that tokens for that name are taken');
-  }
-  return warnings;
-}
-
-/** Appends TLS secrets, so loud because who reads the file reads every session. */
-function keylogWriter(path: string, log: Log): { write: (line: Buffer) => void } {
-  let file: number;
-  try {
-    file = openSync(path, 'a', 0o600);
-  } catch (cause) {
-    throw new Fault({
-      kind: 'configuration',
-      code: 'KEYLOG_UNWRITABLE',
-      message: `the key log cannot be written (${(cause as NodeJS.ErrnoException).code ?? 'unknown error'})`,
-      place: path,
-      hint: 'check --keylog',
-      cause,
-    });
-  }
-  log.warn('TLS secrets are written to a file: whoever reads it reads every session', { file: path });
-  let broken = false;
-  return {
-    write(line) {
-      if (broken) return;
-      try {
-        appendFileSync(file, line);
-      } catch (error) {
-        broken = true;
-        closeSync(file);
-        log.error('the key log can no longer be written', { file: path, reason: (error as Error).message });
-      }
-    },
   };
 }

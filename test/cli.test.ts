@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -27,7 +27,7 @@ describe('the command line', () => {
     ],
     ['help bogus', 'error: there is no command "bogus" (UNKNOWN_COMMAND)\nhint: rdgw --help lists the commands\n'],
     ['bogus --help', 'error: there is no command "bogus" (UNKNOWN_COMMAND)\nhint: rdgw --help lists the commands\n'],
-    ['bogus --json', 'error: there is no command "bogus" (UNKNOWN_COMMAND)\nhint: rdgw --help lists the commands\n'],
+    ['bogus -- --json', 'error: there is no command "bogus" (UNKNOWN_COMMAND)\nhint: rdgw --help lists the commands\n'],
     [
       'certs init extra',
       'error: unexpected argument "extra" after rdgw certs init (UNEXPECTED_ARGUMENT)\nhint: rdgw certs init --help lists what there is\n',
@@ -58,11 +58,62 @@ describe('the command line', () => {
     });
   });
 
+  it.each([
+    ['bogus --json', 'UNKNOWN_COMMAND', 'there is no command "bogus"', 'rdgw --help lists the commands'],
+    ['bogus --json --help', 'UNKNOWN_COMMAND', 'there is no command "bogus"', 'rdgw --help lists the commands'],
+    ['help bogus --json', 'UNKNOWN_COMMAND', 'there is no command "bogus"', 'rdgw --help lists the commands'],
+    [
+      'serve extra --json',
+      'UNEXPECTED_ARGUMENT',
+      'unexpected argument "extra" after rdgw serve',
+      'rdgw serve --help lists what there is',
+    ],
+    [
+      'serve --json extra',
+      'UNEXPECTED_ARGUMENT',
+      'unexpected argument "extra"',
+      'rdgw serve --help lists what there is',
+    ],
+    [
+      '--json mkrdp',
+      'UNKNOWN_FLAG',
+      'there is no flag "--json" before a command',
+      'flags follow the command; rdgw --help lists the commands',
+    ],
+  ])('answers %j with 2 and an error in JSON', async (line, name, message, hint) => {
+    const { code, stdout, stderr } = await run(line);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: '' });
+    expect(JSON.parse(stdout)).toEqual({ error: { code: name, message, hint } });
+  });
+
   it('has 4 for a missing key, with and without --json', async () => {
     expect((await run('mkrdp --target x')).code).toBe(4);
     const { code, stdout } = await run('mkrdp --target x --json');
     expect(code).toBe(4);
     expect(JSON.parse(stdout).error.code).toBe('TOKEN_KEY_MISSING');
+  });
+
+  it('says one thing about a data folder that cannot be used, and nothing of its framework', async () => {
+    writeFileSync(join(cwd, 'file'), '');
+    const env = { RDGW_DATA_DIR: '', XDG_DATA_HOME: join(cwd, 'file') };
+    const { code, stderr } = await run('certs init', { env });
+    expect({ code, lines: stderr.trimEnd().split('\n') }).toEqual({
+      code: 4,
+      lines: [expect.stringMatching(/^error: .* \(DATA_FOLDER\) at /), expect.stringMatching(/^hint: /)],
+    });
+  });
+
+  it('takes no commands from the data folder', async () => {
+    const plugin = { name: 'guest', type: 'module', oclif: { commands: './commands' } };
+    const folder = join(cwd, 'guest');
+    mkdirSync(join(folder, 'commands'), { recursive: true });
+    writeFileSync(join(folder, 'package.json'), JSON.stringify(plugin));
+    writeFileSync(join(folder, 'commands', 'intrude.js'), 'export default class { static run() {} }');
+    const plugins = [{ name: 'guest', type: 'link', root: folder }];
+    mkdirSync(join(cwd, 'data'), { recursive: true });
+    writeFileSync(join(cwd, 'data', 'package.json'), JSON.stringify({ name: 'guests', oclif: { plugins } }));
+    const done = await run('intrude').finally(() => rmSync(join(cwd, 'data', 'package.json')));
+    expect(done).toMatchObject({ code: 2, stderr: expect.stringContaining('(UNKNOWN_COMMAND)') });
   });
 
   it('prints its version', async () => {

@@ -10,6 +10,7 @@ import type { TlsInfo } from './tls/info.js';
 import type { KeyLog } from './tls/keylog.js';
 import { TlsStation } from './tls/station.js';
 import { type PduEvent, TunnelStation } from './tunnel.js';
+import { authIn } from './tunnel-auth.js';
 import type { ByteSink, CapturedPacket, Connection, GapCause, Place } from './types.js';
 import type { FrameEvent } from './websocket.js';
 
@@ -31,7 +32,13 @@ export type DecodeEvent =
       readonly tcp: number;
       readonly event: ResponseEvent;
     }
-  | { readonly type: 'auth'; readonly conversation: Conversation; readonly tcp: number; readonly event: AuthEvent }
+  | {
+      readonly type: 'auth';
+      readonly conversation: Conversation;
+      /** Undefined for what was said inside the tunnel. */
+      readonly tcp: number | undefined;
+      readonly event: AuthEvent;
+    }
   | { readonly type: 'frame'; readonly conversation: Conversation; readonly tcp: number; readonly event: FrameEvent }
   | { readonly type: 'pdu'; readonly conversation: Conversation; readonly n: number; readonly pdu: PduEvent }
   | {
@@ -196,6 +203,8 @@ export class Dissection {
         {
           pdu: (pdu) => {
             this.#sink({ type: 'pdu', conversation, n: ++this.#pdus, pdu });
+            const auth = authIn(pdu, this.#options);
+            if (auth !== undefined) this.#sink({ type: 'auth', conversation, tcp: undefined, event: auth });
             if (inner === undefined || inner.done || pdu.data === undefined) return;
             for (const found of inner.feed(pdu.direction, pdu.data, pdu))
               this.#sink({ type: 'inner', conversation, inner: found });

@@ -30,6 +30,12 @@ export const NOTES = {
     section: '2.2.6',
     text: 'the refusal has no top bit: every FreeRDP takes it for success and carries on',
   },
+  TOKEN_EXPIRED: { severity: 'error', section: '2.2.10.19', text: 'the access token was over when it was sent' },
+  TOKEN_TARGET: {
+    severity: 'error',
+    section: '2.2.10.19',
+    text: 'the access token is not for the target that the client asks for',
+  },
   STATUS: { severity: 'error', section: '2.2.6', text: 'the answer is a refusal' },
   CLOSE_CODE: { severity: 'warning', section: '2.2.6', text: 'the channel is closed with an error code' },
   OPTIONAL_ORDER: {

@@ -6,6 +6,7 @@ import {
   MAX_DATA_PDU,
   PKT_TYPE,
   peekHeader,
+  startsData,
 } from '../protocol/index.js';
 
 /** Bytes that `looksLikePdu` wants to see at most. */
@@ -19,15 +20,12 @@ const TYPES: ReadonlySet<number> = new Set(Object.values(PKT_TYPE));
  * Random bytes pass about once in 2^35, a DATA header once in 2^60.
  */
 export function looksLikePdu(bytes: Buffer, at: number, length?: number): boolean | undefined {
-  if (bytes.length - at < HEADER_LENGTH) return undefined;
-  const type = bytes.readUInt16LE(at);
-  if (!TYPES.has(type) || bytes.readUInt16LE(at + 2) !== 0) return false;
-  const packetLength = peekHeader(bytes, at)?.packetLength ?? 0;
-  const isData = type === PKT_TYPE.DATA;
+  const header = peekHeader(bytes, at);
+  if (header === undefined) return undefined;
+  const { packetType, reserved, packetLength } = header;
+  if (!TYPES.has(packetType) || reserved !== 0) return false;
+  const isData = packetType === PKT_TYPE.DATA;
   if (packetLength < HEADER_LENGTH || packetLength > (isData ? MAX_DATA_PDU : MAX_CONTROL_PDU)) return false;
   if (length !== undefined && packetLength !== length) return false;
-  if (!isData) return true;
-  if (packetLength < DATA_OVERHEAD) return false;
-  if (bytes.length - at < DATA_OVERHEAD) return undefined;
-  return packetLength === DATA_OVERHEAD + bytes.readUInt16LE(at + DATA_OVERHEAD - 2);
+  return isData ? startsData(bytes, at) : true;
 }

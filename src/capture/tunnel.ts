@@ -15,6 +15,7 @@ import {
   type Span,
   step,
 } from '../protocol/index.js';
+import { TokenWatch } from './access-token.js';
 import { checkPdu } from './checks.js';
 import type { Direction } from './conversation.js';
 import { type Note, note } from './notes.js';
@@ -76,6 +77,7 @@ function newStream(): Stream {
 export class TunnelStation {
   readonly #sink: TunnelSink;
   readonly #watch = new Watch();
+  readonly #token = new TokenWatch();
   readonly #streams: Readonly<Record<Direction, Stream>> = {
     'client-to-server': newStream(),
     'server-to-client': newStream(),
@@ -178,7 +180,7 @@ export class TunnelStation {
     const { packet, data, notes, tree } = isData(bytes) ? lightly(bytes) : thoroughly(bytes);
     const packetType = bytes.readUInt16LE(0);
     const remarks = [...notes];
-    if (packet) remarks.push(...this.#order(direction, packet));
+    if (packet) remarks.push(...this.#order(direction, packet), ...this.#token.see(packet, place.time));
     remarks.push(...this.#watch.see(direction, packetType, place.time));
     const { frame, time } = place;
     this.#sink.pdu({

@@ -1,10 +1,9 @@
 import { chmod } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Fault } from '../fault.js';
 import { createFile, errnoOf, PRIVATE_FILE, replaceFile } from '../files.js';
 import { type DataFiles, dataFiles, folderFault, prepareFolder } from './folder.js';
-import { canIssue, type FoundSet, findSet, isEmpty, problemOf } from './inspect.js';
+import { canIssue, type FoundSet, findSet, findSettledSet, isEmpty, setFault } from './inspect.js';
 import type { Issued, KeyType } from './issue.js';
 import { checkHosts, defaultHosts, namesOf } from './names.js';
 import { ensureTokenKey, makeTokenKey } from './token-key.js';
@@ -44,8 +43,6 @@ export interface CertificateSummary {
 }
 
 const DAY = 86_400_000;
-/** Another process may be making the set at this moment: it is given this many times this long. */
-const PATIENCE = { times: 5, milliseconds: 200 } as const;
 
 /**
  * The CA, the server's certificate and the token key of a data folder: made where there are none, left alone where they are
@@ -62,10 +59,10 @@ export async function ensureCertificates(dataDir: string, options: EnsureOptions
   const wishes = { hosts, keyType: options.keyType };
   try {
     await prepareFolder(files.folder);
-    const found = await settle(files);
+    const found = await findSettledSet(files);
     const empty = isEmpty(found);
-    const problem = force || empty ? undefined : problemOf(found, files, wishes, now);
-    if (problem !== undefined) throw new Fault({ kind: 'configuration', ...problem, hint: hintFor(found, now) });
+    const fault = force || empty ? undefined : setFault(found, files, wishes, now);
+    if (fault !== undefined) throw fault;
 
     const made: MadePart[] = [];
     if (force || empty) {
@@ -122,29 +119,11 @@ async function write(
   return true;
 }
 
-async function settle(files: DataFiles): Promise<FoundSet> {
-  let found = await findSet(files);
-  for (let turn = 0; turn < PATIENCE.times; turn += 1) {
-    const missing = [found.ca, found.server, found.serverKey].some(({ state }) => state === 'missing');
-    if (isEmpty(found) || !missing) break;
-    await sleep(PATIENCE.milliseconds);
-    found = await findSet(files);
-  }
-  return found;
-}
-
 function namesBefore({ server }: FoundSet): readonly string[] | undefined {
   if (server.state !== 'ok') return undefined;
   const { dns, addresses } = namesOf(server.value);
   const names = [...dns, ...addresses];
   return names.length === 0 ? undefined : checkHosts(names);
-}
-
-function hintFor(found: FoundSet, now: number): string {
-  const again = 'rdgw certs init --force makes a new server certificate';
-  return canIssue(found, now, now)
-    ? `${again}, the CA stays`
-    : `${again} and a new CA, which every client then has to trust`;
 }
 
 async function tighten(files: DataFiles): Promise<void> {

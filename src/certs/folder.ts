@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, stat } from 'node:fs/promises';
+import { access, chmod, constants, mkdir, readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { Fault } from '../fault.js';
 import { errnoOf, PRIVATE_FOLDER } from '../files.js';
@@ -47,10 +47,29 @@ export async function prepareFolder(dataDir: string): Promise<void> {
   }
 }
 
+/**
+ * Throws what `prepareFolder` would throw, and makes and changes nothing.
+ * @param isWritten something will be made in the folder.
+ */
+export async function checkFolder(dataDir: string, isWritten: boolean): Promise<void> {
+  const folder = resolve(dataDir);
+  try {
+    const nearest = await nearestFolder(folder);
+    if (nearest === undefined) throw unusable('EEXIST', folder);
+    if (isWritten) await access(nearest, constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    throw folderFault(cause, folder);
+  }
+}
+
 /** Words for a data folder that cannot be read or written. */
 export function folderFault(cause: unknown, place: string): Fault {
   const errno = errnoOf(cause);
   if (cause instanceof Fault || errno === undefined) throw cause;
+  return unusable(errno, place, cause);
+}
+
+function unusable(errno: string, place: string, cause?: unknown): Fault {
   const words: Readonly<Record<string, string>> = {
     EACCES: 'no permission',
     EPERM: 'no permission',
@@ -91,6 +110,16 @@ async function makeOne(folder: string): Promise<void> {
     await chmod(folder, PRIVATE_FOLDER);
   } catch (cause) {
     if (errnoOf(cause) !== 'EEXIST' || !(await stat(folder)).isDirectory()) throw cause;
+  }
+}
+
+/** The folder, or the one above it that is there; undefined where something else stands in its place. */
+async function nearestFolder(folder: string): Promise<string | undefined> {
+  try {
+    return (await stat(folder)).isDirectory() ? folder : undefined;
+  } catch (cause) {
+    if (errnoOf(cause) !== 'ENOENT' || dirname(folder) === folder) throw cause;
+    return nearestFolder(dirname(folder));
   }
 }
 

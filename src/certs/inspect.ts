@@ -1,5 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Fault } from '../fault.js';
 import { errnoOf } from '../files.js';
 import { type DataFiles, folderFault } from './folder.js';
 import type { KeyType } from './issue.js';
@@ -20,8 +22,11 @@ export interface FoundSet {
   readonly tokenKey: Found<Uint8Array>;
 }
 
+/** Another process may be making the set at this moment: it is given this many times this long. */
+const PATIENCE = { times: 5, milliseconds: 200 } as const;
+
 /** What is wrong with a set of files, in words for a person. */
-export interface Problem {
+interface Problem {
   readonly code: string;
   readonly message: string;
   readonly place: string;
@@ -44,6 +49,18 @@ export async function findSet(files: DataFiles): Promise<FoundSet> {
   };
 }
 
+/** The same, but an incomplete set has a second to become whole. */
+export async function findSettledSet(files: DataFiles): Promise<FoundSet> {
+  let found = await findSet(files);
+  for (let turn = 0; turn < PATIENCE.times; turn += 1) {
+    const missing = [found.ca, found.server, found.serverKey].some(({ state }) => state === 'missing');
+    if (isEmpty(found) || !missing) break;
+    await sleep(PATIENCE.milliseconds);
+    found = await findSet(files);
+  }
+  return found;
+}
+
 /** Whether there is nothing at all yet; a token key alone may come from a gateway with another certificate. */
 export function isEmpty({ ca, caKey, server, serverKey }: FoundSet): boolean {
   return [ca, caKey, server, serverKey].every(({ state }) => state === 'missing');
@@ -53,7 +70,12 @@ export function isEmpty({ ca, caKey, server, serverKey }: FoundSet): boolean {
  * The first thing wrong with a set, or nothing. The CA's key is only needed to issue: people do well to keep it elsewhere,
  * so it may be missing. The token key is not looked at.
  */
-export function problemOf(found: FoundSet, files: DataFiles, wishes: Wishes, now: number): Problem | undefined {
+export function setFault(found: FoundSet, files: DataFiles, wishes: Wishes, now: number): Fault | undefined {
+  const problem = problemOf(found, files, wishes, now);
+  return problem && new Fault({ kind: 'configuration', ...problem, hint: hintFor(found, now) });
+}
+
+function problemOf(found: FoundSet, files: DataFiles, wishes: Wishes, now: number): Problem | undefined {
   const { ca, server, serverKey } = found;
   for (const [file, place] of [
     [ca, files.ca],
@@ -86,6 +108,13 @@ export function problemOf(found: FoundSet, files: DataFiles, wishes: Wishes, now
     expiryProblem(server.value, files.server, now) ??
     wishProblem(server.value, serverKey.value, files, wishes)
   );
+}
+
+function hintFor(found: FoundSet, now: number): string {
+  const again = 'rdgw certs init --force makes a new server certificate';
+  return canIssue(found, now, now)
+    ? `${again}, the CA stays`
+    : `${again} and a new CA, which every client then has to trust`;
 }
 
 /** Whether the CA can issue a certificate that ends at `until` (milliseconds since the epoch). */

@@ -8,13 +8,15 @@ const PARTS: Readonly<Record<MadePart, string>> = {
   tokenKey: 'a key to sign tokens',
 };
 
+/** `a CA, a server certificate and a key to sign tokens` */
+export function madeWords(parts: readonly MadePart[]): string {
+  return listOf(parts.map((part) => PARTS[part]));
+}
+
 /** What `certs init` prints. */
 export function certificatesText(certificates: Certificates): string {
   const { files, made, caReplaced, names, ca, server } = certificates;
-  const head =
-    made.length === 0
-      ? 'Everything is there and valid, nothing was changed.'
-      : `Made ${listOf(made.map((part) => PARTS[part]))}.`;
+  const head = made.length === 0 ? 'Everything is there and valid, nothing was changed.' : `Made ${madeWords(made)}.`;
   const rows = [
     ['folder', files.folder],
     ['names', names.join(', ')],

@@ -3,6 +3,7 @@ import { loadConfig } from '../config.js';
 import { formatRdp, formatText } from '../rdpfile/format.js';
 import { saveRdp } from '../rdpfile/save.js';
 import { type ConnectionRequest, makeConnection } from './connection.js';
+import { shellWord } from './shell.js';
 
 /** The flags of `rdgw mkrdp`, as they were typed. */
 export interface MkrdpRequest extends ConnectionRequest {
@@ -47,7 +48,7 @@ export async function makeFile(request: MkrdpRequest): Promise<MadeFile> {
     warnings,
     bytes: undefined,
     result: `${replaced ? 'Replaced' : 'Made'} ${path} ${until}.`,
-    next: `Open it with mstsc, or: xfreerdp ${quotePath(path)}`,
+    next: `Open it with mstsc, or: xfreerdp ${asArgument(path)}`,
     json: { file: resolve(path), ...facts },
   };
 }
@@ -59,8 +60,7 @@ function localTime(date: Date): string {
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
 }
 
-/** A path as a POSIX shell takes it, and as no program takes it for a flag. */
-function quotePath(path: string): string {
-  const safe = path.startsWith('-') ? `./${path}` : path;
-  return /^[\w@%+=:,./-]+$/.test(safe) ? safe : `'${safe.replaceAll("'", "'\\''")}'`;
+/** A path as no program takes it for a flag. */
+function asArgument(path: string): string {
+  return shellWord(path.startsWith('-') ? `./${path}` : path);
 }

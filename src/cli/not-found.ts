@@ -18,7 +18,14 @@ export default notFound;
  */
 export function refuseCommand(id: string, config: Interfaces.Config): Errors.ExitError {
   const context = { command: config.bin, flags: [] };
-  return new Errors.ExitError(reportError(faultFor(id, config), context));
+  const form = asksForJson(process.argv.slice(2)) ? 'json' : 'words';
+  return new Errors.ExitError(reportError(faultFor(id, config), context, form));
+}
+
+/** Where no command is found, none has read its flags: what a command would have done with `--json`. */
+function asksForJson(words: readonly string[]): boolean {
+  const end = words.indexOf('--');
+  return words.slice(0, end === -1 ? words.length : end).includes('--json');
 }
 
 /** The longest beginning of the words that is a command, with what follows it. */

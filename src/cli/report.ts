@@ -2,16 +2,18 @@ import { chalkStderr } from 'chalk';
 import { EXIT } from './exit.js';
 import { type Context, type Trouble, troubleLines, troubleOf } from './trouble.js';
 
-/** Says what went wrong on stderr. Returns the exit code. */
-export function reportError(error: unknown, context: Context): number {
+/** Says what went wrong: in words on stderr, or as `{error: {code, message, place?, hint?}}` on stdout. Returns the exit code. */
+export function reportError(error: unknown, context: Context, form: 'words' | 'json' = 'words'): number {
   const trouble = troubleOf(error, context);
-  for (const line of troubleLines(trouble)) process.stderr.write(`${paint(line)}\n`);
+  const { exit, ...words } = trouble;
+  if (form === 'json') process.stdout.write(`${JSON.stringify({ error: words }, null, 2)}\n`);
+  else for (const line of troubleLines(trouble)) process.stderr.write(`${paint(line)}\n`);
   showStack(error, trouble);
-  return trouble.exit;
+  return exit;
 }
 
 /** The stack of a bug, for those who asked with `DEBUG=rdgw`. */
-export function showStack(error: unknown, { exit }: Trouble): void {
+function showStack(error: unknown, { exit }: Trouble): void {
   const wanted = (process.env.DEBUG ?? '').split(/[\s,]+/).some((name) => name === 'rdgw' || name === '*');
   if (exit === EXIT.bug && wanted && error instanceof Error) process.stderr.write(`${error.stack}\n`);
 }

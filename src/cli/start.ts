@@ -1,6 +1,7 @@
 import type { Hook } from '@oclif/core';
 import chalk, { chalkStderr } from 'chalk';
 import { reportError } from './report.js';
+import { handOver } from './stray.js';
 
 /** oclif's `init` hook: what has to hold before any command runs. */
 const start: Hook.Init = async ({ config }) => {
@@ -16,6 +17,7 @@ const start: Hook.Init = async ({ config }) => {
 
   // What no command caught, such as a full disk under stdout: the same words and the same table of exit codes.
   process.on('uncaughtException', (error) => {
+    if (handOver(error)) return;
     process.exit(reportError(error, { command: config.bin, flags: [] }));
   });
 };

@@ -1,15 +1,16 @@
 import { Fault } from '../fault.js';
+import type { Origin } from './origin.js';
 import type { Config } from './schema.js';
 
 /** What no single setting can tell: settings that need, exclude or defeat one another. Throws `CONFIG_CONFLICT`. */
 export function checkTogether(
   config: Config,
   isSet: (path: string) => boolean,
-  placeOf: (path: string) => string,
+  originOf: (path: string) => Origin,
 ): void {
   for (const { when, at, message, hint } of conflicts(config, isSet)) {
     if (!when) continue;
-    throw new Fault({ kind: 'configuration', code: 'CONFIG_CONFLICT', message, place: placeOf(at), hint });
+    throw new Fault({ ...originOf(at), code: 'CONFIG_CONFLICT', message, hint });
   }
 }
 

@@ -8,7 +8,7 @@ const WIDTH = 80;
 
 /**
  * The effective settings as YAML, with unit, reason and, where a value is not the default, its source in comments.
- * Secrets in the options of a custom authenticator are masked. The text is itself a configuration file.
+ * The options of a custom authenticator are masked. The text is itself a configuration file.
  */
 export function describeConfig(loaded: LoadedConfig): string {
   const effective = effectiveSettings(loaded);
@@ -28,7 +28,7 @@ export function describeConfig(loaded: LoadedConfig): string {
   return `${['# Effective settings. What names no source is a default.', ...lines].join('\n')}\n`;
 }
 
-/** The effective settings as plain values, secrets masked; what has no value is left out. */
+/** The effective settings as plain values, the options of a custom authenticator masked; what has no value is left out. */
 export function effectiveSettings({ config }: Pick<LoadedConfig, 'config'>): Tree {
   const tree: Tree = {};
   for (const { path } of SETTINGS) {
@@ -72,27 +72,13 @@ function wrap(text: string, width: number): string[] {
   return lines;
 }
 
-const SECRET = /secret|passw|token|key|credential|private|auth/i;
-
+/** Only its author knows which option of a custom authenticator is a secret, so every value counts as one. */
 function maskAll(options: Tree): Tree {
-  return Object.fromEntries(Object.entries(options).map(([key, value]) => [key, mask(key, value)]));
+  return Object.fromEntries(Object.entries(options).map(([name, value]) => [name, mask(value)]));
 }
 
-function mask(key: string, value: unknown): unknown {
-  if (Array.isArray(value)) return value.map((entry) => mask(key, entry));
-  if (isTree(value)) {
-    const below = SECRET.test(key) ? `${key} ` : '';
-    return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, mask(`${below}${name}`, entry)]));
-  }
-  if (typeof value === 'string') {
-    if (SECRET.test(key)) return isPath(key, value) ? value : MASK;
-    // postgres://user:password@host
-    return value.replace(/(\/\/[^/@:\s]*):[^/@\s]*@/g, `$1:${MASK}@`);
-  }
-  return SECRET.test(key) && typeof value === 'number' ? MASK : value;
-}
-
-/** A path is worth showing: the key says it is one, or the text has a form that no random secret has. */
-function isPath(key: string, value: string): boolean {
-  return /(?:file|path|dir|folder)$/i.test(key) || /^(?:\.{1,2}|~|\/.*)\/.*\.[a-z]{2,5}$/.test(value);
+function mask(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(mask);
+  if (isTree(value)) return maskAll(value);
+  return typeof value === 'boolean' ? value : MASK;
 }

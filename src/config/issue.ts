@@ -1,31 +1,27 @@
 import type { z } from 'zod';
 import { Fault } from '../fault.js';
 import { nearest } from './nearest.js';
+import type { OriginOf } from './origin.js';
 import { keysOf, SETTINGS } from './settings.js';
 
 type Issue = z.core.$ZodIssue;
 
 /**
  * A problem that the schema found, in our words.
- * @param placeOf tells where the value stands; @param valueFor tells the value, only to guess which choice was meant.
+ * @param originOf tells where the value stands; @param valueFor tells the value, only to guess which choice was meant.
  */
-export function faultOf(
-  issue: Issue,
-  placeOf: (path: readonly PropertyKey[]) => string,
-  valueFor: (path: string) => unknown,
-): Fault {
+export function faultOf(issue: Issue, originOf: OriginOf, valueFor: (path: string) => unknown): Fault {
   if (issue.code === 'invalid_union') {
     const inner = branchOf(issue);
-    if (inner !== undefined) return faultOf({ ...inner, path: [...issue.path, ...inner.path] }, placeOf, valueFor);
+    if (inner !== undefined) return faultOf({ ...inner, path: [...issue.path, ...inner.path] }, originOf, valueFor);
   }
   const path = issue.path.map(String).join('.');
   if (issue.code === 'unrecognized_keys') {
     const key = issue.keys[0] ?? '';
     return new Fault({
-      kind: 'configuration',
+      ...originOf([...issue.path, key]),
       code: 'CONFIG_UNKNOWN_KEY',
       message: 'unknown setting',
-      place: placeOf([...issue.path, key]),
       hint: hintFor(key, path),
     });
   }
@@ -33,10 +29,9 @@ export function faultOf(
   const meant = nearest(String(valueFor(path)), setting?.choices ?? []);
   const hint = meant === undefined ? plain(setting?.reason ?? '') : `did you mean ${meant}?`;
   return new Fault({
-    kind: 'configuration',
+    ...originOf(issue.path),
     code: 'CONFIG_INVALID',
     message: wordsOf(issue, setting?.unit),
-    place: placeOf(issue.path),
     ...(hint !== '' && { hint }),
   });
 }

@@ -107,7 +107,13 @@ export const schema = z.strictObject({
       1024,
       1,
       100_000,
-      'Connections without an identity at one time; with `headBytes` this bounds their memory.',
+      'Connections without an identity at one time. Each holds at most `headBytes`, then one packet of 64 KiB.',
+    ),
+    handshakesPerAddress: count(
+      512,
+      1,
+      100_000,
+      'The same from one address (IPv6: one /64), so that nobody takes all places; behind a proxy as many as `handshakes`.',
     ),
     tunnels: count(
       10_000,
@@ -131,6 +137,12 @@ export const schema = z.strictObject({
       1,
       300,
       'The OUT channel waits for its IN channel; clients open it at once and give up after 30 s themselves.',
+    ),
+    identity: seconds(
+      15,
+      1,
+      120,
+      'From an open transport to the token; clients send it at once, and a stranger must not hold a place for long.',
     ),
     setup: seconds(
       180,

@@ -129,8 +129,11 @@ export function conversationFacts(conversation: Conversation): ConversationFacts
   };
 }
 
-function about(event: { conversation: Conversation; tcp: number }, place: Place): Readonly<Record<string, unknown>> {
-  return { ...placeLine(place), connection: event.conversation.number, tcp: event.tcp };
+function about(
+  { conversation, tcp }: { conversation: Conversation; tcp: number | undefined },
+  place: Place,
+): Readonly<Record<string, unknown>> {
+  return { ...placeLine(place), connection: conversation.number, tcp: tcp ?? null };
 }
 
 export function noteLine({ code, severity, section, text }: Note): Note {

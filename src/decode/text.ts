@@ -216,7 +216,7 @@ function factText(value: unknown): string | undefined {
 
 type AuthSummary = Extract<DecodeEvent, { type: 'auth' }>['event']['summary'];
 
-function authText({ scheme, token, user, realm, problem }: AuthSummary): string {
+function authText({ scheme, token, claims, user, realm, problem }: AuthSummary): string {
   const ntlm = token?.ntlm;
   const who = ntlm && [ntlm.domain, ntlm.user].filter(Boolean).join('\\');
   const words = [
@@ -226,6 +226,11 @@ function authText({ scheme, token, user, realm, problem }: AuthSummary): string 
     ntlm?.workstation ? `from ${safeText(ntlm.workstation, MAX_NAME)}` : '',
     user === undefined ? '' : `user ${safeText(user, MAX_NAME)}`,
     realm === undefined ? '' : `realm ${safeText(realm, MAX_NAME)}`,
+    claims?.issuer === undefined ? '' : `issuer ${safeText(claims.issuer, MAX_NAME)}`,
+    claims?.targets === undefined ? '' : `for ${safeText(claims.targets.join(', '), MAX_NAME)}`,
+    claims?.audience === undefined ? '' : `at ${safeText(claims.audience.join(', '), MAX_NAME)}`,
+    claims?.expires === undefined ? '' : `until ${claims.expires}`,
+    claims?.algorithm === undefined ? '' : safeText(claims.algorithm, MAX_NAME),
     problem ?? '',
   ];
   return words.filter(Boolean).join('  ');

@@ -114,6 +114,8 @@ export function dualTransport(
       if (socket.destroyed || out.socket.destroyed) finish('client closed');
       else if (rest.length > 0) take(rest);
     },
+    // Chunks are handed on as they come: a stranger has nothing to fill but the framer, which has its own caps.
+    trust: () => undefined,
     send: (pdu) => out.send(pdu),
     pause: () => socket.pause(),
     resume: () => socket.resume(),

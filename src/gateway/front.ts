@@ -101,8 +101,7 @@ export class Front {
   /** A request that opens a tunnel: an upgrade, or the OUT leg of the dual channel. */
   #admit(socket: Socket, request: RdgRequest, rest: Buffer): void {
     const { transports } = this.#options.config;
-    const busy = this.#options.busy();
-    if (busy !== undefined) return this.#refuse(socket, 503, busy, request, RETRY_LATER);
+    if (this.#turnsAway(socket, request)) return;
     if (this.#wantsOtherScheme(socket, request)) return;
     if (request.upgrade && transports.websocket) {
       socket.write(switchingProtocols(request.upgrade));
@@ -144,13 +143,11 @@ export class Front {
     const peer = peerOf(socket);
     const waiting = this.#pairing.claim(first.connectionId, peer);
     if (!waiting?.leg) return this.#refuse(socket, 409, 'no OUT channel waits under this connection id', first);
-    const busy = this.#options.busy();
-    if (busy !== undefined) {
-      waiting.died('client closed');
-      return this.#refuse(socket, 503, busy, first, RETRY_LATER);
-    }
+    if (this.#turnsAway(socket, first)) return waiting.died('client closed');
     try {
       const { request, rest } = await this.#untilBody(socket, first, firstRest);
+      // INVARIANT: asked again with nothing awaited until the tunnel is counted. There was room before the client took its time.
+      if (this.#turnsAway(socket, request)) return waiting.died('client closed');
       if (request.expectContinue) socket.write(CONTINUE);
       clearTimeout(waiting.timer);
       const { leg } = waiting;
@@ -192,6 +189,13 @@ export class Front {
       throw new HeadError('IN_NOT_CONTINUED', 'the second request of an IN channel must repeat the first, with a body');
     }
     return { request, rest: read.rest };
+  }
+
+  /** Refuses a client for which there is no room now. */
+  #turnsAway(socket: Socket, request: RdgRequest): boolean {
+    const busy = this.#options.busy();
+    if (busy !== undefined) this.#refuse(socket, 503, busy, request, RETRY_LATER);
+    return busy !== undefined;
   }
 
   /** Refuses a client that would prove who it is in a way that is not offered. */

@@ -8,6 +8,8 @@ import type { Rule } from '../policy/rules.js';
 import { RESULT } from '../protocol/index.js';
 import { Front, type OpenedTransport, peerOf } from './front.js';
 import type { Log } from './log.js';
+import { LONGEST_LINGER_MS } from './sockets.js';
+import { Strangers } from './strangers.js';
 import { type TargetOpener, targetOpener } from './target.js';
 import { Tunnel, type Verdict } from './tunnel.js';
 import { createWeb } from './web.js';
@@ -40,6 +42,8 @@ export interface Gateway {
 
 /** The client waits 30 s for an answer (MS-TSGU 4.2.1): a target must be found or given up before. */
 const ALL_TARGETS_MS = 25_000;
+/** Beside what clients are given to answer: the time that our own work may take on a busy machine. */
+const SLACK_MS = 2_000;
 /** Above 2^31 nothing is gained, and 0 is no channel id that Windows clients take. */
 const MAX_ID = 0x7fffffff;
 
@@ -58,8 +62,7 @@ class RunningGateway implements Gateway {
   readonly #openTarget: TargetOpener;
   readonly #tunnels = new Set<Tunnel>();
   readonly #sockets = new Set<Socket>();
-  /** Connections that have not proven an identity, by the client's address and port. */
-  readonly #strangers = new Set<string>();
+  readonly #strangers: Strangers;
   /** Connections that carry or carried a tunnel; one leaves when the last of its bytes is sent. */
   readonly #carriers = new Set<Socket>();
   #draining = false;
@@ -73,6 +76,7 @@ class RunningGateway implements Gateway {
     this.#options = options;
     const { config, rules, guard, log, tls, keylog } = options;
     const { timeouts, limits } = config;
+    this.#strangers = new Strangers(limits.handshakes, limits.handshakesPerAddress);
     this.#openTarget = targetOpener(
       { rules, authorize: guard.authorize },
       { dial: timeouts.dial * 1000, decision: timeouts.decision * 1000, all: ALL_TARGETS_MS },
@@ -139,8 +143,11 @@ class RunningGateway implements Gateway {
     });
     if (this.#tunnels.size > 0) await within(ms, empty);
     for (const tunnel of this.#tunnels) tunnel.close(RESULT.ERROR_CONNECTION_ABORTED);
-    if (this.#tunnels.size > 0) await empty;
-    await Promise.all([...this.#carriers].map((socket) => new Promise((resolve) => socket.once('close', resolve))));
+    // A client may take its time to confirm the end; one that does nothing else is cut by then.
+    const close = this.#options.config.timeouts.close * 1000;
+    if (this.#tunnels.size > 0) await within(close + SLACK_MS, empty);
+    const gone = [...this.#carriers].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
+    await within(LONGEST_LINGER_MS, Promise.all(gone));
     await this.close();
   }
 
@@ -162,23 +169,22 @@ class RunningGateway implements Gateway {
 
   /** The cap on handshakes is held before TLS costs anything. */
   #welcome(socket: Socket): void {
-    const { limits } = this.#options.config;
-    if (this.#strangers.size >= limits.handshakes) {
+    const full = this.#strangers.add(socket);
+    if (full !== undefined) {
       // One line per thousand: under a flood the log must not be the next victim.
       if (this.#turnedAway++ % 1000 === 0) {
-        this.#options.log.warn('connections turned away', { reason: 'limits.handshakes', total: this.#turnedAway });
+        this.#options.log.warn('connections turned away', {
+          reason: full,
+          peer: peerOf(socket),
+          total: this.#turnedAway,
+        });
       }
       socket.on('error', () => undefined);
       socket.destroy();
       return;
     }
-    const name = nameOf(socket);
-    this.#strangers.add(name);
     this.#sockets.add(socket);
-    socket.once('close', () => {
-      this.#strangers.delete(name);
-      this.#sockets.delete(socket);
-    });
+    socket.once('close', () => this.#sockets.delete(socket));
   }
 
   #busy(): string | undefined {
@@ -188,7 +194,7 @@ class RunningGateway implements Gateway {
 
   #openTunnel({ transport, request, peer, sockets, ended }: OpenedTransport): void {
     const { guard, config, log } = this.#options;
-    const { setup, keepAlive, close } = config.timeouts;
+    const { identity, setup, keepAlive, close } = config.timeouts;
     const { connectionId, correlationId } = request;
     const tunnelLog = log.with({
       connection: connectionId,
@@ -196,26 +202,21 @@ class RunningGateway implements Gateway {
       peer,
       transport: transport.kind,
     });
-    const authenticate = async (token: string): Promise<Verdict> =>
-      guard.authenticate({
-        scheme: 'PAA',
-        token,
-        peer,
-        connectionId,
-        correlationId,
-        clientName: undefined,
-        now: Date.now(),
-      });
+    const { userId, clientGeneration, clientBuild } = request;
+    tunnelLog.debug('transport opened', { userId, clientGeneration, clientBuild });
+    const question = { scheme: 'PAA', peer, connectionId, correlationId, clientName: undefined } as const;
+    const authenticate = (token: string, left: AbortSignal): Promise<Verdict> =>
+      guard.authenticate({ ...question, token, now: Date.now() }, left);
     const tunnel = new Tunnel(transport, {
       authenticate,
       openTarget: this.#openTarget,
       log: tunnelLog,
-      timeouts: { setup: setup * 1000, keepAlive: keepAlive * 1000, close: close * 1000 },
+      timeouts: { identity: identity * 1000, setup: setup * 1000, keepAlive: keepAlive * 1000, close: close * 1000 },
       tunnelId: this.#nextId(),
       nextChannelId: () => this.#nextId(),
       accepted: () => {
         // A client whose user is known makes room for the next stranger.
-        for (const socket of sockets) this.#strangers.delete(nameOf(socket));
+        for (const socket of sockets) this.#strangers.remove(socket);
       },
       ended: () => {
         this.#tunnels.delete(tunnel);
@@ -237,12 +238,7 @@ class RunningGateway implements Gateway {
   }
 }
 
-/** The same for a TCP connection and the TLS connection on it. */
-function nameOf(socket: Socket): string {
-  return `${socket.remoteAddress}:${socket.remotePort}`;
-}
-
-async function within(ms: number, done: Promise<void>): Promise<void> {
+async function within(ms: number, done: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, ms);

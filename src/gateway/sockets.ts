@@ -11,18 +11,28 @@ export function prepareSocket(socket: Socket): void {
   socket.setTimeout(0);
 }
 
+/** However slowly a peer reads: by then what is still unread is given up. */
+export const LONGEST_LINGER_MS = 60_000;
+
 /**
  * Ends a socket politely: what was written is flushed, what still comes in is read and dropped (closing with unread bytes
- * would reset the connection and could destroy the last answer), and after `lingerMs` it is cut.
+ * would reset the connection and could destroy the last answer). It is cut once `lingerMs` pass in which nothing of what was
+ * written is taken, and after LONGEST_LINGER_MS in any case.
  */
 export function endSocket(socket: Socket, lingerMs: number): void {
   if (socket.destroyed) return;
   socket.removeAllListeners('data');
   socket.on('error', () => undefined);
-  const timer = setTimeout(() => socket.destroy(), lingerMs);
-  socket.once('close', () => clearTimeout(timer));
   socket.end();
   socket.resume();
+  let unsent = socket.writableLength;
+  let left = Math.max(1, Math.floor(LONGEST_LINGER_MS / lingerMs));
+  const timer = setInterval(() => {
+    const { writableLength } = socket;
+    if (writableLength === 0 || writableLength >= unsent || left-- <= 0) socket.destroy();
+    unsent = writableLength;
+  }, lingerMs);
+  socket.once('close', () => clearInterval(timer));
 }
 
 /** Whether an error is one of the ways in which peers simply go away. */

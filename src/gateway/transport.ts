@@ -16,6 +16,8 @@ export interface Transport {
   readonly kind: 'websocket' | 'http';
   /** From now on events are delivered; what came before was kept. */
   open(events: TransportEvents): void;
+  /** The client has proven who it is: what a stranger may send no longer bounds it. */
+  trust(): void;
   /** Sends one whole PDU. False asks the caller to wait for `drain`: the PDU itself was taken. */
   send(pdu: Buffer): boolean;
   /** Stops and starts reading from the client. */

@@ -16,7 +16,7 @@ import type { Transport, TransportEnd } from './transport.js';
 
 export interface TunnelServices {
   /** Who is this? Never rejects. */
-  readonly authenticate: (token: string) => Promise<Verdict>;
+  readonly authenticate: (token: string, ended: AbortSignal) => Promise<Verdict>;
   readonly openTarget: TargetOpener;
   readonly log: Log;
   readonly timeouts: SessionTimeouts;
@@ -45,6 +45,7 @@ export class Tunnel {
   #identity: Identity | undefined;
   #relay: Relay | undefined;
   #relayFull = false;
+  #named = false;
   #timer: NodeJS.Timeout | undefined;
   #target: string | undefined;
   #received = 0;
@@ -121,13 +122,14 @@ export class Tunnel {
   }
 
   async #authenticate(token: string): Promise<void> {
-    const verdict = await this.#services.authenticate(token);
+    const verdict = await this.#services.authenticate(token, this.#abort.signal);
     if (this.#ended) return;
     if ('identity' in verdict) {
       const { identity } = verdict;
       this.#identity = identity;
       this.#log = this.#log.with({ user: identity.user });
       this.#services.accepted();
+      this.#transport.trust();
       this.#log.info('user accepted', { method: identity.method, targets: identity.targets });
     } else {
       this.#log.warn('user refused', { reason: verdict.reason });
@@ -140,7 +142,9 @@ export class Tunnel {
     // INVARIANT: the session asks for a target only after it was given an identity.
     if (!identity) return this.close(RESULT.E_PROXY_INTERNALERROR);
     const client = this.#session.clientName;
-    this.#log = this.#log.with({ client });
+    // Once: a tunnel may have many channels, and a log with a field twice has it twice on every line.
+    if (!this.#named) this.#log = this.#log.with({ client });
+    this.#named = true;
     const opened = await this.#services.openTarget(
       { ...identity, clientName: client },
       names,
@@ -172,11 +176,13 @@ export class Tunnel {
       if (!this.#transport.send(pdu)) relay.pause();
     };
     relay.open({
-      bytes: (bytes) => {
-        // The target may go on behind our CLOSE_CHANNEL; nobody gets that.
-        if (this.#session.open) this.#sent += bytes.length;
-        this.#session.wrap(bytes, send);
-      },
+      bytes: (bytes) =>
+        this.#run(() => {
+          // The target may go on behind our CLOSE_CHANNEL; nobody gets that.
+          if (this.#session.open) this.#sent += bytes.length;
+          this.#session.wrap(bytes, send);
+          return NOTHING;
+        }),
       drain: () => {
         this.#relayFull = false;
         this.#balance();
@@ -225,6 +231,8 @@ export class Tunnel {
     this.#services.ended();
   }
 }
+
+const NOTHING: readonly Effect[] = [];
 
 /** Longer waits overflow a timer and would fire at once; the session just asks again. */
 const MAX_TIMER_MS = 2 ** 31 - 1;

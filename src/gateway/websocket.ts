@@ -1,6 +1,7 @@
 /** The WebSocket transport (MS-TSGU 1.3.2.1.1, RFC 6455): frames go through ws, on a socket whose upgrade we answered ourselves. */
 import type { Socket } from 'node:net';
 import { Receiver, Sender } from 'ws';
+import { MAX_CONTROL_PDU } from '../protocol/index.js';
 import { endSocket, isReset } from './sockets.js';
 import type { Transport, TransportEnd, TransportEvents } from './transport.js';
 
@@ -12,6 +13,12 @@ export interface WebSocketLimits {
 /** Fragments of one message, and chunks that wait for the rest of a frame: a PDU needs a few, an attacker wants many. */
 const MAX_FRAGMENTS = 1024;
 const MAX_CHUNKS = 4096;
+
+/**
+ * What a stranger may send in all: a handshake, the largest token there can be, and frames around them. A message is held until it
+ * is complete, so without this each of them could take `messageBytes` of memory.
+ */
+const STRANGER_BYTES = MAX_CONTROL_PDU + 4096;
 
 /** Close codes of RFC 6455 section 7.4.1. */
 const PROTOCOL_ERROR = 1002;
@@ -38,6 +45,7 @@ export function webSocketTransport(socket: Socket, rest: Buffer, { messageBytes 
   });
   let events: TransportEvents | undefined;
   let finished = false;
+  let allowance = STRANGER_BYTES;
 
   const finish = (how: TransportEnd, detail?: string): void => {
     if (finished) return;
@@ -49,6 +57,13 @@ export function webSocketTransport(socket: Socket, rest: Buffer, { messageBytes 
     if (finished) return;
     if (socket.writable) sender.close(code, undefined, false);
     finish(how, detail);
+  };
+
+  const take = (chunk: Buffer): void => {
+    if (finished) return;
+    allowance -= chunk.length;
+    if (allowance < 0) refuse(TOO_BIG, 'too much data', 'more than a token came before the client said who it is');
+    else receiver.write(chunk);
   };
 
   receiver.on('message', (data, isBinary) => {
@@ -73,15 +88,16 @@ export function webSocketTransport(socket: Socket, rest: Buffer, { messageBytes 
     kind: 'websocket',
     open(handlers) {
       events = handlers;
-      socket.on('data', (chunk: Buffer) => {
-        if (!finished) receiver.write(chunk);
-      });
+      socket.on('data', take);
       socket.on('drain', () => events?.drain());
       socket.on('end', () => finish('client closed'));
       socket.on('error', (error) => finish(isReset(error) ? 'client reset' : 'client closed', error.message));
       socket.on('close', () => finish('client closed'));
       if (socket.destroyed) finish('client closed');
-      else if (rest.length > 0) receiver.write(rest);
+      else if (rest.length > 0) take(rest);
+    },
+    trust() {
+      allowance = Number.POSITIVE_INFINITY;
     },
     send(pdu) {
       if (!socket.writable) return true;

@@ -15,7 +15,8 @@ export type AuthenticationResult =
 /** The one gate in front of every authenticator. Nothing here throws, and every wait ends. */
 export interface Guard {
   readonly name: string;
-  authenticate(request: AuthenticationRequest): Promise<AuthenticationResult>;
+  /** `signal` may end the wait early: nobody waits for the answer any more. */
+  authenticate(request: AuthenticationRequest, signal?: AbortSignal): Promise<AuthenticationResult>;
   /** Missing where the authenticator has no say in targets: then the rules alone decide. `signal` may end the wait early. */
   readonly authorize:
     | ((identity: Identity, target: TargetRequest, signal?: AbortSignal) => Promise<AuthorizationVerdict>)
@@ -46,11 +47,11 @@ export function createGuard(options: GuardOptions): Guard {
 
   return {
     name,
-    async authenticate(request) {
+    async authenticate(request, signal) {
       const { token } = request;
       if (token === '') return { allow: false, code: 'missing', reason: 'the client sent no token' };
       try {
-        const answer = await ask((signal) => authenticator.authenticate(request, signal), options);
+        const answer = await ask((own) => authenticator.authenticate(request, own), options, signal);
         return { allow: true, identity: readVerdict(answer, request, name, options.builtIn === true) };
       } catch (cause) {
         return { allow: false, code: 'refused', reason: reasonOf(cause, name, token) };

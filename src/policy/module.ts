@@ -19,37 +19,42 @@ export async function loadAuthenticator(
   options: Readonly<Record<string, unknown>> = {},
   folder = '.',
 ): Promise<Authenticator> {
-  const file = resolve(folder, path);
-  const wrong = (code: string, message: string, hint: string, cause?: unknown): Fault =>
-    new Fault({ kind: 'configuration', code, message, place: file, hint, cause });
-
-  const isFile = await stat(file)
-    .then((found) => found.isFile())
-    .catch(() => false);
-  if (!isFile) {
-    throw wrong('AUTH_MODULE_MISSING', 'the module of auth.module is not a file', 'name a JavaScript file, auth.mjs');
-  }
+  const file = await findModule(path, folder);
   const exported = await importModule(file).catch((cause: unknown) => {
-    throw wrong('AUTH_MODULE_FAILED', `the module does not load: ${wordsOf(cause)}`, 'try it alone: node FILE', cause);
+    throw wrong(file, 'FAILED', `the module does not load: ${wordsOf(cause)}`, 'try it alone: node FILE', cause);
   });
   const factory = exported.default;
   if (typeof factory !== 'function') {
-    throw wrong('AUTH_MODULE_INVALID', 'the module has no function as its default export', EXPORT_HINT);
+    throw wrong(file, 'INVALID', 'the module has no function as its default export', EXPORT_HINT);
   }
   const made = await within(FACTORY_DEADLINE_MS, async () => (factory as AuthenticatorFactory)(options)).catch(
     (cause: unknown) => {
-      throw wrong('AUTH_MODULE_FAILED', `the default export failed: ${wordsOf(cause)}`, 'check its options', cause);
+      throw wrong(file, 'FAILED', `the default export failed: ${wordsOf(cause)}`, 'check its options', cause);
     },
   );
   const problem = shapeProblem(made);
-  if (problem !== undefined) throw wrong('AUTH_MODULE_INVALID', `the authenticator ${problem}`, EXPORT_HINT);
+  if (problem !== undefined) throw wrong(file, 'INVALID', `the authenticator ${problem}`, EXPORT_HINT);
   return made;
+}
+
+/** The module's file, absolute. Nothing of it runs. Throws `AUTH_MODULE_MISSING`. */
+export async function findModule(path: string, folder = '.'): Promise<string> {
+  const file = resolve(folder, path);
+  const isFile = await stat(file)
+    .then((found) => found.isFile())
+    .catch(() => false);
+  if (isFile) return file;
+  throw wrong(file, 'MISSING', 'the module of auth.module is not a file', 'name a JavaScript file, auth.mjs');
 }
 
 const EXPORT_HINT = 'export default (options) => ({ name, authenticate(request, signal) { … } })';
 
 async function importModule(file: string): Promise<{ default?: unknown }> {
   return (await import(pathToFileURL(file).href)) as { default?: unknown };
+}
+
+function wrong(place: string, how: string, message: string, hint: string, cause?: unknown): Fault {
+  return new Fault({ kind: 'configuration', code: `AUTH_MODULE_${how}`, message, place, hint, cause });
 }
 
 function shapeProblem(made: unknown): string | undefined {

@@ -3,7 +3,7 @@ import { Fault } from '../fault.js';
 import { anyAuthenticator, signedAuthenticator, staticAuthenticator } from './builtin.js';
 import { readPolicyFile } from './files.js';
 import { createGuard, type Guard } from './guard.js';
-import { loadAuthenticator } from './module.js';
+import { findModule, loadAuthenticator } from './module.js';
 import { parseTokenList } from './static.js';
 import { createSignedVerifier, type SignedVerifier } from './token.js';
 import type { Authenticator } from './types.js';
@@ -62,6 +62,24 @@ export async function openGuard(
     case 'any':
       return { guard: own(anyAuthenticator()), warnings: ['auth.paa.mode is any: every token is accepted'] };
   }
+}
+
+/** Stands for the local key that the first start makes. */
+const ANY_KEY = new Uint8Array(32);
+
+/**
+ * Throws what `openGuard` would throw, and returns its warnings. INVARIANT: no code of a custom authenticator runs; only its
+ * file has to be there.
+ */
+export async function checkGuard(
+  settings: GuardSettings,
+  localKey: Uint8Array | undefined,
+  audiences: readonly string[],
+): Promise<readonly string[]> {
+  const { module } = settings.auth;
+  if (module === undefined) return (await openGuard(settings, localKey ?? ANY_KEY, audiences)).warnings;
+  await findModule(module.path);
+  return [];
 }
 
 async function openVerifier(

@@ -6,7 +6,7 @@ import { normalizeHost, parsePort, RDP_PORT, type Target } from './target.js';
 /**
  * One allow rule, `HOST`, `CIDR` or `GLOB`, then optionally `:PORTS`.
  *
- *     desk.corp.example         this name, port 3389, whatever address it resolves to
+ *     desk.corp.example         this name, port 3389, whatever address it resolves to, except the special ones
  *     192.168.0.0/24            these addresses, and every name that resolves to one of them
  *     [fd00:1::/64]:3389        IPv6 takes brackets when ports follow
  *     *.corp.example:3389-3399  names below corp.example, any number of labels; a range of ports
@@ -14,7 +14,7 @@ import { normalizeHost, parsePort, RDP_PORT, type Target } from './target.js';
  *     *                         every name and every address, except the special ones
  *
  * A special address (loopback, link-local, metadata, see `specialRange`) is allowed only by a rule that means it: its own
- * address, a block that lies inside the special range, or the exact name that resolves to it.
+ * address, a block that lies inside the special range, or `localhost`. Any other name may resolve to what its owner likes.
  */
 export type Rule = {
   /** As it was written. */
@@ -68,7 +68,12 @@ export function matchRule(rule: Rule, target: Target, address: string): boolean 
     const inPorts = target.port >= rule.ports.first && target.port <= rule.ports.last;
     return inPorts && networkHolds(rule.network, address) && (!special || rule.special);
   }
-  return matchesName(rule, target) && (!special || rule.kind === 'name');
+  return matchesName(rule, target) && (!special || (rule.kind === 'name' && isLocalhost(rule.host, address)));
+}
+
+/** RFC 6761 section 6.3: these names are loopback, whoever is asked. */
+function isLocalhost(host: string, address: string): boolean {
+  return /(?:^|\.)localhost$/.test(host) && specialRange(networkOf(address)) === 'loopback';
 }
 
 function split(text: string): { subject: string; portText: string | undefined } {

@@ -24,9 +24,12 @@ export type PacketType = (typeof PKT_TYPE)[keyof typeof PKT_TYPE];
 
 /** `PKT_TYPE_DATA`, or `PKT_TYPE_0x0e` for a type without a name. */
 export function packetName(type: number): string {
-  const found = Object.entries(PKT_TYPE).find(([, value]) => value === type);
-  return `PKT_TYPE_${found ? found[0] : `0x${type.toString(16).padStart(2, '0')}`}`;
+  return PACKET_NAMES.get(type) ?? `PKT_TYPE_0x${type.toString(16).padStart(2, '0')}`;
 }
+
+const PACKET_NAMES = new Map<number, string>(
+  Object.entries(PKT_TYPE).map(([name, type]) => [type, `PKT_TYPE_${name}`]),
+);
 
 /** HTTP_EXTENDED_AUTH, 2.2.5.3.2: how a client proves who it is inside the tunnel. */
 export const HTTP_EXTENDED_AUTH = { NONE: 0x0, SC: 0x1, PAA: 0x2, SSPI_NTLM: 0x4 } as const satisfies Names;

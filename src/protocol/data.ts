@@ -2,7 +2,7 @@
 import { PKT_TYPE } from './codes.js';
 import { PduError } from './errors.js';
 import { DATA, dissect } from './packets.js';
-import { headerOffset } from './pdu.js';
+import { headerField, peekHeader } from './pdu.js';
 
 /** An empty DATA PDU: the bytes in front of every payload, with both lengths still to be filled in. */
 const TEMPLATE = DATA.encode({ data: Buffer.alloc(0) });
@@ -10,8 +10,8 @@ const TEMPLATE = DATA.encode({ data: Buffer.alloc(0) });
 /** Bytes in front of the payload of a DATA PDU. */
 export const DATA_OVERHEAD = TEMPLATE.length;
 const COUNT_OFFSET = dissect(TEMPLATE).children?.find(({ name }) => name === 'cbDataLen')?.offset ?? 0;
-const LENGTH_OFFSET = headerOffset('packetLength');
-const TYPE_OFFSET = headerOffset('packetType');
+const LENGTH_OFFSET = headerField('packetLength').offset;
+const TYPE_OFFSET = headerField('packetType').offset;
 
 /**
  * Payload per DATA PDU that the gateway sends: 16 KiB, as Windows does; larger ones are legal and untested with mstsc.
@@ -34,6 +34,17 @@ export function wrapData(payload: Buffer, emit: (pdu: Buffer) => void): void {
 /** Whether a whole PDU is a DATA PDU. */
 export function isData(pdu: Buffer): boolean {
   return pdu.readUInt16LE(TYPE_OFFSET) === PKT_TYPE.DATA;
+}
+
+/**
+ * Whether a DATA PDU begins at `offset` whose two lengths agree; undefined while too few bytes are there to tell. Bytes that are
+ * something else pass about once in 2^60.
+ */
+export function startsData(bytes: Buffer, offset = 0): boolean | undefined {
+  const header = peekHeader(bytes, offset);
+  if (header && (header.packetType !== PKT_TYPE.DATA || header.reserved !== 0)) return false;
+  if (!header || bytes.length - offset < DATA_OVERHEAD) return undefined;
+  return header.packetLength === DATA_OVERHEAD + bytes.readUInt16LE(offset + COUNT_OFFSET);
 }
 
 /**

@@ -5,6 +5,8 @@ export type EndCause =
   | 'refused'
   | 'protocol error'
   | 'limit reached'
+  /** The client did not say who it is in time. */
+  | 'identity timeout'
   | 'set-up timeout'
   | 'session time over'
   | 'target closed'
@@ -29,6 +31,8 @@ export type Effect =
 
 /** In milliseconds. */
 export interface SessionTimeouts {
+  /** From the first byte to the client's token: a client has it at hand, and a stranger must not hold a place for long. */
+  readonly identity: number;
   /** From the first byte to a channel, and from one channel to the next. */
   readonly setup: number;
   /** Between the gateway's keep-alives while a channel is open. */

@@ -63,6 +63,8 @@ function readsInBitOrder(rows: Rows, bytes: Buffer): boolean {
 
 export interface Header {
   readonly packetType: number;
+  /** Zero by the specification. */
+  readonly reserved: number;
   /** In bytes, the header included; not yet checked against anything. */
   readonly packetLength: number;
 }
@@ -70,7 +72,12 @@ export interface Header {
 /** The header of the PDU that starts at `offset`; undefined while fewer than eight bytes are there. */
 export function peekHeader(bytes: Buffer, offset = 0): Header | undefined {
   if (bytes.length - offset < HEADER_LENGTH) return undefined;
-  return readRows(HEADER, new Cursor(bytes.subarray(offset, offset + HEADER_LENGTH), { trace: false }));
+  // Every PDU passes here, so nothing is made of the rows but their places.
+  return {
+    packetType: bytes.readUIntLE(offset + TYPE.offset, TYPE.length),
+    reserved: bytes.readUIntLE(offset + RESERVED.offset, RESERVED.length),
+    packetLength: bytes.readUIntLE(offset + LENGTH.offset, LENGTH.length),
+  };
 }
 
 type Table = (type: number) => Pdu<PacketType, Rows> | undefined;
@@ -125,23 +132,20 @@ function unread(bytes: Buffer, offset: number, error: PduError | undefined): Spa
 }
 
 function lengthError(stated: number, actual: number): PduError {
-  return new PduError(
-    'PDU_LENGTH',
-    'packetLength',
-    PACKET_LENGTH_OFFSET,
-    `says ${stated} bytes, the PDU has ${actual}`,
-  );
+  return new PduError('PDU_LENGTH', 'packetLength', LENGTH.offset, `says ${stated} bytes, the PDU has ${actual}`);
 }
 
 function typeError(packetType: number): PduError {
   return new PduError('PDU_TYPE', 'packetType', 0, `no packet has the type ${packetType}`);
 }
 
-/** Where a field of the common header stands, read off its rows. */
-export function headerOffset(name: keyof typeof HEADER): number {
+/** Where a field of the common header stands and how many bytes it has, read off its rows. */
+export function headerField(name: keyof typeof HEADER): { readonly offset: number; readonly length: number } {
   const cursor = new Cursor(Buffer.alloc(HEADER_LENGTH), { trace: true });
   readRows(HEADER, cursor);
-  return cursor.spans?.find((span) => span.name === name)?.offset ?? 0;
+  return cursor.spans?.find((span) => span.name === name) ?? { offset: 0, length: 0 };
 }
 
-const PACKET_LENGTH_OFFSET = headerOffset('packetLength');
+const TYPE = headerField('packetType');
+const RESERVED = headerField('reserved');
+const LENGTH = headerField('packetLength');

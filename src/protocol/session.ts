@@ -41,12 +41,13 @@ export class GatewaySession {
   #clientName: string | undefined;
   /** Set while the gateway ends the session and waits for the client's CLOSE_CHANNEL_RESPONSE. */
   #closing: EndCause | undefined;
-  readonly #deadlines = new Deadlines<'setup' | 'keepAlive' | 'close' | 'until'>();
+  readonly #deadlines = new Deadlines<'identity' | 'setup' | 'keepAlive' | 'close' | 'until'>();
   #wakeAt: number | undefined;
   #effects: Effect[] = [];
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    this.#deadlines.set('identity', options.now + options.timeouts.identity);
     this.#deadlines.set('setup', options.now + options.timeouts.setup);
   }
 
@@ -158,8 +159,9 @@ export class GatewaySession {
   tick(now: number): Effect[] {
     if (this.#ended) return [];
     this.#wakeAt = undefined;
-    const due = (name: 'setup' | 'keepAlive' | 'close' | 'until') => this.#deadlines.due(name, now);
+    const due = (name: 'identity' | 'setup' | 'keepAlive' | 'close' | 'until') => this.#deadlines.due(name, now);
     if (due('close')) this.#end(this.#closing ?? 'closed by the gateway');
+    else if (due('identity')) this.#end('identity timeout');
     else if (due('setup')) this.#end('set-up timeout');
     else if (due('until')) {
       this.#deadlines.clear('until');
@@ -254,6 +256,7 @@ export class GatewaySession {
     const token = requestedToken(fields, this.#extendedAuth);
     if (typeof token !== 'string') return this.#refuse(token.code, token.detail);
     this.#asked = 'identity';
+    this.#deadlines.clear('identity');
     this.#effects.push({ do: 'authenticate', token });
   }
 

@@ -1,4 +1,5 @@
-import { type Target as Address, RDP_PORT } from '../policy/target.js';
+import { quote } from '../policy/printable.js';
+import { type Target as Address, formatTarget, parseTarget, RDP_PORT } from '../policy/target.js';
 import { settingValue } from './parse.js';
 import type { RdpSetting } from './settings.js';
 
@@ -35,12 +36,36 @@ export function connectionFileName({ host, port }: Address): string {
   return port === RDP_PORT ? `${safe}.rdp` : `${safe}-${port}.rdp`;
 }
 
-/** Whether a file opens the same target as another. */
+/** Whether a file opens the same target as another, whichever of its addresses and ports a client prefers. */
 export function sameTarget(one: readonly RdpSetting[], other: readonly RdpSetting[]): boolean {
-  const address = (settings: readonly RdpSetting[]): string | undefined =>
-    settingValue(settings, 'full address')?.toLowerCase();
-  const port = (settings: readonly RdpSetting[]): number => Number(settingValue(settings, 'server port') ?? RDP_PORT);
-  return address(one) !== undefined && address(one) === address(other) && port(one) === port(other);
+  const targets = new Set([...targetsOf(one), ...targetsOf(other)]);
+  return targets.size === 1 && targetsOf(one).length > 0 && targetsOf(other).length > 0;
+}
+
+/**
+ * Where settings lead to, as `host:port`; what is no address stands in quotation marks. More than one where they disagree:
+ * an address may hold a port beside `server port`, and clients know an alternate address.
+ */
+export function targetsOf(settings: readonly RdpSetting[]): readonly string[] {
+  const set = settingValue(settings, 'server port');
+  const port = Number(set ?? RDP_PORT);
+  const targets = ['full address', 'alternate full address'].flatMap((name) => {
+    const text = settingValue(settings, name);
+    if (text === undefined) return [];
+    const address = parseAddress(text, port);
+    if (address === undefined) return [quote(text)];
+    return [address, ...(set === undefined ? [] : [{ ...address, port }])].map(formatTarget);
+  });
+  return [...new Set(targets)];
+}
+
+/** Reads `HOST` or `HOST:PORT`, an IPv6 address in brackets; undefined for what is neither. */
+export function parseAddress(text: string, assumed: number): Address | undefined {
+  try {
+    return parseTarget(text, assumed);
+  } catch {
+    return undefined;
+  }
 }
 
 /** `host:port`, without the port where it is the one that clients assume; an IPv6 address in brackets. */

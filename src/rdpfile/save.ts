@@ -1,4 +1,5 @@
-import { lstat, readFile } from 'node:fs/promises';
+import { lstat, readFile, readlink, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { Fault } from '../fault.js';
 import { createFile, errnoOf, replaceFile } from '../files.js';
 import { sameTarget } from './connection.js';
@@ -8,7 +9,7 @@ import type { RdpSetting } from './settings.js';
 
 /**
  * Writes a private .rdp file, whole or not at all. An .rdp file for the same target is replaced, any other file or a
- * symbolic link only with `force`, and what is neither (a folder, a device) never.
+ * symbolic link to one only with `force`, and what is neither (a folder, a device, a link to them) never.
  * Returns whether something was replaced. Throws a `Fault` of kind `usage`: `FILE_EXISTS`, `FILE_KIND` or `FILE_UNWRITABLE`;
  * and `SETTING_INVALID`.
  */
@@ -33,12 +34,28 @@ export async function saveRdp(path: string, settings: readonly RdpSetting[], for
   }
 }
 
-async function look(path: string): Promise<'nothing' | 'file' | 'link' | 'other'> {
+type Kind = 'nothing' | 'file' | 'link' | 'other';
+
+async function look(path: string): Promise<Kind> {
   try {
     const found = await lstat(path);
-    return found.isFile() ? 'file' : found.isSymbolicLink() ? 'link' : 'other';
+    if (found.isSymbolicLink()) return await lookThrough(path);
+    return found.isFile() ? 'file' : 'other';
   } catch (cause) {
     if (errnoOf(cause) === 'ENOENT') return 'nothing';
+    throw cause;
+  }
+}
+
+/** A link to a file, or to nothing, is one that somebody may want to replace. */
+async function lookThrough(path: string): Promise<Kind> {
+  // /dev/stdout may well lead to a file at the moment, and is still not a place for ours.
+  const target = resolve(dirname(path), await readlink(path));
+  if (/^\/(?:dev|proc)\//.test(target)) return 'other';
+  try {
+    return (await stat(path)).isFile() ? 'link' : 'other';
+  } catch (cause) {
+    if (errnoOf(cause) === 'ENOENT') return 'link';
     throw cause;
   }
 }

@@ -212,7 +212,9 @@ function expectHttp(told: Told, { http, auth }: Truth): void {
       answers: answers?.head.method,
     })),
   ).toEqual(responses);
-  const auths = told.auths.map(({ tcp, event: { from, header, summary, place } }) => ({
+  // Those of headers have a TCP connection; what packets say is held against the truth with the packets.
+  const inHeaders = told.auths.filter(({ tcp }) => tcp !== undefined);
+  const auths = inHeaders.map(({ tcp, event: { from, header, summary, place } }) => ({
     connection: tcp,
     frame: place.frame,
     from,
@@ -249,6 +251,10 @@ function expectControl(told: Told, { control }: Truth): void {
       if (flags) expect(pdu?.leaves[at]?.text ?? '').toBe(flags.join(' | '));
     }
     if (ntlm) expect(ntlmOf(pdu?.leaves.at(-1)?.value)).toMatchObject(ntlm);
+    const [auth] = told.auths.filter(({ tcp, event }) => tcp === undefined && event.place.frame === facts.frame);
+    const token = auth?.event.summary.token;
+    if (ntlm) expect({ ...token?.ntlm, length: token?.length }).toMatchObject(ntlm);
+    else expect(auth).toBeUndefined();
     const code = pdu?.leaves.find(isResult);
     if (code) expect(code.text).toMatch(/^SUCCESS/);
   }

@@ -83,6 +83,35 @@ describe('makeConnection', () => {
     ]);
   });
 
+  it.each([
+    [
+      'full address:s:other',
+      'the file leads to other:3389, but its token is for desk:3389: say --target instead of --set',
+    ],
+    ['full address:s:desk:3390', 'the file leads to desk:3390, but'],
+    ['alternate full address:s:other:1', 'the file leads to other:1, but'],
+    ['server port:i:3390', 'the file leads to desk:3390, but'],
+    ['full address:s:no host', 'the file leads to "no host", but'],
+    [
+      'gatewayhostname:s:elsewhere:443',
+      'the file leads through elsewhere:443, but its token is for gw.home.example: say --gateway instead of --set',
+    ],
+  ])('warns that --set %s takes the token where it opens nothing', async (set, words) => {
+    const { warnings } = await make({ set: [set] });
+    expect(warnings).toEqual([expect.stringContaining(words)]);
+    const foreign = await make({ set: [set, 'gatewayaccesstoken:s:of-somebody-else'] });
+    expect(foreign.warnings).toEqual([]);
+  });
+
+  it.each([
+    ['full address:s:DESK:3389'],
+    ['server port:i:3389'],
+    ['alternate full address:s:desk'],
+    ['gatewayhostname:s:GW.home.example:444'],
+  ])('says nothing about --set %s, which leads to the same place', async (set) => {
+    expect((await make({ set: [set] })).warnings).toEqual([]);
+  });
+
   it('changes and adds settings', async () => {
     const { settings } = await make({ set: ['GatewayUsageMethod:i:2', 'audiomode:i:1'] });
     expect(settingValue(settings, 'gatewayusagemethod')).toBe('2');

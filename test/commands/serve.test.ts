@@ -1,32 +1,19 @@
-import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadTokenKey } from '../../src/certs/token-key.js';
 import { mintToken } from '../../src/policy/token.js';
 import { RawClient } from '../support/client.js';
+import { type Program, startRdgw } from '../support/program.js';
 import { echoTarget } from '../support/target.js';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const RUN = join(ROOT, 'bin/run.js');
-
-interface Run {
-  readonly stdout: () => string;
-  readonly stderr: () => string;
-  readonly code: Promise<number | null>;
-  kill(signal: NodeJS.Signals): void;
-  /** Resolves when this shows up on stdout or stderr; rejects when the program ends without it. */
-  says(pattern: RegExp): Promise<RegExpExecArray>;
-}
-
 let folder: string;
-let running: Run[];
+let running: Program[];
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'rdgw-serve-'));
@@ -38,39 +25,14 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function rdgw(...args: string[]): Run {
-  const env = { PATH: process.env.PATH, HOME: folder, RDGW_DATA_DIR: join(folder, 'data') };
-  const child = spawn(process.execPath, [RUN, ...args], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
-  const output = { stdout: '', stderr: '' };
-  const listeners: (() => void)[] = [];
-  const code = once(child, 'close').then(([exit]) => exit as number | null);
-  for (const name of ['stdout', 'stderr'] as const) {
-    child[name].setEncoding('utf8').on('data', (text: string) => {
-      output[name] += text;
-      for (const listener of listeners) listener();
-    });
-  }
-  const run: Run = {
-    stdout: () => output.stdout,
-    stderr: () => output.stderr,
-    code,
-    kill: (signal) => void child.kill(signal),
-    says: (pattern) =>
-      new Promise((resolve, reject) => {
-        const look = (): void => {
-          const match = pattern.exec(`${output.stdout}\n${output.stderr}`);
-          if (match) resolve(match);
-        };
-        listeners.push(look);
-        look();
-        void code.then((exit) => reject(new Error(`ended with ${exit}: ${output.stdout}${output.stderr}`)));
-      }),
-  };
+function rdgw(...args: string[]): Program {
+  const env = { HOME: folder, RDGW_DATA_DIR: join(folder, 'data') };
+  const run = startRdgw(args, { cwd: folder, env });
   running.push(run);
   return run;
 }
 
-async function listening(...args: string[]): Promise<{ run: Run; port: number }> {
+async function listening(...args: string[]): Promise<{ run: Program; port: number }> {
   const run = rdgw('serve', '--listen', '127.0.0.1:0', ...args);
   const [, port] = await run.says(/listens on https:\/\/\S+:(\d+)/);
   return { run, port: Number(port) };
@@ -110,6 +72,38 @@ describe('rdgw serve', () => {
     run.kill('SIGTERM');
     expect(await run.code).toBe(0);
     expect(JSON.parse(run.stdout())).toMatchObject({ port: expect.any(Number), ca: join(folder, 'data/ca.pem') });
+  });
+
+  it('goes on when a custom authenticator throws where nobody can catch it, and tells no token', async () => {
+    const module = join(folder, 'stray.mjs');
+    writeFileSync(
+      module,
+      `export default () => ({
+        name: 'stray',
+        authenticate({ token }) {
+          if (token.startsWith('throw')) setTimeout(() => { throw new Error('about ' + token); });
+          if (token.startsWith('reject')) Promise.reject(new Error('about ' + token));
+          return token === 'good' ? { allow: true, user: 'alice' } : { allow: false, reason: 'no' };
+        },
+      });`,
+    );
+    const target = await echoTarget();
+    const config = join(folder, 'stray.json');
+    writeFileSync(config, JSON.stringify({ auth: { module }, targets: { allow: [`127.0.0.1:${target.port}`] } }));
+    const { run, port } = await listening('--config', config);
+    const ca = readFileSync(join(folder, 'data/ca.pem'), 'utf8');
+    const open = (token: string) => RawClient.start({ port, ca }, { transport: 'websocket', token, port: target.port });
+    const client = await open('good');
+    await client.until('opened');
+    for (const token of ['throw-secret', 'reject-secret']) await (await open(token)).ended();
+    await run.says(/stray error kind=Error at=\S*stray\.mjs:\d+:\d+[\s\S]*stray error/);
+    client.send(Buffer.from('still here'));
+    expect((await client.gets(10)).toString()).toBe('still here');
+    client.pipe.close();
+    run.kill('SIGTERM');
+    expect(await run.code).toBe(0);
+    expect(run.stdout() + run.stderr()).not.toContain('secret');
+    await target.stop();
   });
 
   it('drains: 503 for newcomers while a session goes on, CLOSE_CHANNEL 0x4D4 at the end, exit 0', async () => {
@@ -170,7 +164,7 @@ describe('rdgw serve --check', () => {
 
 /** One clear line with a hint, the right code, no stack trace; `--json` changes the form alone. */
 describe.each([[], ['--json']])('rdgw serve %s fails', (...json) => {
-  const expectFailure = async (run: Run, code: number, word: RegExp) => {
+  const expectFailure = async (run: Program, code: number, word: RegExp) => {
     expect(await run.code).toBe(code);
     const words = json.length > 0 ? run.stdout() : run.stderr();
     expect(words).toMatch(word);
@@ -206,9 +200,23 @@ describe.each([[], ['--json']])('rdgw serve %s fails', (...json) => {
     await expectFailure(rdgw('serve', ...args), 4, /does not belong/);
   });
 
+  it('with 4 where the key log is a link', async () => {
+    symlinkSync(join(folder, 'elsewhere'), join(folder, 'keys.txt'));
+    await expectFailure(rdgw('serve', '--listen', '127.0.0.1:0', '--keylog', 'keys.txt', ...json), 4, /KEYLOG_KIND/);
+  });
+
   it('with 4 for an unknown setting, naming the nearest', async () => {
     writeFileSync(join(folder, 'rdgw.yaml'), 'timeouts:\n  dail: 5\n');
     await expectFailure(rdgw('serve', ...json), 4, /rdgw\.yaml:2:3.*timeouts\.dail|dail.*dial/s);
+  });
+
+  it.each([
+    ['--listen', '99999'],
+    ['--drain', 'abc'],
+    ['--log-level', 'loud'],
+    ['--log-format', 'xml'],
+  ])('with 2 for %s %s', async (flag, value) => {
+    await expectFailure(rdgw('serve', flag, value, ...json), 2, new RegExp(`${flag}\\b`));
   });
 
   it('with 2 for an unknown flag', async () => {

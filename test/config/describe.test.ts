@@ -14,14 +14,15 @@ auth:
     path: ./auth.mjs
     options:
       url: postgres://gateway:hunter2@db/users
-      apiToken: hunter2
-      signingKey: /hunter2+base64==
-      password: [hunter2, {deep: hunter2}]
-      pin_secret: 4711
-      keyFile: ./hook.key
-      private: ./keys/hook.pem
-      audience: everyone
-      token: {ttl: true}
+      dsn: Server=x;Password=hunter2;
+      hook: https://x/?token=hunter2
+      pwd: hunter2
+      bearer: [hunter2, {deep: hunter2}]
+      pin: 4711
+      nothing: null
+      keyFile: ./hunter2.key
+      verify: true
+      token: {ttl: false}
 timeouts: {dial: 5}
 `;
 
@@ -37,24 +38,24 @@ timeouts: {dial: 5}
     expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
   });
 
-  it('masks secrets of a custom authenticator and leaves paths readable', async () => {
+  it('shows of the options of a custom authenticator the names and what is true or false, nothing else', async () => {
     const loaded = await here.loadText(TEXT);
-    const text = describeConfig(loaded);
-    expect(text).not.toMatch(/hunter2|4711/);
+    expect(describeConfig(loaded)).not.toMatch(/hunter2|4711/);
     expect(effectiveSettings(loaded).auth).toEqual({
       paa: { mode: 'signed', keys: [] },
       module: {
         path: join(here.cwd, 'auth.mjs'),
         options: {
-          url: 'postgres://gateway:********@db/users',
-          apiToken: '********',
-          signingKey: '********',
-          password: ['********', { deep: '********' }],
-          pin_secret: '********',
-          keyFile: './hook.key',
-          private: './keys/hook.pem',
-          audience: 'everyone',
-          token: { ttl: true },
+          url: '********',
+          dsn: '********',
+          hook: '********',
+          pwd: '********',
+          bearer: ['********', { deep: '********' }],
+          pin: '********',
+          nothing: '********',
+          keyFile: '********',
+          verify: true,
+          token: { ttl: false },
         },
       },
     });

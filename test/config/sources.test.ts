@@ -47,7 +47,33 @@ describe('sources', () => {
       'message',
       'must be true or false',
     );
-    await expect(here.load({ overrides: { listen: 'x' } })).rejects.toHaveProperty('place', 'listen');
+  });
+
+  it('are the command line where the value is from a flag, and configuration elsewhere', async () => {
+    const flagNames = { listen: '--listen', 'log.level': '--log-level', 'tls.cert': '--cert' };
+    const flag = (overrides: Record<string, unknown>) => here.load({ overrides, flagNames });
+    await expect(flag({ listen: '99999' })).rejects.toMatchObject({
+      kind: 'usage',
+      code: 'CONFIG_INVALID',
+      place: '--listen',
+    });
+    await expect(flag({ 'log.level': 'inf' })).rejects.toMatchObject({
+      kind: 'usage',
+      place: '--log-level',
+      hint: 'did you mean info?',
+    });
+    await expect(flag({ 'tls.cert': 'a' })).rejects.toMatchObject({
+      kind: 'usage',
+      code: 'CONFIG_CONFLICT',
+      place: '--cert',
+    });
+    await expect(here.load({ env: { RDGW_LISTEN: '99999' } })).rejects.toHaveProperty('kind', 'configuration');
+    await expect(here.loadText('listen: 99999')).rejects.toMatchObject({
+      kind: 'configuration',
+      place: 'rdgw.yaml:1:1 listen',
+    });
+    const both = here.load({ env: { RDGW_LISTEN: '99999' }, overrides: { 'log.level': 'debug' }, flagNames });
+    await expect(both).rejects.toMatchObject({ kind: 'configuration', place: 'RDGW_LISTEN (listen)' });
   });
 
   it('refuse a mistyped variable, warn about an unknown one, and leave others alone', async () => {

@@ -3,6 +3,7 @@ import { Writable } from 'node:stream';
 import { Output } from '../../src/decode/output.js';
 import type { DecodeRequest, DecodeResult } from '../../src/decode/request.js';
 import { runDecode } from '../../src/decode/run.js';
+import type { Summary } from '../../src/decode/summary.js';
 import { plain, type Theme } from '../../src/render/theme.js';
 import { CAPTURES } from '../support/read-capture.js';
 
@@ -71,4 +72,10 @@ export function vector(name: string): { readonly file: string; readonly keylogs:
 export async function ndjson(request: RunOptions): Promise<Record<string, unknown>[]> {
   const { lines } = await run({ ...request, show: 'ndjson' });
   return lines.map((line) => JSON.parse(line));
+}
+
+/** What `--json` prints of a capture. */
+export async function summaryOf(name: string): Promise<Summary> {
+  const { result } = await run({ ...vector(name), show: 'nothing' });
+  return result.summary as Summary;
 }

@@ -1,11 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Summary } from '../../src/decode/summary.js';
-import { run, VECTORS, vector } from './helper.js';
-
-async function summaryOf(name: string): Promise<Summary> {
-  const { result } = await run({ ...vector(name), show: 'nothing' });
-  return result.summary as Summary;
-}
+import { run, summaryOf, VECTORS, vector } from './helper.js';
 
 /** PDUs that set up the tunnel and DATA, then the bytes of DATA: client / gateway, as two counts by hand found them. */
 const COUNTED: Readonly<Record<string, readonly (readonly [setUp: number, data: number, bytes: number])[]>> = {

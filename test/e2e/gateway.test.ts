@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Authority, makeAuthority } from '../lab/authority.js';
-import { CLIENT_VERSIONS, type ClientOptions, type ClientVersion, startClient, TRANSPORTS } from '../lab/client.js';
+import { CLIENT_VERSIONS, type ClientOptions, startClient, TRANSPORTS } from '../lab/client.js';
 import { type GatewayProcess, startGatewayProcess } from '../lab/gateway.js';
 import { type Lab, openLab } from '../lab/lab.js';
 import { drawPicture, type Picture, SAME_PICTURE_RMSE } from '../lab/picture.js';
@@ -127,7 +127,9 @@ async function token({ user = 'alice', target, audience = 'localhost', expires =
     .sign(key ?? (await gateway.key()));
 }
 
-describe.each(CLIENT_VERSIONS)('FreeRDP %s is refused', (version) => {
+const WAYS = CLIENT_VERSIONS.flatMap((version) => TRANSPORTS.map((transport) => ({ version, transport })));
+
+describe.each(WAYS)('FreeRDP $version over $transport is refused', (way) => {
   const DENIED = 'E_PROXY_COOKIE_AUTHENTICATION_ACCESS_DENIED';
   const FORBIDDEN = 'E_PROXY_RAP_ACCESSDENIED';
   const FAILED = 'E_PROXY_TS_CONNECTFAILED';
@@ -160,7 +162,7 @@ describe.each(CLIENT_VERSIONS)('FreeRDP %s is refused', (version) => {
     const away = await elsewhere?.();
     const [host = '', port = ''] = (away ?? here()).split(':');
     const text = await token(claims?.() ?? { target: away });
-    const { log, code } = await refused(version, { host, port: Number(port) }, text);
+    const { log, code } = await refused(way, { host, port: Number(port) }, text);
     expect(log).toContain(name);
     expect(code).toBe(131);
     expect({ shadow: targets.shadow.connections(), xrdp: targets.xrdp.connections() }).toEqual(before);
@@ -169,16 +171,21 @@ describe.each(CLIENT_VERSIONS)('FreeRDP %s is refused', (version) => {
 
   it('a token that is none: it names the refusal, and nothing reaches the target', async () => {
     const before = targets.shadow.connections();
-    const { log, code } = await refused(version, targets.shadow, 'no-token-at-all');
+    const { log, code } = await refused(way, targets.shadow, 'no-token-at-all');
     expect(log).toContain(DENIED);
     expect(code).toBe(131);
     expect(targets.shadow.connections()).toBe(before);
   });
 });
 
-async function refused(version: ClientVersion, to: { host: string; port: number }, text: string) {
+async function refused(
+  { version, transport }: (typeof WAYS)[number],
+  to: { host: string; port: number },
+  text: string,
+) {
   const options: ClientOptions = {
     version,
+    transport,
     to: { host: to.host, port: to.port },
     ...login(targets.shadow),
     gateway: { host: gateway.host, port: gateway.port, token: text },

@@ -141,6 +141,24 @@ describe.each(TRANSPORTS)('draining with sessions over %s', (transport) => {
 });
 
 describe('draining', () => {
+  it('takes no tunnel whose OUT channel was let in before', async () => {
+    const server = await testGateway({ timeouts: { close: 0.3 } });
+    const target = await echoTarget();
+    const token = await server.token(target.name);
+    const client = await RawClient.open(server, { transport: 'websocket', token, port: target.port });
+    const id = randomUUID();
+    await openOut(await tlsSocket(server), id);
+    const inbound = await tlsSocket(server);
+    expect((await request(inbound, rdgHead('RDG_IN_DATA', id, ['Content-Length: 0']))).status).toBe(200);
+    const drained = server.gateway.drain(3_600_000);
+    const answer = await request(inbound, rdgHead('RDG_IN_DATA', id, ['Transfer-Encoding: chunked']));
+    expect(answer.status).toBe(503);
+    expect(server.gateway.tunnels).toBe(1);
+    client.pipe.close();
+    await drained;
+    await target.stop();
+  });
+
   it('without sessions is over at once, whoever is connected', async () => {
     const server = await testGateway();
     const idle = await tlsSocket(server);

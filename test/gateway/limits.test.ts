@@ -81,6 +81,44 @@ describe('limits.handshakes', () => {
   });
 });
 
+describe('limits.handshakesPerAddress', () => {
+  it('leaves places for others, whatever one address does', async () => {
+    const server = await testGateway({ limits: { handshakes: 10, handshakesPerAddress: 2 } });
+    const target = await echoTarget();
+    const sockets = [await silent(server), await silent(server)];
+    const third = await silent(server);
+    await closed(third);
+    expect(await server.line('connections turned away')).toMatchObject({
+      reason: 'limits.handshakesPerAddress',
+      peer: '127.0.0.1',
+    });
+    const elsewhere = await tlsSocket(server, '127.0.0.9');
+    const answer = await request(elsewhere, ['GET /healthz HTTP/1.1', 'Host: localhost']);
+    expect(answer.status).toBe(200);
+    for (const socket of [...sockets, elsewhere]) socket.destroy();
+    await server.stop();
+    await target.stop();
+  });
+});
+
+describe('timeouts.identity', () => {
+  it.each(TRANSPORTS)('takes the place of a stranger over %s who says nothing', async (transport) => {
+    const server = await testGateway({ limits: { handshakes: 2 }, timeouts: { identity: 0.3, close: 0.2 } });
+    const target = await echoTarget();
+    const token = await server.token(target.name);
+    const pipe = await openPipe(server, { transport });
+    expect(await server.line('session ended')).toMatchObject({ cause: 'identity timeout' });
+    await server.idle();
+    const client = await RawClient.open(server, { transport, token, port: target.port });
+    await sleep(500);
+    client.send(Buffer.from('hello'));
+    expect((await client.gets(5)).toString()).toBe('hello');
+    for (const one of [pipe, client.pipe]) one.close();
+    await server.stop();
+    await target.stop();
+  });
+});
+
 describe('limits.tunnels', () => {
   it.each(TRANSPORTS)(
     'answers the first tunnel too many over %s with 503, and those that are up go on',
@@ -107,6 +145,24 @@ describe('limits.tunnels', () => {
       await target.stop();
     },
   );
+
+  it('holds for pairs that were let in while there was room', async () => {
+    const server = await testGateway({ limits: { tunnels: 1 }, timeouts: { close: 0.3 } });
+    const probed = [];
+    for (const id of [randomUUID(), randomUUID(), randomUUID()]) {
+      await openOut(await tlsSocket(server), id);
+      const socket = await tlsSocket(server);
+      expect((await request(socket, rdgHead('RDG_IN_DATA', id, ['Content-Length: 0']))).status).toBe(200);
+      probed.push({ id, socket });
+    }
+    for (const { id, socket } of probed) {
+      socket.write(`${rdgHead('RDG_IN_DATA', id, ['Transfer-Encoding: chunked']).join('\r\n')}\r\n\r\n`);
+    }
+    const refused = (): number => server.lines('request refused').filter(({ status }) => status === 503).length;
+    await eventually(() => refused() === 2);
+    expect(server.gateway.tunnels).toBe(1);
+    await server.stop();
+  });
 
   it('holds for OUT channels that were let in while there was room', async () => {
     const server = await testGateway({ limits: { tunnels: 1 }, timeouts: { close: 0.3 } });

@@ -24,6 +24,7 @@ const IDENTITY: Identity = {
   clientName: undefined,
 };
 
+const DESK = { target: 'desk:3389', address: '10.0.0.1' };
 const HELLO = HANDSHAKE_REQUEST.encode({ verMajor: 1, verMinor: 0, clientVersion: 0, extendedAuth: 2 });
 const CREATE_CHANNEL = CHANNEL_CREATE.encode({ resources: ['desk'], altResources: [], port: 3389, protocol: 3 });
 const SETUP = Buffer.concat([
@@ -52,7 +53,7 @@ function relay(): Relay & { opens: number; ends: number } {
 /** A tunnel on a transport that only remembers. */
 function stage(services: Partial<TunnelServices>) {
   const log: Record<string, unknown>[] = [];
-  const seen = { sent: [] as Buffer[], transportEnds: 0, ended: 0 };
+  const seen = { sent: [] as Buffer[], transportEnds: 0, trusted: 0, ended: 0 };
   let events: TransportEvents | undefined;
   const transport: Transport = {
     kind: 'websocket',
@@ -60,6 +61,9 @@ function stage(services: Partial<TunnelServices>) {
       events = handlers;
     },
     send: (pdu) => seen.sent.push(pdu) > 0,
+    trust: () => {
+      seen.trusted++;
+    },
     pause: () => undefined,
     resume: () => undefined,
     end: () => {
@@ -70,7 +74,7 @@ function stage(services: Partial<TunnelServices>) {
     authenticate: async () => ({ identity: IDENTITY }),
     openTarget: async () => ({ relay: relay(), target: 'desk:3389', address: '10.0.0.1' }),
     log: createLog({ level: 'debug', format: 'json', write: (line) => log.push(JSON.parse(line)) }),
-    timeouts: { setup: 60_000, keepAlive: 60_000, close: 1000 },
+    timeouts: { identity: 60_000, setup: 60_000, keepAlive: 60_000, close: 1000 },
     tunnelId: 1,
     nextChannelId: () => 1,
     accepted: () => undefined,
@@ -93,11 +97,21 @@ describe('a tunnel whose own parts fail', () => {
   const broken = (): never => {
     throw new Error('our own bug');
   };
+  const odd: Relay = {
+    ...relay(),
+    open: ({ bytes }) =>
+      bytes({
+        get length() {
+          return broken();
+        },
+      } as unknown as Buffer),
+  };
   it.each<[string, Partial<TunnelServices>]>([
     ['the numbering of channels throws', { nextChannelId: broken }],
     ['the decision about the token is rejected', { authenticate: async () => broken() }],
     ['opening the target is rejected', { openTarget: async () => broken() }],
     ['the place for strangers cannot be freed', { accepted: broken }],
+    ['what the target sends cannot be passed on', { openTarget: async () => ({ relay: odd, ...DESK }) }],
   ])('ends alone when %s', async (_, services) => {
     const { log, seen, bytes } = stage(services);
     bytes(SETUP);
@@ -130,12 +144,41 @@ describe('a tunnel whose client sends ahead', () => {
   });
 });
 
+describe('a tunnel with many channels', () => {
+  it('has each field once on every line of the log, and a proven client is no stranger', async () => {
+    const lines: string[] = [];
+    const relays: ReturnType<typeof relay>[] = [];
+    const { seen, bytes } = stage({
+      log: createLog({ level: 'debug', format: 'json', write: (line) => lines.push(line) }),
+      openTarget: async () => {
+        relays.push(relay());
+        return { relay: relays.at(-1) as Relay, ...DESK };
+      },
+    });
+    bytes(SETUP);
+    for (let count = 1; count <= 5; count++) {
+      await eventually(() => relays.length === count && relays.at(-1)?.opens === 1);
+      bytes(Buffer.concat([CLOSE_CHANNEL.encode({ statusCode: 0 }), CREATE_CHANNEL]));
+    }
+    await eventually(() => relays.length === 6);
+    expect(lines.length).toBeGreaterThan(10);
+    expect(lines.filter((line) => line.split('"client":').length > 2)).toEqual([]);
+    expect(seen.trusted).toBe(1);
+  });
+});
+
 describe('a tunnel whose client leaves', () => {
   it('while its token is judged: the verdict comes to nothing', async () => {
     let decide: (verdict: { identity: Identity }) => void = () => undefined;
     let opened = 0;
+    let signal: AbortSignal | undefined;
     const { log, seen, bytes, gone } = stage({
-      authenticate: () => new Promise((resolve) => (decide = resolve)),
+      authenticate: (_token, ended) => {
+        signal = ended;
+        return new Promise((resolve) => {
+          decide = resolve;
+        });
+      },
       openTarget: async () => {
         opened++;
         return { code: 1, target: '', reason: '' };
@@ -144,6 +187,7 @@ describe('a tunnel whose client leaves', () => {
     bytes(SETUP);
     gone();
     const before = seen.sent.length;
+    expect(signal?.aborted).toBe(true);
     decide({ identity: IDENTITY });
     await new Promise((resolve) => setImmediate(resolve));
     expect(seen.sent).toHaveLength(before);

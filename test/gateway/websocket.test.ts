@@ -2,7 +2,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { HANDSHAKE_REQUEST } from '../../src/protocol/index.js';
+import { HANDSHAKE_REQUEST, PKT_TYPE, TUNNEL_CREATE } from '../../src/protocol/index.js';
 import {
   gone,
   RawClient,
@@ -88,6 +88,41 @@ const closeFrame = (code: number): Frame => ({
   first: 0x88,
   masked: false,
   payload: Buffer.from([code >> 8, code & 255]),
+});
+
+describe('a stranger', () => {
+  const open = async (): Promise<TLSSocket> => {
+    const socket = await tlsSocket(server);
+    expect((await request(socket, rdgHead('RDG_OUT_DATA', randomUUID(), upgradeHeaders()))).status).toBe(101);
+    return socket;
+  };
+
+  it('may not have more held than the largest token and its frames', async () => {
+    const socket = await open();
+    // A message that is within limits.messageBytes, and is never completed.
+    const head = Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 3, 0, 0]);
+    socket.write(Buffer.concat([head, MASK, Buffer.alloc(100_000)]));
+    const all = await remainder(socket);
+    expect(frames(all).map(({ first, payload }) => [first, payload.readUInt16BE(0)])).toEqual([[0x88, 1009]]);
+    expect(await server.line('session ended', ({ cause }) => cause === 'too much data')).toMatchObject({
+      detail: 'more than a token came before the client said who it is',
+    });
+  });
+
+  it('may send the largest token there can be', async () => {
+    const socket = await open();
+    const token = Buffer.alloc(0xffff - 1, 'x\0');
+    const create = TUNNEL_CREATE.encode({ capsFlags: 0, paaCookie: token });
+    const big = Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 0, 0, 0]);
+    big.writeUInt32BE(create.length, 6);
+    const masked = create.map((byte, index) => byte ^ (MASK[index % 4] as number));
+    socket.write(Buffer.concat([frame(0x82, HELLO), big, MASK, masked]));
+    const answers = frames(await remainder(socket));
+    expect(answers.map(({ payload }) => payload.readUInt16LE(0))).toEqual([
+      PKT_TYPE.HANDSHAKE_RESPONSE,
+      PKT_TYPE.TUNNEL_RESPONSE,
+    ]);
+  });
 });
 
 describe('the upgrade', () => {

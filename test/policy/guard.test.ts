@@ -206,6 +206,19 @@ describe('the deadline', () => {
     }
   });
 
+  it('comes early when the caller gives up', async () => {
+    let seen: AbortSignal | undefined;
+    const guard = guardOf((_, signal) => {
+      seen = signal;
+      return never();
+    }, 60_000);
+    const left = new AbortController();
+    const result = guard.authenticate(REQUEST, left.signal);
+    left.abort();
+    await expect(result).resolves.toHaveProperty('allow', false);
+    expect(seen?.aborted).toBe(true);
+  });
+
   it('makes a late answer and a late rejection harmless', async () => {
     vi.useFakeTimers();
     try {

@@ -90,14 +90,24 @@ describe('matchRule', () => {
     expect(allows(address, target)).toBe(true);
   });
 
-  it('is reached by a block inside the special range and by an exact name, not by a wider block', () => {
+  it('is reached by a block inside the special range, not by a wider block', () => {
     expect(allows('127.0.0.0/8', '127.0.0.1')).toBe(true);
     expect(allows('127.0.0.0/24', 'desk', '127.0.0.7')).toBe(true);
     expect(allows('126.0.0.0/7', '127.0.0.1')).toBe(false);
     expect(allows('64:ff9b::/96', '[64:ff9b::7f00:1]')).toBe(false);
     expect(allows('64:ff9b::7f00:0/104', '[64:ff9b::7f00:1]')).toBe(true);
+  });
+
+  it('is reached by no name but localhost: others resolve to what their owner likes', () => {
     expect(allows('localhost', 'localhost', '127.0.0.1')).toBe(true);
+    expect(allows('localhost', 'localhost', '::1')).toBe(true);
+    expect(allows('desk.localhost', 'desk.localhost', '127.0.0.2')).toBe(true);
     expect(allows('local*', 'localhost', '127.0.0.1')).toBe(false);
+    expect(allows('localhost', 'localhost', '169.254.169.254')).toBe(false);
+    for (const address of ['127.0.0.1', '::1', '169.254.169.254', 'fe80::1']) {
+      expect(allows('desk.corp.example', 'desk.corp.example', address)).toBe(false);
+      expect(allows('notlocalhost', 'notlocalhost', address)).toBe(false);
+    }
   });
 
   it.each([

@@ -8,6 +8,8 @@ import {
   decode,
   isData,
   PKT_TYPE,
+  peekHeader,
+  startsData,
   wrapData,
 } from '../../src/protocol/index.js';
 import { fieldsOf, TABLES, withHeader } from '../support/arbitrary.js';
@@ -107,3 +109,43 @@ function outcome(run: () => Buffer): unknown {
     return { ...(error as Error), message: (error as Error).message };
   }
 }
+
+describe('startsData', () => {
+  const pdu = DATA.encode({ data: Buffer.from('hello') });
+
+  it('is sure of a DATA PDU from its first ten bytes on, wherever it begins', () => {
+    for (let length = 0; length <= pdu.length; length++) {
+      expect(startsData(pdu.subarray(0, length))).toBe(length < DATA_OVERHEAD ? undefined : true);
+    }
+    expect(startsData(Buffer.concat([Buffer.alloc(3, 9), pdu]), 3)).toBe(true);
+  });
+
+  it('is sure of what is none as soon as the header is there', () => {
+    expect(startsData(DATA.encode({ data: Buffer.alloc(0) }))).toBe(true);
+    expect(startsData(withHeader(PKT_TYPE.KEEPALIVE, Buffer.alloc(0)))).toBe(false);
+    const reserved = Buffer.from(pdu);
+    reserved[2] = 1;
+    expect(startsData(reserved)).toBe(false);
+    const long = Buffer.from(pdu);
+    long[8] = 6;
+    expect(startsData(long)).toBe(false);
+  });
+});
+
+describe('peekHeader', () => {
+  it('reads what decode reads', () => {
+    fc.assert(
+      fc.property(
+        fc.nat({ max: 0xffff }),
+        fc.uint8Array({ maxLength: 40 }),
+        fc.nat({ max: 20 }),
+        (type, body, offset) => {
+          const pdu = withHeader(type, Buffer.from(body));
+          const bytes = Buffer.concat([Buffer.alloc(offset, 0xff), pdu]);
+          expect(peekHeader(bytes, offset)).toEqual({ packetType: type, reserved: 0, packetLength: pdu.length });
+          expect(peekHeader(bytes.subarray(0, offset + 7), offset)).toBeUndefined();
+        },
+      ),
+    );
+  });
+});

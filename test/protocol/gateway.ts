@@ -10,7 +10,8 @@ import {
   type SessionOptions,
 } from '../../src/protocol/index.js';
 
-export const TIMEOUTS = { setup: 120_000, keepAlive: 30_000, close: 5_000 };
+/** The identity is due later than anything else, so that it plays no part where it is not meant. */
+export const TIMEOUTS = { identity: 150_000, setup: 120_000, keepAlive: 30_000, close: 5_000 };
 
 /** A session at time 0 with the tunnel id 6 and channel ids from 1 on. */
 export function gatewaySession(options: Partial<SessionOptions> = {}): GatewaySession {

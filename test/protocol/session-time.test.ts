@@ -47,10 +47,32 @@ describe('the set-up', () => {
   });
 });
 
+describe('the identity', () => {
+  const timeouts = { ...TIMEOUTS, identity: 15_000 };
+
+  it('is due soon, however much a stranger has to say', () => {
+    const session = gatewaySession({ timeouts });
+    expect(shown(session.start())).toEqual(['wake 15000']);
+    session.receive(handshake(), 1_000);
+    session.receive(keepAlive(), 14_000);
+    expect(done(session.tick(14_999))).toEqual([]);
+    expect(done(session.tick(15_000))).toEqual(['end identity timeout']);
+  });
+
+  it('is due no more with the token: the decision and what follows it take the time of the set-up', () => {
+    const session = gatewaySession({ timeouts });
+    session.receive(handshake(), 1_000);
+    expect(shown(session.receive(tunnelCreate(), 2_000))).toContain('wake 120000');
+    expect(done(session.tick(15_000))).toEqual([]);
+    session.answer({ allow: true }, 16_000);
+    expect(done(session.tick(TIMEOUTS.setup - 1))).toEqual([]);
+  });
+});
+
 describe('keep-alives', () => {
   it('none before CHANNEL_RESPONSE, whatever the time', () => {
     for (const stage of STAGES.filter((name) => name !== 'channel')) {
-      const session = sessionAt(stage, { timeouts: { ...TIMEOUTS, setup: 1e9 } });
+      const session = sessionAt(stage, { timeouts: { ...TIMEOUTS, identity: 1e9, setup: 1e9 } });
       for (let now = 0; now < 10 * TIMEOUTS.keepAlive; now += TIMEOUTS.keepAlive) {
         expect(done(session.tick(now)), stage).toEqual([]);
       }
@@ -215,7 +237,7 @@ const script = fc
   });
 
 /** Times short enough that a script passes several of them. */
-const SHORT = { setup: 400, keepAlive: 60, close: 90 };
+const SHORT = { identity: 300, setup: 400, keepAlive: 60, close: 90 };
 
 /** The effects, without `wake` unless asked for, each with its time. All deadlines fall on the steps of ten milliseconds. */
 function run(

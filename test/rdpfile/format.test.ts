@@ -159,6 +159,26 @@ describe('connectionSettings', () => {
     expect(sameTarget([], [])).toBe(false);
   });
 
+  it.each([
+    ['full address:s:desk:3389', true],
+    ['full address:s:DESK.:3389|server port:i:3389', true],
+    ['full address:s:desk|server port:i:3390', false],
+    // Which of two ports or addresses a client takes is its own affair.
+    ['full address:s:desk:3390|server port:i:3389', false],
+    ['full address:s:desk:3389|server port:i:3390', false],
+    ['full address:s:desk|alternate full address:s:other', false],
+    ['full address:s:desk|alternate full address:s:desk:3389', true],
+    ['full address:s:desk|server port:i:x', false],
+    ['full address:s:desk x', false],
+    ['full address:s:', false],
+    ['alternate full address:s:desk', true],
+  ])('%s opens desk:3389: %s', (text, expected) => {
+    const settings = parseRdp(Buffer.from(text.replaceAll('|', '\n')));
+    expect(sameTarget(settings, connectionSettings({ host: 'desk', port: 3389 }, { host: 'gw', port: 443 }, 't'))).toBe(
+      expected,
+    );
+  });
+
   it('is changed by other settings, in place or at the end', () => {
     const changed = mergeSettings(connectionSettings({ host: 'a', port: 3389 }, { host: 'g', port: 443 }, 't'), [
       { name: 'GatewayUsageMethod', type: 'i', value: '2' },

@@ -3,6 +3,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -75,6 +76,30 @@ describe('saveRdp', () => {
     await expect(saveRdp(path, settings(), true)).rejects.toThrow(usage('FILE_KIND'));
     await expect(saveRdp('/dev/null', settings(), true)).rejects.toThrow(usage('FILE_KIND'));
     expect(statSync('/dev/null').isCharacterDevice()).toBe(true);
+  });
+
+  it.each([
+    ['a device', () => '/dev/null'],
+    ['a folder', () => folder],
+    ['an open file of the process, whatever it is', () => '/dev/stdout'],
+    ['the same behind /proc', () => '/proc/self/fd/1'],
+  ])('never replaces a link to %s, not even with force', async (_, target) => {
+    symlinkSync(target(), path);
+    for (const force of [false, true]) {
+      await expect(saveRdp(path, settings(), force)).rejects.toMatchObject({
+        code: 'FILE_KIND',
+        hint: expect.stringContaining('--output -'),
+      });
+    }
+    expect(readlinkSync(path)).toBe(target());
+    expect(readdirSync(folder)).toEqual(['desk.rdp']);
+  });
+
+  it('replaces a link that leads nowhere with force alone', async () => {
+    symlinkSync(join(folder, 'nowhere'), path);
+    await expect(saveRdp(path, settings(), false)).rejects.toThrow(usage('FILE_EXISTS'));
+    expect(await saveRdp(path, settings(), true)).toBe(true);
+    expect(parseRdp(readFileSync(path))).toEqual(settings());
   });
 
   it.each([

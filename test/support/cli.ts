@@ -52,7 +52,7 @@ export async function rdgw(args: readonly string[], { cwd, env = {}, stdout }: C
 let checked = false;
 
 /** A test of yesterday's build proves nothing. */
-function checkBuild(): void {
+export function checkBuild(): void {
   if (checked || CLI_ROOT !== HERE) return;
   const built = join(CLI_ROOT, 'dist', 'src', 'cli.js');
   if (!existsSync(built) || statSync(built).mtimeMs < Math.max(newest('src'), newest('commands'))) {

@@ -53,7 +53,7 @@ export class Pair {
 
   constructor(options: PairOptions = {}) {
     this.#options = options;
-    const timeouts = { setup: 120_000, keepAlive: 30_000, close: 5_000, ...options.timeouts };
+    const timeouts = { identity: 120_000, setup: 120_000, keepAlive: 30_000, close: 5_000, ...options.timeouts };
     let channelId = 0;
     this.gateway = new GatewaySession({ timeouts, tunnelId: 6, nextChannelId: () => ++channelId, now: 0 });
     this.client = new ClientSession({

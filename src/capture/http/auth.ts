@@ -1,4 +1,5 @@
 /** The authentication headers, taken apart and told without their secrets. */
+import type { TokenClaims } from '../access-token.js';
 import { summariseToken, type TokenSummary } from '../security-token.js';
 import type { Header } from './head.js';
 
@@ -9,7 +10,9 @@ export interface AuthSummary {
   readonly token?: TokenSummary;
   /** The token is no base64, or longer than MAX_TOKEN_TEXT, and was left alone. */
   readonly problem?: 'too long' | 'not base64';
-  /** Basic, from a client: the user, never the password. */
+  /** An access token in the tunnel. */
+  readonly claims?: TokenClaims;
+  /** Basic, from a client: the user, never the password. Of an access token: its subject. */
   readonly user?: string;
   /** Basic, Digest, Bearer, from a server. */
   readonly realm?: string;
@@ -25,6 +28,7 @@ const CREDENTIALS = /^(?:proxy-)?authorization$/i;
 const OFFER = /^(?:www|proxy)-authenticate$/i;
 const HIDDEN = /^(?:set-cookie|cookie|authentication-info|proxy-authentication-info)$/i;
 const OFFERED_TOKEN = /\b(negotiate|ntlm|kerberos)[ \t]{1,8}([^\s,=][^\s,]*)/gi;
+const LONE_SCHEME = /^[a-z0-9_-]{0,16}$/i;
 const WITH_TOKEN = /^(?:negotiate|ntlm|kerberos)$/i;
 
 export interface AuthOptions {
@@ -35,6 +39,8 @@ export interface AuthOptions {
 /** What an Authorization header says. */
 export function summariseCredentials(value: string, options: AuthOptions = {}): AuthSummary {
   const [scheme, rest] = splitScheme(value);
+  // A word alone may be a scheme without parameters, and anything else is a secret in the wrong place.
+  if (rest === '' && !LONE_SCHEME.test(scheme)) return { scheme: hidden(value) };
   if (WITH_TOKEN.test(scheme)) return { scheme, ...tokenOf(rest, options) };
   if (scheme.toLowerCase() !== 'basic') return { scheme };
   const text = rest.length > MAX_TOKEN_TEXT ? '' : Buffer.from(rest, 'base64').toString('utf8');

@@ -21,7 +21,7 @@ export interface ResponseEvent {
 
 export interface AuthEvent {
   readonly from: Sender;
-  /** The header it stands in, lower case: `authorization`, `www-authenticate`, `rdg-auth-scheme`. */
+  /** The header it stands in, lower case: `authorization`, `www-authenticate`, `rdg-auth-scheme`; or the name of the packet. */
   readonly header: string;
   readonly summary: AuthSummary;
   readonly place: Place;

@@ -32,6 +32,8 @@ describe('credentials', () => {
     expect(summariseCredentials('SSPI_NTLM')).toEqual({ scheme: 'SSPI_NTLM' });
     expect(summariseCredentials('Negotiate')).toEqual({ scheme: 'Negotiate' });
     expect(summariseCredentials('')).toEqual({ scheme: '' });
+    // A token without its scheme is a secret in the wrong place.
+    expect(summariseCredentials('eyJhbGciOiJIUzI1NiJ9.e30.c2ln')).toEqual({ scheme: '[29 characters]' });
   });
 
   it('what cannot be a token is left alone', () => {

@@ -1,0 +1,36 @@
+/** `rdgw serve --check`: everything that a start reads is read, and nothing is made, opened to clients or run. */
+import { hostname } from 'node:os';
+import { checkDataFolder } from './certs/check.js';
+import { defaultHosts } from './certs/names.js';
+import { madeWords } from './cli/certificates.js';
+import { describeConfig, effectiveSettings } from './config.js';
+import { checkKeylog } from './keylog.js';
+import { checkGuard } from './policy/open.js';
+import { audiencesOf, loadIdentity } from './serve-identity.js';
+import { loadServeSettings, type ServeRequest } from './serve-settings.js';
+
+export interface CheckedStart {
+  /** The effective settings, as a configuration file. */
+  readonly text: string;
+  readonly settings: unknown;
+  /** What a start would do, and warn of; one sentence each. */
+  readonly notes: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** Throws the faults that a start would end with, but for what only listening or a custom authenticator would bring. */
+export async function checkServe(request: ServeRequest): Promise<CheckedStart> {
+  const loaded = await loadServeSettings(request);
+  const { config } = loaded;
+  const { missing, tokenKey } = await checkDataFolder(request.dataDir, config.tls.cert === undefined);
+  const identity = missing.includes('server') ? undefined : await loadIdentity(config, request.dataDir);
+  const audiences = identity?.audiences ?? audiencesOf(config, defaultHosts(config.hostname ?? hostname()));
+  const guardWarnings = await checkGuard(config, tokenKey, audiences);
+  if (config.log.keylog !== undefined) checkKeylog(config.log.keylog);
+  return {
+    text: describeConfig(loaded).trimEnd(),
+    settings: effectiveSettings(loaded),
+    notes: missing.length === 0 ? [] : [`The first start will make ${madeWords(missing)} in ${request.dataDir}.`],
+    warnings: [...loaded.warnings, ...guardWarnings, ...(identity?.warnings ?? [])],
+  };
+}

@@ -1,0 +1,34 @@
+import type { ConfigFile } from './file.js';
+import { SETTINGS } from './settings.js';
+
+/** Where a value came from, as a fault about it has to say: a wrong flag is a matter of the command line. */
+export interface Origin {
+  readonly kind: 'usage' | 'configuration';
+  /** `rdgw.yaml:12:3 timeouts.dial`, `RDGW_TIMEOUTS_DIAL (timeouts.dial)`, `--listen`. */
+  readonly place: string;
+}
+
+/** Finds the origin of the value at a path; the keys of a list are numbers. */
+export type OriginOf = (keys: readonly PropertyKey[]) => Origin;
+
+export interface Sources {
+  /** By the path of the setting: the name of the file, of a variable, or `flag`. */
+  readonly sources: ReadonlyMap<string, string>;
+  readonly file: ConfigFile | undefined;
+  /** Flags by the path of their setting. */
+  readonly flagNames: Readonly<Record<string, string>>;
+}
+
+export function originFinder({ sources, file, flagNames }: Sources): OriginOf {
+  return (keys) => {
+    const names = keys.filter((key) => typeof key !== 'number').map(String);
+    const items = keys.filter((key) => typeof key === 'number').map((key) => `[${key}]`);
+    const path = names.join('.') + items.join('');
+    const setting = SETTINGS.find((row) => `${names.join('.')}.`.startsWith(`${row.path}.`));
+    const source = setting === undefined ? file?.name : sources.get(setting.path);
+    if (source === 'flag') return { kind: 'usage', place: flagNames[setting?.path ?? ''] ?? path };
+    if (source === undefined) return { kind: 'configuration', place: path };
+    const place = source === file?.name ? `${file.placeOf(keys)} ${path}` : `${source} (${path})`;
+    return { kind: 'configuration', place };
+  };
+}

@@ -1,0 +1,47 @@
+/** What a gateway is to its clients: its certificate and key, and the names that its tokens are for. */
+import { dataFiles } from './certs/folder.js';
+import { loadTlsFiles, type TlsFiles } from './certs/tls-files.js';
+import type { Config } from './config/schema.js';
+
+export interface Identity {
+  readonly tls: TlsFiles;
+  readonly audiences: readonly string[];
+  /** What the operator should hear at the start, one sentence each. */
+  readonly warnings: readonly string[];
+}
+
+const DAY_MS = 86_400_000;
+/** Three weeks is time enough for a person to act. */
+const EXPIRY_WARNING_DAYS = 21;
+
+/** Reads the certificate and key of the configuration, else those of the data folder. Throws like `loadTlsFiles`. */
+export async function loadIdentity(config: Config, dataDir: string): Promise<Identity> {
+  const files = dataFiles(dataDir);
+  const tls = await loadTlsFiles(config.tls.cert ?? files.server, config.tls.key ?? files.serverKey);
+  const names = [...tls.names.dns, ...tls.names.addresses];
+  return { tls, audiences: audiencesOf(config, names), warnings: tlsWarnings(config, tls) };
+}
+
+/** The names that tokens may be for, where the certificate is for these. */
+export function audiencesOf({ hostname }: Config, names: readonly string[]): readonly string[] {
+  return hostname === undefined ? names : [hostname, ...names];
+}
+
+function tlsWarnings({ hostname: name }: Config, { names, expires }: TlsFiles): string[] {
+  const warnings: string[] = [];
+  const days = Math.floor((expires.getTime() - Date.now()) / DAY_MS);
+  if (days < 0)
+    warnings.push(`the certificate expired on ${expires.toISOString().slice(0, 10)}: clients will refuse it`);
+  else if (days < EXPIRY_WARNING_DAYS) warnings.push(`the certificate expires in ${days} days`);
+  const covered = [...names.dns, ...names.addresses];
+  if (
+    name !== undefined &&
+    !covered.some((entry) => entry === name || (entry.startsWith('*.') && name.endsWith(entry.slice(1))))
+  ) {
+    warnings.push(`the certificate is not for ${name} (hostname): clients will refuse it`);
+  }
+  if (name === undefined && covered.some((entry) => entry.startsWith('*.'))) {
+    warnings.push('the certificate has a wildcard: set hostname, so that tokens for that name are taken');
+  }
+  return warnings;
+}
