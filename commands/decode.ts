@@ -12,14 +12,8 @@ Each conversation has a header, each packet a line, each field its offset and le
 
 The exit code is 3 when nothing was understood.`;
   static override examples = [
-    {
-      description: 'A capture with the keys of its TLS.',
-      command: '<%= config.bin %> decode capture.pcap --keylog keys.txt',
-    },
-    {
-      description: 'What went wrong, and where.',
-      command: '<%= config.bin %> decode capture.pcapng --filter note=error,warning',
-    },
+    { description: 'A capture with its keys.', command: '<%= config.bin %> decode capture.pcap --keylog keys.txt' },
+    { description: 'What went wrong.', command: '<%= config.bin %> decode capture.pcapng --filter note=error,warning' },
     { description: 'One packet.', command: '<%= config.bin %> decode --hex 0d00000008000000' },
   ];
 
@@ -65,5 +59,10 @@ The exit code is 3 when nothing was understood.`;
     if (!result.understood) process.exitCode = EXIT.input;
     for (const warning of result.warnings) this.warn(warning);
     return result.summary;
+  }
+
+  /** As oclif prints it, which cuts it into a list of all its words first. */
+  override logJson(json: unknown): void {
+    process.stdout.write(`${JSON.stringify(json, null, 2)}\n`);
   }
 }

@@ -1,6 +1,6 @@
 /** Conversations: what a person calls "a gateway session", whatever number of TCP connections it takes. */
 import type { AuthEvent, EndCause, RequestEvent, ResponseEvent, UpgradeEvent } from './http/events.js';
-import type { Endpoint, NoteEvent, Place } from './types.js';
+import type { Endpoint, GapCause, NoteEvent, Place } from './types.js';
 import type { FrameEvent } from './websocket.js';
 
 export type Direction = 'client-to-server' | 'server-to-client';
@@ -47,11 +47,10 @@ export interface ConversationSink {
   auth(connection: number, event: AuthEvent): void;
   upgrade(connection: number, event: UpgradeEvent): void;
   frame(connection: number, event: FrameEvent): void;
-  seed(connection: number, bytes: Buffer, place: Place): void;
   /** The next bytes of the stream of PDUs. */
   bytes(direction: Direction, bytes: Buffer, place: Place): void;
-  /** Missing bytes; undefined where nobody knows how many. */
-  gap(direction: Direction, length: number | undefined, place: Place): void;
+  /** Bytes that are not told; undefined where nobody knows how many. */
+  gap(direction: Direction, length: number | undefined, place: Place, cause: GapCause): void;
   /** Once for each direction. `last chunk`: the body was completed in order, the TCP connection may live on. */
   end(direction: Direction, how: EndCause | 'last chunk', place: Place): void;
   note(connection: number, note: NoteEvent): void;

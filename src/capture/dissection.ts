@@ -11,7 +11,7 @@ import type { KeyLog } from './tls/keylog.js';
 import { TlsStation } from './tls/station.js';
 import { type PduEvent, TunnelStation } from './tunnel.js';
 import { authIn } from './tunnel-auth.js';
-import type { ByteSink, CapturedPacket, Connection, Place } from './types.js';
+import type { ByteSink, CapturedPacket, Connection, GapCause, Place } from './types.js';
 import type { FrameEvent } from './websocket.js';
 
 export type Direction = PduEvent['direction'];
@@ -47,6 +47,7 @@ export type DecodeEvent =
       readonly direction: Direction;
       /** Undefined where nobody knows. */
       readonly length: number | undefined;
+      readonly cause: GapCause;
       readonly place: Place;
     }
   | {
@@ -84,6 +85,8 @@ export interface DissectionOptions extends HttpOptions {
 
 /** Events of one conversation that wait for the line which introduces it. */
 const MAX_EARLY_EVENTS = 256;
+/** Of their heads, which are large with a Kerberos ticket inside; there may be thousands of conversations. */
+const MAX_EARLY_BYTES = 64 * 1024;
 /** TCP connections of which the beginning is remembered until their conversation shows. */
 const MAX_CONNECTIONS = 8192;
 
@@ -117,20 +120,22 @@ export class Dissection {
     );
   }
 
-  /** Packets that held no TCP segment, by reason. */
-  get skipped(): SegmentReader['skipped'] {
-    return this.#segments.skipped;
+  /** What was met on the way, for a summary. `evicted` TCP connections made room for others and may have gone on. */
+  get counts() {
+    const { count, ordinaryRequests } = this.#conversations;
+    const { segments, evicted } = this.#assembler.counts;
+    const { frame: packets } = this.#last;
+    return { packets, segments, evicted, pdus: this.#pdus, conversations: count, ordinaryRequests };
   }
 
-  /** What was met on the way, for a summary. */
-  get counts(): {
-    readonly packets: number;
-    readonly pdus: number;
-    readonly conversations: number;
-    readonly ordinaryRequests: number;
-  } {
-    const { count, ordinaryRequests } = this.#conversations;
-    return { packets: this.#last.frame, pdus: this.#pdus, conversations: count, ordinaryRequests };
+  /** Packets that held no TCP segment, by reason, and the link type of the first that has an unknown one. */
+  get skipped(): Pick<SegmentReader, 'skipped' | 'unknownLink'> {
+    return this.#segments;
+  }
+
+  /** Where the capture has come to. */
+  get place(): Place {
+    return this.#last;
   }
 
   packet(packet: CapturedPacket): void {
@@ -175,6 +180,7 @@ export class Dissection {
   #conversation(conversation: Conversation): ConversationSink {
     const how: Partial<Record<Direction, EndCause | 'last chunk'>> = {};
     let early: DecodeEvent[] | undefined = [];
+    let earlyBytes = 0;
     const introduce = (): void => {
       if (early === undefined) return;
       const waiting = early;
@@ -186,7 +192,8 @@ export class Dissection {
     const tell = (event: DecodeEvent): void => {
       if (early === undefined) return this.#sink(event);
       early.push(event);
-      if (early.length >= MAX_EARLY_EVENTS) introduce();
+      if (event.type === 'request' || event.type === 'response') earlyBytes += event.event.head.length;
+      if (early.length >= MAX_EARLY_EVENTS || earlyBytes > MAX_EARLY_BYTES) introduce();
     };
     let tunnel: TunnelStation | undefined;
     const inner = this.#options.inner ? new InnerReader() : undefined;
@@ -214,10 +221,9 @@ export class Dissection {
       auth: (tcp, event) => tell({ type: 'auth', conversation, tcp, event }),
       frame: (tcp, event) => tell({ type: 'frame', conversation, tcp, event }),
       upgrade: introduce,
-      seed: () => undefined,
       bytes: (direction, bytes, place) => stream().bytes(direction, bytes, place),
-      gap: (direction, length, place) => {
-        tell({ type: 'gap', conversation, direction, length, place });
+      gap: (direction, length, place, cause) => {
+        tell({ type: 'gap', conversation, direction, length, cause, place });
         tunnel?.gap(direction, length, place);
         inner?.gap(direction);
       },

@@ -41,6 +41,8 @@ export class SegmentReader {
     'cut short': 0,
     malformed: 0,
   };
+  /** Of the first packet of an unknown link type. */
+  unknownLink: number | undefined;
 
   /** The segment in a packet, its payload a view; or why there is none. Never throws. */
   read(packet: CapturedPacket): TcpSegment | SkipReason {
@@ -53,7 +55,10 @@ export class SegmentReader {
     const { bytes } = packet;
     const at = ipOffset(packet.linkType, bytes);
     if (at < 0) {
-      if (at === LINK.unknown) return 'unknown link type';
+      if (at === LINK.unknown) {
+        this.unknownLink ??= packet.linkType;
+        return 'unknown link type';
+      }
       return at === LINK.notIp ? 'not ip' : 'cut short';
     }
     if (at >= bytes.length) return 'cut short';

@@ -10,7 +10,7 @@ import type {
   UpgradeEvent,
 } from './http/events.js';
 import type { LiveConversation } from './live.js';
-import type { NoteEvent, Place, Sender } from './types.js';
+import type { GapCause, NoteEvent, Place, Sender } from './types.js';
 import type { FrameEvent } from './websocket.js';
 
 const DIRECTION: Readonly<Record<Sender, Direction>> = { client: 'client-to-server', server: 'server-to-client' };
@@ -70,10 +70,6 @@ export class Leg implements HttpSink {
     this.#current()?.sink.frame(this.#connection.number, event);
   }
 
-  seed(bytes: Buffer, place: Place): void {
-    this.#current()?.sink.seed(this.#connection.number, bytes, place);
-  }
-
   tunnel(from: Sender, bytes: Buffer, place: Place): void {
     const live = this.#live;
     if (!live || live.over) return;
@@ -82,9 +78,9 @@ export class Leg implements HttpSink {
     else this.#second(live, direction, place);
   }
 
-  gap(from: Sender, length: number | undefined, place: Place): void {
+  gap(from: Sender, length: number | undefined, place: Place, cause: GapCause): void {
     const live = this.#current();
-    if (live?.carries(DIRECTION[from], this)) live.sink.gap(DIRECTION[from], length, place);
+    if (live?.carries(DIRECTION[from], this)) live.sink.gap(DIRECTION[from], length, place, cause);
   }
 
   bodyEnd(from: Sender, place: Place): void {

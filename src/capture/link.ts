@@ -17,6 +17,31 @@ export const LINK_TYPES: ReadonlyMap<number, string> = new Map([
   [276, 'Linux cooked v2'],
 ]);
 
+/** Kinds of network that people capture on and that are not read, likewise. */
+const UNREAD_LINK_TYPES: ReadonlyMap<number, string> = new Map([
+  [9, 'PPP'],
+  [50, 'PPP in HDLC framing'],
+  [105, 'IEEE 802.11'],
+  [119, 'IEEE 802.11 with Prism header'],
+  [127, 'IEEE 802.11 with radiotap'],
+  [163, 'IEEE 802.11 with AVS header'],
+  [187, 'Bluetooth HCI'],
+  [189, 'USB of Linux'],
+  [192, 'per-packet information'],
+  [201, 'Bluetooth HCI with direction'],
+  [220, 'USB of Linux'],
+  [239, 'Linux netfilter log'],
+  [249, 'USB of Windows'],
+  [252, 'exported PDUs of Wireshark'],
+  [253, 'Linux netlink'],
+]);
+
+/** `link type 105 (IEEE 802.11)` */
+export function linkTypeName(linkType: number): string {
+  const name = LINK_TYPES.get(linkType) ?? UNREAD_LINK_TYPES.get(linkType);
+  return `link type ${linkType}${name === undefined ? '' : ` (${name})`}`;
+}
+
 const ETHERTYPE = { ip4: 0x0800, ip6: 0x86dd } as const;
 /** 802.1Q, 802.1ad (QinQ) and the two numbers that were in use before it. */
 const VLAN_TAGS: ReadonlySet<number> = new Set([0x8100, 0x88a8, 0x9100, 0x9200]);

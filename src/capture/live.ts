@@ -57,18 +57,18 @@ export class LiveConversation {
 
   learn({ connectionId, correlationId, userId }: RdgRequest): void {
     const facts = this.facts;
-    if (connectionId !== undefined) facts.connectionId ??= connectionId;
-    if (correlationId !== undefined) facts.correlationId ??= correlationId;
-    if (userId !== undefined) facts.userId ??= userId;
+    if (connectionId !== undefined) facts.connectionId ??= owned(connectionId);
+    if (correlationId !== undefined) facts.correlationId ??= owned(correlationId);
+    if (userId !== undefined) facts.userId ??= owned(userId);
   }
 
   scheme(name: string): void {
     const { authSchemes } = this.facts;
-    if (!authSchemes.includes(name) && authSchemes.length < MAX_SCHEMES_LISTED) authSchemes.push(name);
+    if (!authSchemes.includes(name) && authSchemes.length < MAX_SCHEMES_LISTED) authSchemes.push(owned(name));
   }
 
   status(seen: StatusSeen): void {
-    if (this.facts.statuses.length < MAX_STATUSES) this.facts.statuses.push(seen);
+    if (this.facts.statuses.length < MAX_STATUSES) this.facts.statuses.push({ ...seen, reason: owned(seen.reason) });
   }
 
   /** Whether `leg` carries this direction, which the first to bring bytes for it does; false when another one does. */
@@ -95,4 +95,9 @@ export class LiveConversation {
     this.legs.clear();
     this.sink.done(place);
   }
+}
+
+/** A text of its own: what was cut out of a head would keep the whole head in memory. */
+function owned(text: string): string {
+  return Buffer.from(text, 'utf16le').toString('utf16le');
 }

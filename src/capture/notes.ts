@@ -4,7 +4,7 @@ export type Severity = 'error' | 'warning' | 'note';
 
 export interface NoteKind {
   readonly severity: Severity;
-  /** Section of MS-TSGU, or the RFC; empty where it is about the capture. */
+  /** Section of MS-TSGU, an RFC with its section, or a draft; empty where it is about decode itself. */
   readonly section: string;
   /** A sentence that a person understands, without a full stop. */
   readonly text: string;
@@ -65,12 +65,12 @@ export const NOTES = {
     section: 'RFC 9112 2.1',
     text: 'bytes that are no HTTP where a head should begin',
   },
-  HTTP_LOST: { severity: 'warning', section: '', text: 'an HTTP head is lost in a gap' },
-  HTTP_FOUND: { severity: 'note', section: '', text: 'the way is found again behind a gap' },
+  HTTP_LOST: { severity: 'warning', section: 'RFC 9112 2.1', text: 'an HTTP head is lost in a gap' },
+  HTTP_FOUND: { severity: 'note', section: 'RFC 9112 2.1', text: 'the way is found again' },
   HTTP_GIVEN_UP: {
     severity: 'warning',
-    section: '',
-    text: 'nothing was understood behind a gap, this direction is given up',
+    section: 'RFC 9112 2.1',
+    text: 'nothing was understood any more, this direction is given up',
   },
   HTTP_CHUNK_BAD: { severity: 'error', section: 'RFC 9112 7.1', text: 'the chunks of a body do not fit together' },
   HTTP_OUT_NO_TUNNEL: {
@@ -112,16 +112,16 @@ export const NOTES = {
     section: 'RFC 6455 5.2',
     text: 'a frame header that nobody sends, the framing is lost',
   },
-  WS_LOST: { severity: 'warning', section: '', text: 'a frame header is lost in a gap' },
-  WS_FOUND: { severity: 'note', section: '', text: 'frames are found again behind a gap' },
+  WS_LOST: { severity: 'warning', section: 'RFC 6455 5.2', text: 'a frame header is lost in a gap' },
+  WS_FOUND: { severity: 'note', section: 'RFC 6455 5.2', text: 'frames are found again' },
   WS_GIVEN_UP: {
     severity: 'warning',
-    section: '',
-    text: 'no frame was found behind a gap, this direction is given up',
+    section: 'RFC 6455 5.2',
+    text: 'no frame was found any more, this direction is given up',
   },
   WS_CUT: { severity: 'warning', section: 'RFC 6455 5.2', text: 'the stream ends within a frame' },
   AUTH_TOKEN_BAD: { severity: 'error', section: 'RFC 9110 11.4', text: 'an authentication token cannot be read' },
-  TUNNEL_ASSUMED: { severity: 'note', section: '', text: 'the beginning is not in the capture' },
+  TUNNEL_ASSUMED: { severity: 'note', section: '3.3.5.1', text: 'the beginning is not in the capture' },
   RPC_TRANSPORT: {
     severity: 'warning',
     section: '2.1.1',
@@ -138,22 +138,40 @@ export const NOTES = {
     section: '',
     text: 'too many conversations at a time, the oldest is ended',
   },
-  CAPTURE_PROBLEM: { severity: 'warning', section: '', text: 'the capture file ends early or is damaged' },
-  TLS_NO_KEYS: {
+  CAPTURE_PROBLEM: {
+    severity: 'warning',
+    section: 'draft-ietf-opsawg-pcap',
+    text: 'the capture file ends early or is damaged',
+  },
+  PACKETS_SKIPPED: {
     severity: 'warning',
     section: '',
+    text: 'nothing was understood, and packets are not read',
+  },
+  TLS_NO_KEYS: {
+    severity: 'warning',
+    section: 'RFC 9850',
     text:
       'TLS without keys: record again with rdgw serve --keylog FILE, or SSLKEYLOGFILE=FILE at the client, and pass ' +
       '--keylog FILE here',
   },
-  TLS_UNSUPPORTED: { severity: 'warning', section: '', text: 'this version or cipher suite of TLS is not read' },
+  TLS_KEYS_OTHER: {
+    severity: 'warning',
+    section: 'RFC 9850',
+    text: 'the key log has no secrets of this TLS connection: it is of another recording, or was begun too late',
+  },
+  TLS_UNSUPPORTED: {
+    severity: 'warning',
+    section: 'RFC 8446 B.4',
+    text: 'this version or cipher suite of TLS is not read',
+  },
   TLS_NO_HANDSHAKE: {
     severity: 'warning',
-    section: '',
+    section: 'RFC 8446 4',
     text: 'the TLS handshake is not in the capture, so nothing can be opened',
   },
-  TLS_HANDSHAKE_UNFINISHED: { severity: 'note', section: '', text: 'the TLS handshake was not finished' },
-  TLS_NOT_TLS: { severity: 'warning', section: '', text: 'one side speaks TLS, the other does not' },
+  TLS_HANDSHAKE_UNFINISHED: { severity: 'note', section: 'RFC 8446 4', text: 'the TLS handshake was not finished' },
+  TLS_NOT_TLS: { severity: 'warning', section: 'RFC 8446 5.1', text: 'one side speaks TLS, the other does not' },
   TLS_MALFORMED: { severity: 'error', section: 'RFC 8446 5.1', text: 'bytes that are no TLS record' },
   TLS_RECORD_NOT_AUTHENTIC: {
     severity: 'error',
@@ -162,7 +180,7 @@ export const NOTES = {
   },
   TLS_GIVEN_UP: {
     severity: 'error',
-    section: '',
+    section: 'RFC 8446 5.2',
     text: 'too many TLS records do not open, this direction is given up',
   },
   TLS_ALERT: { severity: 'warning', section: 'RFC 8446 6', text: 'a TLS alert' },

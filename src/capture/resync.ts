@@ -1,5 +1,5 @@
 /** Finding the way again behind a gap, or in a capture that began mid-way: the places where our protocols can be recognised. */
-import { isData } from '../protocol/index.js';
+import { HEADER_LENGTH, isData } from '../protocol/index.js';
 import { FrameHeader } from './frame-header.js';
 import { chunkSize } from './http/body.js';
 import { SEED_BYTES } from './http/seed.js';
@@ -26,25 +26,25 @@ const HEADS: Readonly<Record<Sender, readonly Buffer[]>> = {
   ),
   server: ['HTTP/1.1 ', 'HTTP/1.0 '].map(latin1),
 };
-const FIRST_BYTES: Readonly<Record<Sender, ReadonlySet<number>>> = {
-  client: new Set(HEADS.client.map((head) => head[0] as number)),
-  server: new Set(HEADS.server.map((head) => head[0] as number)),
-};
 /** A final binary frame. */
 const FRAME = 0x82;
-const CHUNK_LINE = /^([0-9a-f]{1,8})\r\n/i;
-const LONGEST_CHUNK_LINE = 10;
+const MAX_CHUNK_DIGITS = 8;
+const CR = 0x0d;
+const LF = 0x0a;
 const EMPTY = Buffer.alloc(0);
 
 export class Seeker {
   readonly #from: Sender;
-  readonly #wanted: ReadonlySet<Landmark>;
+  readonly #wantsPdu: boolean;
+  /** By byte: the landmark that it may begin, beside a PDU. Most bytes begin none, and are passed over at once. */
+  readonly #begins: readonly (Landmark | undefined)[];
   #held: Buffer = EMPTY;
   #skipped = 0;
 
   constructor(from: Sender, wanted: readonly Landmark[]) {
     this.#from = from;
-    this.#wanted = new Set(wanted);
+    this.#wantsPdu = wanted.includes('pdu');
+    this.#begins = FIRST_BYTES[from].map((landmark) => (landmark && wanted.includes(landmark) ? landmark : undefined));
   }
 
   /** Nothing was found within MAX_SEEK_BYTES. */
@@ -72,66 +72,87 @@ export class Seeker {
   }
 
   #landmarkAt(all: Buffer, at: number): Landmark | 'unsure' | undefined {
-    const byte = all[at] as number;
     const offset = this.#skipped;
-    if (this.#wanted.has('pdu') && (offset === 0 || offset === SEED_BYTES)) {
+    if (this.#wantsPdu && (offset === 0 || offset === SEED_BYTES)) {
       const found = looksLikePdu(all, at);
       if (found !== false) return found ? 'pdu' : 'unsure';
     }
-    if (byte === FRAME && this.#wanted.has('websocket')) {
-      const found = holdsPdu(all, at);
-      if (found !== false) return found ? 'websocket' : 'unsure';
-    }
-    if (FIRST_BYTES[this.#from].has(byte) && this.#wanted.has('head')) {
-      const found = startsHead(all, at, HEADS[this.#from]);
-      if (found !== false) return found ? 'head' : 'unsure';
-    }
-    if (isHexDigit(byte) && this.#wanted.has('chunk')) {
-      const found = startsChunk(all, at);
-      if (found !== false) return found ? 'chunk' : 'unsure';
-    }
-    return undefined;
+    const landmark = this.#begins[all[at] as number];
+    if (landmark === undefined) return undefined;
+    const found = BEGINS[landmark](all, at, this.#from);
+    if (found === undefined) return 'unsure';
+    return found ? landmark : undefined;
   }
 }
 
+/** Whether a landmark begins there; undefined when more bytes are needed to tell. */
+const BEGINS: Readonly<Record<Landmark, (all: Buffer, at: number, from: Sender) => boolean | undefined>> = {
+  head: (all, at, from) => startsHead(all, at, HEADS[from]),
+  websocket: holdsPdu,
+  chunk: startsChunk,
+  pdu: (all, at) => looksLikePdu(all, at),
+};
+
+const FIRST_BYTES: Readonly<Record<Sender, readonly (Landmark | undefined)[]>> = {
+  client: firstBytes(HEADS.client),
+  server: firstBytes(HEADS.server),
+};
+
+function firstBytes(heads: readonly Buffer[]): (Landmark | undefined)[] {
+  return Array.from({ length: 256 }, (_, byte) => {
+    // INVARIANT: none of the three begins with a byte of another.
+    if (byte === FRAME) return 'websocket';
+    if (isHexDigit(byte)) return 'chunk';
+    return heads.some((head) => head[0] === byte) ? 'head' : undefined;
+  });
+}
+
+/** Made once: a text full of what may begin a frame must not cost an object for each byte. */
+const header = new FrameHeader();
+const probe = Buffer.alloc(PROBE_BYTES);
+
 /** A frame whose payload is one PDU, or begins with a DATA PDU (others could be anything when the lengths differ). */
 function holdsPdu(all: Buffer, at: number): boolean | undefined {
-  const header = new FrameHeader();
   const size = header.read(all, at);
   if (size === 0) return undefined;
+  if (header.length < HEADER_LENGTH) return false;
   const start = at + size;
   const wanted = Math.min(PROBE_BYTES, header.length);
   if (all.length - start < wanted) return undefined;
-  const probe = Buffer.from(all.subarray(start, start + wanted));
-  if (header.masked) {
-    for (let index = 0; index < wanted; index++) {
-      probe[index] = (probe[index] as number) ^ (header.key[index & 3] as number);
-    }
+  for (let index = 0; index < wanted; index++) {
+    const byte = all[start + index] as number;
+    probe[index] = header.masked ? byte ^ (header.key[index & 3] as number) : byte;
   }
+  const plain = wanted === PROBE_BYTES ? probe : probe.subarray(0, wanted);
   // Only DATA says its length twice, which is what makes it certain whatever the frame's own length is.
   return (
-    looksLikePdu(probe, 0, header.length) ||
-    (wanted === PROBE_BYTES && isData(probe) && looksLikePdu(probe, 0) === true)
+    looksLikePdu(plain, 0, header.length) ||
+    (wanted === PROBE_BYTES && isData(plain) && looksLikePdu(plain, 0) === true)
   );
 }
 
 function startsHead(all: Buffer, at: number, heads: readonly Buffer[]): boolean | undefined {
   let unsure = false;
   for (const head of heads) {
-    const shared = Math.min(head.length, all.length - at);
-    if (all.compare(head, 0, shared, at, at + shared) !== 0) continue;
+    let shared = 0;
+    while (shared < head.length && at + shared < all.length && all[at + shared] === head[shared]) shared++;
     if (shared === head.length) return true;
-    unsure = true;
+    if (at + shared === all.length) unsure = true;
   }
   return unsure ? undefined : false;
 }
 
+/** Byte by byte: a pattern for each digit would cost minutes in a text of digits. */
 function startsChunk(all: Buffer, at: number): boolean | undefined {
-  const text = all.toString('latin1', at, Math.min(all.length, at + LONGEST_CHUNK_LINE));
-  const digits = CHUNK_LINE.exec(text)?.[1];
-  if (digits === undefined) return text.length < LONGEST_CHUNK_LINE && /^[0-9a-f]+\r?$/i.test(text) ? undefined : false;
+  let end = at;
+  while (end < all.length && end - at <= MAX_CHUNK_DIGITS && isHexDigit(all[end] as number)) end++;
+  if (end - at > MAX_CHUNK_DIGITS) return false;
+  if (end >= all.length) return undefined;
+  if (all[end] !== CR) return false;
+  if (end + 1 >= all.length) return undefined;
+  if (all[end + 1] !== LF) return false;
   // Exactly one PDU: a DATA header alone would also fit behind the last digits of a size that was cut in two.
-  return looksLikePdu(all, at + digits.length + 2, chunkSize(digits));
+  return looksLikePdu(all, end + 2, chunkSize(all.toString('latin1', at, end)));
 }
 
 function isHexDigit(byte: number): boolean {

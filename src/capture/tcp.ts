@@ -53,7 +53,7 @@ export class TcpAssembler {
   readonly #routes = new RouteCache<Flow>();
   #last: Place = { frame: 0, time: 0n };
   /** What was seen so far. `evicted` connections were dropped to stay within the limits while they may have gone on. */
-  readonly counts = { connections: 0, segments: 0, old: 0, early: 0, evicted: 0 };
+  readonly counts = { connections: 0, segments: 0, evicted: 0 };
 
   constructor(open: OpenConnection, limits: Partial<TcpLimits> = {}) {
     this.#open = open;
@@ -96,9 +96,7 @@ export class TcpAssembler {
 
   #data(stream: TcpStream, segment: TcpSegment): void {
     const start = segment.syn ? segment.sequence + 1 : segment.sequence;
-    const what = stream.data(start, segment.payload, segment.payloadLength, segment);
-    if (what === 'new') return;
-    this.counts[what]++;
+    stream.data(start, segment.payload, segment.payloadLength, segment);
     if (this.#budget.bytes <= this.#limits.earlyBytesInAll) return;
     for (const { client, server } of this.#flows.values()) {
       client.flush(segment);

@@ -9,6 +9,8 @@ import {
   PduError,
   PKT_TYPE,
   packetName,
+  RESULT,
+  resultOf,
   type Side,
   type Span,
   step,
@@ -205,7 +207,7 @@ export class TunnelStation {
       this.#oriented = true;
       return;
     }
-    const implied = IMPLIED[packet.type];
+    const implied = impliedBy(packet);
     if (implied !== undefined && !(before === 'authorized' && packet.type === PKT_TYPE.DATA)) this.#state = implied;
     if (!this.#oriented) {
       this.#oriented = true;
@@ -231,6 +233,11 @@ const IMPLIED: Readonly<Partial<Record<number, FlowState>>> = {
   [PKT_TYPE.CHANNEL_RESPONSE]: 'channel',
   [PKT_TYPE.DATA]: 'channel',
 };
+
+function impliedBy(packet: Packet): FlowState | undefined {
+  const implied = IMPLIED[packet.type];
+  return implied !== undefined && resultOf(packet) !== RESULT.SUCCESS ? 'refused' : implied;
+}
 
 interface Looked {
   readonly packet: Packet | undefined;

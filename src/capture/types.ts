@@ -70,6 +70,9 @@ export interface Connection {
   readonly sawStart: boolean;
 }
 
+/** `missing`: not in the capture, or not to be opened. `unreadable`: it is there, and what carries it does not fit together. */
+export type GapCause = 'missing' | 'unreadable';
+
 /** What becomes of one direction of a byte stream, whatever carries it: TCP, TLS plaintext, a WebSocket's or a body's payload. */
 export interface ByteSink {
   /** The next bytes in order. A view: valid until the sink returns. `place` is the packet that completed them. */

@@ -1,7 +1,7 @@
 /** One direction of a WebSocket (RFC 6455 section 5), as a dissector reads it: PDUs come out, odd frames are told. */
 import { FrameHeader, frameHeaderSize, LONGEST_FRAME_HEADER, OPCODE, opcodeName } from './frame-header.js';
 import { Seeker } from './resync.js';
-import type { NoteEvent, Place, Sender } from './types.js';
+import type { GapCause, NoteEvent, Place, Sender } from './types.js';
 import { unmask } from './unmask.js';
 
 /** A frame that is not simply binary: control, text. Told when it is complete. */
@@ -18,7 +18,6 @@ export interface FrameEvent {
   readonly payload: Buffer;
   /** Close frames that carry one (7.4). */
   readonly closeCode?: number;
-  readonly closeReason?: string;
   readonly place: Place;
 }
 
@@ -26,7 +25,7 @@ export interface WebSocketSink {
   frame(event: FrameEvent): void;
   /** A view: valid until the sink returns. */
   tunnel(from: Sender, bytes: Buffer, place: Place): void;
-  gap(from: Sender, length: number | undefined, place: Place): void;
+  gap(from: Sender, length: number | undefined, place: Place, cause: GapCause): void;
   note(note: NoteEvent): void;
 }
 
@@ -92,13 +91,13 @@ export class WebSocketReader {
       return;
     }
     if (!this.#inFrame || length === undefined || length > this.#left) {
-      this.#sink.gap(this.#from, undefined, place);
+      this.#sink.gap(this.#from, undefined, place, 'missing');
       this.#lose('WS_LOST', 'bytes of a frame header are missing');
       return;
     }
     this.#left -= length;
     this.#phase += length;
-    if (this.#isTunnel) this.#sink.gap(this.#from, length, place);
+    if (this.#isTunnel) this.#sink.gap(this.#from, length, place, 'missing');
     if (this.#left === 0) this.#finish();
   }
 
@@ -132,7 +131,7 @@ export class WebSocketReader {
     const known = opcode <= OPCODE.BINARY || (opcode >= OPCODE.CLOSE && opcode <= OPCODE.PONG);
     if (rsv !== 0 || !known || length > MAX_FRAME_BYTES) {
       const what = rsv !== 0 ? `reserved bits ${rsv}` : known ? `a length of ${length}` : `opcode ${opcode}`;
-      this.#sink.gap(this.#from, undefined, this.#place);
+      this.#sink.gap(this.#from, undefined, this.#place, 'unreadable');
       this.#lose('WS_FRAME_ODD', what);
       return;
     }
@@ -205,8 +204,7 @@ export class WebSocketReader {
       masked: this.#header.masked,
       length: this.#header.length,
       payload,
-      ...(isClose &&
-        payload.length >= 2 && { closeCode: payload.readUInt16BE(0), closeReason: payload.toString('utf8', 2) }),
+      ...(isClose && payload.length >= 2 && { closeCode: payload.readUInt16BE(0) }),
       place: this.#place,
     });
   }

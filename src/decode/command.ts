@@ -1,12 +1,14 @@
 /** The flags of `rdgw decode` as one request. */
 import type { Direction } from '../capture/dissection.js';
 import { sslKeyLogFile } from '../cli/environment.js';
+import { EXIT } from '../cli/exit.js';
 import { Fault } from '../fault.js';
 import { colours } from '../render/theme.js';
 import { parseFilter } from './filter.js';
 import { InnerCapture } from './inner-capture.js';
-import { Output } from './output.js';
-import { type DecodeResult, runDecode } from './run.js';
+import { hasRoomForProgress, Output } from './output.js';
+import type { DecodeResult } from './request.js';
+import { runDecode } from './run.js';
 
 export interface DecodeFlags {
   readonly file: string | undefined;
@@ -28,13 +30,8 @@ export interface DecodeFlags {
   readonly json: boolean;
 }
 
-export interface DecodeOutcome extends DecodeResult {
-  /** What a person should hear at the end. */
-  readonly warnings: readonly string[];
-}
-
 /** Throws a `Fault` for flags that do not go together and for input that cannot be read. */
-export async function decodeCommand(flags: DecodeFlags): Promise<DecodeOutcome> {
+export async function decodeCommand(flags: DecodeFlags): Promise<DecodeResult> {
   if ((flags.file === undefined) === (flags.hex === undefined)) {
     const message = flags.file === undefined ? 'there is nothing to decode' : 'a file and --hex do not go together';
     throw new Fault({
@@ -44,22 +41,26 @@ export async function decodeCommand(flags: DecodeFlags): Promise<DecodeOutcome> 
       hint: 'rdgw decode capture.pcap, or rdgw decode --hex BYTES',
     });
   }
-  const environment = sslKeyLogFile();
   const show = flags.json ? 'nothing' : flags.stats ? 'stats' : flags.format === 'ndjson' ? 'ndjson' : 'tree';
   const output = new Output({
     out: process.stdout,
     theme: colours,
     width: process.stdout.columns ?? 80,
-    progress: process.stderr.isTTY && !process.stdout.isTTY ? process.stderr : undefined,
+    progress: hasRoomForProgress(process.stdout, process.stderr, show) ? process.stderr : undefined,
   });
   const filter = flags.filter === undefined ? undefined : parseFilter(flags.filter);
   const inner = flags.write === undefined ? undefined : new InnerCapture(flags.write, flags.file);
+  const forget = atSuddenEnd(() => {
+    output.progressDone();
+    inner?.discard();
+  });
   const result = await runDecode(
     {
       file: flags.file,
       hex: flags.hex,
       encoding: flags.encoding === 'base64' ? 'base64' : 'hex',
-      keylogs: [...(flags.keylog ?? []), ...(environment === undefined || flags.keylog ? [] : [environment])],
+      keylogs: flags.keylog ?? [],
+      environmentKeylog: flags.keylog ? undefined : sslKeyLogFile(),
       direction: directionOf(flags.direction),
       show,
       filter,
@@ -73,14 +74,24 @@ export async function decodeCommand(flags: DecodeFlags): Promise<DecodeOutcome> 
     },
     output,
   ).catch((error: unknown) => {
+    output.progressDone();
     inner?.discard();
     throw error;
   });
   inner?.finish();
+  forget();
   const placeholders = [...(inner?.placeholders ?? [])].map(
     ([name, address]) => `${flags.write}: ${address} stands for ${name}`,
   );
-  return { ...result, warnings: [...warningsOf(result, flags), ...placeholders] };
+  return { ...result, warnings: [...result.warnings, ...warningsOf(result, flags), ...placeholders] };
+}
+
+/** What has to be done when the process ends from outside. Returns how to call that off. */
+function atSuddenEnd(clean: () => void): () => void {
+  const interrupt = (): never => process.exit(EXIT.sigint);
+  const terminate = (): never => process.exit(EXIT.sigterm);
+  process.once('exit', clean).once('SIGINT', interrupt).once('SIGTERM', terminate);
+  return () => process.off('exit', clean).off('SIGINT', interrupt).off('SIGTERM', terminate);
 }
 
 function directionOf(sender: string | undefined): Direction | undefined {

@@ -10,7 +10,19 @@ import { Fault } from '../fault.js';
 import { explainResult, PKT_TYPE, RESULT, resultOf } from '../protocol/index.js';
 import { frameCode } from './json.js';
 
-export type Filter = (event: DecodeEvent) => boolean;
+/** What can be filtered: an event of a capture, or as much of one as packets without a capture have. */
+export type FilteredEvent =
+  | DecodeEvent
+  | { readonly type: 'pdu'; readonly conversation: { readonly number: number }; readonly pdu: FilteredPdu }
+  | {
+      readonly type: 'note';
+      readonly conversation: { readonly number: number };
+      readonly direction: undefined;
+      readonly note: Note;
+    };
+type FilteredPdu = Pick<Extract<DecodeEvent, { type: 'pdu' }>['pdu'], 'direction' | 'packetType' | 'packet' | 'notes'>;
+
+export type Filter = (event: FilteredEvent) => boolean;
 
 const KEYS = ['type', 'direction', 'connection', 'status', 'note'] as const;
 type Key = (typeof KEYS)[number];
@@ -35,7 +47,7 @@ function parseTerm(term: string): Filter {
   return (event) => values.some((value) => MATCH[key](event, value)) === (not === '');
 }
 
-const MATCH: Readonly<Record<Key, (event: DecodeEvent, value: string) => boolean>> = {
+const MATCH: Readonly<Record<Key, (event: FilteredEvent, value: string) => boolean>> = {
   type: (event, value) => {
     if (value === kindOf(event)) return true;
     if (event.type !== 'pdu') return false;
@@ -77,12 +89,12 @@ function isRemark(value: string): boolean {
   return SEVERITIES.includes(value) || Object.hasOwn(NOTES, value.toUpperCase()) || /^[a-z]+_\w+$/.test(value);
 }
 
-function kindOf(event: DecodeEvent): string {
+function kindOf(event: FilteredEvent): string {
   if (event.type === 'request' || event.type === 'response') return 'http';
   return event.type === 'frame' ? 'note' : event.type;
 }
 
-function senderOf(event: DecodeEvent): string | undefined {
+function senderOf(event: FilteredEvent): string | undefined {
   const direction = event.type === 'pdu' ? event.pdu.direction : 'direction' in event ? event.direction : undefined;
   if (direction !== undefined) return direction === 'client-to-server' ? 'client' : 'server';
   if (event.type === 'request') return 'client';
@@ -90,7 +102,7 @@ function senderOf(event: DecodeEvent): string | undefined {
   return event.type === 'auth' || event.type === 'frame' ? event.event.from : undefined;
 }
 
-function notesOf(event: DecodeEvent): readonly Pick<Note, 'code' | 'severity'>[] {
+function notesOf(event: FilteredEvent): readonly Pick<Note, 'code' | 'severity'>[] {
   if (event.type === 'pdu') return event.pdu.notes;
   if (event.type === 'frame') return [{ code: frameCode(event.event), severity: 'note' }];
   return event.type === 'note' ? [event.note] : [];

@@ -2,7 +2,16 @@
 import { checkPdu } from '../capture/checks.js';
 import type { Direction } from '../capture/dissection.js';
 import { type Note, note } from '../capture/notes.js';
-import { dissect, Framer, LimitError, PduError, PKT_TYPE, packetName, peekHeader } from '../protocol/index.js';
+import {
+  dissect,
+  Framer,
+  LimitError,
+  type Packet,
+  PduError,
+  PKT_TYPE,
+  packetName,
+  peekHeader,
+} from '../protocol/index.js';
 import { fieldsOf } from './fields.js';
 import { type JsonLine, type JsonOptions, noteLine, spansOf } from './json.js';
 import type { ShownPdu } from './text.js';
@@ -20,8 +29,16 @@ const FROM_GATEWAY: readonly number[] = [
   PKT_TYPE.REAUTH_MESSAGE,
 ];
 
+export interface BarePdu extends ShownPdu {
+  readonly direction: Direction;
+  /** Undefined where the bytes do not follow a layout. */
+  readonly packet: Packet | undefined;
+  /** The payload of DATA. */
+  readonly data: Buffer | undefined;
+}
+
 export interface BarePdus {
-  readonly pdus: readonly ShownPdu[];
+  readonly pdus: readonly BarePdu[];
   /** Why the bytes behind the last PDU are none; undefined when there are none. */
   readonly rest: { readonly note: Note; readonly bytes: Buffer } | undefined;
 }
@@ -29,7 +46,7 @@ export interface BarePdus {
 /** One PDU or a stream of them. Whatever the bytes are, nothing is thrown. */
 export function readBarePdus(bytes: Buffer, direction: Direction | undefined): BarePdus {
   const framer = new Framer();
-  const pdus: ShownPdu[] = [];
+  const pdus: BarePdu[] = [];
   let used = 0;
   try {
     for (let offset = 0; offset < bytes.length; offset += SLICE) {
@@ -47,11 +64,20 @@ export function readBarePdus(bytes: Buffer, direction: Direction | undefined): B
   return { pdus, rest: rest.length === 0 ? undefined : { note: note('PDU_CUT', cutDetail(rest)), bytes: rest } };
 }
 
-function shown(bytes: Buffer, direction: Direction | undefined): ShownPdu {
-  const { tree, notes } = checkPdu(bytes);
+function shown(bytes: Buffer, direction: Direction | undefined): BarePdu {
+  const { packet, tree, notes } = checkPdu(bytes);
   const packetType = peekHeader(bytes)?.packetType ?? 0;
   const implied = FROM_GATEWAY.includes(packetType) ? 'server-to-client' : 'client-to-server';
-  return { direction: direction ?? implied, packetType, name: packetName(packetType), bytes, tree: () => tree, notes };
+  return {
+    direction: direction ?? implied,
+    packetType,
+    name: packetName(packetType),
+    bytes,
+    packet,
+    data: packet?.type === PKT_TYPE.DATA ? packet.fields.data : undefined,
+    tree: () => tree,
+    notes,
+  };
 }
 
 function cutDetail(rest: Buffer): string {

@@ -1,5 +1,5 @@
 /** `--write`: the RDP connections inside the tunnels as a capture of their own, in place only when it is complete. */
-import { closeSync, lstatSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import type { DecodeEvent } from '../capture/dissection.js';
 import { PcapWriter, RDP_PORT } from '../capture/write.js';
 import { Fault } from '../fault.js';
@@ -21,9 +21,12 @@ export class InnerCapture {
   readonly #open = new Set<number>();
   #gathered: Buffer[] = [];
   #length = 0;
+  #closed = false;
 
-  /** Throws a `Fault` when the file cannot be written, or is the one that is read. */
-  constructor(path: string, input: string | undefined) {
+  /** Throws a `Fault` when the file cannot be written, or is the one that is read. A symbolic link is followed. */
+  constructor(given: string, input: string | undefined) {
+    if (given === '-') throw unwritable(given, 'stdout is for what is shown');
+    const path = behindLinks(given);
     this.#path = path;
     // A name of its own, and never one that is there: somebody's file may be called so, even the capture that is read.
     this.#part = `${path}.${process.pid}.part`;
@@ -58,18 +61,24 @@ export class InnerCapture {
   finish(): void {
     try {
       this.#flush();
-      closeSync(this.#file);
+      this.#close();
       renameSync(this.#part, this.#path);
     } catch (cause) {
-      rmSync(this.#part, { force: true });
+      this.discard();
       throw unwritable(this.#path, errnoOf(cause) ?? 'unknown error', cause);
     }
   }
 
-  /** Something else failed: nothing is left behind. */
+  /** Something else failed, or somebody had enough: nothing is left behind. */
   discard(): void {
-    closeSync(this.#file);
+    this.#close();
     rmSync(this.#part, { force: true });
+  }
+
+  #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    closeSync(this.#file);
   }
 
   #pdu({ conversation, pdu }: PduEvent): void {
@@ -100,6 +109,16 @@ export class InnerCapture {
     this.#gathered = [];
     this.#length = 0;
     for (let offset = 0; offset < bytes.length; ) offset += writeSync(this.#file, bytes, offset);
+  }
+}
+
+/** Where a symbolic link leads; renaming onto the link itself would take its place. */
+function behindLinks(path: string): string {
+  if (!lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) return path;
+  try {
+    return realpathSync(path);
+  } catch (cause) {
+    throw unwritable(path, 'it is a link that leads nowhere', cause);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Where the bytes come from: a file or stdin, recognised by its first bytes, counted for a progress bar, read only as fast as results go out. */
 import { createReadStream } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { READ_BYTES } from '../capture/file/open.js';
 import { Fault } from '../fault.js';
@@ -12,9 +12,6 @@ export interface Input {
   readonly size: number | undefined;
 }
 
-/** A key log is small; whoever names a capture by mistake shall not wait for it. */
-const MAX_KEYLOG_BYTES = 64 * 1024 * 1024;
-
 export async function openInput(path: string): Promise<Input> {
   if (path === '-') return { stream: process.stdin, size: undefined };
   try {
@@ -24,21 +21,6 @@ export async function openInput(path: string): Promise<Input> {
       stream: createReadStream(path, { highWaterMark: READ_BYTES }),
       size: facts.isFile() ? facts.size : undefined,
     };
-  } catch (cause) {
-    throw cause instanceof Fault ? cause : unreadable(path, errnoOf(cause) ?? 'unknown error', cause);
-  }
-}
-
-export async function readKeylog(path: string): Promise<string> {
-  try {
-    const file = await open(path);
-    try {
-      const { size } = await file.stat();
-      if (size > MAX_KEYLOG_BYTES) throw unreadable(path, `it is larger than ${MAX_KEYLOG_BYTES} bytes`);
-      return await file.readFile('latin1');
-    } finally {
-      await file.close();
-    }
   } catch (cause) {
     throw cause instanceof Fault ? cause : unreadable(path, errnoOf(cause) ?? 'unknown error', cause);
   }
@@ -79,7 +61,13 @@ export function paced(whole: AsyncIterable<Buffer>, before: (bytes: number) => P
   return Readable.from(steps(), { objectMode: false, highWaterMark: READ_BYTES });
 }
 
-function unreadable(place: string, why: string, cause?: unknown): Fault {
+/** `hint` says what should be there. */
+export function unreadable(
+  place: string,
+  why: string,
+  cause?: unknown,
+  hint = 'give a pcap or pcapng file, a file of hexadecimal text, or - for stdin',
+): Fault {
   const words: Readonly<Record<string, string>> = {
     ENOENT: 'there is no such file',
     EACCES: 'no permission',
@@ -90,7 +78,7 @@ function unreadable(place: string, why: string, cause?: unknown): Fault {
     code: 'INPUT_UNREADABLE',
     message: `the file cannot be read: ${words[why] ?? why}`,
     place,
-    hint: 'give a pcap or pcapng file, a file of hexadecimal text, or - for stdin',
+    hint,
     cause,
   });
 }

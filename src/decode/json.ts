@@ -71,6 +71,7 @@ export function jsonLine(event: DecodeEvent, options: JsonOptions = {}): JsonLin
         connection: event.conversation.number,
         direction: event.direction,
         length: event.length ?? null,
+        cause: event.cause,
       };
     case 'note': {
       const { conversation, direction, note, place } = event;
@@ -97,8 +98,21 @@ function connectionLine({ conversation, opened, place }: Extract<DecodeEvent, { 
   return { type: 'connection', ...placeLine(place), ...conversationFacts(conversation), tls: opened.tls ?? null };
 }
 
-/** Who and how, for a `connection` line and the summary alike. */
-export function conversationFacts(conversation: Conversation): Readonly<Record<string, unknown>> {
+/** Who and how, for a `connection` line and the summary alike. Packets that come as text have no ends. */
+export interface ConversationFacts {
+  readonly connection: number;
+  readonly transport: Conversation['transport'] | 'hex';
+  readonly connectionId: string | null;
+  readonly correlationId: string | null;
+  readonly userId: string | null;
+  readonly client: string | null;
+  readonly gateway: string | null;
+  readonly authSchemes: readonly string[];
+  readonly assumed: boolean;
+  readonly tcpConnections: readonly number[];
+}
+
+export function conversationFacts(conversation: Conversation): ConversationFacts {
   const { number, transport, client, gateway, connectionId, correlationId, userId, authSchemes, assumed } =
     conversation;
   return {

@@ -1,6 +1,7 @@
 /** Where results go: lines in large writes, never faster than they are taken, and a progress line for a person who waits. */
 import type { Writable } from 'node:stream';
 import type { Theme } from '../render/theme.js';
+import type { DecodeRequest } from './request.js';
 
 export interface OutputOptions {
   readonly out: Writable;
@@ -10,6 +11,15 @@ export interface OutputOptions {
   readonly progress: Writable | undefined;
   /** Milliseconds. */
   readonly now?: () => number;
+}
+
+/** Whether a progress line on stderr disturbs nothing: results are on another screen, or come when it is gone. */
+export function hasRoomForProgress(
+  stdout: { readonly isTTY: boolean },
+  stderr: { readonly isTTY: boolean },
+  show: DecodeRequest['show'],
+): boolean {
+  return stderr.isTTY && (!stdout.isTTY || show === 'stats' || show === 'nothing');
 }
 
 /** Characters gathered before they are written. */
@@ -42,6 +52,11 @@ export class Output {
   /** Nobody reads any more, as behind `| head`. */
   get closed(): boolean {
     return this.#out.destroyed || this.#out.writableEnded;
+  }
+
+  /** More was written than is taken at once: time to `flush`. */
+  get full(): boolean {
+    return this.#out.writableNeedDrain;
   }
 
   line(text: string): void {
@@ -77,8 +92,10 @@ export class Output {
     this.#progress.write(`\r${bar}${speed}\x1b[K`);
   }
 
+  /** Takes the progress line away. */
   progressDone(): void {
     if (this.#shown > 0) this.#progress?.write('\r\x1b[K');
+    this.#shown = 0;
   }
 
   #write(): void {

@@ -1,56 +1,27 @@
 /** One run of `rdgw decode`: input → stations → whoever shows the events. */
-
-import { type DecodeEvent, type Direction, Dissection } from '../capture/dissection.js';
+import { type DecodeEvent, Dissection } from '../capture/dissection.js';
 import { FORMAT_BYTES, formatOf } from '../capture/file/format.js';
 import { openCapture } from '../capture/file/open.js';
-import { looksLikeText, parseHexText, type TextEncoding, textOf } from '../capture/hextext.js';
+import { looksLikeText, parseHexText, textOf } from '../capture/hextext.js';
 import { note } from '../capture/notes.js';
 import { KeyLog } from '../capture/tls/keylog.js';
 import type { CaptureProblem } from '../capture/types.js';
-import type { Filter } from './filter.js';
-import { barePduLine, readBarePdus, shownRest } from './hex.js';
-import { openInput, paced, peek, readKeylog } from './input.js';
+import { decodeBare } from './bare.js';
+import { openInput, paced, peek } from './input.js';
 import { type JsonLine, jsonLine, noteLine } from './json.js';
+import { readKeylogs } from './keylogs.js';
 import type { Output } from './output.js';
-import { statsLines } from './stats.js';
-import { type Summary, Tallies } from './summary.js';
+import type { DecodeRequest, DecodeResult } from './request.js';
+import { reasons, skippedNote } from './skipped.js';
+import { showStats } from './stats.js';
+import { Tallies } from './summary.js';
 import { TextWriter } from './text.js';
 
-export interface DecodeRequest {
-  /** A file, or `-`; undefined with `hex`. */
-  readonly file: string | undefined;
-  readonly hex: string | undefined;
-  readonly encoding: TextEncoding;
-  /** TLS key logs. */
-  readonly keylogs: readonly string[];
-  /** Of bare PDUs whose type does not tell. */
-  readonly direction: Direction | undefined;
-  readonly show: 'tree' | 'ndjson' | 'stats' | 'nothing';
-  readonly filter: Filter | undefined;
-  /** PDUs after which reading ends. */
-  readonly limit: number | undefined;
-  /** Looks into DATA. */
-  readonly inner: boolean;
-  readonly bytes: boolean;
-  readonly verbose: boolean;
-  readonly payload: boolean;
-  readonly secrets: boolean;
-  /** Also told of every event, whatever the filter says. */
-  readonly also?: ((event: DecodeEvent) => void) | undefined;
-}
-
-export interface DecodeResult {
-  /** Whether anything of the protocol was understood. */
-  readonly understood: boolean;
-  /** What `--json` prints. */
-  readonly summary: Summary | { readonly pdus: readonly JsonLine[] };
-  /** What is wrong with the input. */
-  readonly problem: CaptureProblem | null;
-}
-
+const WITHOUT_KEYS: readonly string[] = ['TLS_NO_KEYS', 'TLS_KEYS_OTHER'];
+const LATE_KEYS = 'some of its keys stand behind the packets that they open; saved with Wireshark they stand in front';
 /** Bytes that tell a capture from text. */
 const PEEK_BYTES = 512;
-/** Longer than any text that the parser takes. */
+/** Longer than any text that the parser takes: it says so itself. */
 const MAX_TEXT_FILE = 16 * 1024 * 1024;
 
 export async function runDecode(request: DecodeRequest, output: Output): Promise<DecodeResult> {
@@ -71,27 +42,28 @@ async function decodeCapture(
   output: Output,
 ): Promise<DecodeResult> {
   const keys = new KeyLog();
-  for (const path of request.keylogs) keys.add(await readKeylog(path));
-  const tallies = new Tallies();
+  const warnings = await readKeylogs(keys, request);
+  const tallies = request.show === 'stats' || request.show === 'nothing' ? new Tallies() : undefined;
   const stop = new AbortController();
   const show = shower(request, output);
+  /** A TLS connection was given up for want of keys; they came afterwards. */
+  let [closed, late] = [false, false];
   let left = request.limit ?? Number.POSITIVE_INFINITY;
-  const dissection = new Dissection(
-    (event) => {
-      if (left <= 0) return;
-      tallies.add(event);
-      request.also?.(event);
-      const hidden = request.filter !== undefined && !request.filter(event);
-      show(event, hidden);
-      if (hidden) return;
-      if (event.type === 'pdu' && --left <= 0) stop.abort();
-    },
-    keys,
-    { secrets: request.secrets, inner: request.inner },
-  );
+  const take = (event: DecodeEvent): void => {
+    if (left <= 0) return;
+    if (event.type === 'note' && WITHOUT_KEYS.includes(event.note.code)) closed = true;
+    tallies?.add(event);
+    request.also?.(event);
+    const hidden = request.filter !== undefined && !request.filter(event);
+    show(event, hidden);
+    if (hidden) return;
+    if (event.type === 'pdu' && --left <= 0) stop.abort();
+  };
+  const dissection = new Dissection(take, keys, { secrets: request.secrets, inner: request.inner });
   let problem: CaptureProblem | null = null;
   const input = paced(whole, async (bytes) => {
-    if (output.closed) stop.abort();
+    // Whoever listens besides, such as a file that is written, goes on without a reader.
+    if (output.closed && request.also === undefined) stop.abort();
     await output.flush();
     output.progress(bytes, size);
   });
@@ -99,21 +71,31 @@ async function decodeCapture(
     input,
     {
       packet: (packet) => dissection.packet(packet),
-      secrets: (text) => void keys.add(text),
+      secrets: (text) => {
+        if (keys.add(text) > 0 && closed) late = true;
+      },
       problem: (found) => {
         problem = found;
-        tallies.problem(found);
       },
     },
     stop.signal,
   );
   dissection.finish();
   output.progressDone();
-  const summary = tallies.summary(dissection.counts);
-  if (request.show === 'stats') for (const line of statsLines(summary, output.theme)) output.line(line);
+  const remark = skippedNote(dissection);
+  if (remark)
+    take({ type: 'note', conversation: undefined, direction: undefined, note: remark, place: dissection.place });
+  const { packets, pdus, conversations, ordinaryRequests, evicted: evictedConnections } = dissection.counts;
+  const unread = { skipped: reasons(dissection.skipped), ordinaryRequests, evictedConnections };
+  const totals = { packets, pdus, ...unread, notes: tallies?.notes ?? [], problem };
+  if (tallies && request.show === 'stats')
+    await showStats({ ...totals, conversations: tallies.conversations() }, output);
   if (request.show === 'ndjson' && problem) output.line(JSON.stringify(problemLine(problem)));
   await output.flush();
-  return { understood: summary.conversations.length > 0, summary, problem };
+  const wanted = tallies && request.show === 'nothing';
+  const summary = wanted ? { ...totals, conversations: [...tallies.conversations()] } : null;
+  if (late) warnings.push(`${request.file}: ${LATE_KEYS}`);
+  return { understood: conversations > 0, summary, problem, warnings };
 }
 
 function shower(request: DecodeRequest, output: Output): (event: DecodeEvent, hidden: boolean) => void {
@@ -130,35 +112,6 @@ function shower(request: DecodeRequest, output: Output): (event: DecodeEvent, hi
   };
 }
 
-async function decodeBare(bytes: Buffer, request: DecodeRequest, output: Output): Promise<DecodeResult> {
-  const { pdus, rest } = readBarePdus(bytes, request.direction);
-  const kept = pdus.slice(0, request.limit);
-  const { payload, secrets, verbose } = request;
-  const options = { payload, secrets, verbose };
-  const lines = kept.map((pdu, index) => barePduLine(pdu, index + 1, options));
-  const end = rest && kept.length === pdus.length ? rest : undefined;
-  const cut = end && { type: 'note', frame: null, time: null, connection: 1, direction: null, ...noteLine(end.note) };
-  if (request.show === 'ndjson') {
-    for (const line of lines) output.line(JSON.stringify(line));
-    if (cut) output.line(JSON.stringify(cut));
-  } else if (request.show !== 'nothing') {
-    const writer = new TextWriter({ theme: output.theme, width: output.width, bytes: request.bytes, verbose: true });
-    kept.forEach((pdu, index) => {
-      for (const line of writer.pdu(pdu, index + 1)) output.line(line);
-    });
-    if (end) for (const line of writer.pdu(shownRest(end), kept.length + 1)) output.line(line);
-  }
-  await output.flush();
-  const good = kept.some(({ notes }) =>
-    notes.every(({ code }) => code !== 'PDU_MALFORMED' && code !== 'PDU_UNKNOWN_TYPE'),
-  );
-  return {
-    understood: good,
-    summary: { pdus: cut ? [...lines, cut] : lines },
-    problem: null,
-  };
-}
-
 function problemLine({ code, message, offset }: CaptureProblem): JsonLine {
   const remark = { ...note('CAPTURE_PROBLEM', `${message}, at byte ${offset}`), code };
   return { type: 'note', frame: null, time: null, connection: null, direction: null, ...noteLine(remark) };
@@ -170,7 +123,6 @@ async function gather(whole: AsyncIterable<Buffer>): Promise<Buffer> {
   for await (const part of whole) {
     parts.push(part);
     length += part.length;
-    // Longer than any text that the parser takes: it says so itself.
     if (length > MAX_TEXT_FILE) break;
   }
   return Buffer.concat(parts);

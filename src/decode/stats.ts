@@ -3,52 +3,79 @@ import type { Note } from '../capture/notes.js';
 import { packetName } from '../protocol/index.js';
 import { plain, type Theme } from '../render/theme.js';
 import { safeText, wrap } from '../render/words.js';
-import type { ConversationSummary, Summary } from './summary.js';
+import type { Output } from './output.js';
+import type { ConversationSummary, Totals } from './summary.js';
 
-export function statsLines(summary: Summary, theme: Theme = plain): string[] {
-  const lines = summary.conversations.flatMap((conversation) => [...conversationLines(conversation, theme), '']);
-  for (const note of summary.notes) lines.push(...noteLines(note, '', theme));
-  const many = (amount: number, word: string): string => `${amount} ${word}${amount === 1 ? '' : 's'}`;
-  const { packets, pdus, conversations } = summary;
-  return [...lines, `${many(packets, 'packet')}, ${many(conversations.length, 'conversation')}, ${many(pdus, 'PDU')}`];
+export interface Stats extends Totals {
+  readonly conversations: Iterable<ConversationSummary>;
+}
+
+/** As fast as the lines are taken. */
+export async function showStats(stats: Stats, output: Output): Promise<void> {
+  for (const line of statsLines(stats, output.theme)) {
+    output.line(line);
+    if (output.full) await output.flush();
+  }
+}
+
+export function* statsLines({ conversations, packets, pdus, notes }: Stats, theme: Theme = plain): Generator<string> {
+  let count = 0;
+  for (const conversation of conversations) {
+    count += 1;
+    yield* conversationLines(conversation, theme);
+    yield '';
+  }
+  for (const note of notes) yield* noteLines(note, '', theme);
+  yield `${many(packets, 'packet')}, ${many(count, 'conversation')}, ${many(pdus, 'PDU')}`;
+}
+
+function many(amount: number, word: string): string {
+  return `${amount} ${word}${amount === 1 ? '' : 's'}`;
 }
 
 /** Narrow enough for any terminal. */
 const WIDTH = 78;
 
 function* conversationLines(conversation: ConversationSummary, theme: Theme): Generator<string> {
-  const { connection, transport, client, gateway, counts, dataBytes, keepAlives, gaps, notes, seconds, end } =
-    conversation;
-  yield theme.title(`connection ${connection}  ${transport}  ${client} → ${gateway}`);
+  const { connection, transport, client, gateway, counts, dataBytes, keepAlives, notes, notesLeftOut } = conversation;
+  const ends = client === null ? '' : `  ${client} → ${gateway}`;
+  yield theme.title(`connection ${connection}  ${transport}${ends}`);
   const row = (name: string, value: string): string => `  ${theme.name(name.padEnd(12))} ${value}`;
-  const tls = conversation.tls as { version?: string; cipher?: string; sni?: string } | null;
-  yield row('started', `${conversation.start}${conversation.sawSyn ? '' : '  (its SYN was not captured)'}`);
-  yield row(
-    'TLS',
-    tls === null ? 'none' : [tls.version, tls.cipher, safeText(tls.sni ?? '')].filter(Boolean).join('  '),
-  );
-  yield row('auth', (conversation.authSchemes as string[]).map((scheme) => safeText(scheme)).join(', ') || 'none');
-  if (conversation.user !== null) yield row('user', safeText(String(conversation.user)));
-  if (conversation.clientName !== null) yield row('client name', safeText(String(conversation.clientName)));
-  yield row('target', conversation.target === null ? 'none asked for' : safeText(String(conversation.target)));
-  const took = seconds as { toChannel: number | null; toFirstData: number | null; toEnd: number | null };
-  const time = (value: number | null): string => (value === null ? 'never' : `${value.toFixed(3)} s`);
-  yield row(
-    'durations',
-    `channel ${time(took.toChannel)}, first data ${time(took.toFirstData)}, end ${time(took.toEnd)}`,
-  );
-  for (const direction of ['client-to-server', 'server-to-client'] as const) {
+  if (transport !== 'hex') for (const [name, value] of carrierRows(conversation)) yield row(name, value);
+  if (conversation.user !== null) yield row('user', safeText(conversation.user));
+  if (conversation.clientName !== null) yield row('client name', safeText(conversation.clientName));
+  yield row('target', conversation.target === null ? 'none asked for' : safeText(conversation.target));
+  if (transport !== 'hex') yield row('durations', durations(conversation));
+  for (const direction of DIRECTIONS) {
     const types = Object.entries(counts[direction]).map(([type, count]) => `${short(Number(type))} ${count}`);
     yield row(direction === 'client-to-server' ? 'client' : 'gateway', `${dataBytes[direction]} bytes of data`);
     if (types.length > 0) yield* wrapped(types, 15);
   }
-  const alive = keepAlives as Record<string, number>;
-  const lost = gaps as Record<string, number>;
-  yield row('keep-alives', `client ${alive['client-to-server']}, gateway ${alive['server-to-client']}`);
-  yield row('gaps', `client ${lost['client-to-server']}, gateway ${lost['server-to-client']}`);
-  yield row('end', endText(end));
-  for (const note of notes as Summary['notes']) yield* noteLines(note, '  ', theme);
-  if (Number(conversation.notesLeftOut) > 0) yield `  and ${conversation.notesLeftOut} more remarks`;
+  yield row('keep-alives', perSide(keepAlives));
+  if (transport !== 'hex') {
+    yield row('gaps', perSide(conversation.gaps));
+    yield row('end', endText(conversation.end));
+  }
+  for (const note of notes) yield* noteLines(note, '  ', theme);
+  if (notesLeftOut > 0) yield `  and ${notesLeftOut} more remarks`;
+}
+
+const DIRECTIONS = ['client-to-server', 'server-to-client'] as const;
+
+function* carrierRows({ start, sawSyn, tls, authSchemes }: ConversationSummary): Generator<readonly [string, string]> {
+  yield ['started', `${start}${sawSyn ? '' : '  (its SYN was not captured)'}`];
+  const told = tls === null ? ['none'] : [tls.version, tls.cipher, safeText(tls.sni ?? '')];
+  yield ['TLS', told.filter(Boolean).join('  ')];
+  yield ['auth', authSchemes.map((scheme) => safeText(scheme)).join(', ') || 'none'];
+}
+
+function durations({ seconds }: ConversationSummary): string {
+  const time = (value: number | null): string => (value === null ? 'never' : `${value.toFixed(3)} s`);
+  return `channel ${time(seconds.toChannel)}, first data ${time(seconds.toFirstData)}, end ${time(seconds.toEnd)}`;
+}
+
+function perSide(counts: ConversationSummary['gaps']): string {
+  return `client ${counts['client-to-server']}, gateway ${counts['server-to-client']}`;
 }
 
 function noteLines({ severity, text, code }: Note, indent: string, theme: Theme): string[] {
@@ -56,8 +83,7 @@ function noteLines({ severity, text, code }: Note, indent: string, theme: Theme)
   return lines.map((line, index) => `${indent}${index === 0 ? '' : '  '}${theme[severity](line)}`);
 }
 
-function endText(end: unknown): string {
-  const how = end as Record<string, string> | null;
+function endText(how: ConversationSummary['end']): string {
   if (how === null) return 'not seen';
   return `client: ${how['client-to-server'] ?? 'not seen'}, gateway: ${how['server-to-client'] ?? 'not seen'}`;
 }

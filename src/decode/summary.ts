@@ -1,165 +1,82 @@
 /** What a capture amounts to: per conversation who, how long, how much, and how it ended. Grows with conversations, not bytes. */
-import type { Conversation } from '../capture/conversation.js';
 import type { DecodeEvent, Direction } from '../capture/dissection.js';
 import type { Note } from '../capture/notes.js';
-import type { CaptureProblem, Place } from '../capture/types.js';
-import { PKT_TYPE } from '../protocol/index.js';
-import { conversationFacts, isoTime, noteLine } from './json.js';
+import type { TlsInfo } from '../capture/tls/info.js';
+import type { CaptureProblem } from '../capture/types.js';
+import { type ConversationFacts, type JsonLine, noteLine } from './json.js';
+import { Packed, type Parcel } from './packed.js';
+import type { Skipped } from './skipped.js';
+import { Tally } from './tally.js';
 
-type PerDirection<T> = Record<Direction, T>;
+type PerDirection<T> = Readonly<Record<Direction, T>>;
 
-export interface ConversationSummary extends Readonly<Record<string, unknown>> {
-  readonly connection: number;
+/** What is null is not known, or cannot be where there is no capture. */
+export interface ConversationSummary extends ConversationFacts {
+  readonly tls: TlsInfo | null;
+  readonly user: string | null;
+  readonly target: string | null;
+  readonly clientName: string | null;
+  readonly start: string | null;
+  readonly sawSyn: boolean;
+  readonly seconds: Readonly<Record<'toChannel' | 'toFirstData' | 'toEnd', number | null>>;
   /** PDUs by packet type, in decimal. */
-  readonly counts: PerDirection<Record<string, number>>;
+  readonly counts: PerDirection<Readonly<Record<string, number>>>;
   /** The sum of cbDataLen. */
   readonly dataBytes: PerDirection<number>;
+  readonly keepAlives: PerDirection<number>;
+  readonly gaps: PerDirection<number>;
+  readonly notes: readonly Note[];
+  readonly notesLeftOut: number;
+  readonly end: Extract<DecodeEvent, { type: 'end' }>['how'] | null;
 }
 
-export interface Summary {
+/** All but the conversations. */
+export interface Totals {
   readonly packets: number;
   readonly pdus: number;
-  readonly conversations: readonly ConversationSummary[];
+  /** Packets without a TCP segment that could be read, by reason. */
+  readonly skipped: Partial<Skipped>;
+  /** HTTP requests that were none of a gateway's. */
+  readonly ordinaryRequests: number;
+  /** TCP connections that made room for others and may have gone on. */
+  readonly evictedConnections: number;
   /** Remarks about no conversation. */
   readonly notes: readonly Note[];
   /** What is wrong with the file, if anything. */
   readonly problem: CaptureProblem | null;
 }
 
-/** Remarks kept per conversation, and of the capture as a whole; the rest is counted. */
+export interface Summary extends Totals {
+  readonly conversations: readonly ConversationSummary[];
+  /** Packets that came as text, each as the line that `--format ndjson` prints of it. */
+  readonly lines?: readonly JsonLine[];
+}
+
+/** Remarks kept of the capture as a whole. */
 const MAX_NOTES = 100;
 
-interface Tally {
-  readonly conversation: Conversation;
-  readonly tls: unknown;
-  readonly syn: Place | undefined;
-  readonly start: Place;
-  readonly counts: PerDirection<Record<string, number>>;
-  readonly dataBytes: PerDirection<number>;
-  readonly gaps: PerDirection<number>;
-  readonly notes: Note[];
-  notesLeftOut: number;
-  /** Whom the client says it is: what NTLM or Basic carried, else RDG-User-Id. */
-  user: string | undefined;
-  target: string | undefined;
-  clientName: string | undefined;
-  channelAt: bigint | undefined;
-  firstData: bigint | undefined;
-  last: bigint;
-  end: unknown;
-  facts: Readonly<Record<string, unknown>>;
-}
-
 export class Tallies {
-  readonly #tallies = new Map<number, Tally>();
-  readonly #notes: Note[] = [];
-  #problem: CaptureProblem | null = null;
-
-  problem(problem: CaptureProblem): void {
-    this.#problem = problem;
-  }
+  /** Of conversations that go on, and those that ended. In order of appearance. */
+  readonly #tallies = new Map<number, Tally | Parcel>();
+  readonly #packed = new Packed<ConversationSummary>();
+  readonly notes: Note[] = [];
 
   add(event: DecodeEvent): void {
-    if (event.type === 'connection') return this.#begin(event);
-    if (event.conversation === undefined) {
-      if (event.type === 'note' && this.#notes.length < MAX_NOTES) this.#notes.push(noteLine(event.note));
-      return;
-    }
-    const tally = this.#tallies.get(event.conversation.number);
-    if (tally === undefined) return;
-    if (event.type === 'pdu') countPdu(tally, event.pdu);
-    else if (event.type === 'auth') tally.user ??= userOf(event.event.summary);
-    else if (event.type === 'gap') tally.gaps[event.direction] += 1;
-    else if (event.type === 'note') keepNote(tally, event.note);
-    else if (event.type === 'end') {
-      tally.end = event.how;
-      tally.last = event.place.time;
-      tally.facts = conversationFacts(event.conversation);
-    }
+    const number = event.conversation?.number;
+    if (event.type === 'connection') this.#tallies.set(event.conversation.number, new Tally(event));
+    else if (number !== undefined) this.#count(number, event);
+    else if (event.type === 'note' && this.notes.length < MAX_NOTES) this.notes.push(noteLine(event.note));
   }
 
-  summary({ packets, pdus }: { readonly packets: number; readonly pdus: number }): Summary {
-    const conversations = [...this.#tallies.values()].map(summarise);
-    return { packets, pdus, conversations, notes: this.#notes, problem: this.#problem };
+  /** One at a time: what they say is several times larger than what was counted. */
+  *conversations(): Generator<ConversationSummary> {
+    for (const one of this.#tallies.values()) yield one instanceof Tally ? one.summary() : this.#packed.get(one);
   }
 
-  #begin({ conversation, opened, place }: Extract<DecodeEvent, { type: 'connection' }>): void {
-    this.#tallies.set(conversation.number, {
-      conversation,
-      tls: opened.tls ?? null,
-      syn: opened.syn,
-      start: place,
-      counts: { 'client-to-server': {}, 'server-to-client': {} },
-      dataBytes: { 'client-to-server': 0, 'server-to-client': 0 },
-      gaps: { 'client-to-server': 0, 'server-to-client': 0 },
-      notes: [],
-      notesLeftOut: 0,
-      user: undefined,
-      target: undefined,
-      clientName: undefined,
-      channelAt: undefined,
-      firstData: undefined,
-      last: place.time,
-      end: null,
-      facts: conversationFacts(conversation),
-    });
+  #count(number: number, event: DecodeEvent): void {
+    const tally = this.#tallies.get(number);
+    if (!(tally instanceof Tally)) return;
+    tally.add(event);
+    if (event.type === 'end') this.#tallies.set(number, this.#packed.put(tally.summary()));
   }
-}
-
-function countPdu(tally: Tally, pdu: Extract<DecodeEvent, { type: 'pdu' }>['pdu']): void {
-  const { direction, packetType, packet, data, notes, time } = pdu;
-  const counts = tally.counts[direction];
-  counts[packetType] = (counts[packetType] ?? 0) + 1;
-  tally.last = time;
-  for (const note of notes) keepNote(tally, note);
-  if (data !== undefined) {
-    tally.dataBytes[direction] += data.length;
-    tally.firstData ??= time;
-  } else if (packet?.type === PKT_TYPE.CHANNEL_CREATE) {
-    const { resources, altResources, port } = packet.fields;
-    tally.target = `${[...resources, ...altResources].join(',')}:${port}`;
-  } else if (packet?.type === PKT_TYPE.CHANNEL_RESPONSE && packet.fields.errorCode === 0) {
-    tally.channelAt ??= time;
-  } else if (packet?.type === PKT_TYPE.TUNNEL_AUTH) {
-    tally.clientName = packet.fields.clientName;
-  }
-}
-
-function userOf({ token, user }: Extract<DecodeEvent, { type: 'auth' }>['event']['summary']): string | undefined {
-  const ntlm = token?.ntlm;
-  if (ntlm?.user) return ntlm.domain ? `${ntlm.domain}\\${ntlm.user}` : ntlm.user;
-  return user;
-}
-
-function keepNote(tally: Tally, note: Note): void {
-  if (tally.notes.length < MAX_NOTES) tally.notes.push(noteLine(note));
-  else tally.notesLeftOut += 1;
-}
-
-function summarise(tally: Tally): ConversationSummary {
-  const from = tally.syn?.time ?? tally.start.time;
-  const since = (at: bigint | undefined): number | null => (at === undefined ? null : Number(at - from) / 1e9);
-  const keepAlives = (direction: Direction): number => tally.counts[direction][PKT_TYPE.KEEPALIVE] ?? 0;
-  return {
-    ...tally.facts,
-    connection: tally.conversation.number,
-    tls: tally.tls,
-    user: tally.user ?? tally.conversation.userId ?? null,
-    target: tally.target ?? null,
-    clientName: tally.clientName ?? null,
-    start: isoTime(from),
-    // Without the SYN the clock starts at the first thing seen.
-    sawSyn: tally.syn !== undefined,
-    seconds: { toChannel: since(tally.channelAt), toFirstData: since(tally.firstData), toEnd: since(tally.last) },
-    counts: tally.counts,
-    dataBytes: tally.dataBytes,
-    keepAlives: {
-      'client-to-server': keepAlives('client-to-server'),
-      'server-to-client': keepAlives('server-to-client'),
-    },
-    gaps: tally.gaps,
-    notes: tally.notes,
-    notesLeftOut: tally.notesLeftOut,
-    end: tally.end,
-  };
 }

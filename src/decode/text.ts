@@ -53,10 +53,10 @@ export class TextWriter {
       this.#starts.set(number, event.opened.syn?.time ?? event.place.time);
       this.#headers.set(number, ['', ...connectionLines(event, this.#options)]);
     }
-    if (hidden) return [];
-    const header = this.#headers.get(number) ?? [];
-    this.#headers.delete(number);
-    return [...header, ...this.#event(event)];
+    const lines = hidden ? [] : [...(this.#headers.get(number) ?? []), ...this.#event(event)];
+    if (!hidden || event.type === 'end') this.#headers.delete(number);
+    if (event.type === 'end') this.#starts.delete(number);
+    return lines;
   }
 
   #event(event: DecodeEvent): string[] {
@@ -90,7 +90,8 @@ export class TextWriter {
       }
       case 'gap': {
         const amount = event.length === undefined ? 'bytes' : `${event.length} bytes`;
-        const text = `${amount} are missing in the capture`;
+        const why = event.cause === 'missing' ? 'are missing in the capture' : 'are left out, they are not understood';
+        const text = `${amount} ${why}`;
         return [`${this.#mark(event, event.place)} ${ARROWS[event.direction]} ${theme.warning(text)}`];
       }
       case 'note': {

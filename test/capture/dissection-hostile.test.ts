@@ -1,6 +1,7 @@
 /** Whatever happens to a capture: nothing is thrown, nothing hangs, nothing is invented, and the caps hold. */
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { Dissection } from '../../src/capture/dissection.js';
 import { TCP_LIMITS } from '../../src/capture/tcp.js';
 import { KeyLog, MAX_HELD_TOTAL } from '../../src/capture/tls/keylog.js';
 import type { CapturedPacket } from '../../src/capture/types.js';
@@ -287,6 +288,28 @@ describe('caps', () => {
     expect(most).toBeGreaterThan(0);
     expect(most).toBeLessThanOrEqual(MAX_HELD_TOTAL);
     expect(keys.held).toBe(0);
+  });
+
+  it('clients that try again and again with large heads are not remembered by them', async () => {
+    const head = `RDG_OUT_DATA /remoteDesktopGateway/ HTTP/1.1\r\nAuthorization: Negotiate ${'A'.repeat(60_000)}\r\n`;
+    function* knocking(): Generator<CapturedPacket> {
+      for (let client = 0, frame = 1; client < 300; client++) {
+        const wire = new Wire(10_000 + client);
+        const request = Buffer.from(`${head}RDG-Connection-Id: {${String(client).repeat(20)}}\r\n\r\n`);
+        const answer = Buffer.from('HTTP/1.1 401 Unauthorized, try again\r\nContent-Length: 0\r\n\r\n');
+        const tries = () => [...wire.say('client', request, 16_000), ...wire.say('server', answer)];
+        for (const segment of [...wire.open(), ...tries(), ...tries(), ...tries()]) {
+          const bytes = packetOf(segment);
+          yield { frame: frame++, time: 0n, linkType: 1, bytes, originalLength: bytes.length };
+        }
+      }
+    }
+    const before = await memoryInUse();
+    const dissection = new Dissection(() => undefined, new KeyLog());
+    for (const packet of knocking()) dissection.packet(packet);
+    expect((await memoryInUse()) - before).toBeLessThan(8 * 1024 * 1024);
+    dissection.finish();
+    expect(dissection.counts.conversations).toBe(300);
   });
 
   it('many small PDUs in one segment are all told', () => {

@@ -133,6 +133,8 @@ describe('the order of what is told', () => {
     dissection.finish();
     expect(dissection.counts).toEqual({
       packets: packets.length,
+      segments: packets.length,
+      evicted: 0,
       pdus: told.pdus.length,
       conversations: 1,
       ordinaryRequests: 0,
@@ -201,6 +203,12 @@ describe('what is wrong', () => {
     const words = [...TUNNEL, 'server fr2-read-tunnel-response-59f8', 'client fr2-paa-ws-tunnel-auth'];
     const told = await dissectSegments(saying(...words));
     expect(told.pdus.at(-1)?.notes).toEqual(['AFTER_REFUSAL']);
+  });
+
+  it('a session that goes on after a refusal that came too early', async () => {
+    const words = TUNNEL.slice(0, 2).concat('server fr2-read-tunnel-response-59f8', 'client fr2-paa-ws-tunnel-auth');
+    const told = await dissectSegments(saying(...words));
+    expect(told.pdus.slice(-2).map(({ notes }) => notes)).toEqual([['STATUS', 'OUT_OF_STATE'], ['AFTER_REFUSAL']]);
   });
 
   it('DATA before the channel', async () => {

@@ -155,6 +155,16 @@ describe('dumps', () => {
     expect(wrong('00000000: 00636261 04030201  abc.....')).toBe('HEX_WORDS line 1, column 11');
   });
 
+  it('words of which the characters do not tell the order, as xxd -e prints them', () => {
+    expect(wrong('00000000: 0000000d 00000008                    ........')).toBe('HEX_WORDS line 1, column 11');
+    expect(wrong('00000000: 00000001 0000000e 00000001     0002  ..............')).toBe('HEX_WORDS line 1, column 11');
+    // One line that shows its order shows that of all.
+    expect(hexOf('00000000: 0d000000 61620000  ....ab..\n00000008: 0d000000 08000000  ........')).toBe(
+      '0d000000616200000d00000008000000',
+    );
+    expect(hexOf('00000000: 0d00 0000 0800 0000  ........')).toBe('0d00000008000000');
+  });
+
   it('what may be an offset or bytes', () => {
     expect(wrong('0d000000 08 00')).toBe('HEX_AMBIGUOUS line 1, column 1');
     expect(hexOf('0d000000 08 00\n0d000000 08 00')).toBe('0d00000008000d0000000800');

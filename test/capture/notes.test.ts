@@ -28,6 +28,13 @@ describe('the table of notes', () => {
     }
   });
 
+  it('says where each thing stands', () => {
+    const empty = Object.entries(NOTES).filter(([, { section }]) => section === '');
+    expect(empty.map(([code]) => code)).toEqual(['CONVERSATIONS_MANY', 'PACKETS_SKIPPED']);
+    for (const [code, { section }] of Object.entries(NOTES))
+      expect(section, code).toMatch(/^(?:\d+(?:\.\d+)*|RFC \d+(?: [\dA-Z.]+)?|draft-[a-z-]+)?$/);
+  });
+
   it('adds what one note is about', () => {
     expect(note('WS_TEXT', 'from the client')).toEqual({
       code: 'WS_TEXT',

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
-import { copyFileSync, createReadStream, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, createReadStream, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { CLI_ROOT, type CliOptions, type CliRun, rdgw } from '../support/cli.js';
 
 const CAPTURES = join(CLI_ROOT, 'test/vectors/captures');
@@ -74,6 +74,8 @@ describe('rdgw decode', () => {
     ['nothing', [], /nothing to decode/],
     ['a file and --hex', ['x.pcap', '--hex', '00'], /do not go together/],
     ['a wrong filter', ['x.pcap', '--filter', 'colour=red'], /filter/],
+    ['--write with packets as text', ['--hex', '0d00000008000000', '--write', 'inner.pcap'], /come as text/],
+    ['--inner with packets as text', ['--hex', '0d00000008000000', '--inner'], /come as text/],
     ['a wrong limit', ['x.pcap', '--limit', '0'], /limit/],
   ])('takes %s for wrong usage', async (_, args, words) => {
     const { code, stdout, stderr } = await run(args);
@@ -122,6 +124,26 @@ describe('rdgw decode', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(readFileSync(file).readUInt32LE(0)).toBe(0xa1b23c4d);
     expect(statSync(file).mode & 0o077).toBe(0);
+  });
+
+  it('writes all of it although nobody reads what is shown', async () => {
+    const [whole, headed] = [join(cwd, 'whole.pcap'), join(cwd, 'headed.pcap')];
+    await run([PCAP, '--keylog', KEYS, '--write', whole, '--stats']);
+    const command = `"${process.execPath}" "${join(CLI_ROOT, 'bin/run.js')}" decode "${PCAP}" --keylog "${KEYS}" --format ndjson --payload --write "${headed}"`;
+    const child = spawn('bash', ['-c', `${command} | head -n 1`], { cwd, stdio: ['ignore', 'ignore', 'inherit'] });
+    await new Promise((resolve) => child.on('close', resolve));
+    expect(readFileSync(headed).equals(readFileSync(whole))).toBe(true);
+  });
+
+  it('leaves nothing half written when it is interrupted', async () => {
+    const folder = mkdtempSync(join(cwd, 'interrupted-'));
+    const args = [join(CLI_ROOT, 'bin/run.js'), 'decode', '-', '--write', join(folder, 'inner.pcap')];
+    const child = spawn(process.execPath, args, { cwd, stdio: ['pipe', 'ignore', 'inherit'] });
+    child.stdin.write(Buffer.alloc(2));
+    await vi.waitUntil(() => readdirSync(folder).length === 1, { timeout: 10_000 });
+    child.kill('SIGINT');
+    expect(await new Promise((resolve) => child.on('close', resolve))).toBe(130);
+    expect(readdirSync(folder)).toEqual([]);
   });
 
   it('shows one PDU given as hexadecimal text', async () => {

@@ -1,7 +1,8 @@
 /** Runs of `decode` within the test: what it printed, and what it returned. */
 import { Writable } from 'node:stream';
 import { Output } from '../../src/decode/output.js';
-import { type DecodeRequest, type DecodeResult, runDecode } from '../../src/decode/run.js';
+import type { DecodeRequest, DecodeResult } from '../../src/decode/request.js';
+import { runDecode } from '../../src/decode/run.js';
 import type { Summary } from '../../src/decode/summary.js';
 import { plain, type Theme } from '../../src/render/theme.js';
 import { CAPTURES } from '../support/read-capture.js';
@@ -36,6 +37,7 @@ const REQUEST: DecodeRequest = {
   hex: undefined,
   encoding: 'hex',
   keylogs: [],
+  environmentKeylog: undefined,
   direction: undefined,
   show: 'tree',
   filter: undefined,

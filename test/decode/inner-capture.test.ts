@@ -1,4 +1,14 @@
-import { createReadStream, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  createReadStream,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -90,8 +100,32 @@ describe('the capture of the RDP inside', () => {
     expect(readFileSync(path, 'utf8')).toBe('kept');
   });
 
-  it('leaves nothing behind when it is discarded', () => {
-    new InnerCapture(join(folder, 'inner.pcap'), undefined).discard();
+  it('goes where a symbolic link leads, and the link stays', () => {
+    const [link, file] = [join(folder, 'link.pcap'), join(folder, 'file.pcap')];
+    writeFileSync(file, 'old');
+    symlinkSync('file.pcap', link);
+    new InnerCapture(link, undefined).finish();
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect(readFileSync(file).readUInt32LE(0)).toBe(0xa1b23c4d);
+    expect(readdirSync(folder).sort()).toEqual(['file.pcap', 'link.pcap']);
+    expect(() => new InnerCapture(link, file)).toThrow('it is the capture that is read');
+  });
+
+  it('refuses a symbolic link that leads nowhere', () => {
+    symlinkSync('gone.pcap', join(folder, 'link.pcap'));
+    expect(() => new InnerCapture(join(folder, 'link.pcap'), undefined)).toThrow('it is a link that leads nowhere');
+  });
+
+  it('refuses -, which is no name of a file', () => {
+    expect(() => new InnerCapture('-', undefined)).toThrow(
+      'the capture cannot be written: stdout is for what is shown',
+    );
+  });
+
+  it('leaves nothing behind when it is discarded, as often as that is', () => {
+    const inner = new InnerCapture(join(folder, 'inner.pcap'), undefined);
+    inner.discard();
+    inner.discard();
     expect(readdirSync(folder)).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { Output } from '../../src/decode/output.js';
+import { hasRoomForProgress, Output } from '../../src/decode/output.js';
 import { plain } from '../../src/render/theme.js';
 
 /** Takes what it is given when it is told to. */
@@ -114,6 +114,24 @@ describe('progress', () => {
     };
     return { shown, lines, at };
   }
+
+  it('has room where results are elsewhere, or come at the end', () => {
+    const [terminal, pipe] = [{ isTTY: true }, { isTTY: false }];
+    for (const show of ['tree', 'ndjson', 'stats', 'nothing'] as const) {
+      expect(hasRoomForProgress(pipe, terminal, show)).toBe(true);
+      expect(hasRoomForProgress(terminal, terminal, show)).toBe(show === 'stats' || show === 'nothing');
+      expect(hasRoomForProgress(terminal, pipe, show)).toBe(false);
+    }
+  });
+
+  it('is taken away once', () => {
+    const { shown, lines, at } = watched();
+    at(1000);
+    lines.progress(50e6, undefined);
+    lines.progressDone();
+    lines.progressDone();
+    expect(shown.slice(1)).toEqual(['\r\x1b[K']);
+  });
 
   it('is not shown for a file that is read at once', () => {
     const { shown, lines, at } = watched();

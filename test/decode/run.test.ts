@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseFilter } from '../../src/decode/filter.js';
+import { pcapng } from '../support/pcap.js';
+import { readCapture } from '../support/read-capture.js';
 import { ndjson, run, VECTORS, vector } from './helper.js';
 
 let folder = '';
@@ -46,6 +48,18 @@ describe('a capture', () => {
     const keylogs = Object.values(VECTORS).flatMap((one) => one.keylogs);
     const { result } = await run({ file: vector('fr2-ntlm-ws').file, keylogs, show: 'nothing' });
     expect(result).toMatchObject({ understood: true, problem: null });
+  });
+
+  it('whose keys stand behind its packets says so', async () => {
+    const { section, interface: description, enhanced, secrets } = pcapng();
+    const { packets } = await readCapture(unpacked('fr2-paa-ws'));
+    const blocks = packets.map(({ time, bytes }) => enhanced(bytes, time / 1000n));
+    const keys = secrets(readFileSync(vector('fr2-paa-ws').keylogs[0] ?? '', 'latin1'));
+    const capture = (...parts: Buffer[]) => Buffer.concat([section(), description(), ...parts]);
+    const file = write('late.pcapng', capture(...blocks, keys));
+    expect((await run({ file })).result.warnings).toEqual([expect.stringContaining('behind the packets')]);
+    const front = write('front.pcapng', capture(keys, ...blocks));
+    expect((await run({ file: front })).result).toMatchObject({ understood: true, warnings: [] });
   });
 
   it('that is cut tells all before the cut, then where it broke', async () => {
@@ -129,6 +143,37 @@ describe('text', () => {
     expect((await ndjson({ hex: '0a0000000c00000002006869' }))[0]).toMatchObject({ fields: { cbDataLen: 2 } });
     const [shown] = await ndjson({ hex: '0a0000000c00000002006869', payload: true });
     expect(shown).toMatchObject({ fields: { cbDataLen: 2, data: '6869' } });
+  });
+
+  it.each([
+    ['type=keepalive', [2, 3]],
+    ['direction=server', [4]],
+    ['status=E_PROXY_RAP_ACCESSDENIED', [4]],
+    ['note=error', [4]],
+    ['type!=pdu', []],
+    ['connection=2', []],
+  ])('is filtered by %s', async (filter, wanted) => {
+    const refusal = '0900000010000000da59078000000000';
+    const hex = `${HANDSHAKE}0d000000080000000d00000008000000${refusal}`;
+    const pdus = await pdusOf({ hex, filter: parseFilter(filter) });
+    expect(pdus.map(({ n }) => n)).toEqual(wanted);
+    const { text } = await run({ hex, filter: parseFilter(filter) });
+    expect(text.match(/#\d/g) ?? []).toEqual(wanted.map((n) => `#${n}`));
+  });
+
+  it('is filtered to what was cut, and counts towards the limit what is shown', async () => {
+    const hex = `${HANDSHAKE}0d000000080000000d000000080000000d00`;
+    expect(await ndjson({ hex, filter: parseFilter('note=PDU_CUT') })).toMatchObject([{ code: 'PDU_CUT' }]);
+    const pdus = await pdusOf({ hex, filter: parseFilter('type=keepalive'), limit: 1 });
+    expect(pdus.map(({ n }) => n)).toEqual([2]);
+  });
+
+  it.each([{ inner: true }, { also: () => undefined }])('holds no connection to look into: %o', async (request) => {
+    await expect(run({ hex: HANDSHAKE, ...request })).rejects.toMatchObject({
+      kind: 'usage',
+      code: 'DECODE_NO_CAPTURE',
+      hint: expect.stringContaining('--write'),
+    });
   });
 
   it('that makes no PDU is not understood', async () => {

@@ -15,8 +15,24 @@ describe('the statistics', () => {
   });
 
   it('of nothing say so, in one line', () => {
-    const nothing: Summary = { packets: 1, pdus: 0, conversations: [], notes: [], problem: null };
-    expect(statsLines(nothing)).toEqual(['1 packet, 0 conversations, 0 PDUs']);
+    const unread = { skipped: {}, ordinaryRequests: 0, evictedConnections: 0 };
+    const nothing: Summary = { packets: 1, pdus: 0, ...unread, conversations: [], notes: [], problem: null };
+    expect([...statsLines(nothing)]).toEqual(['1 packet, 0 conversations, 0 PDUs']);
+  });
+
+  it('of packets that come as text: what there is without a capture', async () => {
+    const hex = '010000000e0000000100000002000d000000080000000a0000000c00000002006869';
+    const { lines } = await run({ hex, show: 'stats' });
+    expect(lines).toEqual([
+      'connection 1  hex',
+      '  target       none asked for',
+      '  client       2 bytes of data',
+      '               HANDSHAKE_REQUEST 1, DATA 1, KEEPALIVE 1',
+      '  gateway      0 bytes of data',
+      '  keep-alives  client 1, gateway 0',
+      '',
+      '0 packets, 1 conversation, 3 PDUs',
+    ]);
   });
 
   it('take no command of the terminal from the wire', async () => {
@@ -30,7 +46,9 @@ describe('the statistics', () => {
       target: evil,
       authSchemes: [evil],
     };
-    const text = statsLines({ ...summary, conversations: [conversation as Summary['conversations'][number]] }).join('');
+    const text = [
+      ...statsLines({ ...summary, conversations: [conversation as Summary['conversations'][number]] }),
+    ].join('');
     // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for
     expect(text).not.toMatch(/[\x00-\x1f\x7f-\x9f\u202e]/);
   });

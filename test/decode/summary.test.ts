@@ -74,13 +74,52 @@ describe('who and how', () => {
     });
   });
 
-  it('is the same whatever is shown of it', async () => {
-    const { result } = await run({ ...vector('fr2-paa-ws'), show: 'ndjson' });
-    expect(result.summary).toEqual(await summaryOf('fr2-paa-ws'));
+  it('is made only where somebody wants it', async () => {
+    for (const show of ['ndjson', 'tree', 'stats'] as const)
+      expect((await run({ ...vector('fr2-paa-ws'), show })).result.summary).toBeNull();
   });
 
   it('goes through JSON unchanged', async () => {
     const summary = await summaryOf('fr3-ext-ws');
     expect(JSON.parse(JSON.stringify(summary))).toEqual(summary);
+  });
+});
+
+describe('packets that come as text', () => {
+  const HANDSHAKE = '010000000e000000010000000200';
+  const DATA_HI = '0a0000000c00000002006869';
+
+  it('amount to one conversation, and come as lines', async () => {
+    const { result } = await run({ hex: `${HANDSHAKE}${DATA_HI}0d00`, show: 'nothing' });
+    expect(result.summary).toMatchObject({
+      packets: 0,
+      pdus: 2,
+      problem: null,
+      conversations: [
+        {
+          connection: 1,
+          transport: 'hex',
+          client: null,
+          counts: { 'client-to-server': { 1: 1, 10: 1 }, 'server-to-client': {} },
+          dataBytes: { 'client-to-server': 2, 'server-to-client': 0 },
+          notes: [{ code: 'PDU_CUT' }],
+        },
+      ],
+      lines: [
+        { type: 'pdu', n: 1 },
+        { type: 'pdu', n: 2 },
+        { type: 'note', code: 'PDU_CUT' },
+      ],
+    });
+  });
+
+  it('have every member that conversations of a capture have', async () => {
+    const [capture, text] = [
+      await summaryOf('fr2-paa-ws'),
+      (await run({ hex: HANDSHAKE, show: 'nothing' })).result.summary,
+    ];
+    expect(Object.keys(text?.conversations[0] ?? {}).sort()).toEqual(
+      Object.keys(capture.conversations[0] ?? {}).sort(),
+    );
   });
 });

@@ -315,7 +315,10 @@ class Everything {
 
   finish(dissection: Dissection): string[] {
     dissection.finish();
-    const summary = this.#tallies.summary(dissection.counts);
+    const { packets, pdus } = dissection.counts;
+    const conversations = [...this.#tallies.conversations()];
+    const unread = { skipped: {}, ordinaryRequests: 0, evictedConnections: 0 };
+    const summary = { packets, pdus, ...unread, conversations, notes: this.#tallies.notes, problem: null };
     JSON.stringify(summary);
     for (const line of statsLines(summary)) checkLine(line);
     return [...this.kinds];

@@ -45,6 +45,7 @@ async function readInto(frames: Frames, chunks: AsyncGenerator<Buffer>): Promise
   } else {
     const how = await gunzip(whole, (chunk) => reader.push(chunk));
     if (how === 'truncated') frames.problem('CAPTURE_TRUNCATED', 'the gzip data ends in the middle', reader.bytes);
+    if (how === 'trailing') frames.problem('CAPTURE_DAMAGED', 'what follows the gzip data is none', reader.bytes);
     if (how === 'damaged') frames.problem('CAPTURE_DAMAGED', 'the gzip data is damaged', reader.bytes);
   }
   reader.end();

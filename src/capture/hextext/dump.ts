@@ -5,7 +5,7 @@
  */
 import type { Fault } from '../../fault.js';
 import { quoteText, textFault } from './place.js';
-import { type Row, readings, rowOf, STYLES, type Style, showsTurned } from './row.js';
+import { mayBeWords, type Row, readings, rowOf, STYLES, type Style, showsTurned } from './row.js';
 
 /** Bytes of all dumps in a text, with what `*` stands for. */
 export const MAX_HEX_BYTES = 4 * 1024 * 1024;
@@ -104,6 +104,7 @@ function read(rows: readonly Line[], style: Style, base: Base): Buffer | Failure
   let last: Buffer | undefined;
   let width = Number.POSITIVE_INFINITY;
   let repeated = false;
+  const words = new Set<ReturnType<typeof mayBeWords>>();
   for (const [i, row] of rows.entries()) {
     const fail = (fault: Fault): Failure => ({ row: i, fault });
     if (row === REPEATED) {
@@ -135,6 +136,7 @@ function read(rows: readonly Line[], style: Style, base: Base): Buffer | Failure
       possible.find(({ length }) => style === 'bare' || length <= width);
     if (bytes === undefined) return fail(digitFault(row));
     if (style === 'unchecked' && showsTurned(row, bytes)) return fail(wordsFault(row));
+    if (row.colon && style !== 'bare') words.add(mayBeWords(row, bytes));
     parts.push(bytes);
     total += bytes.length;
     expected = offset + bytes.length;
@@ -142,7 +144,14 @@ function read(rows: readonly Line[], style: Style, base: Base): Buffer | Failure
     width = style === 'unchecked' ? Math.min(width, Math.max(bytes.length, wanted ?? 0)) : bytes.length;
   }
   if (repeated) return { row: rows.length, fault: repeatFault(undefined) };
+  const [beginning] = rows;
+  if (words.has('yes') && !words.has('no') && beginning !== undefined && isRow(beginning))
+    return { row: 0, fault: wordsFault(beginning) };
   return Buffer.concat(parts);
+}
+
+function isRow(line: Line): line is Row {
+  return line !== REPEATED && !('stray' in line);
 }
 
 /** How many bytes a row at `offset` has when `next` goes on behind it. */

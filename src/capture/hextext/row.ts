@@ -120,13 +120,34 @@ function same(text: string, bytes: Buffer, middle?: number): boolean {
 
 /** Whether the characters are those of the bytes when each group is turned around: words of a little-endian machine. */
 export function showsTurned(row: Row, bytes: Buffer): boolean {
+  const turned = turnedAround(row, bytes.length);
+  return turned !== undefined && turned.last.length > 2 && shows(turned.behind, turned.bytes);
+}
+
+/**
+ * Whether nothing tells a row of such groups from words: as xxd -e prints them, four bytes at least, with characters that fit
+ * both ways. `same`: they read the same both ways.
+ */
+export function mayBeWords(row: Row, bytes: Buffer): 'no' | 'same' | 'yes' {
+  const turned = turnedAround(row, bytes.length);
+  if (turned === undefined || (row.groups[0]?.digits.length ?? 0) < WORD_DIGITS) return 'no';
+  if (turned.bytes.equals(bytes)) return 'same';
+  return shows(turned.behind, turned.bytes) ? 'yes' : 'no';
+}
+
+/** xxd without options makes groups of four digits. */
+const WORD_DIGITS = 8;
+
+function turnedAround(
+  row: Row,
+  wanted: number,
+): { readonly bytes: Buffer; readonly behind: string; readonly last: string } | undefined {
   let length = 0;
   const turned: Buffer[] = [];
   for (const { digits, end } of row.groups) {
-    if (length === bytes.length) break;
     turned.push(Buffer.from(digits, 'hex').reverse());
     length += digits.length / 2;
-    if (length === bytes.length) return digits.length > 2 && shows(row.rest.slice(end), Buffer.concat(turned));
+    if (length === wanted) return { bytes: Buffer.concat(turned), behind: row.rest.slice(end), last: digits };
   }
-  return false;
+  return undefined;
 }

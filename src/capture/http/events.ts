@@ -45,8 +45,6 @@ export interface HttpSink extends WebSocketSink {
   response(event: ResponseEvent): void;
   auth(event: AuthEvent): void;
   upgrade(event: UpgradeEvent): void;
-  /** The random bytes in front of an OUT body's first PDU. */
-  seed(bytes: Buffer, place: Place): void;
   /** A body that carried PDUs is complete: its last chunk came, or all of its length. */
   bodyEnd(from: Sender, place: Place): void;
   /** This direction of the TCP connection ended. */

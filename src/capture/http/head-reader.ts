@@ -72,8 +72,8 @@ export class HeadReader {
     this.#length = 0;
     this.#searched = 0;
     this.#begun = false;
-    // A head that was large does not keep its room.
-    if (this.#held.length > 4 * FIRST_ROOM) this.#held = EMPTY;
+    // Most connections have few heads, and a capture thousands of connections: none keeps its room.
+    this.#held = EMPTY;
   }
 
   #append(bytes: Buffer): void {

@@ -1,5 +1,5 @@
 import { type Find, type Landmark, Seeker } from '../resync.js';
-import type { Place, Sender } from '../types.js';
+import type { GapCause, Place, Sender } from '../types.js';
 import { WebSocketReader } from '../websocket.js';
 import { BodyReader } from './body.js';
 import type { EndCause, HttpSink } from './events.js';
@@ -46,7 +46,6 @@ export class Lane {
   #whole: boolean;
   readonly #payload = (payload: Buffer): void => this.#take(payload);
   readonly #seedSink = {
-    seed: (bytes: Buffer): void => this.#sink.seed(bytes, this.#place),
     length: (bytes: number): void => this.#remarkSeed(bytes),
     tunnel: (bytes: Buffer): void => this.#sink.tunnel(this.#from, bytes, this.#place),
   };
@@ -141,7 +140,7 @@ export class Lane {
     const rest = this.#body.push(bytes, this.#payload);
     if (this.#body.lost) {
       this.#sink.note({ code: 'HTTP_CHUNK_BAD', detail: `${this.#from}: chunks do not fit together`, ...place });
-      this.#loseBody(place);
+      this.#loseBody(place, 'unreadable');
     } else if (this.#body.done) this.#finishBody();
     return rest;
   }
@@ -172,18 +171,18 @@ export class Lane {
 
   #gapInBody(length: number | undefined, place: Place): void {
     this.#flushSeed();
-    if (!this.#body.gap(length)) this.#loseBody(place);
-    else if (this.#use !== 'drop') this.#sink.gap(this.#from, length, place);
+    if (!this.#body.gap(length)) this.#loseBody(place, 'missing');
+    else if (this.#use !== 'drop') this.#sink.gap(this.#from, length, place, 'missing');
     if (this.#mode === 'body' && this.#body.done) this.#finishBody();
   }
 
-  #loseBody(place: Place): void {
+  #loseBody(place: Place, cause: GapCause): void {
     if (this.#use === 'drop') {
       this.become(this.#host.lost(this.#from, place));
       return;
     }
     this.#flushSeed();
-    this.#sink.gap(this.#from, undefined, place);
+    this.#sink.gap(this.#from, undefined, place, cause);
     this.become({ mode: 'seek', wanted: ['chunk', 'head'] });
   }
 

@@ -8,7 +8,6 @@ export const SEED_BYTES = 10;
 export const LONG_SEED_BYTES = 100;
 
 export interface SeedSink {
-  seed(bytes: Buffer): void;
   /** How many bytes stood in front of the first PDU; told before that PDU, once. */
   length(bytes: number): void;
   tunnel(bytes: Buffer): void;
@@ -19,7 +18,6 @@ const EMPTY = Buffer.alloc(0);
 /** Takes the random bytes off the front of an RDG_OUT_DATA body. They come long before the first PDU, so little is held. */
 export class SeedReader {
   #held: Buffer = EMPTY;
-  #told = false;
   #done = false;
 
   /** The seed is over: all that follows is tunnel, without coming through here. */
@@ -34,29 +32,19 @@ export class SeedReader {
     }
     this.#held = this.#held.length === 0 ? Buffer.from(bytes) : Buffer.concat([this.#held, bytes]);
     const held = this.#held;
-    if (!this.#told) {
-      if (held.length < SEED_BYTES) return;
-      if (looksLikePdu(held, 0)) return this.#finish(0, sink);
-      this.#told = true;
-      sink.seed(held.subarray(0, SEED_BYTES));
-    }
+    if (held.length < SEED_BYTES) return;
+    if (looksLikePdu(held, 0)) return this.#finish(0, sink);
     const after = looksLikePdu(held, SEED_BYTES);
     if (after === undefined) return;
     if (after) return this.#finish(SEED_BYTES, sink);
     const afterLong = looksLikePdu(held, LONG_SEED_BYTES);
-    if (afterLong) {
-      sink.seed(held.subarray(SEED_BYTES, LONG_SEED_BYTES));
-      return this.#finish(LONG_SEED_BYTES, sink);
-    }
+    if (afterLong) return this.#finish(LONG_SEED_BYTES, sink);
     if (afterLong === false || held.length >= LONG_SEED_BYTES + PROBE_BYTES) this.#finish(SEED_BYTES, sink);
   }
 
   /** No more comes, or a gap does: what was held back goes out as it would have after 10 bytes. */
   flush(sink: SeedSink): void {
     if (this.#done) return;
-    if (!this.#told && this.#held.length > 0) {
-      sink.seed(this.#held.subarray(0, SEED_BYTES));
-    }
     this.#finish(SEED_BYTES, sink);
   }
 

@@ -140,10 +140,11 @@ export class HttpStation implements ByteSink, LaneHost {
     if (answers === this.#asked) this.#asked = undefined;
     const framing = responseFraming(raw, answers?.head.method);
     if (raw.status >= 300) return { mode: 'body', framing, use: 'drop' };
-    // Whose answer this is was not seen: an OUT body shows itself by its first PDU.
+    // Whose answer this is was not seen: an OUT body shows itself by its first PDU, and chunks by PDUs that fill them.
     if (!answers && framing === 'until close') return { mode: 'seek', wanted: ['pdu', 'head'] };
+    if (!answers && framing === 'chunked' && !isText(raw)) return { mode: 'seek', wanted: ['chunk', 'head'] };
     if (answers?.rdg.kind !== 'out') return { mode: 'body', framing, use: 'drop' };
-    if (framing === 'none' || /^text\//i.test(headerValue(raw.headers, 'content-type') ?? '')) {
+    if (framing === 'none' || isText(raw)) {
       this.#note('HTTP_OUT_NO_TUNNEL', 'the answer to RDG_OUT_DATA has no body for PDUs', place);
       return { mode: 'body', framing, use: 'drop' };
     }
@@ -216,4 +217,9 @@ export class HttpStation implements ByteSink, LaneHost {
   #note(code: string, detail: string, place: Place): void {
     this.#sink.note({ code, detail, frame: place.frame, time: place.time });
   }
+}
+
+/** A page, and no tunnel. */
+function isText({ headers }: ResponseHead): boolean {
+  return /^text\//i.test(headerValue(headers, 'content-type') ?? '');
 }

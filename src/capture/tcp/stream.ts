@@ -81,22 +81,21 @@ export class TcpStream {
     this.#begun = true;
   }
 
-  /** `length` bytes on the wire, of which `payload` was captured. Gives what they were. */
-  data(sequence: number, payload: Buffer, length: number, place: Place): 'new' | 'early' | 'old' {
-    if (this.#ended) return 'old';
-    if (!this.#begun && !this.#join(sequence, length, place)) return 'old';
+  /** `length` bytes on the wire, of which `payload` was captured. */
+  data(sequence: number, payload: Buffer, length: number, place: Place): void {
+    if (this.#ended) return;
+    if (!this.#begun && !this.#join(sequence, length, place)) return;
     const ahead = this.ahead(sequence);
     if (ahead === 0 && this.#held.length === 0 && this.#end === undefined) {
       this.#deliver(payload, length, place);
-      return 'new';
+      return;
     }
-    if (ahead > MAX_AHEAD || ahead + length <= 0) return 'old';
+    if (ahead > MAX_AHEAD || ahead + length <= 0) return;
     const offset = this.#offset + ahead;
     const old = Math.max(0, -ahead);
     const tooLong = Math.max(0, offset + length - (this.#end ?? Number.POSITIVE_INFINITY));
-    if (old + tooLong >= length) return 'old';
+    if (old + tooLong >= length) return;
     this.#place(offset + old, payload.subarray(old, length - tooLong), length - old - tooLong, place);
-    return ahead > 0 ? 'early' : 'new';
   }
 
   /** The stream ends at this sequence number. */

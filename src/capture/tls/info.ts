@@ -27,8 +27,10 @@ export interface TlsSink extends ByteSink {
 
 /** The codes of this station's notes. */
 export const TLS_NOTE = {
-  /** Records stay closed: the key log does not know the connection. Detail: its client random. */
+  /** Records stay closed: there are no keys at all. Detail: the client random. */
   noKeys: 'TLS_NO_KEYS',
+  /** Records stay closed: the key log knows other connections. Detail: the client random, and how many it knows. */
+  otherKeys: 'TLS_KEYS_OTHER',
   /** The version or suite is not read here. Detail: its name. */
   unsupported: 'TLS_UNSUPPORTED',
   /** The capture began in the middle of the connection, or lost its hellos. */

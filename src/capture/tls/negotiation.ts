@@ -8,7 +8,7 @@ import {
   readServerHello,
   type ServerHello,
 } from './hello.js';
-import { type TlsInfo, versionName } from './info.js';
+import { TLS_NOTE, type TlsInfo, versionName } from './info.js';
 import { clientRandomKey, type KeyLabel, type KeyLog } from './keylog.js';
 import { createOpener } from './protection.js';
 import { keysFromMaster } from './schedule.js';
@@ -106,6 +106,16 @@ export class Negotiation {
   /** Whether the key log knows the connection at all. */
   get known(): boolean {
     return this.#client !== undefined && this.#keys.has(clientRandomKey(this.#client.random));
+  }
+
+  /** Why records stay closed, where it is for want of keys. */
+  get closed(): { readonly code: string; readonly detail: string } {
+    if (!this.#client) return { code: TLS_NOTE.noHandshake, detail: 'the client hello is missing' };
+    const random = `client random ${this.#client.random.toString('hex')}`;
+    const { size } = this.#keys;
+    if (size === 0) return { code: TLS_NOTE.noKeys, detail: random };
+    const what = this.known ? 'only some of its secrets are there' : `not among the ${size} that it has`;
+    return { code: TLS_NOTE.otherKeys, detail: `${random}, ${what}` };
   }
 
   info(keys: TlsInfo['keys']): TlsInfo {

@@ -88,9 +88,9 @@ export class TlsSession {
   withoutKeys(place: Place): void {
     if (this.#told === 'unsupported') return;
     this.#place = place;
-    const { clientRandom } = this.#told ? this.#settled.info(this.#told) : this.#tell('missing', place);
-    if (clientRandom) this.#noteOnce(TLS_NOTE.noKeys, `client random ${clientRandom}`);
-    else this.#noteOnce(TLS_NOTE.noHandshake, 'the client hello is missing');
+    if (!this.#told) this.#tell('missing', place);
+    const { code, detail } = this.#settled.closed;
+    this.#noteOnce(code, detail);
   }
 
   /** This direction ends. What was lost last had nothing behind it that told how much it was. */
@@ -279,11 +279,9 @@ export class TlsSession {
     if (this.#told === undefined || this.#told === 'missing') this.#tell('found', this.#place);
   }
 
-  #tell(keys: TlsInfo['keys'], place: Place): TlsInfo {
-    const info = this.#settled.info(keys);
+  #tell(keys: TlsInfo['keys'], place: Place): void {
     this.#told = keys;
-    this.#sink.tls?.(info, place);
-    return info;
+    this.#sink.tls?.(this.#settled.info(keys), place);
   }
 
   /** Returns whether it was the first. */

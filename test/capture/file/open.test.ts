@@ -101,6 +101,40 @@ describe('gzip', () => {
     expect(await readCapture(packed)).toEqual(await readCapture(file));
   });
 
+  it('gives all of it whatever stands behind, which is told unless it is padding', async () => {
+    const [file, packed] = [pcapFile(THREE), gzipSync(pcapFile(THREE))];
+    for (const size of [1, 7, 100_000]) {
+      const read = (rest: Buffer) => readCapture(Buffer.concat([packed, rest]), size);
+      expect(await read(Buffer.alloc(700))).toEqual(await readCapture(file));
+      for (const rest of ['garbage', '\x1f', '\x1f\x8b']) {
+        const { packets, problems } = await read(Buffer.from(rest, 'latin1'));
+        expect(packets).toEqual((await readCapture(file)).packets);
+        expect(problems).toHaveLength(1);
+      }
+    }
+  });
+
+  it('with a name, a comment and all else that a header may have', async () => {
+    const plain = gzipSync(pcapFile(THREE));
+    const more = Buffer.concat([Buffer.from([3, 0, 1, 2, 3]), Buffer.from('name\0comment\0\x12\x34', 'latin1')]);
+    const packed = Buffer.concat([
+      plain.subarray(0, 3),
+      Buffer.from([0x1e]),
+      plain.subarray(4, 10),
+      more,
+      plain.subarray(10),
+    ]);
+    for (const size of [1, 100_000])
+      expect(await readCapture(packed, size)).toEqual(await readCapture(pcapFile(THREE)));
+  });
+
+  it('with a checksum that does not fit is damaged', async () => {
+    const packed = gzipSync(pcapFile(THREE));
+    packed.writeUInt32LE(7, packed.length - 8);
+    const { packets, problems } = await readCapture(packed);
+    expect([packets.length, problems.map(({ code }) => code)]).toEqual([3, ['CAPTURE_DAMAGED']]);
+  });
+
   it('gives what came before the damage', async () => {
     const noise = Buffer.from(Array.from({ length: 60_000 }, (_, i) => Math.imul(i ^ (i >>> 3), 2654435761) >>> 24));
     const file = pcapFile(Array.from({ length: 20 }, (_, i) => ({ time: EPOCH + BigInt(i) * 1000n, bytes: noise })));

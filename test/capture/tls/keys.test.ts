@@ -48,6 +48,26 @@ describe('keys', () => {
     }
   });
 
+  it('of other connections: told as that, with how many there are', () => {
+    for (const name of NAMES) {
+      const { chunks, keys } = recordings[name];
+      const random = / ([0-9a-f]{64}) /.exec(keys)?.[1];
+      const line = (digit: string): string => `CLIENT_RANDOM ${digit.repeat(64)} ${'01'.repeat(48)}\n`;
+      expect(through(chunks, line('a') + line('b')).notes).toMatchObject([
+        { code: 'TLS_KEYS_OTHER', detail: `client random ${random}, not among the 2 that it has` },
+      ]);
+    }
+  });
+
+  it('of this connection, but not all: told as that', () => {
+    const { chunks, keys } = recordings['TLS 1.3'];
+    const [note] = through(chunks, keys.replace(/^\w+_TRAFFIC_SECRET_0 .*$/gm, '')).notes;
+    expect(note).toMatchObject({
+      code: 'TLS_KEYS_OTHER',
+      detail: expect.stringMatching(/, only some of its secrets are there$/),
+    });
+  });
+
   it('of the data alone will do in TLS 1.3', () => {
     const { chunks, keys } = recordings['TLS 1.3'];
     const outcome = through(chunks, keys.replace(/^\w+_HANDSHAKE_.*$/gm, ''));

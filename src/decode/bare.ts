@@ -1,0 +1,87 @@
+/** One run of `rdgw decode` over packets that come as text: what captures give, as far as it can be. */
+import { Fault } from '../fault.js';
+import type { FilteredEvent } from './filter.js';
+import { type BarePdu, barePduLine, readBarePdus, shownRest } from './hex.js';
+import { type JsonLine, noteLine } from './json.js';
+import type { Output } from './output.js';
+import type { DecodeRequest, DecodeResult } from './request.js';
+import { showStats } from './stats.js';
+import type { ConversationSummary, Totals } from './summary.js';
+import { both, Counts } from './tally.js';
+import { TextWriter } from './text.js';
+
+/** Packets without a capture are taken for one conversation. */
+const CONVERSATION = { number: 1 };
+
+/** Throws a `Fault` where something is asked for that only a capture has. */
+export async function decodeBare(bytes: Buffer, request: DecodeRequest, output: Output): Promise<DecodeResult> {
+  if (request.inner || request.also !== undefined) throw noCapture();
+  const { pdus, rest } = readBarePdus(bytes, request.direction);
+  const shows = (event: FilteredEvent): boolean => request.filter === undefined || request.filter(event);
+  const counts = new Counts();
+  const lines: JsonLine[] = [];
+  const writer = new TextWriter({ theme: output.theme, width: output.width, bytes: request.bytes, verbose: true });
+  const show = (text: () => readonly string[], line: JsonLine): void => {
+    if (request.show === 'nothing') lines.push(line);
+    else if (request.show === 'ndjson') output.line(JSON.stringify(line));
+    else if (request.show === 'tree') for (const one of text()) output.line(one);
+  };
+  let [n, left] = [0, request.limit ?? Number.POSITIVE_INFINITY];
+  for (const pdu of pdus) {
+    if (left <= 0) break;
+    n += 1;
+    counts.pdu(pdu);
+    if (!shows({ type: 'pdu', conversation: CONVERSATION, pdu })) continue;
+    show(() => writer.pdu(pdu, n), barePduLine(pdu, n, request));
+    left -= 1;
+  }
+  if (rest && left > 0) {
+    counts.note(rest.note);
+    const event = { type: 'note', conversation: CONVERSATION, direction: undefined, note: rest.note } as const;
+    const line = { type: 'note', frame: null, time: null, connection: 1, direction: null, ...noteLine(rest.note) };
+    if (shows(event)) show(() => writer.pdu(shownRest(rest), n + 1), line);
+  }
+  const nothing = { packets: 0, skipped: {}, ordinaryRequests: 0, evictedConnections: 0, notes: [], problem: null };
+  const totals: Totals = { ...nothing, pdus: n };
+  const conversations = [conversation(counts)];
+  if (request.show === 'stats') await showStats({ ...totals, conversations }, output);
+  await output.flush();
+  const summary = request.show === 'nothing' ? { ...totals, conversations, lines } : null;
+  return { understood: pdus.slice(0, n).some(isGood), summary, problem: null, warnings: [] };
+}
+
+function isGood({ notes }: BarePdu): boolean {
+  return notes.every(({ code }) => code !== 'PDU_MALFORMED' && code !== 'PDU_UNKNOWN_TYPE');
+}
+
+function conversation(counts: Counts): ConversationSummary {
+  return {
+    connection: CONVERSATION.number,
+    transport: 'hex',
+    connectionId: null,
+    correlationId: null,
+    userId: null,
+    client: null,
+    gateway: null,
+    authSchemes: [],
+    assumed: false,
+    tcpConnections: [],
+    tls: null,
+    user: null,
+    start: null,
+    sawSyn: false,
+    seconds: { toChannel: null, toFirstData: null, toEnd: null },
+    ...counts.summary(),
+    gaps: both(0, 0),
+    end: null,
+  };
+}
+
+function noCapture(): Fault {
+  return new Fault({
+    kind: 'usage',
+    code: 'DECODE_NO_CAPTURE',
+    message: 'packets that come as text have no connection inside',
+    hint: 'leave out --write and --inner, or decode a capture',
+  });
+}
