@@ -48,7 +48,7 @@ The exit code is 3 when nothing was understood.`;
     bytes: Flags.boolean({ summary: 'Show the bytes of each field beside it.' }),
     payload: Flags.boolean({ summary: 'Include the payload of DATA in JSON.' }),
     verbose: Flags.boolean({ summary: 'Every field of every packet.' }),
-    secrets: Flags.boolean({ summary: 'Show credentials and NTLM responses.' }),
+    secrets: Flags.boolean({ summary: 'Show credentials, NTLM responses and signatures of tokens.' }),
     write: Flags.string({ summary: 'Write the RDP stream inside as a capture.', helpValue: 'FILE' }),
   };
 

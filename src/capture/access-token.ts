@@ -53,6 +53,11 @@ export function claimsOf(token: string): TokenClaims | undefined {
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
 }
 
+/** A signed token up to its last point; undefined for what is no JWS. */
+export function withoutSignature(token: string): string | undefined {
+  return claimsOf(token) && token.slice(0, token.lastIndexOf('.') + 1);
+}
+
 /** Holds what the client asks for against what its token says. */
 export class TokenWatch {
   #claims: TokenClaims | undefined;

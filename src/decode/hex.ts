@@ -108,7 +108,7 @@ export function barePduLine(pdu: ShownPdu, n: number, options: JsonOptions): Jso
     name: pdu.name,
     length: pdu.bytes.length,
     fields: fieldsOf(pdu.packetType, tree, options),
-    ...(options.verbose ? { spans: spansOf(pdu.packetType, tree.children ?? [], options) } : {}),
+    ...(options.verbose ? { spans: spansOf(pdu.packetType, tree, options) } : {}),
     notes: pdu.notes.map(noteLine),
   };
 }

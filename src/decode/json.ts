@@ -4,9 +4,10 @@ import type { DecodeEvent } from '../capture/dissection.js';
 import type { Note } from '../capture/notes.js';
 import type { Endpoint, Place } from '../capture/types.js';
 import type { Span } from '../protocol/index.js';
-import { type FieldOptions, fieldsOf, isHidden } from './fields.js';
+import { type Disclosure, disclosed } from './disclosure.js';
+import { fieldsOf } from './fields.js';
 
-export interface JsonOptions extends FieldOptions {
+export interface JsonOptions extends Disclosure {
   /** Adds `spans` to PDUs. */
   readonly verbose?: boolean;
 }
@@ -31,7 +32,7 @@ export function jsonLine(event: DecodeEvent, options: JsonOptions = {}): JsonLin
         name: pdu.name,
         length: pdu.bytes.length,
         fields: tree === undefined ? { cbDataLen: pdu.data?.length ?? 0 } : fieldsOf(pdu.packetType, tree, options),
-        ...(options.verbose ? { spans: spansOf(pdu.packetType, tree?.children ?? [], options) } : {}),
+        ...(options.verbose ? { spans: spansOf(pdu.packetType, tree ?? pdu.tree(), options) } : {}),
         notes: pdu.notes.map(noteLine),
       };
     }
@@ -181,10 +182,8 @@ export interface JsonSpan {
 }
 
 /** What `fields` leaves out because it is a secret, or DATA's payload, has no value here either; its place is told. */
-export function spansOf(packetType: number, spans: readonly Span[], options: FieldOptions): JsonSpan[] {
-  return spans.map((span) =>
-    isHidden(packetType, span, options) ? { ...spanLine(span), value: null } : spanLine(span),
-  );
+export function spansOf(packetType: number, tree: Span, options: Disclosure): JsonSpan[] {
+  return (disclosed(packetType, tree, options).children ?? []).map(spanLine);
 }
 
 export function spanLine({ name, offset, length, value, text, children }: Span): JsonSpan {
