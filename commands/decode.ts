@@ -46,7 +46,7 @@ The exit code is 3 when nothing was understood.`;
     limit: Flags.integer({ summary: 'End after so many packets.', helpValue: 'COUNT', min: 1 }),
     inner: Flags.boolean({ summary: 'Look into the RDP connection inside as well.' }),
     bytes: Flags.boolean({ summary: 'Show the bytes of each field beside it.' }),
-    payload: Flags.boolean({ summary: 'Include the payload of DATA in JSON.' }),
+    payload: Flags.boolean({ summary: 'Show the payload of DATA too.' }),
     verbose: Flags.boolean({ summary: 'Every field of every packet.' }),
     secrets: Flags.boolean({ summary: 'Show credentials, NTLM responses and signatures of tokens.' }),
     write: Flags.string({ summary: 'Write the RDP stream inside as a capture.', helpValue: 'FILE' }),

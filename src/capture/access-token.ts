@@ -72,7 +72,9 @@ export class TokenWatch {
       }
     } else if (packet.type === PKT_TYPE.CHANNEL_CREATE && this.#claims?.targets !== undefined) {
       const { resources, altResources, port } = packet.fields;
-      const asked = [...resources, ...altResources].map((host) => formatTarget({ host: host.toLowerCase(), port }));
+      const asked = [...resources, ...altResources].map((host) =>
+        normal(formatTarget({ host: host.replace(/^\[(.*)\]$/, '$1'), port })),
+      );
       const named = this.#claims.targets.map(normal);
       if (asked.some((target) => named.includes(target))) return;
       yield note('TOKEN_TARGET', `it is for ${this.#claims.targets.join(', ')}, not for ${asked.join(', ')}`);
@@ -85,7 +87,7 @@ function normal(target: string): string {
   try {
     return formatTarget(parseTarget(target)).toLowerCase();
   } catch {
-    return target;
+    return target.toLowerCase();
   }
 }
 

@@ -3,6 +3,7 @@ import {
   dataPayload,
   type FlowState,
   Framer,
+  HEADER_LENGTH,
   isData,
   LimitError,
   type Packet,
@@ -100,9 +101,12 @@ export class TunnelStation {
     const start = Math.min(stream.rest, bytes.length);
     stream.rest -= start;
     for (let offset = start; offset < bytes.length; offset += SLICE) {
-      const slice = bytes.subarray(offset, offset + SLICE);
-      const found = stream.state === 'framed' ? slice : this.#seek(stream, slice);
-      if (found) this.#frame(direction, stream, found, place);
+      let left: Buffer | undefined = bytes.subarray(offset, offset + SLICE);
+      // What follows an impossible header is looked at again, so that a split changes nothing. Each turn uses up a header at least.
+      while (left !== undefined && left.length > 0) {
+        const found: Buffer | undefined = stream.state === 'framed' ? left : this.#seek(stream, left);
+        left = found && this.#frame(direction, stream, found, place);
+      }
     }
   }
 
@@ -161,18 +165,22 @@ export class TunnelStation {
     return undefined;
   }
 
-  #frame(direction: Direction, stream: Stream, bytes: Buffer, place: Place): void {
+  /** Returns what stands behind a header that cannot be one. */
+  #frame(direction: Direction, stream: Stream, bytes: Buffer, place: Place): Buffer | undefined {
     try {
       stream.framer.push(bytes);
       for (let pdu = stream.framer.next(); pdu !== undefined; pdu = stream.framer.next())
         this.#pdu(direction, pdu, place);
       // INVARIANT: `bytes` are a view that the next unmasking or the next chunk of the file overwrites.
       stream.framer.detach();
+      return undefined;
     } catch (error) {
       if (!(error instanceof PduError || error instanceof LimitError)) throw error;
       this.#sink.note(direction, note('PDU_FRAMING', error.message), place);
+      const behind = stream.framer.drain().subarray(HEADER_LENGTH);
       this.#lose(stream);
       this.#oriented = false;
+      return behind;
     }
   }
 

@@ -1,7 +1,7 @@
 /** One run of `rdgw decode` over packets that come as text: what captures give, as far as it can be. */
 import { Fault } from '../fault.js';
 import type { FilteredEvent } from './filter.js';
-import { type BarePdu, barePduLine, readBarePdus, shownRest } from './hex.js';
+import { type BarePdu, type BareRest, barePduLine, readBarePdus, shownRest } from './hex.js';
 import { type JsonLine, noteLine } from './json.js';
 import type { Output } from './output.js';
 import type { DecodeRequest, DecodeResult } from './request.js';
@@ -16,30 +16,40 @@ const CONVERSATION = { number: 1 };
 /** Throws a `Fault` where something is asked for that only a capture has. */
 export async function decodeBare(bytes: Buffer, request: DecodeRequest, output: Output): Promise<DecodeResult> {
   if (request.inner || request.also !== undefined) throw noCapture();
-  const { pdus, rest } = readBarePdus(bytes, request.direction);
+  const reading = readBarePdus(bytes, request.direction);
   const shows = (event: FilteredEvent): boolean => request.filter === undefined || request.filter(event);
   const counts = new Counts();
   const lines: JsonLine[] = [];
-  const writer = new TextWriter({ theme: output.theme, width: output.width, bytes: request.bytes, verbose: true });
+  const { theme, width } = output;
+  const writer = new TextWriter({ theme, width, bytes: request.bytes, verbose: true, disclosure: request });
   const show = (text: () => readonly string[], line: JsonLine): void => {
     if (request.show === 'nothing') lines.push(line);
     else if (request.show === 'ndjson') output.line(JSON.stringify(line));
     else if (request.show === 'tree') for (const one of text()) output.line(one);
   };
-  let [n, left] = [0, request.limit ?? Number.POSITIVE_INFINITY];
-  for (const pdu of pdus) {
-    if (left <= 0) break;
+  let [n, left, understood] = [0, request.limit ?? Number.POSITIVE_INFINITY, false];
+  let rest: BareRest | undefined;
+  while (left > 0) {
+    const { done, value } = reading.next();
+    if (done) {
+      rest = value;
+      break;
+    }
+    const pdu = value;
     n += 1;
+    understood ||= isGood(pdu);
     counts.pdu(pdu);
     if (!shows({ type: 'pdu', conversation: CONVERSATION, pdu })) continue;
     show(() => writer.pdu(pdu, n), barePduLine(pdu, n, request));
     left -= 1;
   }
-  if (rest && left > 0) {
-    counts.note(rest.note);
-    const event = { type: 'note', conversation: CONVERSATION, direction: undefined, note: rest.note } as const;
-    const line = { type: 'note', frame: null, time: null, connection: 1, direction: null, ...noteLine(rest.note) };
-    if (shows(event)) show(() => writer.pdu(shownRest(rest), n + 1), line);
+  if (rest) {
+    const { note: remark } = rest;
+    counts.note(remark);
+    const event = { type: 'note', conversation: CONVERSATION, direction: undefined, note: remark } as const;
+    const line = { type: 'note', frame: null, time: null, connection: 1, direction: null, ...noteLine(remark) };
+    const end = shownRest(rest);
+    if (shows(event)) show(() => writer.pdu(end, n + 1), line);
   }
   const nothing = { packets: 0, skipped: {}, ordinaryRequests: 0, evictedConnections: 0, notes: [], problem: null };
   const totals: Totals = { ...nothing, pdus: n };
@@ -47,7 +57,7 @@ export async function decodeBare(bytes: Buffer, request: DecodeRequest, output: 
   if (request.show === 'stats') await showStats({ ...totals, conversations }, output);
   await output.flush();
   const summary = request.show === 'nothing' ? { ...totals, conversations, lines } : null;
-  return { understood: pdus.slice(0, n).some(isGood), summary, problem: null, warnings: [] };
+  return { understood, summary, problem: null, warnings: [] };
 }
 
 function isGood({ notes }: BarePdu): boolean {

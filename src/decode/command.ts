@@ -1,7 +1,6 @@
 /** The flags of `rdgw decode` as one request. */
 import type { Direction } from '../capture/dissection.js';
 import { sslKeyLogFile } from '../cli/environment.js';
-import { EXIT } from '../cli/exit.js';
 import { Fault } from '../fault.js';
 import { colours } from '../render/theme.js';
 import { parseFilter } from './filter.js';
@@ -86,12 +85,23 @@ export async function decodeCommand(flags: DecodeFlags): Promise<DecodeResult> {
   return { ...result, warnings: [...result.warnings, ...warningsOf(result, flags), ...placeholders] };
 }
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /** What has to be done when the process ends from outside. Returns how to call that off. */
 function atSuddenEnd(clean: () => void): () => void {
-  const interrupt = (): never => process.exit(EXIT.sigint);
-  const terminate = (): never => process.exit(EXIT.sigterm);
-  process.once('exit', clean).once('SIGINT', interrupt).once('SIGTERM', terminate);
-  return () => process.off('exit', clean).off('SIGINT', interrupt).off('SIGTERM', terminate);
+  // The signal itself ends the process: `exit` would wait for a read of a named pipe to which nobody writes.
+  const end = (signal: NodeJS.Signals): void => {
+    clean();
+    forget();
+    process.kill(process.pid, signal);
+  };
+  const forget = (): void => {
+    process.off('exit', clean);
+    for (const signal of SIGNALS) process.off(signal, end);
+  };
+  process.once('exit', clean);
+  for (const signal of SIGNALS) process.once(signal, end);
+  return forget;
 }
 
 function directionOf(sender: string | undefined): Direction | undefined {

@@ -12,7 +12,7 @@ export interface Disclosure {
 /** A challenge and what answers it. */
 const NTLM_SECRETS = [2, 3].map((type) => Buffer.from(`NTLMSSP\0${String.fromCharCode(type)}\0\0\0`, 'latin1'));
 
-/** The same tree, in which what is not to be shown has no value. */
+/** The same tree, in which what is not to be shown has no value, and words about that. */
 export function disclosed(packetType: number, tree: Span, options: Disclosure): Span {
   const shown = SHOWN[packetType];
   if (shown === undefined || tree.children === undefined) return tree;
@@ -23,9 +23,10 @@ type Show = (span: Span, options: Disclosure) => Span;
 
 /** By packet type; what trails a packet goes the way of the field that it may have been part of. */
 const SHOWN: Readonly<Partial<Record<number, Show>>> = {
-  [PKT_TYPE.DATA]: (span, { payload }) => (payload || !(span.name === 'data' || isRest(span)) ? span : hidden(span)),
+  [PKT_TYPE.DATA]: (span, { payload }) =>
+    payload || !(span.name === 'data' || isRest(span)) ? span : hidden(span, '--payload'),
   [PKT_TYPE.EXTENDED_AUTH_MSG]: (span, { secrets }) =>
-    secrets || !(isRest(span) || holdsSecret(span)) ? span : hidden(span),
+    secrets || !(isRest(span) || holdsSecret(span)) ? span : hidden(span, '--secrets'),
   [PKT_TYPE.TUNNEL_CREATE]: (span, { secrets }) => {
     if (secrets || !(span.name === 'paaCookie' || isRest(span))) return span;
     const children = span.children?.map((child) => (child.name === 'blob' ? unsigned(child) : child));
@@ -41,8 +42,8 @@ function holdsSecret({ name, value }: Span): boolean {
   return name === 'authBlob' && Buffer.isBuffer(value) && NTLM_SECRETS.some((start) => value.includes(start));
 }
 
-function hidden({ value: _, ...span }: Span): Span {
-  return span;
+function hidden({ value: _, ...span }: Span, flag: string): Span {
+  return { ...span, text: `not shown without ${flag}` };
 }
 
 /** A signed token says what it is for, and is worth nothing without its signature. */

@@ -37,31 +37,33 @@ export interface BarePdu extends ShownPdu {
   readonly data: Buffer | undefined;
 }
 
-export interface BarePdus {
-  readonly pdus: readonly BarePdu[];
-  /** Why the bytes behind the last PDU are none; undefined when there are none. */
-  readonly rest: { readonly note: Note; readonly bytes: Buffer } | undefined;
+/** The bytes behind the last PDU, and why they are none. */
+export interface BareRest {
+  readonly note: Note;
+  readonly bytes: Buffer;
 }
 
-/** One PDU or a stream of them. Whatever the bytes are, nothing is thrown. */
-export function readBarePdus(bytes: Buffer, direction: Direction | undefined): BarePdus {
+/** One PDU or a stream of them, one at a time. Whatever the bytes are, nothing is thrown. */
+export function* readBarePdus(
+  bytes: Buffer,
+  direction: Direction | undefined,
+): Generator<BarePdu, BareRest | undefined> {
   const framer = new Framer();
-  const pdus: BarePdu[] = [];
   let used = 0;
   try {
     for (let offset = 0; offset < bytes.length; offset += SLICE) {
       framer.push(bytes.subarray(offset, offset + SLICE));
       for (let pdu = framer.next(); pdu !== undefined; pdu = framer.next()) {
         used += pdu.length;
-        pdus.push(shown(pdu, direction));
+        yield shown(pdu, direction);
       }
     }
   } catch (error) {
     if (!(error instanceof PduError || error instanceof LimitError)) throw error;
-    return { pdus, rest: { note: note('PDU_FRAMING', error.message), bytes: bytes.subarray(used) } };
+    return { note: note('PDU_FRAMING', error.message), bytes: bytes.subarray(used) };
   }
   const rest = bytes.subarray(used);
-  return { pdus, rest: rest.length === 0 ? undefined : { note: note('PDU_CUT', cutDetail(rest)), bytes: rest } };
+  return rest.length === 0 ? undefined : { note: note('PDU_CUT', cutDetail(rest)), bytes: rest };
 }
 
 function shown(bytes: Buffer, direction: Direction | undefined): BarePdu {
@@ -88,7 +90,7 @@ function cutDetail(rest: Buffer): string {
 }
 
 /** What is left of a PDU that was cut, as far as it can be read. */
-export function shownRest({ bytes, note: remark }: NonNullable<BarePdus['rest']>): ShownPdu {
+export function shownRest({ bytes, note: remark }: BareRest): ShownPdu {
   const packetType = peekHeader(bytes)?.packetType ?? 0;
   const name = peekHeader(bytes) ? packetName(packetType) : 'no packet';
   return { direction: null, packetType, name, bytes, tree: () => dissect(bytes), notes: [remark] };

@@ -1,5 +1,15 @@
 /** `--write`: the RDP connections inside the tunnels as a capture of their own, in place only when it is complete. */
-import { closeSync, lstatSync, openSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import type { DecodeEvent } from '../capture/dissection.js';
 import { PcapWriter, RDP_PORT } from '../capture/write.js';
 import { Fault } from '../fault.js';
@@ -33,6 +43,7 @@ export class InnerCapture {
     if (input !== undefined && isSame(path, input)) throw unwritable(path, 'it is the capture that is read');
     const kind = kindOf(path);
     if (kind !== undefined) throw unwritable(path, kind);
+    if (isStdout(path)) throw unwritable(given, 'stdout is for what is shown');
     try {
       this.#file = openSync(this.#part, 'wx', PRIVATE_FILE);
     } catch (cause) {
@@ -65,7 +76,7 @@ export class InnerCapture {
       renameSync(this.#part, this.#path);
     } catch (cause) {
       this.discard();
-      throw unwritable(this.#path, errnoOf(cause) ?? 'unknown error', cause);
+      throw cause instanceof Fault ? cause : unwritable(this.#path, errnoOf(cause) ?? 'unknown error', cause);
     }
   }
 
@@ -108,7 +119,11 @@ export class InnerCapture {
     const bytes = Buffer.concat(this.#gathered, this.#length);
     this.#gathered = [];
     this.#length = 0;
-    for (let offset = 0; offset < bytes.length; ) offset += writeSync(this.#file, bytes, offset);
+    try {
+      for (let offset = 0; offset < bytes.length; ) offset += writeSync(this.#file, bytes, offset);
+    } catch (cause) {
+      throw unwritable(this.#path, errnoOf(cause) ?? 'unknown error', cause);
+    }
   }
 }
 
@@ -129,6 +144,13 @@ function kindOf(path: string): string | undefined {
   return facts.isDirectory() ? 'EISDIR' : 'it is no regular file';
 }
 
+/** `/dev/stdout` leads to a file where stdout was sent to one. */
+function isStdout(path: string): boolean {
+  const there = statSync(path, { throwIfNoEntry: false });
+  const shown = fstatSync(1);
+  return there !== undefined && there.ino === shown.ino && there.dev === shown.dev;
+}
+
 function isSame(one: string, other: string): boolean {
   try {
     const [a, b] = [statSync(one), statSync(other)];
@@ -144,6 +166,8 @@ function unwritable(place: string, why: string, cause?: unknown): Fault {
     EACCES: 'no permission',
     EISDIR: 'it is a folder',
     ENOSPC: 'the disk is full',
+    EFBIG: 'it would be larger than is allowed',
+    ENAMETOOLONG: 'its name is too long',
   };
   const message = `the capture cannot be written: ${words[why] ?? why}`;
   return new Fault({ kind: 'usage', code: 'WRITE_FAILED', message, place, hint: 'give --write another file', cause });

@@ -33,7 +33,8 @@ export async function readKeylogs(keys: KeyLog, { keylogs, environmentKeylog }: 
 function* take(keys: KeyLog, path: string, text: string): Generator<string> {
   // Nothing new may also mean that another file has said it already.
   if (keys.add(text) > 0 || new KeyLog().add(text) > 0) return;
-  const lines = text.split('\n').filter((line) => line.trim() !== '').length;
+  let lines = 0;
+  for (const _ of text.matchAll(/^.*\S.*$/gm)) lines += 1;
   if (lines === 0) yield `${path}: the key log is empty`;
   else
     yield `${path}: 0 of ${lines} ${lines === 1 ? 'line is' : 'lines are'} understood as TLS keys; is this a key log?`;
@@ -46,7 +47,16 @@ async function read(path: string): Promise<string> {
       const { size } = await file.stat();
       if (size > MAX_KEYLOG_BYTES)
         throw unreadable(path, `it is larger than ${MAX_KEYLOG_BYTES} bytes`, undefined, HINT);
-      return textOf(await file.readFile());
+      // A pipe or a device has no size.
+      const parts: Buffer[] = [];
+      let length = 0;
+      for await (const part of file.createReadStream({ autoClose: false }) as AsyncIterable<Buffer>) {
+        parts.push(part);
+        length += part.length;
+        if (length > MAX_KEYLOG_BYTES)
+          throw unreadable(path, `it is larger than ${MAX_KEYLOG_BYTES} bytes`, undefined, HINT);
+      }
+      return textOf(Buffer.concat(parts));
     } finally {
       await file.close();
     }

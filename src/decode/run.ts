@@ -106,7 +106,13 @@ function shower(request: DecodeRequest, output: Output): (event: DecodeEvent, hi
     };
   }
   if (show !== 'tree') return () => undefined;
-  const writer = new TextWriter({ theme: output.theme, width: output.width, bytes, verbose });
+  const writer = new TextWriter({
+    theme: output.theme,
+    width: output.width,
+    bytes,
+    verbose,
+    disclosure: { payload, secrets },
+  });
   return (event, hidden) => {
     for (const line of writer.lines(event, hidden)) output.line(line);
   };

@@ -10,6 +10,9 @@ import type { ConversationSummary } from './summary.js';
 /** Remarks kept per conversation; the rest is counted. */
 const MAX_NOTES = 100;
 
+/** Characters of a target, a name or a remark: a summary has many. */
+const MAX_TEXT = 1024;
+
 type PduCounts = Record<string, number>;
 
 /** What is counted of a PDU, wherever it comes from. */
@@ -43,7 +46,7 @@ export class Counts {
 
   note(note: Note): void {
     this.#notes ??= [];
-    if (this.#notes.length < MAX_NOTES) this.#notes.push(noteLine(note));
+    if (this.#notes.length < MAX_NOTES) this.#notes.push(noteLine({ ...note, text: short(note.text) }));
     else this.notesLeftOut += 1;
   }
 
@@ -67,9 +70,14 @@ export class Counts {
   #control(packet: Packet | undefined): void {
     if (packet?.type === PKT_TYPE.CHANNEL_CREATE) {
       const { resources, altResources, port } = packet.fields;
-      this.target = `${[...resources, ...altResources].join(',')}:${port}`;
-    } else if (packet?.type === PKT_TYPE.TUNNEL_AUTH) this.clientName = packet.fields.clientName;
+      this.target = `${short([...resources, ...altResources].join(','))}:${port}`;
+    } else if (packet?.type === PKT_TYPE.TUNNEL_AUTH) this.clientName = short(packet.fields.clientName);
   }
+}
+
+/** What is kept of a text from the wire, in memory of its own; it may have 64 KiB. */
+function short(text: string): string {
+  return text.length <= MAX_TEXT ? text : Buffer.from(`${text.slice(0, MAX_TEXT)}…`, 'utf16le').toString('utf16le');
 }
 
 /** A conversation of a capture, with its times. */

@@ -7,6 +7,7 @@ import { HEADER_LENGTH, PKT_TYPE } from '../protocol/index.js';
 import { plain, type Theme } from '../render/theme.js';
 import { treeLines } from '../render/tree.js';
 import { safeText, wrap } from '../render/words.js';
+import { type Disclosure, disclosed } from './disclosure.js';
 import { endpointText, isoTime } from './json.js';
 
 export interface TextOptions {
@@ -16,6 +17,7 @@ export interface TextOptions {
   readonly bytes?: boolean;
   /** Shows the fields of DATA and the common header too. */
   readonly verbose?: boolean;
+  readonly disclosure?: Disclosure;
 }
 
 export interface ShownPdu {
@@ -42,8 +44,8 @@ export class TextWriter {
   /** Headers of conversations of which nothing was shown yet. */
   readonly #headers = new Map<number, readonly string[]>();
 
-  constructor({ theme = plain, width = 80, bytes = false, verbose = false }: TextOptions = {}) {
-    this.#options = { theme, width, bytes, verbose };
+  constructor({ theme = plain, width = 80, bytes = false, verbose = false, disclosure = {} }: TextOptions = {}) {
+    this.#options = { theme, width, bytes, verbose, disclosure };
   }
 
   /** An event that a filter hides says nothing, but what is shown of its conversation later stands below a header. */
@@ -112,13 +114,14 @@ export class TextWriter {
   }
 
   #pdu(mark: string, { direction, packetType, name, bytes, tree, notes }: ShownPdu): string[] {
-    const { theme, width, verbose } = this.#options;
+    const { theme, width, verbose, disclosure } = this.#options;
     const paint = direction === 'server-to-client' ? theme.server : theme.client;
     const arrow = direction === null ? ' ' : paint(ARROWS[direction]);
     const title = `${mark} ${arrow} ${paint(name.replace('PKT_TYPE_', ''))}  ${bytes.length} bytes`;
     const remarks = notes.flatMap((note) => noteLines(note, NOTE_INDENT, NOTE_INDENT.length, this.#options));
     if (packetType === PKT_TYPE.DATA && !verbose && notes.length === 0) return [title];
-    const fields = treeLines(verbose ? tree() : bodyOf(tree()), {
+    const shown = disclosed(packetType, tree(), disclosure);
+    const fields = treeLines(verbose ? shown : bodyOf(shown), {
       theme,
       width: width - TREE_INDENT.length,
       bytes: this.#options.bytes ? bytes : undefined,

@@ -64,6 +64,15 @@ export class Framer {
     if (last) this.#chunks.push(Buffer.from(last));
   }
 
+  /** Gives up what waits, for a caller that looks for the next PDU in it. */
+  drain(): Buffer {
+    const [first, ...more] = this.#chunks;
+    const all = first === undefined || more.length > 0 ? Buffer.concat(this.#chunks, this.#buffered) : first;
+    this.#chunks = [];
+    this.#buffered = 0;
+    return all;
+  }
+
   /** Makes the first chunk hold at least `length` bytes; they are known to be there. */
   #gather(length: number): void {
     const first = this.#chunks[0] as Buffer;

@@ -55,9 +55,11 @@ function rowLines({ depth, span }: Row, nameWidth: number, theme: Theme, width: 
 }
 
 /** The first bytes of a leaf, as wide for every row; a group has none of its own. */
-function paneText({ offset, length, children }: Span, bytes: Buffer, most: number): string {
-  const shown = children ? Buffer.alloc(0) : bytes.subarray(offset, offset + Math.min(length, most));
-  const more = !children && length > most ? '…' : '';
+function paneText(span: Span, bytes: Buffer, most: number): string {
+  const { offset, length } = span;
+  const isShown = !isHidden(span) && !span.children;
+  const shown = isShown ? bytes.subarray(offset, offset + Math.min(length, most)) : Buffer.alloc(0);
+  const more = isShown && length > most ? '…' : '';
   return `${hexPairs(shown)}${more}`.padEnd(most * 3);
 }
 
@@ -65,7 +67,14 @@ function hexPairs(bytes: Buffer): string {
   return bytes.toString('hex').replace(/../g, '$& ').trim();
 }
 
-function valueText({ value, text, length }: Span, room: number): string {
+/** A field whose value was taken away. */
+function isHidden({ value, children, length }: Span): boolean {
+  return value === undefined && children === undefined && length > 0;
+}
+
+function valueText(span: Span, room: number): string {
+  const { value, text, length } = span;
+  if (isHidden(span)) return [`${length} bytes`, text].filter(Boolean).join(', ');
   if (value === undefined) return '';
   if (typeof value === 'string') return asciiJson(value);
   if (typeof value === 'number' || typeof value === 'bigint') {
@@ -73,8 +82,8 @@ function valueText({ value, text, length }: Span, room: number): string {
     return text === undefined ? number : `${number} ${text}`;
   }
   const { most, least } = BLOB_PREVIEW;
-  if (value.length <= most) return hexPairs(value);
-  const rest = `… ${value.length} bytes`;
+  if (length <= most) return hexPairs(value);
+  const rest = `… ${length} bytes`;
   const pairs = Math.floor((room - rest.length) / 3);
   return `${hexPairs(value.subarray(0, Math.min(most, Math.max(least, pairs))))} ${rest}`;
 }

@@ -81,6 +81,15 @@ describe('what is remarked', () => {
       'TOKEN_TARGET the access token is not for the target that the client asks for: it is for desk.example:3389, not for desk.example:3390',
     ]);
     expect(remarks(await token({ tgt: 'DESK' }), channel(['desk']))).toEqual([]);
+    // The same host as the gateway understands it.
+    for (const [named, asked] of [
+      ['desk.example:3389', 'Desk.example.'],
+      ['[fd00::1]:3389', 'fd00:0:0::1'],
+      ['[fd00::1]:3389', '[fd00::1]'],
+      ['xn--mller-kva.example:3389', 'Müller.example'],
+    ] as const) {
+      expect(remarks(await token({ tgt: named }), channel([asked]))).toEqual([]);
+    }
     expect(remarks(await token({ tgt: ['[fd00::1]:3389', '???'] }), channel(['fd00::1']))).toEqual([]);
   });
 

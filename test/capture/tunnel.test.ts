@@ -1,4 +1,5 @@
 /** What the stations above the tunnel hand to it are views of buffers that are used again. */
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TunnelStation } from '../../src/capture/tunnel.js';
 
@@ -65,3 +66,64 @@ describe('a gap of known length', () => {
     expect(told).toEqual([next.toString('hex')]);
   });
 });
+
+describe('a stream that is damaged', () => {
+  const REQUEST = Buffer.from('010000000e000000010000000200', 'hex');
+  /** A header that cannot be one: shorter than itself, or longer than any packet. */
+  const impossible = fc.constantFrom('0900000003000000', '0d000000ffffff7f', 'ffffffffffffffff').map(unhex);
+  const piece = fc.oneof(
+    { weight: 3, arbitrary: fc.constant(keepAlive) },
+    { weight: 2, arbitrary: fc.uint8Array({ maxLength: 300 }).map((bytes) => data(Buffer.from(bytes))) },
+    { weight: 1, arbitrary: impossible },
+    { weight: 1, arbitrary: fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)) },
+  );
+
+  /** All that is told when the bytes come in pieces of these sizes, in one buffer that is used over and over. */
+  function told(bytes: Buffer, sizes: readonly number[]): string[] {
+    const lines: string[] = [];
+    const station = new TunnelStation(
+      {
+        pdu: (pdu) => lines.push(`${pdu.bytes.toString('hex')} ${pdu.notes.map(({ code }) => code)}`),
+        note: (_, { code, text }) => lines.push(`${code} ${text}`),
+      },
+      { fromStart: true },
+    );
+    const scratch = Buffer.alloc(bytes.length);
+    for (let at = 0, turn = 0; at < bytes.length; turn++) {
+      const length = bytes.copy(scratch, 0, at, at + (sizes[turn % sizes.length] as number));
+      station.bytes('client-to-server', scratch.subarray(0, length), PLACE);
+      scratch.fill(0xee);
+      at += length;
+    }
+    station.end(PLACE);
+    return lines;
+  }
+
+  it('is told the same however it is split', () => {
+    const sizes = fc.array(fc.integer({ min: 1, max: 90 }), { minLength: 1, maxLength: 8 });
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 20 }), sizes, (pieces, cuts) => {
+        const bytes = Buffer.concat([REQUEST, ...pieces]);
+        expect(told(bytes, cuts)).toEqual(told(bytes, [bytes.length]));
+      }),
+      { numRuns: Number(process.env.FC_RUNS ?? 200) },
+    );
+  });
+
+  it('goes on with the next packet behind an impossible header', () => {
+    const bytes = Buffer.concat([REQUEST, unhex('0900000003000000'), keepAlive, keepAlive, data(Buffer.from('x'))]);
+    const lines = told(bytes, [bytes.length]);
+    expect(lines.map((line) => line.split(' ')[0])).toEqual([
+      REQUEST.toString('hex'),
+      'PDU_FRAMING',
+      keepAlive.toString('hex'),
+      keepAlive.toString('hex'),
+      data(Buffer.from('x')).toString('hex'),
+      'NO_ANSWER',
+    ]);
+  });
+});
+
+function unhex(text: string): Buffer {
+  return Buffer.from(text, 'hex');
+}

@@ -1,5 +1,16 @@
-import { spawn } from 'node:child_process';
-import { copyFileSync, createReadStream, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import {
+  closeSync,
+  copyFileSync,
+  createReadStream,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -142,8 +153,52 @@ describe('rdgw decode', () => {
     child.stdin.write(Buffer.alloc(2));
     await vi.waitUntil(() => readdirSync(folder).length === 1, { timeout: 10_000 });
     child.kill('SIGINT');
-    expect(await new Promise((resolve) => child.on('close', resolve))).toBe(130);
+    // The signal itself ends it, which a shell calls 130.
+    expect(await new Promise((resolve) => child.on('close', (_code, signal) => resolve(signal)))).toBe('SIGINT');
     expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+    'is ended by %s while it waits for a named pipe',
+    async (signal) => {
+      const pipe = join(cwd, `pipe-${signal}`);
+      execFileSync('mkfifo', [pipe]);
+      const args = [join(CLI_ROOT, 'bin/run.js'), 'decode', pipe, '--write', join(cwd, `${signal}.pcap`)];
+      const child = spawn(process.execPath, args, { cwd, stdio: 'ignore' });
+      const isWaiting = () => readdirSync(cwd).some((name) => name.startsWith(`${signal}.pcap`));
+      await vi.waitUntil(isWaiting, { timeout: 10_000 });
+      child.kill(signal);
+      expect(await new Promise((resolve) => child.on('close', (_code, how) => resolve(how)))).toBe(signal);
+      expect(isWaiting()).toBe(false);
+    },
+  );
+
+  it('tells what cannot be written in the same way, whatever is in the way', async () => {
+    const file = join(cwd, 'limited.pcap');
+    const rdgw = `"${process.execPath}" "${join(CLI_ROOT, 'bin/run.js')}"`;
+    const command = `ulimit -f 16; ${rdgw} decode "${PCAP}" --keylog "${KEYS}" --stats --write "${file}"`;
+    const child = spawn('bash', ['-c', command], { cwd, stdio: ['ignore', 'ignore', 'pipe'] });
+    let said = '';
+    child.stderr.on('data', (bytes) => {
+      said += bytes;
+    });
+    expect(await new Promise((resolve) => child.on('close', resolve))).toBe(2);
+    expect(said).toMatch(/^error: the capture cannot be written: it would be larger than is allowed \(WRITE_FAILED\)/);
+    expect(existsSync(file)).toBe(false);
+  });
+
+  it('does not write over what stdout was sent to', async () => {
+    const shown = openSync(join(cwd, 'shown.txt'), 'w');
+    const { code, stderr } = await run([PCAP, '--keylog', KEYS, '--write', join(cwd, 'shown.txt')], { stdout: shown });
+    closeSync(shown);
+    expect(code).toBe(2);
+    expect(stderr).toContain('stdout is for what is shown');
+  });
+
+  it('reads no more of a key log than one can have', async () => {
+    const { code, stderr } = await run([PCAP, '--keylog', '/dev/zero']);
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/^error: the file cannot be read: it is larger than \d+ bytes/);
   });
 
   it('shows one PDU given as hexadecimal text', async () => {

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { barePduLine, readBarePdus, shownRest } from '../../src/decode/hex.js';
+import { barePduLine, shownRest } from '../../src/decode/hex.js';
+import { bare } from '../support/bare.js';
 
 const PDUS: readonly { readonly id: string; readonly hex: string }[] = JSON.parse(
   readFileSync('test/vectors/pdus.json', 'utf8'),
@@ -23,19 +24,19 @@ describe('packets without a capture', () => {
       [bytesOf('fr2-paa-ws-channel-create'), 'client-to-server'],
       [KEEPALIVE, 'client-to-server'],
     ] as const) {
-      const { pdus, rest } = readBarePdus(bytes, undefined);
+      const { pdus, rest } = bare(bytes);
       expect(pdus.map((pdu) => [pdu.direction, pdu.bytes, pdu.notes])).toEqual([[direction, bytes, []]]);
       expect(rest).toBeUndefined();
     }
   });
 
   it('with the sender that the user names', () => {
-    expect(readBarePdus(KEEPALIVE, 'server-to-client').pdus[0]?.direction).toBe('server-to-client');
-    expect(readBarePdus(RESPONSE, 'client-to-server').pdus[0]?.direction).toBe('client-to-server');
+    expect(bare(KEEPALIVE, 'server-to-client').pdus[0]?.direction).toBe('server-to-client');
+    expect(bare(RESPONSE, 'client-to-server').pdus[0]?.direction).toBe('client-to-server');
   });
 
   it('a stream of them', () => {
-    const { pdus, rest } = readBarePdus(Buffer.concat([REQUEST, RESPONSE, KEEPALIVE]), undefined);
+    const { pdus, rest } = bare(Buffer.concat([REQUEST, RESPONSE, KEEPALIVE]));
     expect(pdus.map(({ name }) => name)).toEqual([
       'PKT_TYPE_HANDSHAKE_REQUEST',
       'PKT_TYPE_HANDSHAKE_RESPONSE',
@@ -45,12 +46,12 @@ describe('packets without a capture', () => {
   });
 
   it('a stream that is longer than a framer holds', () => {
-    const { pdus, rest } = readBarePdus(Buffer.concat(Array(20_000).fill(KEEPALIVE)), undefined);
+    const { pdus, rest } = bare(Buffer.concat(Array(20_000).fill(KEEPALIVE)));
     expect([pdus.length, rest]).toEqual([20_000, undefined]);
   });
 
   it('the last one cut: what is there and how much there should be', () => {
-    const { pdus, rest } = readBarePdus(Buffer.concat([KEEPALIVE, REQUEST.subarray(0, 10)]), undefined);
+    const { pdus, rest } = bare(Buffer.concat([KEEPALIVE, REQUEST.subarray(0, 10)]));
     expect(pdus).toHaveLength(1);
     expect(rest?.note).toMatchObject({ code: 'PDU_CUT', severity: 'warning' });
     expect(rest?.note.text).toMatch(/its header says 14 bytes, 10 are there$/);
@@ -61,13 +62,13 @@ describe('packets without a capture', () => {
   });
 
   it('too little for a header', () => {
-    const { pdus, rest } = readBarePdus(Buffer.from('0d00', 'hex'), undefined);
+    const { pdus, rest } = bare(Buffer.from('0d00', 'hex'));
     expect([pdus, rest?.note.text]).toEqual([[], expect.stringMatching(/2 bytes are no header$/)]);
     expect(rest && shownRest(rest).name).toBe('no packet');
   });
 
   it('an impossible length', () => {
-    const { pdus, rest } = readBarePdus(Buffer.concat([KEEPALIVE, Buffer.from('0d00000007000000', 'hex')]), undefined);
+    const { pdus, rest } = bare(Buffer.concat([KEEPALIVE, Buffer.from('0d00000007000000', 'hex')]));
     expect([pdus.length, rest?.note.code, rest?.bytes.length]).toEqual([1, 'PDU_FRAMING', 8]);
   });
 
@@ -75,14 +76,14 @@ describe('packets without a capture', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 80 }), (random) => {
         const bytes = Buffer.concat([KEEPALIVE, Buffer.from(random)]);
-        const { pdus, rest } = readBarePdus(bytes, undefined);
+        const { pdus, rest } = bare(bytes);
         expect(Buffer.concat([...pdus.map((pdu) => pdu.bytes), rest?.bytes ?? Buffer.alloc(0)])).toEqual(bytes);
       }),
     );
   });
 
   it('as a line: no frame, no time, the first conversation', () => {
-    const [pdu] = readBarePdus(REQUEST, undefined).pdus;
+    const [pdu] = bare(REQUEST).pdus;
     expect(pdu && barePduLine(pdu, 1, {})).toEqual({
       type: 'pdu',
       n: 1,

@@ -57,7 +57,13 @@ describe('secrets', () => {
   it('the place of what is hidden is told', async () => {
     const lines = await ndjson({ file, keylogs, verbose: true });
     const spans = lines.filter(({ packetType }) => packetType === 3).map((line) => (line.spans as object[]).at(-1));
-    expect(spans[2]).toEqual({ name: 'authBlob', offset: 14, length: 334, value: null });
+    expect(spans[2]).toEqual({
+      name: 'authBlob',
+      offset: 14,
+      length: 334,
+      value: null,
+      text: 'not shown without --secrets',
+    });
   });
 
   it("DATA's payload is in no span unless it is asked for", async () => {

@@ -1,4 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { BarePdu } from '../../src/decode/hex.js';
+import { Counts } from '../../src/decode/tally.js';
+import { CHANNEL_CREATE, TUNNEL_AUTH } from '../../src/protocol/index.js';
+import { bare } from '../support/bare.js';
 import { run, summaryOf, VECTORS, vector } from './helper.js';
 
 /** PDUs that set up the tunnel and DATA, then the bytes of DATA: client / gateway, as two counts by hand found them. */
@@ -79,11 +83,27 @@ describe('who and how', () => {
       expect((await run({ ...vector('fr2-paa-ws'), show })).result.summary).toBeNull();
   });
 
+  it('keeps no more of a text from the wire than a person reads', () => {
+    const counts = new Counts();
+    const [long, name] = ['x'.repeat(20_000), '\u0001'.repeat(200)];
+    counts.pdu(pduOf(CHANNEL_CREATE.encode({ resources: [long], altResources: [], port: 3389, protocol: 3 })));
+    counts.pdu(pduOf(TUNNEL_AUTH.encode({ clientName: name })));
+    counts.note({ code: 'X', severity: 'note', section: '', text: long });
+    const { target, clientName, notes } = counts.summary();
+    expect(target).toMatch(/^x{1024}…:3389$/);
+    expect(clientName).toBe(name);
+    expect(JSON.stringify(notes).length).toBeLessThan(1200);
+  });
+
   it('goes through JSON unchanged', async () => {
     const summary = await summaryOf('fr3-ext-ws');
     expect(JSON.parse(JSON.stringify(summary))).toEqual(summary);
   });
 });
+
+function pduOf(bytes: Buffer): BarePdu {
+  return bare(bytes).pdus[0] as BarePdu;
+}
 
 describe('packets that come as text', () => {
   const HANDSHAKE = '010000000e000000010000000200';

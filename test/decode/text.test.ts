@@ -5,6 +5,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { Chalk } from 'chalk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseFilter } from '../../src/decode/filter.js';
+import { EXTENDED_AUTH_MSG } from '../../src/protocol/index.js';
 import { plain, type Theme } from '../../src/render/theme.js';
 import { packetsOf, pcapFile, type Segment } from '../support/pcap.js';
 import { frame, Wire } from '../support/wire.js';
@@ -51,6 +52,34 @@ function conversation(head: string, said: readonly (readonly ['client' | 'server
 
 /** A line that a single word makes too long. */
 const NAME = /^ *(?:\d+ +\d+ .*)?\S{20,}$/;
+
+describe('what is not shown', () => {
+  const ntlm = Buffer.from('NTLMSSP\0\x03\0\0\0SECRETSECRET', 'latin1');
+  const auth = EXTENDED_AUTH_MSG.encode({ errorCode: 0, authBlob: ntlm });
+  // A length that is too small leaves the rest behind the field.
+  const short = Buffer.from(auth);
+  short.writeUInt16LE(1, 12);
+  const secret = Buffer.from('SECRET').toString('hex').replace(/../g, '$& ').trim();
+
+  it.each([
+    ['a response', auth],
+    ['what trails it', short],
+  ])('has its place and its size, with its bytes beside it or not: %s', async (_, pdu) => {
+    for (const bytes of [false, true]) {
+      const hidden = await run({ hex: pdu.toString('hex'), bytes, width: 200 });
+      expect(hidden.text).not.toContain(secret);
+      expect(hidden.text).toMatch(/\d+ bytes, not shown without --secrets/);
+    }
+    const told = await run({ hex: pdu.toString('hex'), secrets: true, width: 200 });
+    expect(told.text).toContain(secret.slice(0, 11));
+  });
+
+  it('is the payload of DATA, until it is asked for', async () => {
+    const hex = '0a0000000d0000000300616263';
+    expect((await run({ hex, bytes: true })).text).not.toContain('61 62 63');
+    expect((await run({ hex, payload: true })).text).toContain('61 62 63');
+  });
+});
 
 describe('the tree', () => {
   it('of a whole connection', async () => {

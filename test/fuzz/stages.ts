@@ -14,7 +14,6 @@ import { KeyLog } from '../../src/capture/tls/keylog.js';
 import { type PduEvent, TunnelStation } from '../../src/capture/tunnel.js';
 import type { CapturedPacket, Place, Sender } from '../../src/capture/types.js';
 import { parseFilter } from '../../src/decode/filter.js';
-import { readBarePdus } from '../../src/decode/hex.js';
 import { jsonLine } from '../../src/decode/json.js';
 import { statsLines } from '../../src/decode/stats.js';
 import { Tallies } from '../../src/decode/summary.js';
@@ -23,6 +22,7 @@ import { explain } from '../../src/explain/explain.js';
 import { Fault } from '../../src/fault.js';
 import { packetOf } from '../../src/protocol/index.js';
 import { HTTP, httpBytes, stream, tokenIn } from '../capture/http/vectors.js';
+import { bare } from '../support/bare.js';
 import { captureFile, keyFile, leavesOf } from '../support/dissect.js';
 import { pcapFile, pcapng } from '../support/pcap.js';
 import { chunked, readCapture } from '../support/read-capture.js';
@@ -184,7 +184,6 @@ export const http: Stage = {
           auth: (_, { summary }) => kinds.add(`auth ${summary.token?.mechanism} ${summary.token?.ntlm?.type}`),
           upgrade: (_, { transport, leg }) => kinds.add(`upgrade ${transport} ${leg}`),
           frame: (_, { name }) => kinds.add(`frame ${name}`),
-          seed: () => kinds.add('seed'),
           bytes: (direction) => kinds.add(direction),
           gap: (direction) => kinds.add(`gap ${direction}`),
           end: (direction, how) => kinds.add(`end ${direction} ${how}`),
@@ -244,6 +243,7 @@ export const tunnel: Stage = {
     });
     station.end(NOWHERE);
     tell(inner.end(NOWHERE));
+    expectSameInPieces(input);
     return [...kinds];
   },
 };
@@ -280,7 +280,7 @@ export const text: Stage = {
     const kinds: string[] = [];
     for (const encoding of ['hex', 'base64'] as const) {
       attempt(kinds, () => {
-        const { pdus, rest } = readBarePdus(parseHexText(words, encoding), undefined);
+        const { pdus, rest } = bare(parseHexText(words, encoding));
         for (const pdu of pdus) leavesOf(pdu.tree(), pdu.bytes.length);
         kinds.push(`${encoding} ${pdus.length > 0} ${rest?.note.code}`);
       });
@@ -336,6 +336,35 @@ class Everything {
     this.kinds.add(kindOf(event.pdu));
     for (const { code } of event.pdu.notes) this.kinds.add(code);
   }
+}
+
+/** However the bytes of each step are split, in buffers that are overwritten behind them, the same is told. */
+function expectSameInPieces(input: Buffer): void {
+  const [whole, pieces] = [0, 7].map((size) => {
+    const lines: string[] = [];
+    const station = new TunnelStation(
+      {
+        pdu: (pdu) => lines.push(`${pdu.direction} ${pdu.bytes.toString('latin1')}`),
+        note: (direction, { code }) => lines.push(`${direction} ${code}`),
+      },
+      { fromStart: true },
+    );
+    const direction = (from: Sender) => (from === 'client' ? 'client-to-server' : 'server-to-client');
+    play(input, {
+      bytes: (from, bytes, place) => {
+        for (let at = 0; at < bytes.length; at += size || bytes.length) {
+          const piece = Buffer.from(bytes.subarray(at, at + (size || bytes.length)));
+          station.bytes(direction(from), piece, place);
+          piece.fill(0xee);
+        }
+      },
+      gap: (from, length, place) => station.gap(direction(from), length, place),
+      end: () => undefined,
+    });
+    station.end(NOWHERE);
+    return lines.join('\n');
+  });
+  if (whole !== pieces) throw new Error('in pieces something else is told');
 }
 
 /** A type without a name is one of 65,536, and nothing new. */

@@ -27,7 +27,7 @@ const MAX_WORD = 128;
 const CREDENTIALS = /^(?:proxy-)?authorization$/i;
 const OFFER = /^(?:www|proxy)-authenticate$/i;
 const HIDDEN = /^(?:set-cookie|cookie|authentication-info|proxy-authentication-info)$/i;
-const OFFERED_TOKEN = /\b(negotiate|ntlm|kerberos)[ \t]{1,8}([^\s,=][^\s,]*)/gi;
+const OFFERED_TOKEN = /\b(negotiate|ntlm|kerberos)[ \t]+([^\s,=][^\s,]*)/gi;
 const LONE_SCHEME = /^[a-z0-9_-]{0,16}$/i;
 const WITH_TOKEN = /^(?:negotiate|ntlm|kerberos)$/i;
 
@@ -80,6 +80,7 @@ export function withoutSecrets(headers: readonly Header[]): Header[] {
       return [name, value.replace(OFFERED_TOKEN, (_, scheme, token) => `${scheme} ${hidden(token)}`)];
     if (!CREDENTIALS.test(name)) return [name, value];
     const [scheme, rest] = splitScheme(value);
+    if (!LONE_SCHEME.test(scheme)) return [name, hidden(value)];
     return [name, rest === '' ? scheme : `${scheme} ${hidden(rest)}`];
   });
 }

@@ -82,6 +82,16 @@ describe('what may be shown', () => {
     expect(shown).toContain('MS-RDGateway/1.0');
   });
 
+  it.each([
+    ['Authorization', 'eyJhbGciOiJIUzI1NiJ9.TOPSECRET.x'],
+    ['Authorization', 'alice:TOPSECRET'],
+    ['Authorization', 'Negotiate,TOPSECRET'],
+    ['Proxy-Authorization', 'TOPSECRETTOPSECRETTOPSECRET'],
+    ['WWW-Authenticate', `NTLM${' '.repeat(20)}TOPSECRET`],
+  ])('nothing of a header that is not as it should be: %s: %s', (name, value) => {
+    expect(JSON.stringify(withoutSecrets([[name, value]]))).not.toContain('TOPSECRET');
+  });
+
   it('schemes and realms stay', () => {
     const headers = [
       ['WWW-Authenticate', 'Negotiate, NTLM, Basic realm="lab"'],
