@@ -60,9 +60,4 @@ The exit code is 3 when nothing was understood.`;
     for (const warning of result.warnings) this.warn(warning);
     return result.summary;
   }
-
-  /** As oclif prints it, which cuts it into a list of all its words first. */
-  override logJson(json: unknown): void {
-    process.stdout.write(`${JSON.stringify(json, null, 2)}\n`);
-  }
 }

@@ -53,6 +53,11 @@ export abstract class BaseCommand extends Command {
     if (!this.jsonEnabled()) process.stderr.write(`${text}\n`);
   }
 
+  /** As oclif prints it, which cuts a large result into a list of all its words first. */
+  override logJson(json: unknown): void {
+    process.stdout.write(`${JSON.stringify(json, null, 2)}\n`);
+  }
+
   /** A warning, on stderr, with `--json` too. */
   override warn(input: Error | string): Error | string {
     reportWarning(input instanceof Error ? input.message : input);
