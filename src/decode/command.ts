@@ -79,10 +79,11 @@ export async function decodeCommand(flags: DecodeFlags): Promise<DecodeResult> {
   });
   inner?.finish();
   forget();
+  const empty = inner?.isEmpty ? [`${flags.write}: no conversation carried any data, so the capture is empty`] : [];
   const placeholders = [...(inner?.placeholders ?? [])].map(
     ([name, address]) => `${flags.write}: ${address} stands for ${name}`,
   );
-  return { ...result, warnings: [...result.warnings, ...warningsOf(result, flags), ...placeholders] };
+  return { ...result, warnings: [...result.warnings, ...warningsOf(result, flags), ...empty, ...placeholders] };
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

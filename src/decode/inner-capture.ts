@@ -68,6 +68,11 @@ export class InnerCapture {
     return this.#writer.placeholders;
   }
 
+  /** No conversation carried anything. */
+  get isEmpty(): boolean {
+    return this.#writer.packets === 0;
+  }
+
   /** The capture is complete. */
   finish(): void {
     try {

@@ -146,6 +146,14 @@ describe('rdgw decode', () => {
     expect(readFileSync(headed).equals(readFileSync(whole))).toBe(true);
   });
 
+  it('says so when there is nothing to write', async () => {
+    const file = join(cwd, 'nothing.pcap');
+    const { code, stderr } = await run([join(CLI_ROOT, 'examples/refused.pcapng'), '--stats', '--write', file]);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^warning: .*nothing\.pcap: no conversation carried any data/);
+    expect(statSync(file).size).toBe(24);
+  });
+
   it('leaves nothing half written when it is interrupted', async () => {
     const folder = mkdtempSync(join(cwd, 'interrupted-'));
     const args = [join(CLI_ROOT, 'bin/run.js'), 'decode', '-', '--write', join(folder, 'inner.pcap')];
