@@ -1,3 +1,4 @@
+import { type ExecFileSyncOptionsWithStringEncoding, execFileSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -49,6 +50,12 @@ async function capture(file: string): Promise<Child> {
   return await startChild(lab, 'dumpcap', args, { ready: (child) => /File: /.test(child.output()) });
 }
 
+/** One line for each packet of a capture, where this port speaks RDP. */
+function asWiresharkSees(file: string, port: number): string {
+  const options: ExecFileSyncOptionsWithStringEncoding = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] };
+  return execFileSync('tshark', ['-n', '-r', file, '-d', `tcp.port==${port},tpkt`], options);
+}
+
 describe.each(CLIENT_VERSIONS)('what FreeRDP %s says', (version) => {
   it.each(TRANSPORTS)('over %s is decoded to what the gateway logged', async (transport) => {
     const file = join(lab.folder, `${version}-${transport}.pcapng`);
@@ -83,7 +90,10 @@ describe.each(CLIENT_VERSIONS)('what FreeRDP %s says', (version) => {
     );
     await recorder.stop();
 
-    const summary = JSON.parse(await gateway.rdgw('decode', file, '--keylog', keylog, '--json'));
+    const inner = join(lab.folder, `${version}-${transport}-inner.pcap`);
+    const flags = ['--keylog', keylog, '--write', inner, '--json'];
+    const summary = JSON.parse(await gateway.rdgw('decode', file, ...flags));
+    expect(asWiresharkSees(inner, shadow.port)).toContain('Negotiate Request');
     const found: readonly Decoded[] = summary.conversations.filter(
       (one: Decoded) => one.connectionId === logged.connection,
     );
