@@ -141,7 +141,8 @@ export const tls: Stage = {
       bytes: (from) => kinds.add(from),
       gap: (from, length) => kinds.add(`gap ${from} ${length === undefined}`),
       end: (from, how) => kinds.add(`end ${from} ${how}`),
-      tls: ({ version, keys }) => kinds.add(`${version} ${keys}`),
+      // A version that does not exist is one of many, and nothing new.
+      tls: ({ version = '', keys }) => kinds.add(`${/^TLS 1\.\d$/.test(version) ? version : 'other'} ${keys}`),
       note: ({ code }) => kinds.add(code),
     });
     play(input, station);
