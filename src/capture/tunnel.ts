@@ -10,6 +10,7 @@ import {
   PduError,
   PKT_TYPE,
   packetName,
+  peekHeader,
   RESULT,
   resultOf,
   type Side,
@@ -21,6 +22,7 @@ import { checkPdu } from './checks.js';
 import type { Direction } from './conversation.js';
 import { type Note, note } from './notes.js';
 import { looksLikePdu } from './pdu-probe.js';
+import { MAX_SEEK_BYTES } from './resync.js';
 import type { Place } from './types.js';
 import { Watch } from './watch.js';
 
@@ -53,8 +55,6 @@ export interface TunnelOptions {
   readonly fromStart: boolean;
 }
 
-/** Bytes searched for the next PDU once a stream is lost; then this direction is given up. */
-const MAX_SEEK_BYTES = 256 * 1024;
 /** Bytes framed at a time, below what a framer lets wait. */
 const SLICE = 64 * 1024;
 
@@ -186,7 +186,7 @@ export class TunnelStation {
 
   #pdu(direction: Direction, bytes: Buffer, place: Place): void {
     const { packet, data, notes, tree } = isData(bytes) ? lightly(bytes) : thoroughly(bytes);
-    const packetType = bytes.readUInt16LE(0);
+    const packetType = peekHeader(bytes)?.packetType ?? 0;
     const remarks = [...notes];
     if (packet) remarks.push(...this.#order(direction, packet), ...this.#token.see(packet, place.time));
     remarks.push(...this.#watch.see(direction, packetType, place.time));

@@ -308,7 +308,7 @@ export class GatewaySession {
   #send(pdu: Buffer): void {
     const next = step(this.#state, 'gateway', decode(pdu));
     if (next === undefined) {
-      throw new Error(`the gateway may not send ${packetName(pdu.readUInt16LE(0))} in "${this.#state}"`);
+      throw new Error(`the gateway may not send ${packetName(peekHeader(pdu)?.packetType ?? 0)} in "${this.#state}"`);
     }
     this.#state = next;
     this.#effects.push({ do: 'send', pdu });
