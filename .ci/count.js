@@ -1,19 +1,36 @@
-// Prints "PASSED FAILED" of the last test runs. A test that was skipped, or a run that left no report, counts as failed.
+// Counts the last test runs: "PASSED FAILED" on stdout, and on stderr what failed and why, so that it stands at the end of the log.
+// A test that was skipped, or a run that left no report, counts as failed.
 import { readFileSync } from 'node:fs';
 
-const counts = ['unit', 'e2e', 'fuzz'].map((name) => {
-  try {
-    const report = JSON.parse(readFileSync(new URL(`../.test-results/${name}.json`, import.meta.url), 'utf8'));
-    const skipped = report.numPendingTests + report.numTodoTests;
-    // A file that could not even be loaded has no tests to fail.
-    const broken = report.testResults.filter(
-      ({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0,
-    );
-    return { passed: report.numPassedTests, failed: report.numFailedTests + skipped + broken.length };
-  } catch {
-    return { passed: 0, failed: 1 };
-  }
-});
+/** Enough of a message to know what to look for; the whole of it stands where the test ran. */
+const MESSAGE_LINES = 12;
 
-const sum = (key) => counts.reduce((total, count) => total + count[key], 0);
-process.stdout.write(`${sum('passed')} ${sum('failed')}\n`);
+const passed = [];
+const failed = [];
+for (const name of ['unit', 'e2e', 'fuzz']) {
+  const report = read(name);
+  if (!report) {
+    failed.push(`${name}: no report`);
+    continue;
+  }
+  for (const { name: file, status, message, assertionResults } of report.testResults) {
+    // A file that could not even be loaded has no tests to fail.
+    if (status === 'failed' && assertionResults.length === 0) failed.push(`${file}: ${message}`);
+    for (const test of assertionResults) {
+      const title = `${file}: ${test.fullName}`;
+      if (test.status === 'passed') passed.push(title);
+      else failed.push([`${title} (${test.status})`, ...(test.failureMessages ?? [])].join('\n'));
+    }
+  }
+}
+for (const words of failed)
+  process.stderr.write(`\nFAILED ${words.split('\n').slice(0, MESSAGE_LINES).join('\n  ')}\n`);
+process.stdout.write(`${passed.length} ${failed.length}\n`);
+
+function read(name) {
+  try {
+    return JSON.parse(readFileSync(new URL(`../.test-results/${name}.json`, import.meta.url), 'utf8'));
+  } catch {
+    return undefined;
+  }
+}

@@ -11,10 +11,11 @@ const run = (command, args, cwd) =>
   execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
 
 try {
-  run('npm', ['pack', '--pack-destination', folder], root);
+  // Quiet: the list of hundreds of files would bury what went wrong before.
+  run('npm', ['pack', '--silent', '--pack-destination', folder], root);
   const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz'));
   writeFileSync(join(folder, 'package.json'), '{"private":true}');
-  run('npm', ['install', '--no-audit', '--no-fund', join(folder, tarball)], folder);
+  run('npm', ['install', '--silent', '--no-audit', '--no-fund', join(folder, tarball)], folder);
   const version = run('npx', ['--no-install', 'rdgw', '--version'], folder).trim();
   if (!version.startsWith('rdgw/')) throw new Error(`rdgw --version printed ${JSON.stringify(version)}`);
   run('npx', ['--no-install', 'rdgw', 'certs', 'init', '--data-dir', join(folder, 'data')], folder);
