@@ -121,13 +121,6 @@ export const schema = z.strictObject({
       1_000_000,
       'Tunnels at one time; beyond it new ones are refused, those that are up go on.',
     ),
-    messageBytes: count(
-      262_144,
-      65_545,
-      16_777_216,
-      'One WebSocket message from a client; the largest packet of the protocol has 65,545 bytes.',
-      'bytes',
-    ),
   }),
   timeouts: section({
     tls: seconds(10, 1, 120, 'TLS handshake; a few round trips, and a silent connection must not hold a place.'),

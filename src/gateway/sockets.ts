@@ -42,6 +42,12 @@ export function endSocket(socket: Socket, lingerMs: number): void {
   socket.resume();
 }
 
+/** Writes to a socket that may be gone; `sent` is called in any case, and never before this returns. */
+export function onceSent(socket: Socket, bytes: Buffer, sent: (error?: Error | null) => void): void {
+  if (socket.writable) socket.write(bytes, sent);
+  else process.nextTick(sent, new Error('the connection is gone'));
+}
+
 /** Whether an error is one of the ways in which peers simply go away. */
 export function isReset(error: NodeJS.ErrnoException): boolean {
   return error.code === 'ECONNRESET' || error.code === 'EPIPE' || error.code === 'ECONNABORTED';

@@ -4,25 +4,40 @@
 export type TransportEnd = 'client closed' | 'client reset' | 'bad framing' | 'too much data';
 
 export interface TransportEvents {
-  /** Bytes of the PDU stream, in any split. A view: valid until the handler returns, unless it keeps the buffer itself. */
+  /** Bytes of the PDU stream, in any split: a view into memory that is the receiver's from now on. */
   bytes(bytes: Buffer): void;
-  /** There is room again after `send` said no. */
-  drain(): void;
   /** Nothing more will come. Exactly once. */
   end(how: TransportEnd, detail?: string): void;
 }
 
+/** What a transport puts around each PDU on its way to the client. */
+export interface Envelope {
+  /** Most bytes around one PDU. */
+  readonly most: number;
+  /** Writes what stands in front of a PDU of `length` bytes to `to`, from `at` on; returns where the PDU begins. */
+  before(to: Buffer, at: number, length: number): number;
+  /** Writes what stands behind it; returns where the next envelope begins. */
+  after(to: Buffer, at: number): number;
+}
+
+/** A stream of PDUs whose own lengths are all there is. */
+export const BARE: Envelope = { most: 0, before: (_to, at) => at, after: (_to, at) => at };
+
 export interface Transport {
   readonly kind: 'websocket' | 'http';
+  readonly envelope: Envelope;
   /** From now on events are delivered; what came before was kept. */
   open(events: TransportEvents): void;
   /** The client has proven who it is: what a stranger may send no longer bounds it. */
   trust(): void;
-  /** Sends one whole PDU. False asks the caller to wait for `drain`: the PDU itself was taken. */
-  send(pdu: Buffer): boolean;
+  /**
+   * Writes whole PDUs, each in its envelope. `sent` is called once the system has taken them all, or with an error when it
+   * never will; not before this returns.
+   */
+  write(bytes: Buffer, sent: (error?: Error | null) => void): void;
   /** Stops and starts reading from the client. */
   pause(): void;
   resume(): void;
-  /** Flushes what was sent, ends the connection and gives the client `lingerMs` to go before it is cut. */
+  /** Flushes what was written, ends the connection and gives the client `lingerMs` to go before it is cut. */
   end(lingerMs: number): void;
 }

@@ -23,7 +23,6 @@ describe('defaults', () => {
         handshakes: 1024,
         handshakesPerAddress: 512,
         tunnels: 10000,
-        messageBytes: 262144,
       },
       timeouts: {
         tls: 10,
