@@ -27,9 +27,12 @@ export class FrameError extends Error {
 }
 
 const OPCODE = { CONTINUATION: 0, TEXT: 1, BINARY: 2, CLOSE: 8, PING: 9, PONG: 10 } as const;
+const OPCODES: readonly number[] = Object.values(OPCODE);
+const OPCODE_BITS = 0x0f;
 const FIN = 0x80;
 const RESERVED = 0x70;
 const MASKED = 0x80;
+const LENGTH_BITS = 0x7f;
 const LENGTH_16 = 126;
 const LENGTH_64 = 127;
 const MASK_BYTES = 4;
@@ -103,8 +106,8 @@ export class FrameReader {
     const before = this.#head.length;
     const head = before === 0 ? chunk : Buffer.concat([this.#head, chunk.subarray(at, at + MAX_HEAD)]);
     const start = before === 0 ? at : 0;
-    const length = head.length - start < 2 ? MAX_HEAD : headLength(head, start);
-    if (head.length - start < length) {
+    const length = this.#headLength(head, start);
+    if (length === undefined || head.length - start < length) {
       this.#head = Buffer.from(head.subarray(start));
       return chunk.length;
     }
@@ -113,25 +116,33 @@ export class FrameReader {
     return at + length - before;
   }
 
+  /** How long a head is, as soon as that can be told. What is wrong with it by then is not waited for any longer. */
+  #headLength(head: Buffer, at: number): number | undefined {
+    if (head.length - at < 2) return undefined;
+    const first = head[at] as number;
+    const second = head[at + 1] as number;
+    const opcode = first & OPCODE_BITS;
+    const short = second & LENGTH_BITS;
+    if ((first & RESERVED) !== 0) throw wrong('a reserved bit is set, and no extension was agreed on');
+    if ((second & MASKED) === 0) throw wrong('a frame is not masked');
+    if (!OPCODES.includes(opcode)) throw wrong(`opcode ${opcode} is reserved`);
+    if (opcode >= OPCODE.CLOSE) {
+      if ((first & FIN) === 0 || short > MAX_CONTROL) throw wrong('a control frame is fragmented or too long');
+    } else if ((opcode === OPCODE.CONTINUATION) !== this.#fragmented) {
+      throw wrong('fragments are out of order');
+    }
+    if (opcode === OPCODE.TEXT) {
+      throw new FrameError(CLOSE.UNSUPPORTED_DATA, 'a text message came; PDUs travel in binary ones');
+    }
+    const more = short === LENGTH_64 ? 8 : short === LENGTH_16 ? 2 : 0;
+    return 2 + more + MASK_BYTES;
+  }
+
   #begin(head: Buffer, at: number, length: number): void {
     const first = head[at] as number;
-    const opcode = first & 0x0f;
-    const fin = (first & FIN) !== 0;
-    if ((first & RESERVED) !== 0) throw wrong('a reserved bit is set, and no extension was agreed on');
-    if (((head[at + 1] as number) & MASKED) === 0) throw wrong('a frame is not masked');
     this.#left = payloadLength(head, at);
-    if (opcode >= OPCODE.CLOSE) {
-      if (opcode > OPCODE.PONG) throw wrong(`opcode ${opcode} is reserved`);
-      if (!fin || this.#left > MAX_CONTROL) throw wrong('a control frame is fragmented or too long');
-    } else {
-      if (opcode > OPCODE.BINARY) throw wrong(`opcode ${opcode} is reserved`);
-      if ((opcode === OPCODE.CONTINUATION) !== this.#fragmented) throw wrong('fragments are out of order');
-      if (opcode === OPCODE.TEXT) {
-        throw new FrameError(CLOSE.UNSUPPORTED_DATA, 'a text message came; PDUs travel in binary ones');
-      }
-      this.#fragmented = !fin;
-    }
-    this.#opcode = opcode;
+    this.#opcode = first & OPCODE_BITS;
+    if (this.#opcode < OPCODE.CLOSE) this.#fragmented = (first & FIN) === 0;
     head.copy(this.#mask, 0, at + length - MASK_BYTES, at + length);
   }
 
@@ -163,15 +174,8 @@ export class FrameReader {
 
 const EMPTY = Buffer.alloc(0);
 
-/** Of a masked frame; two bytes are there. */
-function headLength(head: Buffer, at: number): number {
-  const short = (head[at + 1] as number) & 0x7f;
-  const more = short === LENGTH_64 ? 8 : short === LENGTH_16 ? 2 : 0;
-  return 2 + more + MASK_BYTES;
-}
-
 function payloadLength(head: Buffer, at: number): number {
-  const short = (head[at + 1] as number) & 0x7f;
+  const short = (head[at + 1] as number) & LENGTH_BITS;
   if (short === LENGTH_16) return head.readUInt16BE(at + 2);
   if (short !== LENGTH_64) return short;
   const length = head.readBigUInt64BE(at + 2);

@@ -18,6 +18,7 @@ export function choose(native: Unmask | undefined): Unmask {
 export function unmaskWords(bytes: Buffer, mask: Buffer): void {
   const before = -bytes.byteOffset & 3;
   const count = (bytes.length - before) >> 2;
+  if (count <= 0) return unmaskBytes(bytes, mask, 0, bytes.length);
   const words = new Int32Array(bytes.buffer, bytes.byteOffset + before, count);
   const pattern = Buffer.from([0, 1, 2, 3].map((index) => mask[(before + index) & 3] as number));
   const word = new Int32Array(new Uint8Array(pattern).buffer)[0] as number;
