@@ -65,7 +65,8 @@ try {
 process.exit();
 
 function chosenCells() {
-  const names = values.cells?.split(',') ?? CELLS.map(({ name }) => name);
+  const usual = CELLS.filter(({ slow }) => !(quick && slow));
+  const names = values.cells?.split(',') ?? usual.map(({ name }) => name);
   return names.map((name) => {
     const cell = CELLS.find((each) => each.name === name);
     if (cell) return cell;

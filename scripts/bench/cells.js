@@ -19,6 +19,7 @@ const TRIPS = 3;
 const TRAFFIC = [
   { key: 'rate', title: 'MB/s', digits: 0 },
   { key: 'cost', title: 's/GB', digits: 3, ratio: true },
+  { key: 'core', title: 'core', digits: 2 },
   { key: 'generator', title: 'generator', digits: 2 },
 ];
 const ECHO = [
@@ -35,6 +36,7 @@ const BESIDE = [
 const SETUP = [
   { key: 'rate', title: 'per s', digits: 0 },
   { key: 'cost', title: 'CPU µs', digits: 0, ratio: true },
+  { key: 'core', title: 'core', digits: 2 },
   { key: 'generator', title: 'generator', digits: 2 },
 ];
 const MEMORY = [
@@ -76,7 +78,7 @@ export const CELLS = [
   },
   { name: 'resumed', title: 'set-up, resumed', columns: SETUP, goals: [], run: setUps(true) },
   memory('rss', 'memory of 200 idle sessions', 200),
-  memory('rss2000', 'memory of 2000 idle sessions', 2000),
+  { ...memory('rss2000', 'memory of 2000 idle sessions', 2000), slow: true },
 ];
 
 function dual(cell) {
@@ -93,7 +95,7 @@ function bulk(name, title, flows, goals) {
     return {
       rate: seen.bytes / seen.seconds / 1e6,
       cost: seen.cpu / seen.bytes,
-      generator: seen.generator,
+      ...seen.shares,
     };
   };
   return { name, title, columns: TRAFFIC, goals, run };
@@ -129,7 +131,7 @@ function setUps(resume) {
     await warmUp(relay.pid, bench.warmUp);
     const seen = await watch({ pid: relay.pid, clients }, bench.seconds);
     await finish(clients);
-    return { rate: seen.opened / seen.seconds, cost: seen.cpu / seen.opened / 1000, generator: seen.generator };
+    return { rate: seen.opened / seen.seconds, cost: seen.cpu / seen.opened / 1000, ...seen.shares };
   };
 }
 
@@ -138,6 +140,10 @@ function memory(name, title, sessions) {
   const run = async (bench, relay) => {
     const { bulk: clients } = bench;
     await clients.verify(false);
+    // Code is loaded and compiled before, it is no part of a session.
+    await clients.churn(1, { ...bench.way(relay, 0), resume: false });
+    await warmUp(relay.pid, bench.warmUp);
+    await finish(clients);
     const each = [];
     const empty = memoryOf(relay.pid);
     const look = async () => {

@@ -21,9 +21,11 @@ export async function watch({ pid, clients, desktop = clients }, seconds) {
     opened: moved('opened'),
     /** Nanoseconds of the relay. */
     cpu: moved('cpu'),
-    /** Share of its core that the generator needed. */
-    generator: moved('generator') / 1e9 / time,
-    latency: { p50: p50 / 1000, p99: p99 / 1000, p999: p999 / 1000 },
+    /** Of their cores: where both are far below 1, others had the machine. */
+    shares: { core: moved('cpu') / 1e9 / time, generator: moved('generator') / 1e9 / time },
+    /** In microseconds; NaN where no round trip came to its end. */
+    latency:
+      moved('trips') > 0 ? { p50: p50 / 1000, p99: p99 / 1000, p999: p999 / 1000 } : { p50: NaN, p99: NaN, p999: NaN },
   };
 }
 

@@ -11,21 +11,20 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Clients come from many addresses of the loopback network, so that no limit for one address is met by accident. */
 enum { SOURCES = 200, EVENTS = 256 };
 
 static int epoll_fd;
 static SSL_CTX *client_tls;
-static SSL_SESSION *session;
+static SSL_SESSION *last;
 
 static int keep_session(SSL *ssl, SSL_SESSION *fresh) {
   (void)ssl;
-  if (session) SSL_SESSION_free(session);
-  session = fresh;
+  if (last) SSL_SESSION_free(last);
+  last = fresh;
   return 1;
 }
 
-SSL_SESSION *last_session(void) { return session; }
+SSL_SESSION *last_session(void) { return last; }
 
 void legs_init(void) {
   epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -75,14 +74,13 @@ static void take_socket(struct leg *leg, int fd, SSL_CTX *tls, bool server) {
   }
 }
 
-bool leg_connect(struct leg *leg, int port, SSL_SESSION *resume) {
-  static unsigned source;
+bool leg_connect(struct leg *leg, int port, uint64_t session, SSL_SESSION *resume) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return false;
   int yes = 1;
   setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof yes);
   struct sockaddr_in from = {.sin_family = AF_INET};
-  from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 0x100 + source++ % SOURCES);
+  from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 0x100 + (uint32_t)(session % SOURCES));
   struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (bind(fd, (struct sockaddr *)&from, sizeof from) != 0 ||

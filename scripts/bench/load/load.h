@@ -75,7 +75,8 @@ extern uint8_t scratch[READ_AT_ONCE];
 void legs_init(void);
 int legs_poll(int milliseconds);
 void watch_input(int fd, struct leg *leg);
-bool leg_connect(struct leg *leg, int port, SSL_SESSION *resume);
+/* From one of many addresses, so that no limit for one address is met by accident; both legs of a session have the same. */
+bool leg_connect(struct leg *leg, int port, uint64_t session, SSL_SESSION *resume);
 void leg_accepted(struct leg *leg, int fd, SSL_CTX *tls);
 /* 1 when TLS is up, 0 while it is not, -1 when it failed. */
 int leg_handshake(struct leg *leg);

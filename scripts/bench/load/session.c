@@ -94,7 +94,7 @@ void sessions_bury(void) {
 
 void session_open(int port, enum role role, const struct script *script, const struct block *block, bool resume, bool passing) {
   struct session *session = born(port, role, script, block, resume, passing);
-  if (!leg_connect(&session->legs[0], port, resume ? last_session() : NULL)) lose(session, "no socket");
+  if (!leg_connect(&session->legs[0], port, session->number, resume ? last_session() : NULL)) lose(session, "no socket");
 }
 
 /* --- sending --- */
@@ -303,7 +303,7 @@ static void advance(struct session *session) {
     const struct step *step = &session->script->step[session->step];
     struct leg *leg = &session->legs[step->leg];
     if (leg->fd < 0) {
-      if (!leg_connect(leg, session->port, session->resume ? last_session() : NULL)) lose(session, "no socket");
+      if (!leg_connect(leg, session->port, session->number, session->resume ? last_session() : NULL)) lose(session, "no socket");
       return;
     }
     if (!leg->up) return;
