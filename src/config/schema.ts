@@ -161,6 +161,12 @@ export const schema = z.strictObject({
       900,
       'Between keep-alive packets on an open channel; NAT and proxies drop connections idle for 60 s.',
     ),
+    stall: seconds(
+      60,
+      5,
+      3600,
+      'A client or target that takes nothing of what waits for it for this long is cut; its buffers are what memory is spent on.',
+    ),
     close: seconds(
       5,
       1,

@@ -1,5 +1,6 @@
 /** The way to the client: PDUs in their envelopes, and how much of them the system has not taken yet. */
 import { DATA_OVERHEAD, DATA_PAYLOAD, writeDataHeader } from '../protocol/index.js';
+import type { Backlog } from './patience.js';
 import { READ_BYTES } from './relay.js';
 import { Slabs } from './slabs.js';
 import type { Transport } from './transport.js';
@@ -18,10 +19,12 @@ const SLAB = READ_BYTES + (READ_BYTES / DATA_PAYLOAD) * (DATA_OVERHEAD + 16);
 const FREE_SLABS = 64;
 const slabs = new Slabs(SLAB, FREE_SLABS);
 
-export class Downlink {
+export class Downlink implements Backlog {
   readonly #transport: Transport;
   readonly #ready: () => void;
-  #underWay = 0;
+  /** Bytes that the system has not taken yet. */
+  waiting = 0;
+  taken = 0;
 
   /** @param ready called when there is room again after `full` */
   constructor(transport: Transport, ready: () => void) {
@@ -31,12 +34,7 @@ export class Downlink {
 
   /** Whether the target should be read no more until `ready`. */
   get full(): boolean {
-    return this.#underWay >= WINDOW;
-  }
-
-  /** Bytes that the system has not taken yet. */
-  get underWay(): number {
-    return this.#underWay;
+    return this.waiting >= WINDOW;
   }
 
   /** Sends one whole PDU. */
@@ -75,10 +73,11 @@ export class Downlink {
   }
 
   #write(bytes: Buffer, slab?: Buffer): void {
-    this.#underWay += bytes.length;
+    this.waiting += bytes.length;
     this.#transport.write(bytes, (error) => {
       const wasFull = this.full;
-      this.#underWay -= bytes.length;
+      this.waiting -= bytes.length;
+      this.taken += bytes.length;
       // After an error nobody can say whether the system still reads from it.
       if (slab && !error) slabs.give(slab);
       if (wasFull && !this.full) this.#ready();

@@ -43,6 +43,8 @@ export interface Gateway {
 const ALL_TARGETS_MS = 25_000;
 /** Beside what clients are given to answer: the time that our own work may take on a busy machine. */
 const SLACK_MS = 2_000;
+/** A stalled side is cut a quarter of its time late at most. */
+const LOOKS_PER_STALL = 4;
 /** Above 2^31 nothing is gained, and 0 is no channel id that Windows clients take. */
 const MAX_ID = 0x7fffffff;
 
@@ -68,6 +70,7 @@ class RunningGateway implements Gateway {
   #closed: Promise<void> | undefined;
   /** Called whenever the last tunnel has ended. */
   readonly #onEmpty = new Set<() => void>();
+  readonly #looking: NodeJS.Timeout;
   #turnedAway = 0;
   #ids = 0;
 
@@ -108,6 +111,12 @@ class RunningGateway implements Gateway {
       socket.destroy();
     });
     if (keylog) this.#server.on('keylog', keylog);
+    this.#looking = setInterval(
+      () => {
+        for (const tunnel of this.#tunnels) tunnel.look();
+      },
+      (timeouts.stall * 1000) / LOOKS_PER_STALL,
+    );
   }
 
   listen(): Promise<void> {
@@ -157,6 +166,7 @@ class RunningGateway implements Gateway {
 
   async #close(): Promise<void> {
     this.#draining = true;
+    clearInterval(this.#looking);
     const listener = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#web.close();
     this.#web.closeAllConnections();
@@ -193,7 +203,7 @@ class RunningGateway implements Gateway {
 
   #openTunnel({ transport, request, peer, sockets, ended }: OpenedTransport): void {
     const { guard, config, log } = this.#options;
-    const { identity, setup, keepAlive, close } = config.timeouts;
+    const { identity, setup, keepAlive, close, stall } = config.timeouts;
     const { connectionId, correlationId } = request;
     const tunnelLog = log.with({
       connection: connectionId,
@@ -210,7 +220,13 @@ class RunningGateway implements Gateway {
       authenticate,
       openTarget: this.#openTarget,
       log: tunnelLog,
-      timeouts: { identity: identity * 1000, setup: setup * 1000, keepAlive: keepAlive * 1000, close: close * 1000 },
+      timeouts: {
+        identity: identity * 1000,
+        setup: setup * 1000,
+        keepAlive: keepAlive * 1000,
+        close: close * 1000,
+        stall: stall * 1000,
+      },
       tunnelId: this.#nextId(),
       nextChannelId: () => this.#nextId(),
       accepted: () => {

@@ -1,5 +1,6 @@
 /** The connection to a target. */
 import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
+import type { Backlog } from './patience.js';
 import { endSocket, prepareSocket } from './sockets.js';
 import { writeTogether } from './together.js';
 
@@ -22,13 +23,13 @@ export interface RelayEvents {
   end(how: 'end' | 'reset', detail?: string): void;
 }
 
-export interface Relay {
+export interface Relay extends Backlog {
   open(events: RelayEvents): void;
   /** False asks the caller to wait for `drain`. What is written in one turn of the event loop goes out together. */
   write(bytes: Buffer): boolean;
   pause(): void;
   resume(): void;
-  /** Flushes what was written, ends the connection, and cuts it after `lingerMs`. No event follows. */
+  /** As `endSocket`. No event follows. */
   end(lingerMs: number): void;
 }
 
@@ -67,6 +68,7 @@ export function dial(address: string, port: number, timeoutMs: number, signal: A
 class SocketRelay implements Relay {
   readonly socket: Socket;
   #events: RelayEvents | undefined;
+  #written = 0;
 
   constructor(host: string, port: number) {
     const options: TcpNetConnectOpts & { writableHighWaterMark: number } = {
@@ -92,8 +94,17 @@ class SocketRelay implements Relay {
     socket.resume();
   }
 
+  get waiting(): number {
+    return this.socket.writableLength;
+  }
+
+  get taken(): number {
+    return this.#written - this.waiting;
+  }
+
   write(bytes: Buffer): boolean {
     if (!this.socket.writable) return true;
+    this.#written += bytes.length;
     writeTogether(this.socket);
     return this.socket.write(bytes);
   }

@@ -20,13 +20,14 @@ export const LONGEST_LINGER_MS = 30_000;
 /**
  * Ends a socket politely: what was written is flushed, what still comes in is read and dropped (closing with unread bytes
  * would reset the connection and could destroy the last answer). A peer that has everything gets `lingerMs` to go, one that
- * is still to take something LONGEST_LINGER_MS in all, or `lingerMs` where that is longer. Then the socket is cut.
+ * is still to take something LONGEST_LINGER_MS in all, or `lingerMs` where that is longer. Then the socket is cut; at once with 0.
  */
 export function endSocket(socket: Socket, lingerMs: number): void {
   if (socket.destroyed) return;
   socket.removeAllListeners('data');
   socket.on('error', () => undefined);
   const cut = (): void => void socket.destroy();
+  if (lingerMs === 0) return cut();
   const last = setTimeout(cut, Math.max(lingerMs, LONGEST_LINGER_MS));
   let patience: NodeJS.Timeout | undefined;
   const flushed = (): void => {

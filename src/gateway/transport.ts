@@ -38,6 +38,6 @@ export interface Transport {
   /** Stops and starts reading from the client. */
   pause(): void;
   resume(): void;
-  /** Flushes what was written, ends the connection and gives the client `lingerMs` to go before it is cut. */
+  /** As `endSocket`, for every connection of the transport. */
   end(lingerMs: number): void;
 }

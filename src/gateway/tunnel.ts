@@ -8,9 +8,12 @@ import {
   RESULT,
   resultLabel,
   type SessionTimeouts,
+  TARGET_CAUSE,
+  type TargetEnd,
 } from '../protocol/index.js';
 import { Downlink } from './downlink.js';
 import type { Log } from './log.js';
+import { Patience } from './patience.js';
 import type { Relay } from './relay.js';
 import type { TargetOpener } from './target.js';
 import type { Transport, TransportEnd } from './transport.js';
@@ -20,7 +23,8 @@ export interface TunnelServices {
   readonly authenticate: (token: string, ended: AbortSignal) => Promise<Verdict>;
   readonly openTarget: TargetOpener;
   readonly log: Log;
-  readonly timeouts: SessionTimeouts;
+  /** `stall`: how long a side may take nothing of what waits for it, in milliseconds. */
+  readonly timeouts: SessionTimeouts & { readonly stall: number };
   readonly tunnelId: number;
   readonly nextChannelId: () => number;
   /** Called once, when the identity is proven. */
@@ -47,6 +51,8 @@ export class Tunnel {
   #identity: Identity | undefined;
   #relay: Relay | undefined;
   #relayFull = false;
+  readonly #clientPatience: Patience;
+  readonly #targetPatience: Patience;
   #named = false;
   #timer: NodeJS.Timeout | undefined;
   #target: string | undefined;
@@ -59,6 +65,8 @@ export class Tunnel {
     this.#downlink = new Downlink(transport, () => this.#relay?.resume());
     this.#services = services;
     this.#log = services.log;
+    this.#clientPatience = new Patience(services.timeouts.stall);
+    this.#targetPatience = new Patience(services.timeouts.stall);
     const { timeouts, tunnelId, nextChannelId } = services;
     this.#session = new GatewaySession({ timeouts, tunnelId, nextChannelId, now: this.#started });
   }
@@ -74,6 +82,14 @@ export class Tunnel {
   /** Ends the session from outside: an open channel is closed with `code` and its client gets time to answer. */
   close(code: number): void {
     this.#run(() => this.#session.close(code, 'closed by the gateway', clock()));
+  }
+
+  /** Looks whether a side has stalled: it is cut. Bytes that it did not take for so long it will not take while we linger. */
+  look(): void {
+    const now = clock();
+    if (this.#clientPatience.ended(this.#downlink, now)) return this.#finish('client stalled', undefined, undefined, 0);
+    const relay = this.#relay;
+    if (relay && this.#targetPatience.ended(relay, now)) this.#targetGone(relay, 'stall');
   }
 
   /** INVARIANT: every step of the session goes through here, so that a bug of ours ends one session and never the process. */
@@ -180,13 +196,15 @@ export class Tunnel {
         this.#relayFull = false;
         this.#balance();
       },
-      end: (how, detail) => {
-        const cause = how === 'end' ? 'target closed' : 'target reset';
-        this.#log.info('channel closed', { target: this.#target, cause, detail });
-        this.#dropRelay();
-        this.#run(() => this.#session.targetEnded(how, clock()));
-      },
+      end: (how, detail) => this.#targetGone(relay, how, detail),
     });
+  }
+
+  #targetGone(relay: Relay, how: TargetEnd, detail?: string): void {
+    this.#log.info('channel closed', { target: this.#target, cause: TARGET_CAUSE[how], detail });
+    if (how === 'stall') relay.end(0);
+    this.#dropRelay();
+    this.#run(() => this.#session.targetEnded(how, clock()));
   }
 
   /** INVARIANT: nothing of the session is asked for DATA but whether its channel is open: this is the hot path to the client. */
@@ -218,13 +236,18 @@ export class Tunnel {
     );
   }
 
-  #finish(cause: TransportEnd | string, detail?: string, code?: number): void {
+  #finish(
+    cause: TransportEnd | string,
+    detail?: string,
+    code?: number,
+    lingerMs = this.#services.timeouts.close,
+  ): void {
     if (this.#ended) return;
     this.#ended = true;
     clearTimeout(this.#timer);
     this.#abort.abort();
     this.#dropRelay();
-    this.#transport.end(this.#services.timeouts.close);
+    this.#transport.end(lingerMs);
     this.#log.info('session ended', {
       cause: this.#session.closing ?? cause,
       detail,

@@ -11,7 +11,17 @@ export type EndCause =
   | 'session time over'
   | 'target closed'
   | 'target reset'
+  /** The target took nothing of what it was sent for too long. */
+  | 'target stalled'
   | 'closed by the gateway';
+
+/** How a target's connection came to its end: FIN, RST, or cut by the driver because the target took nothing any more. */
+export type TargetEnd = 'end' | 'reset' | 'stall';
+export const TARGET_CAUSE = {
+  end: 'target closed',
+  reset: 'target reset',
+  stall: 'target stalled',
+} as const satisfies Record<TargetEnd, EndCause>;
 
 /** What the driver has to do, in order. */
 export type Effect =

@@ -20,7 +20,15 @@ export {
   wrapData,
   writeDataHeader,
 } from './data.js';
-export type { Answer, Effect, EndCause, SessionOptions, SessionTimeouts } from './effects.js';
+export {
+  type Answer,
+  type Effect,
+  type EndCause,
+  type SessionOptions,
+  type SessionTimeouts,
+  TARGET_CAUSE,
+  type TargetEnd,
+} from './effects.js';
 export { LimitError, PduError, ProtocolError } from './errors.js';
 export { type FlowState, resultOf, type Side, step } from './flow.js';
 export { Framer, MAX_CONTROL_PDU, MAX_WAITING } from './framer.js';

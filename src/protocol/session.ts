@@ -5,7 +5,14 @@
 import { CHANNEL_PROTOCOL_RDP, HTTP_CAPABILITY_TYPE, PKT_TYPE, packetName, REDIR, RESULT } from './codes.js';
 import { DATA_OVERHEAD, DataUnwrapper, wrapData } from './data.js';
 import { Deadlines } from './deadlines.js';
-import type { Answer, Effect, EndCause, SessionOptions } from './effects.js';
+import {
+  type Answer,
+  type Effect,
+  type EndCause,
+  type SessionOptions,
+  TARGET_CAUSE,
+  type TargetEnd,
+} from './effects.js';
 import { LimitError, PduError, ProtocolError } from './errors.js';
 import { type FlowState, step } from './flow.js';
 import { Framer } from './framer.js';
@@ -141,10 +148,10 @@ export class GatewaySession {
     if (this.open) wrapData(bytes, emit);
   }
 
-  /** The target ended (FIN) or reset its connection; whatever it sent before has been wrapped. */
-  targetEnded(how: 'end' | 'reset', now: number): Effect[] {
-    if (this.open && how === 'end') this.#closeChannel(RESULT.SUCCESS, 'target closed', now);
-    else if (this.open) this.#closeChannel(RESULT.ERROR_BAD_ARGUMENTS, 'target reset', now);
+  /** The target's connection is over; whatever it sent before has been wrapped. */
+  targetEnded(how: TargetEnd, now: number): Effect[] {
+    const code = how === 'end' ? RESULT.SUCCESS : RESULT.ERROR_BAD_ARGUMENTS;
+    if (this.open) this.#closeChannel(code, TARGET_CAUSE[how], now);
     return this.#flush();
   }
 

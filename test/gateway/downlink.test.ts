@@ -94,20 +94,20 @@ describe('the window', () => {
     take();
     expect(downlink.full).toBe(false);
     expect(ready()).toBe(1);
-    while (downlink.underWay > 0) take();
+    while (downlink.waiting > 0) take();
     expect(ready()).toBe(1);
   });
 
   it('counts control PDUs too: nobody fills the memory with them', () => {
     const { downlink } = stage();
     while (!downlink.full) downlink.send(KEEPALIVE.encode({}));
-    expect(downlink.underWay).toBeGreaterThanOrEqual(WINDOW);
+    expect(downlink.waiting).toBeGreaterThanOrEqual(WINDOW);
   });
 
   it('is open again when the connection has failed', () => {
     const { downlink, take } = stage();
     while (!downlink.full) downlink.carry(read);
-    while (downlink.underWay > 0) take(new Error('gone'));
+    while (downlink.waiting > 0) take(new Error('gone'));
     expect(downlink.full).toBe(false);
   });
 

@@ -36,6 +36,8 @@ const SETUP = Buffer.concat([
 
 function relay(): Relay & { opens: number; ends: number } {
   return {
+    waiting: 0,
+    taken: 0,
     opens: 0,
     ends: 0,
     open() {
@@ -75,7 +77,7 @@ function stage(services: Partial<TunnelServices>) {
     authenticate: async () => ({ identity: IDENTITY }),
     openTarget: async () => ({ relay: relay(), target: 'desk:3389', address: '10.0.0.1' }),
     log: createLog({ level: 'debug', format: 'json', write: (line) => log.push(JSON.parse(line)) }),
-    timeouts: { identity: 60_000, setup: 60_000, keepAlive: 60_000, close: 1000 },
+    timeouts: { identity: 60_000, setup: 60_000, keepAlive: 60_000, close: 1000, stall: 60_000 },
     tunnelId: 1,
     nextChannelId: () => 1,
     accepted: () => undefined,
