@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { type BodyDecoder, encodeChunk, LAST_CHUNK } from './http/chunked.js';
 import { responseHead } from './http/respond.js';
 import { endSocket, isReset } from './sockets.js';
-import type { Transport, TransportEnd, TransportEvents } from './transport.js';
+import { STRANGER_BYTES, type Transport, type TransportEnd, type TransportEvents } from './transport.js';
 
 export type OutEncoding = 'identity' | 'chunked';
 
@@ -83,6 +83,7 @@ export function dualTransport(
   const { socket, body, rest } = leg;
   let events: TransportEvents | undefined;
   let finished = false;
+  let allowance = STRANGER_BYTES;
   let farewell: NodeJS.Timeout | undefined;
   const stop = (): void => {
     finished = true;
@@ -95,6 +96,8 @@ export function dualTransport(
   };
   const take = (bytes: Buffer): void => {
     if (finished) return;
+    allowance -= bytes.length;
+    if (allowance < 0) return finish('too much data', 'more than a token came before the client said who it is');
     try {
       for (const part of body.write(bytes)) events?.bytes(part);
     } catch (error) {
@@ -114,8 +117,9 @@ export function dualTransport(
       if (socket.destroyed || out.socket.destroyed) finish('client closed');
       else if (rest.length > 0) take(rest);
     },
-    // Chunks are handed on as they come: a stranger has nothing to fill but the framer, which has its own caps.
-    trust: () => undefined,
+    trust() {
+      allowance = Number.POSITIVE_INFINITY;
+    },
     send: (pdu) => out.send(pdu),
     pause: () => socket.pause(),
     resume: () => socket.resume(),

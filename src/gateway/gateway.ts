@@ -2,13 +2,16 @@
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type Server } from 'node:tls';
 import type { Config } from '../config/schema.js';
-import { Fault } from '../fault.js';
 import type { Guard } from '../policy/guard.js';
 import type { Rule } from '../policy/rules.js';
 import { RESULT } from '../protocol/index.js';
-import { Front, type OpenedTransport, peerOf } from './front.js';
+import { Counters, type Counts } from './counters.js';
+import { Door } from './door.js';
+import { Front, type OpenedTransport } from './front.js';
+import { listen } from './listen.js';
 import type { Log } from './log.js';
-import { Strangers } from './strangers.js';
+import { type Loop, watchLoop } from './loop.js';
+import { peerOf } from './sockets.js';
 import { type TargetOpener, targetOpener } from './target.js';
 import { Tunnel, type Verdict } from './tunnel.js';
 import { createWeb } from './web.js';
@@ -22,6 +25,8 @@ export interface GatewayOptions {
   readonly log: Log;
   /** Gets lines of the NSS key log format, where sessions are to be decrypted. */
   readonly keylog?: ((line: Buffer) => void) | undefined;
+  /** Instead of a watch on the event loop of this process; the gateway stops it. */
+  readonly loop?: Loop;
 }
 
 export interface Gateway {
@@ -30,6 +35,8 @@ export interface Gateway {
   readonly tunnels: number;
   /** TCP connections of clients, idle and lingering ones included. */
   readonly connections: number;
+  /** What has happened so far. The delay of the event loop is that since the last call. */
+  counts(): Counts;
   /**
    * Takes no new tunnels and waits: for the sessions to end, at most `ms`, then closes what is left with 0x4D4.
    * Ordinary HTTP is answered until the end.
@@ -61,35 +68,44 @@ class RunningGateway implements Gateway {
   readonly #openTarget: TargetOpener;
   readonly #tunnels = new Set<Tunnel>();
   readonly #sockets = new Set<Socket>();
-  readonly #strangers: Strangers;
+  readonly #door: Door;
+  readonly #loop: Loop;
+  readonly #counters = new Counters();
   /** Connections that carry or carried a tunnel; one leaves when the last of its bytes is sent. */
   readonly #carriers = new Set<Socket>();
   #draining = false;
   #closed: Promise<void> | undefined;
   /** Called whenever the last tunnel has ended. */
   readonly #onEmpty = new Set<() => void>();
-  #turnedAway = 0;
   #ids = 0;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
     const { config, rules, guard, log, tls, keylog } = options;
     const { timeouts, limits } = config;
-    this.#strangers = new Strangers(limits.handshakes, limits.handshakesPerAddress);
-    this.#openTarget = targetOpener(
+    this.#loop = options.loop ?? watchLoop(limits.loopDelay, log);
+    const counters = this.#counters;
+    this.#door = new Door({ limits, overloaded: () => this.#loop.overloaded, counters, log });
+    const openTarget = targetOpener(
       { rules, authorize: guard.authorize },
       { dial: timeouts.dial * 1000, decision: timeouts.decision * 1000, all: ALL_TARGETS_MS },
     );
+    this.#openTarget = async (...question) => {
+      const opened = await openTarget(...question);
+      if (!('relay' in opened)) counters.refused('target');
+      return opened;
+    };
     this.#web = createWeb({
       limits,
       headTimeoutMs: timeouts.head * 1000,
       closeTimeoutMs: timeouts.close * 1000,
-      healthy: () => !this.#draining,
+      unwell: () => this.#unwell,
       upgrade: (socket, read, rest) => this.#front.serveUpgrade(socket, read, rest),
     });
     this.#front = new Front({
       config,
       log,
+      counters,
       web: this.#web,
       busy: () => this.#busy(),
       tunnel: (opened) => this.#openTunnel(opened),
@@ -102,7 +118,9 @@ class RunningGateway implements Gateway {
       minVersion: 'TLSv1.2',
     });
     this.#server.on('connection', (socket: Socket) => this.#welcome(socket));
-    this.#server.on('secureConnection', (socket) => void this.#front.serve(socket));
+    this.#server.on('secureConnection', (socket) => {
+      if (!this.#door.tellsWhy(socket)) void this.#front.serve(socket);
+    });
     this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
       log.debug('tls handshake failed', { peer: peerOf(socket), code: error.code, reason: error.message });
       socket.destroy();
@@ -110,17 +128,15 @@ class RunningGateway implements Gateway {
     if (keylog) this.#server.on('keylog', keylog);
   }
 
-  listen(): Promise<void> {
-    const { host, port } = this.#options.config.listen;
-    return new Promise((resolve, reject) => {
-      const failed = (error: NodeJS.ErrnoException): void => reject(listenFault(error, host, port));
-      this.#server.once('error', failed);
-      this.#server.listen({ port, ...(host === undefined ? {} : { host }) }, () => {
-        this.#server.off('error', failed);
-        this.#server.on('error', (error) => this.#options.log.error('listener failed', { reason: error.message }));
-        resolve();
-      });
-    });
+  async listen(): Promise<void> {
+    const { config, log } = this.#options;
+    try {
+      await listen(this.#server, config.listen, '--listen');
+    } catch (error) {
+      this.#loop.stop();
+      throw error;
+    }
+    this.#server.on('error', (error) => log.error('listener failed', { reason: error.message }));
   }
 
   get address(): AddressInfo {
@@ -133,6 +149,19 @@ class RunningGateway implements Gateway {
 
   get connections(): number {
     return this.#sockets.size;
+  }
+
+  counts(): Counts {
+    const now = {
+      sessions: this.tunnels,
+      connections: this.connections,
+      handshakes: this.#door.strangers,
+      loopDelay: this.#loop.delay(),
+    };
+    return this.#counters.snapshot(
+      now,
+      [...this.#tunnels].map(({ traffic }) => traffic),
+    );
   }
 
   async drain(ms: number): Promise<void> {
@@ -163,31 +192,24 @@ class RunningGateway implements Gateway {
     const sockets = [...this.#sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
     for (const socket of this.#sockets) socket.destroy();
     await Promise.all([listener, ...sockets]);
+    this.#loop.stop();
     await this.#options.guard.close();
   }
 
-  /** The cap on handshakes is held before TLS costs anything. */
   #welcome(socket: Socket): void {
-    const full = this.#strangers.add(socket);
-    if (full !== undefined) {
-      // One line per thousand: under a flood the log must not be the next victim.
-      if (this.#turnedAway++ % 1000 === 0) {
-        this.#options.log.warn('connections turned away', {
-          reason: full,
-          peer: peerOf(socket),
-          total: this.#turnedAway,
-        });
-      }
-      socket.on('error', () => undefined);
-      socket.destroy();
-      return;
-    }
+    if (!this.#door.enter(socket)) return;
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
   }
 
+  get #unwell(): 'draining' | 'overloaded' | undefined {
+    if (this.#draining) return 'draining';
+    return this.#loop.overloaded ? 'overloaded' : undefined;
+  }
+
   #busy(): string | undefined {
     if (this.#draining) return 'the gateway is shutting down';
+    if (this.#loop.overloaded) return 'limits.loopDelay is exceeded';
     return this.#tunnels.size >= this.#options.config.limits.tunnels ? 'limits.tunnels is reached' : undefined;
   }
 
@@ -204,8 +226,11 @@ class RunningGateway implements Gateway {
     const { userId, clientGeneration, clientBuild } = request;
     tunnelLog.debug('transport opened', { userId, clientGeneration, clientBuild });
     const question = { scheme: 'PAA', peer, connectionId, correlationId, clientName: undefined } as const;
-    const authenticate = (token: string, left: AbortSignal): Promise<Verdict> =>
-      guard.authenticate({ ...question, token, now: Date.now() }, left);
+    const authenticate = async (token: string, left: AbortSignal): Promise<Verdict> => {
+      const verdict = await guard.authenticate({ ...question, token, now: Date.now() }, left);
+      if (!('identity' in verdict)) this.#counters.refused('user');
+      return verdict;
+    };
     const tunnel = new Tunnel(transport, {
       authenticate,
       openTarget: this.#openTarget,
@@ -215,10 +240,11 @@ class RunningGateway implements Gateway {
       nextChannelId: () => this.#nextId(),
       accepted: () => {
         // A client whose user is known makes room for the next stranger.
-        for (const socket of sockets) this.#strangers.remove(socket);
+        for (const socket of sockets) this.#door.known(socket);
       },
-      ended: () => {
+      ended: (cause) => {
         this.#tunnels.delete(tunnel);
+        this.#counters.ended(cause, tunnel.traffic);
         ended();
         if (this.#tunnels.size === 0) for (const empty of this.#onEmpty) empty();
       },
@@ -228,6 +254,7 @@ class RunningGateway implements Gateway {
       socket.once('close', () => this.#carriers.delete(socket));
     }
     this.#tunnels.add(tunnel);
+    this.#counters.opened();
     tunnel.start();
   }
 
@@ -244,29 +271,4 @@ async function within(ms: number, done: Promise<unknown>): Promise<void> {
   });
   await Promise.race([done, late]);
   clearTimeout(timer);
-}
-
-function listenFault(error: NodeJS.ErrnoException, host: string | undefined, port: number): Fault {
-  const place = `${host ?? '*'}:${port}`;
-  const known: Readonly<Record<string, { message: string; hint: string }>> = {
-    EADDRINUSE: { message: 'the port is in use', hint: 'stop the other program or choose another port with --listen' },
-    EACCES: { message: 'the port may not be opened by this user', hint: 'choose a port above 1023 with --listen' },
-    EADDRNOTAVAIL: {
-      message: 'no interface has this address',
-      hint: 'leave the host out of --listen for all interfaces',
-    },
-    ENOTFOUND: { message: 'the host name of --listen does not resolve', hint: 'use an address of this machine' },
-  };
-  const { message, hint } = known[error.code ?? ''] ?? {
-    message: `cannot listen: ${error.message}`,
-    hint: 'see --listen',
-  };
-  return new Fault({
-    kind: 'unreachable',
-    code: `LISTEN_${error.code ?? 'FAILED'}`,
-    message,
-    place,
-    hint,
-    cause: error,
-  });
 }

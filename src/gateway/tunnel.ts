@@ -9,6 +9,7 @@ import {
   resultLabel,
   type SessionTimeouts,
 } from '../protocol/index.js';
+import type { Traffic } from './counters.js';
 import type { Log } from './log.js';
 import type { Relay } from './relay.js';
 import type { TargetOpener } from './target.js';
@@ -25,7 +26,7 @@ export interface TunnelServices {
   /** Called once, when the identity is proven. */
   readonly accepted: () => void;
   /** Called once, when nothing of the tunnel is left but lingering sockets. */
-  readonly ended: () => void;
+  readonly ended: (cause: string) => void;
 }
 
 export type Verdict =
@@ -67,6 +68,10 @@ export class Tunnel {
       drain: () => this.#relay?.resume(),
       end: (how, detail) => this.#finish(how, detail),
     });
+  }
+
+  get traffic(): Traffic {
+    return { received: this.#received, sent: this.#sent };
   }
 
   /** Ends the session from outside: an open channel is closed with `code` and its client gets time to answer. */
@@ -219,8 +224,9 @@ export class Tunnel {
     this.#abort.abort();
     this.#dropRelay();
     this.#transport.end(this.#services.timeouts.close);
+    const why = this.#session.closing ?? cause;
     this.#log.info('session ended', {
-      cause: this.#session.closing ?? cause,
+      cause: why,
       detail,
       code: code === undefined ? undefined : resultLabel(code),
       target: this.#target,
@@ -228,7 +234,7 @@ export class Tunnel {
       sent: this.#sent,
       seconds: Math.round(clock() - this.#started) / 1000,
     });
-    this.#services.ended();
+    this.#services.ended(why);
   }
 }
 

@@ -1,9 +1,8 @@
 /** The WebSocket transport (MS-TSGU 1.3.2.1.1, RFC 6455): frames go through ws, on a socket whose upgrade we answered ourselves. */
 import type { Socket } from 'node:net';
 import { Receiver, Sender } from 'ws';
-import { MAX_CONTROL_PDU } from '../protocol/index.js';
 import { endSocket, isReset } from './sockets.js';
-import type { Transport, TransportEnd, TransportEvents } from './transport.js';
+import { STRANGER_BYTES, type Transport, type TransportEnd, type TransportEvents } from './transport.js';
 
 export interface WebSocketLimits {
   /** Largest message in bytes. A message is held until it is complete. */
@@ -13,12 +12,6 @@ export interface WebSocketLimits {
 /** Fragments of one message, and chunks that wait for the rest of a frame: a PDU needs a few, an attacker wants many. */
 const MAX_FRAGMENTS = 1024;
 const MAX_CHUNKS = 4096;
-
-/**
- * What a stranger may send in all: a handshake, the largest token there can be, and frames around them. A message is held until it
- * is complete, so without this each of them could take `messageBytes` of memory.
- */
-const STRANGER_BYTES = MAX_CONTROL_PDU + 4096;
 
 /** Close codes of RFC 6455 section 7.4.1. */
 const PROTOCOL_ERROR = 1002;
