@@ -8,7 +8,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/e2e/**'],
-          testTimeout: 20_000,
+          // Some start several processes, on machines that are busy with other things: a limit for hangs, not for slowness.
+          testTimeout: 60_000,
           disableConsoleIntercept: true,
         },
       },

@@ -141,13 +141,6 @@ export const schema = z.strictObject({
       'Mean delay of the event loop; a hand feels 100 ms. Above it for 3 s new connections get 503 and sessions that are up go on.',
       'ms',
     ),
-    messageBytes: count(
-      262_144,
-      65_545,
-      16_777_216,
-      'One WebSocket message from a client; the largest packet of the protocol has 65,545 bytes.',
-      'bytes',
-    ),
   }),
   timeouts: section({
     tls: seconds(10, 1, 120, 'TLS handshake; a few round trips, and a silent connection must not hold a place.'),

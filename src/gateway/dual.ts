@@ -1,10 +1,17 @@
 /** The dual-channel HTTP transport (MS-TSGU 1.3.2.1.2): RDG_OUT_DATA carries PDUs to the client, RDG_IN_DATA those from it. */
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { type BodyDecoder, encodeChunk, LAST_CHUNK } from './http/chunked.js';
+import { type BodyDecoder, CHUNKS, encodeChunk, LAST_CHUNK } from './http/chunked.js';
 import { responseHead } from './http/respond.js';
-import { endSocket, isReset } from './sockets.js';
-import { STRANGER_BYTES, type Transport, type TransportEnd, type TransportEvents } from './transport.js';
+import { endSocket, isReset, onceSent } from './sockets.js';
+import {
+  BARE,
+  type Envelope,
+  STRANGER_BYTES,
+  type Transport,
+  type TransportEnd,
+  type TransportEvents,
+} from './transport.js';
 
 export type OutEncoding = 'identity' | 'chunked';
 
@@ -17,7 +24,7 @@ const OUT_NOISE_BYTES = 64 * 1024;
 /** The accepted OUT leg: from the 200 and its seed on, until someone ends it. */
 export interface OutLeg {
   readonly socket: Socket;
-  send(pdu: Buffer): boolean;
+  readonly envelope: Envelope;
   end(lingerMs: number): void;
 }
 
@@ -52,10 +59,7 @@ export function acceptOut(
   socket.write(Buffer.concat([head, chunked ? encodeChunk(seed) : seed]));
   return {
     socket,
-    send(pdu) {
-      if (!socket.writable) return true;
-      return socket.write(chunked ? encodeChunk(pdu) : pdu);
-    },
+    envelope: chunked ? CHUNKS : BARE,
     end(lingerMs) {
       over = true;
       if (chunked && socket.writable) socket.write(LAST_CHUNK);
@@ -99,7 +103,8 @@ export function dualTransport(
     allowance -= bytes.length;
     if (allowance < 0) return finish('too much data', 'more than a token came before the client said who it is');
     try {
-      for (const part of body.write(bytes)) events?.bytes(part);
+      const payload = body.write(bytes);
+      if (payload.length > 0) events?.bytes(payload);
     } catch (error) {
       return finish('bad framing', (error as Error).message);
     }
@@ -107,9 +112,9 @@ export function dualTransport(
   };
   return {
     kind: 'http',
+    envelope: out.envelope,
     open(handlers) {
       events = handlers;
-      out.socket.on('drain', () => events?.drain());
       socket.on('data', take);
       socket.on('end', () => finish('client closed'));
       socket.on('error', (error) => finish(isReset(error) ? 'client reset' : 'client closed', error.message));
@@ -120,7 +125,7 @@ export function dualTransport(
     trust() {
       allowance = Number.POSITIVE_INFINITY;
     },
-    send: (pdu) => out.send(pdu),
+    write: (bytes, sent) => onceSent(out.socket, bytes, sent),
     pause: () => socket.pause(),
     resume: () => socket.resume(),
     end(ms) {

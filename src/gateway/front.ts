@@ -108,8 +108,7 @@ export class Front {
     if (this.#wantsOtherScheme(socket, request)) return;
     if (request.upgrade && transports.websocket) {
       socket.write(switchingProtocols(request.upgrade));
-      const { messageBytes } = this.#options.config.limits;
-      const transport = webSocketTransport(socket, rest, { messageBytes });
+      const transport = webSocketTransport(socket, rest);
       const peer = peerOf(socket);
       return this.#options.tunnel({ transport, request, peer, sockets: [socket], ended: () => undefined });
     }

@@ -59,6 +59,12 @@ export function peerOf(socket: Socket): string {
   return (socket.remoteAddress ?? 'gone').replace(/^::ffff:(?=\d+\.)/, '');
 }
 
+/** Writes to a socket that may be gone; `sent` is called in any case, and never before this returns. */
+export function onceSent(socket: Socket, bytes: Buffer, sent: (error?: Error | null) => void): void {
+  if (socket.writable) socket.write(bytes, sent);
+  else process.nextTick(sent, new Error('the connection is gone'));
+}
+
 /** Whether an error is one of the ways in which peers simply go away. */
 export function isReset(error: NodeJS.ErrnoException): boolean {
   return error.code === 'ECONNRESET' || error.code === 'EPIPE' || error.code === 'ECONNABORTED';

@@ -3,9 +3,8 @@
 import { MAX_CONTROL_PDU } from '../protocol/index.js';
 
 /**
- * What a stranger may send in all: a handshake, the largest token there can be, and frames or chunks around them. A WebSocket message
- * is held until it is complete, so without this each of them could take `messageBytes` of memory; and keep-alives, which are allowed
- * at any time, could keep us reading until `timeouts.identity` is over.
+ * What a stranger may send in all: a handshake, the largest token there can be, and frames or chunks around them. Keep-alives are
+ * valid at any time, and pings too: without this somebody could keep us reading until `timeouts.identity` is over.
  */
 export const STRANGER_BYTES = MAX_CONTROL_PDU + 4096;
 
@@ -13,25 +12,40 @@ export const STRANGER_BYTES = MAX_CONTROL_PDU + 4096;
 export type TransportEnd = 'client closed' | 'client reset' | 'bad framing' | 'too much data';
 
 export interface TransportEvents {
-  /** Bytes of the PDU stream, in any split. A view: valid until the handler returns, unless it keeps the buffer itself. */
+  /** Bytes of the PDU stream, in any split: a view into memory that is the receiver's from now on. */
   bytes(bytes: Buffer): void;
-  /** There is room again after `send` said no. */
-  drain(): void;
   /** Nothing more will come. Exactly once. */
   end(how: TransportEnd, detail?: string): void;
 }
 
+/** What a transport puts around each PDU on its way to the client. */
+export interface Envelope {
+  /** Most bytes around one PDU. */
+  readonly most: number;
+  /** Writes what stands in front of a PDU of `length` bytes to `to`, from `at` on; returns where the PDU begins. */
+  before(to: Buffer, at: number, length: number): number;
+  /** Writes what stands behind it; returns where the next envelope begins. */
+  after(to: Buffer, at: number): number;
+}
+
+/** A stream of PDUs whose own lengths are all there is. */
+export const BARE: Envelope = { most: 0, before: (_to, at) => at, after: (_to, at) => at };
+
 export interface Transport {
   readonly kind: 'websocket' | 'http';
+  readonly envelope: Envelope;
   /** From now on events are delivered; what came before was kept. */
   open(events: TransportEvents): void;
   /** The client has proven who it is: what a stranger may send no longer bounds it. */
   trust(): void;
-  /** Sends one whole PDU. False asks the caller to wait for `drain`: the PDU itself was taken. */
-  send(pdu: Buffer): boolean;
+  /**
+   * Writes whole PDUs, each in its envelope. `sent` is called once the system has taken them all, or with an error when it
+   * never will; not before this returns.
+   */
+  write(bytes: Buffer, sent: (error?: Error | null) => void): void;
   /** Stops and starts reading from the client. */
   pause(): void;
   resume(): void;
-  /** Flushes what was sent, ends the connection and gives the client `lingerMs` to go before it is cut. */
+  /** Flushes what was written, ends the connection and gives the client `lingerMs` to go before it is cut. */
   end(lingerMs: number): void;
 }

@@ -10,6 +10,7 @@ import {
   type SessionTimeouts,
 } from '../protocol/index.js';
 import type { Traffic } from './counters.js';
+import { Downlink } from './downlink.js';
 import type { Log } from './log.js';
 import type { Relay } from './relay.js';
 import type { TargetOpener } from './target.js';
@@ -38,6 +39,7 @@ const clock = (): number => performance.now();
 
 export class Tunnel {
   readonly #transport: Transport;
+  readonly #downlink: Downlink;
   readonly #services: TunnelServices;
   readonly #session: GatewaySession;
   readonly #started = clock();
@@ -55,6 +57,7 @@ export class Tunnel {
 
   constructor(transport: Transport, services: TunnelServices) {
     this.#transport = transport;
+    this.#downlink = new Downlink(transport, () => this.#relay?.resume());
     this.#services = services;
     this.#log = services.log;
     const { timeouts, tunnelId, nextChannelId } = services;
@@ -65,7 +68,6 @@ export class Tunnel {
     this.#run(() => this.#session.start());
     this.#transport.open({
       bytes: (bytes) => this.#run(() => this.#session.receive(bytes, clock())),
-      drain: () => this.#relay?.resume(),
       end: (how, detail) => this.#finish(how, detail),
     });
   }
@@ -97,8 +99,7 @@ export class Tunnel {
   #carryOut(effect: Effect): void {
     switch (effect.do) {
       case 'send':
-        if (!this.#transport.send(effect.pdu)) this.#relay?.pause();
-        return;
+        return this.#downlink.send(effect.pdu);
       case 'deliver':
         this.#received += effect.bytes.length;
         if (this.#relay?.write(effect.bytes) === false) this.#relayFull = true;
@@ -124,6 +125,7 @@ export class Tunnel {
     if (this.#ended) return;
     if (this.#session.paused || this.#relayFull) this.#transport.pause();
     else this.#transport.resume();
+    if (this.#downlink.full) this.#relay?.pause();
   }
 
   async #authenticate(token: string): Promise<void> {
@@ -177,17 +179,8 @@ export class Tunnel {
   }
 
   #openRelay(relay: Relay): void {
-    const send = (pdu: Buffer): void => {
-      if (!this.#transport.send(pdu)) relay.pause();
-    };
     relay.open({
-      bytes: (bytes) =>
-        this.#run(() => {
-          // The target may go on behind our CLOSE_CHANNEL; nobody gets that.
-          if (this.#session.open) this.#sent += bytes.length;
-          this.#session.wrap(bytes, send);
-          return NOTHING;
-        }),
+      bytes: (bytes) => this.#carry(relay, bytes),
       drain: () => {
         this.#relayFull = false;
         this.#balance();
@@ -199,6 +192,19 @@ export class Tunnel {
         this.#run(() => this.#session.targetEnded(how, clock()));
       },
     });
+  }
+
+  /** INVARIANT: nothing of the session is asked for DATA but whether its channel is open: this is the hot path to the client. */
+  #carry(relay: Relay, bytes: Buffer): void {
+    // The target may go on behind our CLOSE_CHANNEL; nobody gets that.
+    if (!this.#session.open) return;
+    try {
+      this.#sent += bytes.length;
+      this.#downlink.carry(bytes);
+      if (this.#downlink.full) relay.pause();
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   #dropRelay(): void {
@@ -237,8 +243,6 @@ export class Tunnel {
     this.#services.ended(why);
   }
 }
-
-const NOTHING: readonly Effect[] = [];
 
 /** Longer waits overflow a timer and would fire at once; the session just asks again. */
 const MAX_TIMER_MS = 2 ** 31 - 1;

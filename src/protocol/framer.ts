@@ -1,12 +1,10 @@
 /** Bytes in any split become whole PDUs. "Not yet" is undefined, "wrong" is an error, and nothing is kept beyond the caps. */
 import { PKT_TYPE, packetName } from './codes.js';
+import { MAX_DATA_PDU } from './data.js';
 import { LimitError, PduError } from './errors.js';
 import { MAX_COUNTED_BYTES } from './layout.js';
-import { DATA } from './packets.js';
 import { HEADER_LENGTH, peekHeader } from './pdu.js';
 
-/** Largest DATA PDU: its counted payload and what stands in front of it. */
-export const MAX_DATA_PDU = DATA.encode({ data: Buffer.alloc(0) }).length + MAX_COUNTED_BYTES;
 /** Largest control PDU: one 64 KiB blob (a token, a cookie, a consent text) and the fixed fields around it. */
 export const MAX_CONTROL_PDU = MAX_COUNTED_BYTES + 256;
 /** Bytes that may wait while a question is open: a client sends nothing ahead of an answer, so this is slack for one read. */
@@ -56,6 +54,13 @@ export class Framer {
     if (this.#buffered < packetLength) return undefined;
     this.#gather(packetLength);
     return this.#take(packetLength);
+  }
+
+  /** The first bytes of what waits; undefined while there are fewer. */
+  peek(length: number): Buffer | undefined {
+    if (this.#buffered < length) return undefined;
+    this.#gather(length);
+    return (this.#chunks[0] as Buffer).subarray(0, length);
   }
 
   /** Copies what waits, for a caller whose buffers are used again. Only the last chunk can still be a view. */

@@ -10,11 +10,20 @@ export { type ClientEffect, type ClientOptions, ClientSession } from './client.j
 export * from './codes.js';
 export { decodePaaCookie, encodePaaCookie } from './cookie.js';
 export type { Span } from './cursor.js';
-export { DATA_OVERHEAD, DATA_PAYLOAD, dataPayload, isData, startsData, wrapData } from './data.js';
+export {
+  DATA_OVERHEAD,
+  DATA_PAYLOAD,
+  dataPayload,
+  isData,
+  MAX_DATA_PDU,
+  startsData,
+  wrapData,
+  writeDataHeader,
+} from './data.js';
 export type { Answer, Effect, EndCause, SessionOptions, SessionTimeouts } from './effects.js';
 export { LimitError, PduError, ProtocolError } from './errors.js';
 export { type FlowState, resultOf, type Side, step } from './flow.js';
-export { Framer, MAX_CONTROL_PDU, MAX_DATA_PDU, MAX_WAITING } from './framer.js';
+export { Framer, MAX_CONTROL_PDU, MAX_WAITING } from './framer.js';
 export {
   type Decoded,
   type Encodable,

@@ -3,7 +3,7 @@
  * carries the effects out in order. Times are milliseconds of one clock that never goes back.
  */
 import { CHANNEL_PROTOCOL_RDP, HTTP_CAPABILITY_TYPE, PKT_TYPE, packetName, REDIR, RESULT } from './codes.js';
-import { dataPayload, isData, wrapData } from './data.js';
+import { DATA_OVERHEAD, DataUnwrapper, wrapData } from './data.js';
 import { Deadlines } from './deadlines.js';
 import type { Answer, Effect, EndCause, SessionOptions } from './effects.js';
 import { LimitError, PduError, ProtocolError } from './errors.js';
@@ -32,6 +32,7 @@ const SLICE = 64 * 1024;
 export class GatewaySession {
   readonly #options: SessionOptions;
   readonly #framer = new Framer();
+  readonly #data = new DataUnwrapper();
   #state: FlowState = 'start';
   /** Set while the driver owes an answer. */
   #asked: 'identity' | 'target' | undefined;
@@ -84,7 +85,7 @@ export class GatewaySession {
     return this.#flush();
   }
 
-  /** Bytes from the client, in any split. */
+  /** Bytes from the client, in any split. They are the session's from now on: payload is moved together within them. */
   receive(bytes: Buffer, now: number): Effect[] {
     if (this.#ended) return [];
     this.#guarded(() => {
@@ -180,15 +181,21 @@ export class GatewaySession {
 
   #read(now: number): void {
     while (!this.#ended && this.#asked === undefined) {
+      if (this.#state === 'channel' || this.#data.midway) this.#unwrap();
       const pdu = this.#framer.next();
       if (pdu === undefined) return;
-      if (this.#state === 'channel' && isData(pdu)) {
-        const bytes = dataPayload(pdu);
-        if (bytes.length > 0) this.#effects.push({ do: 'deliver', bytes });
-      } else {
-        this.#handle(this.#decode(pdu), now);
-      }
+      this.#handle(this.#decode(pdu), now);
     }
+  }
+
+  /** The hot path: DATA in order goes past framer and tables. Everything else is left to them. */
+  #unwrap(): void {
+    const head = this.#framer.peek(this.#data.midway ? 1 : DATA_OVERHEAD);
+    if (!head || !this.#data.begins(head)) return;
+    const { payload, rest } = this.#data.unwrap(this.#framer.drain());
+    this.#framer.push(rest);
+    // Behind a close of ours the client may still be in the middle of a PDU; nobody gets that.
+    if (this.#state === 'channel' && payload.length > 0) this.#effects.push({ do: 'deliver', bytes: payload });
   }
 
   /** A request that cannot be read is refused with its own response where it is the one that is due. */
@@ -238,7 +245,7 @@ export class GatewaySession {
         // A late answer to a close that crossed with the client's own says nothing new.
         return before === 'closing-by-gateway' ? this.#channelClosed(now) : undefined;
       default:
-        // KEEPALIVE is never answered (FreeRDP echoes each one); DATA behind a close is dropped.
+        // KEEPALIVE is never answered (FreeRDP echoes each one); whole DATA comes here only behind a close, and is dropped.
         return;
     }
   }

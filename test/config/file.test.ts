@@ -26,7 +26,6 @@ describe('defaults', () => {
         connectionsPerAddress: 4096,
         loopDelay: 200,
         tunnels: 10000,
-        messageBytes: 262144,
       },
       timeouts: {
         tls: 10,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createLog } from '../../src/gateway/log.js';
 import type { Relay } from '../../src/gateway/relay.js';
-import type { Transport, TransportEvents } from '../../src/gateway/transport.js';
+import { BARE, type Transport, type TransportEvents } from '../../src/gateway/transport.js';
 import { Tunnel, type TunnelServices } from '../../src/gateway/tunnel.js';
 import type { Identity } from '../../src/policy/types.js';
 import {
@@ -60,7 +60,8 @@ function stage(services: Partial<TunnelServices>) {
     open: (handlers) => {
       events = handlers;
     },
-    send: (pdu) => seen.sent.push(pdu) > 0,
+    envelope: BARE,
+    write: (bytes) => void seen.sent.push(bytes),
     trust: () => {
       seen.trusted++;
     },

@@ -97,11 +97,12 @@ describe('a stranger', () => {
     return socket;
   };
 
-  it('may not have more held than the largest token and its frames', async () => {
+  it('may not send more than the largest token and its frames', async () => {
     const socket = await open();
-    // A message that is within limits.messageBytes, and is never completed.
-    const head = Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 3, 0, 0]);
-    socket.write(Buffer.concat([head, MASK, Buffer.alloc(100_000)]));
+    // Nothing that is wrong, or that anybody waits for.
+    const keepAlive = Buffer.from('0d00000008000000', 'hex');
+    socket.write(frame(0x82, Buffer.concat(Array(8000).fill(keepAlive))));
+    socket.write(frame(0x82, Buffer.concat(Array(8000).fill(keepAlive))));
     const all = await remainder(socket);
     expect(frames(all).map(({ first, payload }) => [first, payload.readUInt16BE(0)])).toEqual([[0x88, 1009]]);
     expect(await server.line('session ended', ({ cause }) => cause === 'too much data')).toMatchObject({
@@ -260,13 +261,11 @@ describe('frames from the client', () => {
     expect(all.map(({ first }) => first)).toEqual([0x82, 0x88]);
   });
 
-  const huge = Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0, 0]);
   const absurd = Buffer.from([0x82, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]);
   it.each([
     ['a text frame', frame(0x81, Buffer.from('hello')), 1003],
     ['an empty text frame', frame(0x81, Buffer.alloc(0)), 1003],
     ['a frame that is not masked', frame(0x82, HELLO, false), 1002],
-    ['a message above limits.messageBytes, at its head', huge, 1009],
     ['a message of 2^64 bytes', absurd, 1009],
     ['a reserved bit', frame(0xc2, HELLO), 1002],
     ['a reserved opcode', frame(0x83, HELLO), 1002],
@@ -282,13 +281,6 @@ describe('frames from the client', () => {
     expect(await answers(socket, Buffer.concat([bytes, frame(0x82, HELLO)]))).toEqual([closeFrame(code)]);
     const line = await server.line('session ended', ({ connection }) => connection === id);
     expect(line.cause).toBe(code === 1009 ? 'too much data' : 'bad framing');
-  });
-
-  it('may not come in endless fragments', async () => {
-    const socket = await upgraded();
-    const tiny = Buffer.concat(Array.from({ length: 2000 }, () => frame(0x00, Buffer.from([0x0d]))));
-    const all = await answers(socket, Buffer.concat([frame(0x02, Buffer.from([0x0d])), tiny]));
-    expect(all).toEqual([closeFrame(1009)]);
   });
 
   it('of a whole session may be ended by a close frame, which is answered', async () => {
@@ -307,7 +299,11 @@ describe('frames from the client', () => {
 
 describe('a client that pings and never reads', () => {
   it('does not make the gateway hold its pongs', async () => {
-    const socket = await upgraded();
+    // One whose user is known: a stranger may not even send this much.
+    const token = await server.token(target.name);
+    const client = await RawClient.open(server, { transport: 'websocket', token, port: target.port });
+    const [socket] = client.pipe.sockets;
+    socket.removeAllListeners('data');
     socket.pause();
     const pings = Buffer.concat(Array.from({ length: 4000 }, () => frame(0x89, Buffer.alloc(125, 0x70))));
     const rounds = 80;
@@ -317,7 +313,7 @@ describe('a client that pings and never reads', () => {
       await sleep(0);
     }
     socket.write(frame(0x88, Buffer.alloc(0)));
-    const pongs = await remainder(socket);
+    const pongs = await remainder(socket as TLSSocket);
     expect(pongs.length).toBeGreaterThan(0);
     expect(pongs.length).toBeLessThan(KERNEL_BUFFERS_MAX);
     expect(rounds * pings.length).toBeGreaterThan(2 * KERNEL_BUFFERS_MAX);

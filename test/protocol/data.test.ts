@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { DataUnwrapper } from '../../src/protocol/data.js';
+import { Framer } from '../../src/protocol/framer.js';
 import {
   DATA,
   DATA_OVERHEAD,
@@ -12,7 +14,7 @@ import {
   startsData,
   wrapData,
 } from '../../src/protocol/index.js';
-import { fieldsOf, TABLES, withHeader } from '../support/arbitrary.js';
+import { anyPdu, fieldsOf, TABLES, withHeader } from '../support/arbitrary.js';
 import { plain, vector } from './vectors.js';
 
 describe('wrapData', () => {
@@ -149,3 +151,75 @@ describe('peekHeader', () => {
     );
   });
 });
+
+describe('DataUnwrapper', () => {
+  /** A DATA PDU whose count may lie below what is there. */
+  const dataPdu = fc
+    .tuple(fc.uint8Array({ maxLength: 60 }), fc.uint8Array({ maxLength: 4 }))
+    .map(([payload, behind]) => {
+      const count = Buffer.alloc(2);
+      count.writeUInt16LE(payload.length);
+      return withHeader(PKT_TYPE.DATA, Buffer.concat([count, payload, behind]));
+    });
+  const other = anyPdu.filter((pdu) => !isData(pdu));
+
+  it('gives what framer and tables give, in any split, up to the first other PDU', () => {
+    fc.assert(
+      fc.property(
+        fc.array(dataPdu, { maxLength: 8 }),
+        other,
+        fc.array(fc.nat(300), { maxLength: 8 }),
+        (pdus, last, at) => {
+          const stream = Buffer.concat([...pdus, last]);
+          const unwrapper = new DataUnwrapper();
+          const payload: Buffer[] = [];
+          let rest: Buffer = Buffer.alloc(0);
+          for (const chunk of cut(stream, at)) {
+            const read = unwrapper.unwrap(Buffer.concat([rest, chunk]));
+            payload.push(Buffer.from(read.payload));
+            rest = Buffer.from(read.rest);
+          }
+          expect(rest).toEqual(last);
+          expect(unwrapper.midway).toBe(false);
+          expect(Buffer.concat(payload)).toEqual(Buffer.concat(pdus.map(readableWay)));
+        },
+      ),
+    );
+  });
+
+  it('makes one view of all payload in a chunk', () => {
+    const chunk = Buffer.concat(wrappedAll(['one ', 'two ', 'three']));
+    const { payload, rest } = new DataUnwrapper().unwrap(chunk);
+    expect(payload.toString()).toBe('one two three');
+    expect(payload.buffer).toBe(chunk.buffer);
+    expect(rest).toHaveLength(0);
+  });
+
+  it.each([
+    ['counts more than there is', '0a000000' + '0c000000' + '0300' + '6869'],
+    ['is longer than any DATA PDU', '0a000000' + '0a000100' + '0200' + '6869'],
+    ['is shorter than its own header', '0a000000' + '08000000' + '0000' + '6869'],
+    ['has no whole header', '0a000000' + '0c000000' + '02'],
+  ])('leaves a PDU that %s to the framer, whose error is the right one', (_, hex) => {
+    const bytes = Buffer.from(hex, 'hex');
+    const unwrapper = new DataUnwrapper();
+    expect(unwrapper.begins(bytes)).toBe(false);
+    expect(unwrapper.unwrap(bytes)).toEqual({ payload: Buffer.alloc(0), rest: bytes });
+  });
+});
+
+/** One PDU through framer and table. */
+function readableWay(pdu: Buffer): Buffer {
+  const framer = new Framer();
+  framer.push(pdu);
+  return dataPayload(framer.next() as Buffer);
+}
+
+function wrappedAll(texts: readonly string[]): Buffer[] {
+  return texts.flatMap((text) => wrapped(Buffer.from(text)));
+}
+
+function cut(bytes: Buffer, at: readonly number[]): Buffer[] {
+  const places = [0, ...at.map((place) => Math.min(place, bytes.length)).sort((a, b) => a - b), bytes.length];
+  return places.slice(1).map((end, index) => Buffer.from(bytes.subarray(places[index], end)));
+}

@@ -26,10 +26,10 @@ export class LengthDecoder implements BodyDecoder {
     return this.#left === 0;
   }
 
-  write(bytes: Buffer): Buffer[] {
+  write(bytes: Buffer): Buffer {
     const length = Math.min(bytes.length, this.#left);
     this.#left -= length;
     this.rest = length < bytes.length ? bytes.subarray(length) : EMPTY;
-    return length === 0 ? [] : [length === bytes.length ? bytes : bytes.subarray(0, length)];
+    return bytes.subarray(0, length);
   }
 }

@@ -1,3 +1,5 @@
+import { Joined } from '../../protocol/joined.js';
+import type { Envelope } from '../transport.js';
 import { BodyError } from './errors.js';
 import { isDecisive, splitFieldLine } from './fields.js';
 import { type LineFault, LineReader } from './lines.js';
@@ -13,8 +15,8 @@ export const CHUNKED_LIMITS: ChunkedLimits = { chunkLineBytes: 256, trailerBytes
 
 /** Takes a request body out of its framing, in any split. */
 export interface BodyDecoder {
-  /** Payload as views into `bytes`, in order. Bytes behind the end go to `rest`. @throws BodyError */
-  write(bytes: Buffer): Buffer[];
+  /** The payload, joined in place: a view into `bytes`, which are the decoder's. Those behind the end go to `rest`. @throws BodyError */
+  write(bytes: Buffer): Buffer;
   /** The body is complete. A connection that ends sooner ended in mid-body. */
   readonly done: boolean;
   /** What followed the end of the body in the last write; a view. */
@@ -52,13 +54,13 @@ export class ChunkedDecoder implements BodyDecoder {
     return this.#state === 'done';
   }
 
-  write(bytes: Buffer): Buffer[] {
-    const payload: Buffer[] = [];
+  write(bytes: Buffer): Buffer {
+    const payload = new Joined(bytes);
     let at = 0;
     while (at < bytes.length && this.#state !== 'done') {
       if (this.#state === 'data') {
         const end = Math.min(bytes.length, at + this.#left);
-        payload.push(bytes.subarray(at, end));
+        payload.add(at, end);
         this.#left -= end - at;
         at = end;
         if (this.#left === 0) this.#state = 'after-data';
@@ -67,7 +69,7 @@ export class ChunkedDecoder implements BodyDecoder {
       }
     }
     this.rest = at < bytes.length ? bytes.subarray(at) : EMPTY;
-    return payload;
+    return payload.take();
   }
 
   #readLine(bytes: Buffer, at: number): number {
@@ -106,6 +108,13 @@ export function encodeChunk(bytes: Buffer): Buffer {
   if (bytes.length === 0) return EMPTY;
   return Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, CRLF]);
 }
+
+/** Each PDU in a chunk of its own. */
+export const CHUNKS: Envelope = {
+  most: 2 * CRLF.length + 8,
+  before: (to, at, length) => at + to.write(`${length.toString(16)}\r\n`, at, 'latin1'),
+  after: (to, at) => at + CRLF.copy(to, at),
+};
 
 function chunkSize(line: string): number {
   const digits = CHUNK_LINE.exec(line)?.[1];

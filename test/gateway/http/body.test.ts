@@ -13,7 +13,7 @@ describe('LengthDecoder', () => {
         const payload: Buffer[] = [];
         const rest: Buffer[] = [];
         for (const piece of split(bytes, cuts)) {
-          payload.push(...decoder.write(piece));
+          payload.push(decoder.write(piece));
           rest.push(decoder.rest);
         }
         expect(decoder.done).toBe(true);
@@ -27,7 +27,7 @@ describe('LengthDecoder', () => {
     const length = 2 ** 40;
     const decoder = new LengthDecoder(length);
     const piece = Buffer.alloc(1000);
-    for (let sent = 0; sent < 100; sent++) expect(decoder.write(piece)[0]).toBe(piece);
+    for (let sent = 0; sent < 100; sent++) expect(decoder.write(piece).buffer).toBe(piece.buffer);
     expect(decoder.done).toBe(false);
   });
 });
@@ -36,10 +36,10 @@ describe('bodyDecoder', () => {
   it('follows the framing', () => {
     expect(bodyDecoder('chunked')).toBeInstanceOf(ChunkedDecoder);
     const counted = bodyDecoder({ length: 3 });
-    expect(counted.write(Buffer.from('abcd')).map(String)).toEqual(['abc']);
+    expect(counted.write(Buffer.from('abcd')).toString()).toBe('abc');
     const none = bodyDecoder('none');
     expect(none.done).toBe(true);
-    expect(none.write(Buffer.from('x'))).toEqual([]);
+    expect(none.write(Buffer.from('x'))).toHaveLength(0);
     expect(none.rest.toString()).toBe('x');
   });
 });

@@ -20,13 +20,13 @@ function read(
     if (result.kind !== 'head') return undefined;
     const { target: url, headers, body: framing } = result.head;
     const decoder = bodyDecoder(framing);
-    let parts: Buffer[] = [];
+    let payload = Buffer.alloc(0);
     try {
-      parts = decoder.write(result.rest);
+      payload = Buffer.from(decoder.write(Buffer.from(result.rest)));
     } catch (error) {
       if (!(error instanceof BodyError)) throw error;
     }
-    return { url, headers, body: decoder.done ? Buffer.concat(parts) : undefined };
+    return { url, headers, body: decoder.done ? payload : undefined };
   } catch (error) {
     if (error instanceof HeadError) return undefined;
     throw error;

@@ -1,0 +1,134 @@
+// The gateway under test and what it is compared with. Each is started on the first core and leads to the desktop of every generator.
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Load } from './load.js';
+import { Program, run } from './program.js';
+
+const RDGW = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
+const PIPE = fileURLToPath(new URL('pipe.js', import.meta.url));
+/** Sessions that haproxy allows; the largest cell has 2000. */
+const HAPROXY_CONNECTIONS = 8000;
+const CORE = 0;
+
+/** A relay is `{ pid, ports, stop }`; `ports[i]` leads to `targets[i]`. */
+export const RELAYS = {
+  gateway: startGateway,
+  pipe: startPipe,
+  haproxy: startHaproxy,
+  raw: startRaw,
+};
+
+/** Certificate and keys of the gateway serve all of them. */
+export function makeIdentity(folder) {
+  run(process.execPath, [RDGW, 'certs', 'init', '--host', 'localhost', '--data-dir', folder]);
+  const [certificate, key] = ['server.pem', 'server.key'].map((name) => join(folder, name));
+  const bundle = join(folder, 'bundle.pem');
+  writeFileSync(bundle, Buffer.concat([readFileSync(certificate), readFileSync(key)]), { mode: 0o600 });
+  return { folder, certificate, key, bundle };
+}
+
+/** A token as `mkrdp` makes it, for one desktop. */
+export function tokenFor(identity, port) {
+  const args = ['mkrdp', '--target', `127.0.0.1:${port}`, '--gateway', 'localhost', '--output', '-'];
+  const file = run(process.execPath, [RDGW, ...args, '--data-dir', identity.folder], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  return /^gatewayaccesstoken:s:(\S+)/m.exec(file.toString('utf16le'))[1];
+}
+
+async function startGateway({ identity, node, serveArgs }) {
+  const args = ['serve', '--listen', '127.0.0.1:0', '--json', '--data-dir', identity.folder, ...serveArgs];
+  const program = new Program(node, [RDGW, ...args], { core: CORE, env: clean(), log: join(identity.folder, 'log') });
+  const { port } = JSON.parse(await jsonOf(program));
+  return { pid: program.pid, ports: [port, port], stop: () => program.stop() };
+}
+
+/** Settings of whoever runs the bench are not those of the bench. */
+function clean() {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('RDGW_')));
+}
+
+async function jsonOf(program) {
+  let text = '';
+  for (;;) {
+    text += await program.line();
+    try {
+      JSON.parse(text);
+      return text;
+    } catch {
+      // It goes on in the next line.
+    }
+  }
+}
+
+async function startPipe({ identity, node, targets }) {
+  const program = new Program(node, [PIPE, identity.certificate, identity.key, ...targets], { core: CORE });
+  const ports = (await program.line()).split(' ').map(Number);
+  return { pid: program.pid, ports, stop: () => program.stop() };
+}
+
+async function startHaproxy({ identity, targets }) {
+  const ports = await freePorts(targets.length);
+  const file = join(identity.folder, `haproxy-${ports[0]}.cfg`);
+  const listeners = targets.map(
+    (target, index) => `listen target${index}
+  bind 127.0.0.1:${ports[index]} ssl crt ${identity.bundle}
+  server desktop 127.0.0.1:${target}`,
+  );
+  writeFileSync(
+    file,
+    `global
+  nbthread 1
+  maxconn ${HAPROXY_CONNECTIONS}
+defaults
+  mode tcp
+  timeout connect 10s
+  timeout client 1h
+  timeout server 1h
+${listeners.join('\n')}
+`,
+  );
+  const program = new Program('haproxy', ['-f', file, '-db'], {
+    core: CORE,
+    log: join(identity.folder, 'haproxy.log'),
+  });
+  await Promise.all(ports.map(reachable));
+  return { pid: program.pid, ports, stop: () => program.stop() };
+}
+
+/** No relay at all: the desktop itself speaks TLS. What is left is the price of one TLS end in C. */
+async function startRaw({ identity, program }) {
+  const far = await Load.start(program, { core: CORE, tls: [identity.certificate, identity.key] });
+  return { pid: far.pid, ports: [far.port, far.port], far, stop: () => far.stop() };
+}
+
+/** haproxy cannot say which port it was given. */
+async function freePorts(count) {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => server.address().port);
+  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  return ports;
+}
+
+const TRY_EVERY_MS = 20;
+const TRIES = 250;
+
+async function reachable(port) {
+  for (let tries = 0; tries < TRIES; tries++) {
+    const socket = connect(port, '127.0.0.1');
+    try {
+      await once(socket, 'connect');
+      return;
+    } catch {
+      await sleep(TRY_EVERY_MS);
+    } finally {
+      socket.destroy();
+    }
+  }
+  throw new Error(`nobody listens on port ${port}`);
+}

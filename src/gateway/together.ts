@@ -1,0 +1,17 @@
+/** What is written to a socket in one turn of the event loop leaves in one system call, rather than in one for each PDU. */
+import type { Socket } from 'node:net';
+
+let waiting: Socket[] = [];
+
+/** Holds back what is written to the socket from now on, until everything that came in with this turn has been read. */
+export function writeTogether(socket: Socket): void {
+  if (socket.writableCorked > 0) return;
+  socket.cork();
+  if (waiting.push(socket) === 1) setImmediate(flush);
+}
+
+function flush(): void {
+  const sockets = waiting;
+  waiting = [];
+  for (const socket of sockets) socket.uncork();
+}

@@ -1,0 +1,40 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Joined } from '../../src/protocol/joined.js';
+
+/** Pieces with gaps between them, as framing leaves them. */
+const pieces = fc.array(fc.record({ gap: fc.nat(5), length: fc.nat(20) }), { maxLength: 12 });
+
+describe('Joined', () => {
+  it('gives the pieces one behind the other', () => {
+    fc.assert(
+      fc.property(pieces, fc.nat(12), (layout, takenAfter) => {
+        const total = layout.reduce((sum, { gap, length }) => sum + gap + length, 0);
+        const bytes = Buffer.from(Array.from({ length: total }, (_, index) => index));
+        const original = Buffer.from(bytes);
+        const joined = new Joined(bytes);
+        const expected: Buffer[] = [];
+        const taken: Buffer[] = [];
+        let at = 0;
+        layout.forEach(({ gap, length }, index) => {
+          if (index === takenAfter) taken.push(Buffer.from(joined.take()));
+          joined.add(at + gap, at + gap + length);
+          expected.push(original.subarray(at + gap, at + gap + length));
+          at += gap + length;
+        });
+        taken.push(Buffer.from(joined.take()));
+        expect(Buffer.concat(taken)).toEqual(Buffer.concat(expected));
+      }),
+    );
+  });
+
+  it('leaves a single piece where it is', () => {
+    const bytes = Buffer.from('header payload');
+    const joined = new Joined(bytes);
+    joined.add(7, 14);
+    const taken = joined.take();
+    expect(taken.toString()).toBe('payload');
+    expect(taken.byteOffset).toBe(bytes.byteOffset + 7);
+    expect(bytes.toString()).toBe('header payload');
+  });
+});
