@@ -1,5 +1,5 @@
 /** The gateway: one TLS port, the tunnels behind it, and their orderly end. */
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, createServer as createListener, type Server as Listener, type Socket } from 'node:net';
 import { createServer, type Server } from 'node:tls';
 import type { Config } from '../config/schema.js';
 import type { Guard } from '../policy/guard.js';
@@ -62,6 +62,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
 class RunningGateway implements Gateway {
   readonly #options: GatewayOptions;
+  readonly #listener: Listener;
+  /** Never listens: it gets the connections that came through the door. */
   readonly #server: Server;
   readonly #web;
   readonly #front: Front;
@@ -117,7 +119,7 @@ class RunningGateway implements Gateway {
       handshakeTimeout: timeouts.tls * 1000,
       minVersion: 'TLSv1.2',
     });
-    this.#server.on('connection', (socket: Socket) => this.#welcome(socket));
+    this.#listener = createListener((socket) => this.#welcome(socket));
     this.#server.on('secureConnection', (socket) => {
       if (!this.#door.tellsWhy(socket)) void this.#front.serve(socket);
     });
@@ -131,16 +133,16 @@ class RunningGateway implements Gateway {
   async listen(): Promise<void> {
     const { config, log } = this.#options;
     try {
-      await listen(this.#server, config.listen, '--listen');
+      await listen(this.#listener, config.listen, '--listen');
     } catch (error) {
       this.#loop.stop();
       throw error;
     }
-    this.#server.on('error', (error) => log.error('listener failed', { reason: error.message }));
+    this.#listener.on('error', (error) => log.error('listener failed', { reason: error.message }));
   }
 
   get address(): AddressInfo {
-    return this.#server.address() as AddressInfo;
+    return this.#listener.address() as AddressInfo;
   }
 
   get tunnels(): number {
@@ -186,7 +188,7 @@ class RunningGateway implements Gateway {
 
   async #close(): Promise<void> {
     this.#draining = true;
-    const listener = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const listener = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
     this.#web.close();
     this.#web.closeAllConnections();
     const sockets = [...this.#sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
@@ -200,6 +202,7 @@ class RunningGateway implements Gateway {
     if (!this.#door.enter(socket)) return;
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
+    this.#server.emit('connection', socket);
   }
 
   get #unwell(): 'draining' | 'overloaded' | undefined {
