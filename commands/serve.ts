@@ -6,6 +6,8 @@ export default class Serve extends BaseCommand {
   static override description =
     `The first start makes a CA, a server certificate and a key for access tokens in the data folder. After that, "rdgw mkrdp" writes .rdp files that open desktops through this gateway.
 
+Newcomers who find no room, or an event loop that is late, get 503; sessions that are up go on. The settings limits.* say how many there may be, and metrics.listen serves counters for Prometheus.
+
 SIGTERM and SIGINT let open sessions go on for --drain seconds. A second signal ends at once.`;
   static override examples = [
     { description: 'Start with nothing else.', command: '<%= config.bin %> serve' },

@@ -10,7 +10,7 @@ import { SECTIONS, SETTINGS } from './config/settings.js';
 import { deleteAt, isTree, setAt, type Tree, valueAt } from './config/tree.js';
 
 export { describeConfig, effectiveSettings } from './config/describe.js';
-export { parseListen } from './config/schema.js';
+export { parseListen } from './config/listen.js';
 export { settingsTable } from './config/settings.js';
 export type { Config };
 

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { type Certificates, ensureCertificates } from './certs/ensure.js';
 import { preferredName } from './certs/names.js';
 import { ensureTokenKey } from './certs/token-key.js';
+import { formatListen } from './config/listen.js';
 import type { Config } from './config/schema.js';
 import { type Gateway, startGateway } from './gateway/gateway.js';
 import { createLog, type Log } from './gateway/log.js';
@@ -10,6 +11,7 @@ import { openKeylog } from './keylog.js';
 import { openGuard } from './policy/open.js';
 import { parseRule } from './policy/rules.js';
 import { loadIdentity } from './serve-identity.js';
+import { type Metrics, serveMetrics } from './serve-metrics.js';
 
 export interface ServeOptions {
   readonly config: Config;
@@ -26,6 +28,8 @@ export interface Serving {
   readonly port: number;
   /** The CA that clients have to trust, where we know it. */
   readonly ca: string | undefined;
+  /** Missing where nobody wants them. */
+  readonly metrics: Metrics | undefined;
   /** What the first start has made; empty on every later one. */
   readonly made: Certificates['made'];
 }
@@ -50,12 +54,27 @@ export async function serve({ config, dataDir, writeLog }: ServeOptions): Promis
     log,
     keylog: keylog?.write,
   });
+  const metrics = await metricsOf(config, gateway, log);
   return {
     gateway,
     log,
     name: config.hostname ?? preferredName(tls.names) ?? 'localhost',
     port: gateway.address.port,
     ca: own ? own.files.ca : config.tls.ca,
+    metrics,
     made: own?.made ?? [],
   };
+}
+
+async function metricsOf({ metrics: { listen } }: Config, gateway: Gateway, log: Log): Promise<Metrics | undefined> {
+  if (listen === undefined) return undefined;
+  try {
+    const metrics = await serveMetrics(listen, () => gateway.counts());
+    const { address: host, port } = metrics.address;
+    log.info('metrics are served', { url: `http://${formatListen({ host, port })}/metrics` });
+    return metrics;
+  } catch (error) {
+    await gateway.close();
+    throw error;
+  }
 }

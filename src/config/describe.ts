@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 import type { LoadedConfig } from '../config.js';
+import { formatListen, formatLocalListen } from './listen.js';
 import { formatDefault, SETTINGS, type Setting } from './settings.js';
 import { isTree, setAt, type Tree, valueAt } from './tree.js';
 
@@ -35,8 +36,8 @@ export function effectiveSettings({ config }: Pick<LoadedConfig, 'config'>): Tre
     const value = valueAt(config, path);
     if (value !== undefined) setAt(tree, path, value);
   }
-  const { host, port } = config.listen;
-  tree.listen = host === undefined ? String(port) : `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  tree.listen = formatListen(config.listen);
+  if (config.metrics.listen !== undefined) setAt(tree, 'metrics.listen', formatLocalListen(config.metrics.listen));
   const { module } = config.auth;
   if (module !== undefined) {
     const plain =

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Fault } from '../fault.js';
 import { parseRule } from '../policy/rules.js';
 import { normalizeHost } from '../policy/target.js';
+import { parseListen, parseLocalListen } from './listen.js';
 
 /** What a row of the schema tells besides its shape; `settings.ts` turns it into tables. */
 export interface SettingMeta {
@@ -103,6 +104,18 @@ export const schema = z.strictObject({
       'bytes',
     ),
     headFields: count(100, 10, 1000, 'Fields of a request head; real clients send about fifteen.'),
+    connections: count(
+      24_000,
+      1,
+      2_000_000,
+      'Connections at one time; `tunnels` of two connections each and all strangers fit. Beyond it some get 503, the rest is cut.',
+    ),
+    connectionsPerAddress: count(
+      4096,
+      1,
+      2_000_000,
+      'The same from one address (IPv6: one /64): two thousand people behind one NAT; behind a proxy as many as `connections`.',
+    ),
     handshakes: count(
       1024,
       1,
@@ -120,6 +133,13 @@ export const schema = z.strictObject({
       1,
       1_000_000,
       'Tunnels at one time; beyond it new ones are refused, those that are up go on.',
+    ),
+    loopDelay: count(
+      200,
+      20,
+      60_000,
+      'Mean delay of the event loop; a hand feels 100 ms. Above it for 3 s new connections get 503 and sessions that are up go on.',
+      'ms',
     ),
   }),
   timeouts: section({
@@ -180,6 +200,19 @@ export const schema = z.strictObject({
       'On SIGTERM or SIGINT open sessions may go on this long; service managers kill after 30 to 90 s.',
     ),
   }),
+  metrics: section({
+    listen: z
+      .union([z.string(), z.number()])
+      .transform(
+        (value, context) => parseLocalListen(String(value)) ?? fail(context, 'must be [HOST:]PORT, for example 9464'),
+      )
+      .optional()
+      .meta(
+        row(
+          'Serve `/metrics` for Prometheus here, `[HOST:]PORT`, over plain HTTP; without a host 127.0.0.1, `*` for all interfaces. Names nobody.',
+        ),
+      ),
+  }),
   log: section({
     level: z
       .enum(['debug', 'info', 'warn', 'error'])
@@ -197,21 +230,6 @@ export const schema = z.strictObject({
 
 /** The effective settings, all defaults filled in, all paths absolute. */
 export type Config = z.output<typeof schema>;
-
-/** `[HOST:]PORT`, an IPv6 host in brackets. Port 0 lets the system choose. */
-export function parseListen(text: string): { readonly host?: string; readonly port: number } | undefined {
-  const [, host, digits = ''] = /^(?:(.*):)?(\d{1,5})$/.exec(text) ?? [];
-  const port = Number(digits);
-  if (digits === '' || port > 65_535) return undefined;
-  if (host === undefined || host === '' || host === '*') return { port };
-  const bare = /^\[(.*:.*)\]$/.exec(host)?.[1] ?? host;
-  if (bare === host && host.includes(':')) return undefined;
-  try {
-    return { host: normalizeHost(bare), port };
-  } catch {
-    return undefined;
-  }
-}
 
 function row(reason: string, more: Omit<SettingMeta, 'reason'> = {}): SettingMeta & Record<string, unknown> {
   return { reason, ...more };

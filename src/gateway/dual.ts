@@ -4,7 +4,14 @@ import type { Socket } from 'node:net';
 import { type BodyDecoder, CHUNKS, encodeChunk, LAST_CHUNK } from './http/chunked.js';
 import { responseHead } from './http/respond.js';
 import { endSocket, isReset, onceSent } from './sockets.js';
-import { BARE, type Envelope, type Transport, type TransportEnd, type TransportEvents } from './transport.js';
+import {
+  BARE,
+  type Envelope,
+  STRANGER_BYTES,
+  type Transport,
+  type TransportEnd,
+  type TransportEvents,
+} from './transport.js';
 
 export type OutEncoding = 'identity' | 'chunked';
 
@@ -80,6 +87,7 @@ export function dualTransport(
   const { socket, body, rest } = leg;
   let events: TransportEvents | undefined;
   let finished = false;
+  let allowance = STRANGER_BYTES;
   let farewell: NodeJS.Timeout | undefined;
   const stop = (): void => {
     finished = true;
@@ -92,6 +100,8 @@ export function dualTransport(
   };
   const take = (bytes: Buffer): void => {
     if (finished) return;
+    allowance -= bytes.length;
+    if (allowance < 0) return finish('too much data', 'more than a token came before the client said who it is');
     try {
       const payload = body.write(bytes);
       if (payload.length > 0) events?.bytes(payload);
@@ -112,8 +122,9 @@ export function dualTransport(
       if (socket.destroyed || out.socket.destroyed) finish('client closed');
       else if (rest.length > 0) take(rest);
     },
-    // Chunks are handed on as they come: a stranger has nothing to fill but the framer, which has its own caps.
-    trust: () => undefined,
+    trust() {
+      allowance = Number.POSITIVE_INFINITY;
+    },
     write: (bytes, sent) => onceSent(out.socket, bytes, sent),
     pause: () => socket.pause(),
     resume: () => socket.resume(),

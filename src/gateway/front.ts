@@ -2,6 +2,7 @@
 import type { Server as WebServer } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Config } from '../config/schema.js';
+import type { Counters, Refusal } from './counters.js';
 import { acceptOut, dualTransport, type OutLeg } from './dual.js';
 import { bodyDecoder } from './http/body.js';
 import { HeadError } from './http/errors.js';
@@ -13,19 +14,21 @@ import {
   CONTINUE,
   closingResponse,
   emptyResponse,
+  RETRY_LATER,
   type ResponseHeaders,
   refusal,
   switchingProtocols,
 } from './http/respond.js';
 import type { Log } from './log.js';
 import { Pairing } from './pairing.js';
-import { endSocket, prepareSocket } from './sockets.js';
+import { endSocket, peerOf, prepareSocket } from './sockets.js';
 import type { Transport, TransportEnd } from './transport.js';
 import { webSocketTransport } from './websocket.js';
 
 export interface FrontOptions {
   readonly config: Pick<Config, 'limits' | 'timeouts' | 'transports'>;
   readonly log: Log;
+  readonly counters: Counters;
   /** Takes sockets that speak ordinary HTTP. */
   readonly web: WebServer;
   /** Why no new tunnel is taken now; undefined when there is room. */
@@ -52,8 +55,8 @@ interface WaitingOut {
 
 /** Schemes that need nothing on the HTTP level; SSPI_NTLM is told inside the tunnel that it is not on offer. */
 const OPEN_SCHEMES: readonly (string | undefined)[] = [undefined, 'PAA', 'SSPI_NTLM'];
-/** Sessions end when people go home; half a minute keeps clients that come back by themselves from knocking all the time. */
-const RETRY_LATER: ResponseHeaders = { 'Retry-After': '30' };
+/** What a status of ours means for the counters. */
+const REFUSALS: Readonly<Record<number, Refusal>> = { 401: 'scheme', 403: 'transport', 409: 'pairing', 503: 'busy' };
 
 const KNOWN_SCHEMES = ['NEGOTIATE', 'NTLM', 'BASIC', 'DIGEST', 'BEARER', 'SMARTCARD', 'CONNID'];
 
@@ -215,14 +218,16 @@ export class Front {
 
   #refuse(socket: Socket, status: number, reason: string, request?: RdgRequest, headers: ResponseHeaders = {}): void {
     this.#log(request, peerOf(socket)).warn('request refused', { status, reason });
+    this.#options.counters.refused(REFUSALS[status] ?? 'request');
     if (socket.writable) socket.write(closingResponse(status, headers));
     endSocket(socket, this.#options.config.timeouts.close * 1000);
   }
 
   /** Garbage is everyday life on the internet: it is answered, and logged only for those who look for it. */
   #fail(socket: Socket, error: unknown): void {
-    const { log, config } = this.#options;
+    const { log, config, counters } = this.#options;
     if (error instanceof HeadError) {
+      counters.refused('request');
       log.debug('request refused', {
         peer: peerOf(socket),
         status: error.status,
@@ -243,9 +248,4 @@ export class Front {
 
 function hasBody(body: BodyFraming): boolean {
   return body === 'chunked' || (typeof body === 'object' && body.length > 0);
-}
-
-/** The client's address; an IPv4 client on a dual-stack socket keeps its plain form. */
-export function peerOf(socket: Socket): string {
-  return (socket.remoteAddress ?? 'gone').replace(/^::ffff:(?=\d+\.)/, '');
 }

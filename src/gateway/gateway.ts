@@ -1,14 +1,17 @@
 /** The gateway: one TLS port, the tunnels behind it, and their orderly end. */
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, createServer as createListener, type Server as Listener, type Socket } from 'node:net';
 import { createServer, type Server } from 'node:tls';
 import type { Config } from '../config/schema.js';
-import { Fault } from '../fault.js';
 import type { Guard } from '../policy/guard.js';
 import type { Rule } from '../policy/rules.js';
 import { RESULT } from '../protocol/index.js';
-import { Front, type OpenedTransport, peerOf } from './front.js';
+import { Counters, type Counts } from './counters.js';
+import { Door } from './door.js';
+import { Front, type OpenedTransport } from './front.js';
+import { listen } from './listen.js';
 import type { Log } from './log.js';
-import { Strangers } from './strangers.js';
+import { type Loop, watchLoop } from './loop.js';
+import { peerOf } from './sockets.js';
 import { type TargetOpener, targetOpener } from './target.js';
 import { Tunnel, type Verdict } from './tunnel.js';
 import { createWeb } from './web.js';
@@ -22,6 +25,8 @@ export interface GatewayOptions {
   readonly log: Log;
   /** Gets lines of the NSS key log format, where sessions are to be decrypted. */
   readonly keylog?: ((line: Buffer) => void) | undefined;
+  /** Instead of a watch on the event loop of this process; the gateway stops it. */
+  readonly loop?: Loop;
 }
 
 export interface Gateway {
@@ -30,6 +35,8 @@ export interface Gateway {
   readonly tunnels: number;
   /** TCP connections of clients, idle and lingering ones included. */
   readonly connections: number;
+  /** What has happened so far. The delay of the event loop is that since the last call. */
+  counts(): Counts;
   /**
    * Takes no new tunnels and waits: for the sessions to end, at most `ms`, then closes what is left with 0x4D4.
    * Ordinary HTTP is answered until the end.
@@ -57,13 +64,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
 class RunningGateway implements Gateway {
   readonly #options: GatewayOptions;
+  readonly #listener: Listener;
+  /** Never listens: it gets the connections that came through the door. */
   readonly #server: Server;
   readonly #web;
   readonly #front: Front;
   readonly #openTarget: TargetOpener;
   readonly #tunnels = new Set<Tunnel>();
   readonly #sockets = new Set<Socket>();
-  readonly #strangers: Strangers;
+  readonly #door: Door;
+  readonly #loop: Loop;
+  readonly #counters = new Counters();
   /** Connections that carry or carried a tunnel; one leaves when the last of its bytes is sent. */
   readonly #carriers = new Set<Socket>();
   #draining = false;
@@ -71,28 +82,35 @@ class RunningGateway implements Gateway {
   /** Called whenever the last tunnel has ended. */
   readonly #onEmpty = new Set<() => void>();
   readonly #looking: NodeJS.Timeout;
-  #turnedAway = 0;
   #ids = 0;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
     const { config, rules, guard, log, tls, keylog } = options;
     const { timeouts, limits } = config;
-    this.#strangers = new Strangers(limits.handshakes, limits.handshakesPerAddress);
-    this.#openTarget = targetOpener(
+    this.#loop = options.loop ?? watchLoop(limits.loopDelay, log);
+    const counters = this.#counters;
+    this.#door = new Door({ limits, overloaded: () => this.#loop.overloaded, counters, log });
+    const openTarget = targetOpener(
       { rules, authorize: guard.authorize },
       { dial: timeouts.dial * 1000, decision: timeouts.decision * 1000, all: ALL_TARGETS_MS },
     );
+    this.#openTarget = async (...question) => {
+      const opened = await openTarget(...question);
+      if (!('relay' in opened)) counters.refused('target');
+      return opened;
+    };
     this.#web = createWeb({
       limits,
       headTimeoutMs: timeouts.head * 1000,
       closeTimeoutMs: timeouts.close * 1000,
-      healthy: () => !this.#draining,
+      unwell: () => this.#unwell,
       upgrade: (socket, read, rest) => this.#front.serveUpgrade(socket, read, rest),
     });
     this.#front = new Front({
       config,
       log,
+      counters,
       web: this.#web,
       busy: () => this.#busy(),
       tunnel: (opened) => this.#openTunnel(opened),
@@ -104,8 +122,10 @@ class RunningGateway implements Gateway {
       handshakeTimeout: timeouts.tls * 1000,
       minVersion: 'TLSv1.2',
     });
-    this.#server.on('connection', (socket: Socket) => this.#welcome(socket));
-    this.#server.on('secureConnection', (socket) => void this.#front.serve(socket));
+    this.#listener = createListener((socket) => this.#welcome(socket));
+    this.#server.on('secureConnection', (socket) => {
+      if (!this.#door.tellsWhy(socket)) void this.#front.serve(socket);
+    });
     this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
       log.debug('tls handshake failed', { peer: peerOf(socket), code: error.code, reason: error.message });
       socket.destroy();
@@ -119,21 +139,19 @@ class RunningGateway implements Gateway {
     );
   }
 
-  listen(): Promise<void> {
-    const { host, port } = this.#options.config.listen;
-    return new Promise((resolve, reject) => {
-      const failed = (error: NodeJS.ErrnoException): void => reject(listenFault(error, host, port));
-      this.#server.once('error', failed);
-      this.#server.listen({ port, ...(host === undefined ? {} : { host }) }, () => {
-        this.#server.off('error', failed);
-        this.#server.on('error', (error) => this.#options.log.error('listener failed', { reason: error.message }));
-        resolve();
-      });
-    });
+  async listen(): Promise<void> {
+    const { config, log } = this.#options;
+    try {
+      await listen(this.#listener, config.listen, '--listen');
+    } catch (error) {
+      this.#loop.stop();
+      throw error;
+    }
+    this.#listener.on('error', (error) => log.error('listener failed', { reason: error.message }));
   }
 
   get address(): AddressInfo {
-    return this.#server.address() as AddressInfo;
+    return this.#listener.address() as AddressInfo;
   }
 
   get tunnels(): number {
@@ -142,6 +160,19 @@ class RunningGateway implements Gateway {
 
   get connections(): number {
     return this.#sockets.size;
+  }
+
+  counts(): Counts {
+    const now = {
+      sessions: this.tunnels,
+      connections: this.connections,
+      handshakes: this.#door.strangers,
+      loopDelay: this.#loop.delay(),
+    };
+    return this.#counters.snapshot(
+      now,
+      [...this.#tunnels].map(({ traffic }) => traffic),
+    );
   }
 
   async drain(ms: number): Promise<void> {
@@ -167,37 +198,31 @@ class RunningGateway implements Gateway {
   async #close(): Promise<void> {
     this.#draining = true;
     clearInterval(this.#looking);
-    const listener = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const listener = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
     this.#web.close();
     this.#web.closeAllConnections();
     const sockets = [...this.#sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
     for (const socket of this.#sockets) socket.destroy();
     await Promise.all([listener, ...sockets]);
+    this.#loop.stop();
     await this.#options.guard.close();
   }
 
-  /** The cap on handshakes is held before TLS costs anything. */
   #welcome(socket: Socket): void {
-    const full = this.#strangers.add(socket);
-    if (full !== undefined) {
-      // One line per thousand: under a flood the log must not be the next victim.
-      if (this.#turnedAway++ % 1000 === 0) {
-        this.#options.log.warn('connections turned away', {
-          reason: full,
-          peer: peerOf(socket),
-          total: this.#turnedAway,
-        });
-      }
-      socket.on('error', () => undefined);
-      socket.destroy();
-      return;
-    }
+    if (!this.#door.enter(socket)) return;
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
+    this.#server.emit('connection', socket);
+  }
+
+  get #unwell(): 'draining' | 'overloaded' | undefined {
+    if (this.#draining) return 'draining';
+    return this.#loop.overloaded ? 'overloaded' : undefined;
   }
 
   #busy(): string | undefined {
     if (this.#draining) return 'the gateway is shutting down';
+    if (this.#loop.overloaded) return 'limits.loopDelay is exceeded';
     return this.#tunnels.size >= this.#options.config.limits.tunnels ? 'limits.tunnels is reached' : undefined;
   }
 
@@ -214,8 +239,11 @@ class RunningGateway implements Gateway {
     const { userId, clientGeneration, clientBuild } = request;
     tunnelLog.debug('transport opened', { userId, clientGeneration, clientBuild });
     const question = { scheme: 'PAA', peer, connectionId, correlationId, clientName: undefined } as const;
-    const authenticate = (token: string, left: AbortSignal): Promise<Verdict> =>
-      guard.authenticate({ ...question, token, now: Date.now() }, left);
+    const authenticate = async (token: string, left: AbortSignal): Promise<Verdict> => {
+      const verdict = await guard.authenticate({ ...question, token, now: Date.now() }, left);
+      if (!('identity' in verdict)) this.#counters.refused('user');
+      return verdict;
+    };
     const tunnel = new Tunnel(transport, {
       authenticate,
       openTarget: this.#openTarget,
@@ -231,10 +259,11 @@ class RunningGateway implements Gateway {
       nextChannelId: () => this.#nextId(),
       accepted: () => {
         // A client whose user is known makes room for the next stranger.
-        for (const socket of sockets) this.#strangers.remove(socket);
+        for (const socket of sockets) this.#door.known(socket);
       },
-      ended: () => {
+      ended: (cause) => {
         this.#tunnels.delete(tunnel);
+        this.#counters.ended(cause, tunnel.traffic);
         ended();
         if (this.#tunnels.size === 0) for (const empty of this.#onEmpty) empty();
       },
@@ -244,6 +273,7 @@ class RunningGateway implements Gateway {
       socket.once('close', () => this.#carriers.delete(socket));
     }
     this.#tunnels.add(tunnel);
+    this.#counters.opened();
     tunnel.start();
   }
 
@@ -260,29 +290,4 @@ async function within(ms: number, done: Promise<unknown>): Promise<void> {
   });
   await Promise.race([done, late]);
   clearTimeout(timer);
-}
-
-function listenFault(error: NodeJS.ErrnoException, host: string | undefined, port: number): Fault {
-  const place = `${host ?? '*'}:${port}`;
-  const known: Readonly<Record<string, { message: string; hint: string }>> = {
-    EADDRINUSE: { message: 'the port is in use', hint: 'stop the other program or choose another port with --listen' },
-    EACCES: { message: 'the port may not be opened by this user', hint: 'choose a port above 1023 with --listen' },
-    EADDRNOTAVAIL: {
-      message: 'no interface has this address',
-      hint: 'leave the host out of --listen for all interfaces',
-    },
-    ENOTFOUND: { message: 'the host name of --listen does not resolve', hint: 'use an address of this machine' },
-  };
-  const { message, hint } = known[error.code ?? ''] ?? {
-    message: `cannot listen: ${error.message}`,
-    hint: 'see --listen',
-  };
-  return new Fault({
-    kind: 'unreachable',
-    code: `LISTEN_${error.code ?? 'FAILED'}`,
-    message,
-    place,
-    hint,
-    cause: error,
-  });
 }

@@ -18,9 +18,16 @@ export function prepareSocket(socket: Socket): void {
 export const LONGEST_LINGER_MS = 30_000;
 
 /**
+ * What a peer may still send behind the end. An honest one stops when it hears of it: until then come what the buffers of both
+ * systems and the way between them hold, some megabytes. Whoever sends more only wants to be read.
+ */
+export const LINGER_BYTES = 16 * 1024 * 1024;
+
+/**
  * Ends a socket politely: what was written is flushed, what still comes in is read and dropped (closing with unread bytes
  * would reset the connection and could destroy the last answer). A peer that has everything gets `lingerMs` to go, one that
- * is still to take something LONGEST_LINGER_MS in all, or `lingerMs` where that is longer. Then the socket is cut; at once with 0.
+ * is still to take something LONGEST_LINGER_MS in all, or `lingerMs` where that is longer. Then, or behind LINGER_BYTES, the socket
+ * is cut; at once with 0.
  */
 export function endSocket(socket: Socket, lingerMs: number): void {
   if (socket.destroyed) return;
@@ -39,8 +46,18 @@ export function endSocket(socket: Socket, lingerMs: number): void {
   });
   if (socket.writableFinished) flushed();
   else socket.once('finish', flushed);
+  let left = LINGER_BYTES;
+  socket.on('data', (bytes: Buffer) => {
+    left -= bytes.length;
+    if (left < 0) cut();
+  });
   socket.end();
   socket.resume();
+}
+
+/** The client's address; an IPv4 client on a dual-stack socket keeps its plain form. */
+export function peerOf(socket: Socket): string {
+  return (socket.remoteAddress ?? 'gone').replace(/^::ffff:(?=\d+\.)/, '');
 }
 
 /** Writes to a socket that may be gone; `sent` is called in any case, and never before this returns. */

@@ -11,6 +11,7 @@ import {
   TARGET_CAUSE,
   type TargetEnd,
 } from '../protocol/index.js';
+import type { Traffic } from './counters.js';
 import { Downlink } from './downlink.js';
 import type { Log } from './log.js';
 import { Patience } from './patience.js';
@@ -30,7 +31,7 @@ export interface TunnelServices {
   /** Called once, when the identity is proven. */
   readonly accepted: () => void;
   /** Called once, when nothing of the tunnel is left but lingering sockets. */
-  readonly ended: () => void;
+  readonly ended: (cause: string) => void;
 }
 
 export type Verdict =
@@ -77,6 +78,10 @@ export class Tunnel {
       bytes: (bytes) => this.#run(() => this.#session.receive(bytes, clock())),
       end: (how, detail) => this.#finish(how, detail),
     });
+  }
+
+  get traffic(): Traffic {
+    return { received: this.#received, sent: this.#sent };
   }
 
   /** Ends the session from outside: an open channel is closed with `code` and its client gets time to answer. */
@@ -248,8 +253,9 @@ export class Tunnel {
     this.#abort.abort();
     this.#dropRelay();
     this.#transport.end(lingerMs);
+    const why = this.#session.closing ?? cause;
     this.#log.info('session ended', {
-      cause: this.#session.closing ?? cause,
+      cause: why,
       detail,
       code: code === undefined ? undefined : resultLabel(code),
       target: this.#target,
@@ -257,7 +263,7 @@ export class Tunnel {
       sent: this.#sent,
       seconds: Math.round(clock() - this.#started) / 1000,
     });
-    this.#services.ended();
+    this.#services.ended(why);
   }
 }
 

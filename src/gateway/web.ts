@@ -11,8 +11,8 @@ export interface WebOptions {
   readonly headTimeoutMs: number;
   /** A client that was refused an upgrade gets this long to go. */
   readonly closeTimeoutMs: number;
-  /** Whether `/healthz` says that the gateway takes new tunnels. */
-  readonly healthy: () => boolean;
+  /** Why the gateway takes no new tunnels, in the word that `/healthz` says. */
+  readonly unwell: () => 'draining' | 'overloaded' | undefined;
   /** A `GET` upgrade for the gateway's own path; `read` throws HeadError when it is none that we know. */
   readonly upgrade: (socket: Socket, read: () => RdgRequest, rest: Buffer) => void;
 }
@@ -21,12 +21,14 @@ export interface WebOptions {
 const KEEP_ALIVE_MS = 5_000;
 /** Then a monitor connects anew: nobody keeps a place among the strangers for ever. */
 const MAX_REQUESTS = 100;
+/** What somebody may send with a request by mistake: a form, and nothing that costs anyone anything. */
+const MAX_BODY_BYTES = 65_536;
 /** How often node:http looks for connections that are late with their head. */
 const CHECK_INTERVAL_MS = 1_000;
 
 /** The server never listens: sockets come through its `connection` event. Close it with `closeAllConnections`. */
 export function createWeb(options: WebOptions): Server {
-  const { limits, headTimeoutMs, closeTimeoutMs, healthy, upgrade } = options;
+  const { limits, headTimeoutMs, closeTimeoutMs, unwell, upgrade } = options;
   const web = createServer(
     {
       maxHeaderSize: limits.headBytes,
@@ -35,7 +37,7 @@ export function createWeb(options: WebOptions): Server {
       keepAliveTimeout: KEEP_ALIVE_MS,
       connectionsCheckingInterval: CHECK_INTERVAL_MS,
     },
-    (request, response) => answer(request, response, healthy),
+    (request, response) => answer(request, response, unwell()),
   );
   web.maxRequestsPerSocket = MAX_REQUESTS;
   web.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
@@ -52,7 +54,8 @@ export function createWeb(options: WebOptions): Server {
   return web;
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, healthy: () => boolean): void {
+function answer(request: IncomingMessage, response: ServerResponse, unwell: string | undefined): void {
+  boundBody(request);
   const path = (request.url ?? '').split('?', 1)[0] ?? '';
   if (path !== '/healthz') {
     const words = isGatewayPath(path) ? 'this path is for Remote Desktop clients\n' : 'not found\n';
@@ -62,8 +65,16 @@ function answer(request: IncomingMessage, response: ServerResponse, healthy: () 
     response.setHeader('Allow', 'GET, HEAD');
     return send(response, 405, 'use GET\n');
   }
-  const up = healthy();
-  send(response, up ? 200 : 503, up ? 'ok\n' : 'draining\n');
+  send(response, unwell === undefined ? 200 : 503, `${unwell ?? 'ok'}\n`);
+}
+
+/** Nothing here takes a body. A small one is read and dropped with the answer, which node:http would do with any. */
+function boundBody(request: IncomingMessage): void {
+  let left = MAX_BODY_BYTES;
+  request.on('data', (bytes: Buffer) => {
+    left -= bytes.length;
+    if (left < 0) request.destroy();
+  });
 }
 
 function send(response: ServerResponse, status: number, text: string): void {

@@ -1,13 +1,9 @@
 /** The WebSocket transport (MS-TSGU 1.3.2.1.1, RFC 6455), on a socket whose upgrade we answered ourselves. */
 import type { Socket } from 'node:net';
 import { Sender } from 'ws';
-import { MAX_CONTROL_PDU } from '../protocol/index.js';
 import { CLOSE, FRAME_HEAD_MAX, FrameError, FrameReader, writeFrameHead } from './frames.js';
 import { endSocket, isReset, onceSent } from './sockets.js';
-import type { Envelope, Transport, TransportEnd, TransportEvents } from './transport.js';
-
-/** What a stranger may send in all: a handshake, the largest token there can be, and frames around them. */
-const STRANGER_BYTES = MAX_CONTROL_PDU + 4096;
+import { type Envelope, STRANGER_BYTES, type Transport, type TransportEnd, type TransportEvents } from './transport.js';
 
 /** One binary frame for each PDU: clients take no more than one out of a frame. */
 const FRAMES: Envelope = {

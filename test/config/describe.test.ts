@@ -68,6 +68,15 @@ timeouts: {dial: 5}
     const second = await here.loadText(describeConfig(first));
     expect(second.config).toEqual(first.config);
   });
+
+  it.each(['9464', '10.0.0.1:9464', '"[::1]:9464"', '"*:9464"'])(
+    'writes metrics.listen as it was meant: %s',
+    async (text) => {
+      const first = await here.loadText(`metrics: {listen: ${text}}`);
+      expect(first.config.metrics.listen?.port).toBe(9464);
+      expect((await here.loadText(describeConfig(first))).config).toEqual(first.config);
+    },
+  );
 });
 
 describe('the settings', () => {

@@ -22,6 +22,9 @@ describe('defaults', () => {
         headFields: 100,
         handshakes: 1024,
         handshakesPerAddress: 512,
+        connections: 24_000,
+        connectionsPerAddress: 4096,
+        loopDelay: 200,
         tunnels: 10000,
       },
       timeouts: {
@@ -37,6 +40,7 @@ describe('defaults', () => {
         close: 5,
         drain: 30,
       },
+      metrics: {},
       log: { level: 'info', format: 'text' },
     });
   });

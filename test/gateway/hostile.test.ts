@@ -180,6 +180,16 @@ describe('somebody without a token', () => {
     expect(server.lines('user accepted').filter(({ user }) => user !== 'alice')).toEqual([]);
   });
 
+  it.each(TRANSPORTS)('cannot keep the gateway reading with keep-alives over %s', async (transport) => {
+    server.forget();
+    const pipe = await openPipe(server, { transport });
+    pipe.onBytes(() => undefined);
+    // Valid at any time, also before a client has said who it is.
+    for (let count = 0; count < 100; count++) pipe.send(Buffer.alloc(1000, Buffer.from('0d00000008000000', 'hex')));
+    expect(await server.line('session ended')).toMatchObject({ cause: 'too much data' });
+    pipe.close();
+  });
+
   it("cannot put words into somebody's session through an IN channel of their own", async () => {
     const id = randomUUID();
     const token = await server.token(target.name);

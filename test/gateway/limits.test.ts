@@ -2,11 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import type { Loop } from '../../src/gateway/loop.js';
 import { targetOpener } from '../../src/gateway/target.js';
 import { parseRule } from '../../src/policy/rules.js';
 import type { Identity } from '../../src/policy/types.js';
 import { PKT_TYPE, RESULT } from '../../src/protocol/index.js';
 import {
+  type Answer,
   joinIn,
   openOut,
   openPipe,
@@ -37,6 +39,108 @@ const closed = async (socket: Socket): Promise<void> => {
   if (!socket.closed) await once(socket, 'close');
 };
 
+/** What somebody hears for whom there is no place. */
+async function turnedAway(server: TestGateway): Promise<Answer> {
+  const socket = await tlsSocket(server);
+  const answer = await request(socket, ['GET /healthz HTTP/1.1', 'Host: localhost']);
+  await remainder(socket);
+  return answer;
+}
+
+describe('limits.connections', () => {
+  it('holds for those who are known too, tells the next ones why, and those who are in go on', async () => {
+    const server = await testGateway({ limits: { connections: 2 } });
+    const target = await echoTarget();
+    const token = await server.token(target.name);
+    const client = await RawClient.open(server, { transport: 'http', token, port: target.port });
+    const { head, status } = await turnedAway(server);
+    expect(status).toBe(503);
+    expect(head).toMatch(/\r\nConnection: close\r\nRetry-After: \d+\r\n/);
+    expect(await server.line('connections turned away')).toMatchObject({ reason: 'limits.connections' });
+    client.send(Buffer.from('hello'));
+    expect((await client.gets(5)).toString()).toBe('hello');
+    client.pipe.close();
+    await server.idle();
+    const next = await RawClient.open(server, { transport: 'http', token, port: target.port });
+    next.pipe.close();
+    expect(server.gateway.counts().turnedAway).toEqual({ 'limits.connections': 1 });
+    await server.idle();
+    await server.stop();
+    await target.stop();
+  });
+});
+
+describe('limits.connectionsPerAddress', () => {
+  it('leaves places for others, whoever the first ones are', async () => {
+    const server = await testGateway({ limits: { connectionsPerAddress: 1 } });
+    const first = await tlsSocket(server);
+    expect((await turnedAway(server)).status).toBe(503);
+    expect(await server.line('connections turned away')).toMatchObject({ reason: 'limits.connectionsPerAddress' });
+    const elsewhere = await tlsSocket(server, '127.0.0.9');
+    expect((await request(elsewhere, ['GET /healthz HTTP/1.1', 'Host: localhost'])).status).toBe(200);
+    for (const socket of [first, elsewhere]) socket.destroy();
+    await server.stop();
+  });
+
+  it('cuts those for whom there is no seat to be told in', async () => {
+    const server = await testGateway({ limits: { connectionsPerAddress: 1 } });
+    const first = await tlsSocket(server);
+    const told = [];
+    for (let count = 0; count < 16; count++) told.push((await turnedAway(server)).status);
+    expect(new Set(told)).toEqual(new Set([503]));
+    const cut = await silent(server);
+    await closed(cut);
+    expect(server.gateway.connections).toBe(1);
+    expect(server.lines('connections turned away')).toHaveLength(1);
+    first.destroy();
+    await server.stop();
+  });
+});
+
+describe('limits.loopDelay', () => {
+  it('exceeded turns new connections and new tunnels away, and sessions that are up go on', async () => {
+    let overloaded = false;
+    const delay = { mean: 0.3, p50: 0.2, p99: 0.5, max: 0.7 };
+    const loop: Loop = {
+      get overloaded() {
+        return overloaded;
+      },
+      delay: () => delay,
+      stop: () => undefined,
+    };
+    const server = await testGateway({ loop });
+    const target = await echoTarget();
+    const token = await server.token(target.name);
+    const client = await RawClient.open(server, { transport: 'websocket', token, port: target.port });
+    const monitor = await tlsSocket(server);
+    const health = ['GET /healthz HTTP/1.1', 'Host: localhost'];
+    expect((await request(monitor, health)).status).toBe(200);
+    const before = await tlsSocket(server);
+    overloaded = true;
+    for (const answer of [await request(monitor, health), await turnedAway(server)]) {
+      expect(answer.status).toBe(503);
+      expect(answer.rest.toString()).toBe('overloaded\n');
+    }
+    const tunnel = await request(before, rdgHead('RDG_OUT_DATA', randomUUID(), upgradeHeaders()));
+    expect(tunnel.status).toBe(503);
+    client.send(Buffer.from('hello'));
+    expect((await client.gets(5)).toString()).toBe('hello');
+    expect(server.gateway.counts()).toMatchObject({
+      sessions: 1,
+      refused: { busy: 1 },
+      turnedAway: { 'limits.loopDelay': 1 },
+      loopDelay: delay,
+    });
+    overloaded = false;
+    const later = await RawClient.open(server, { transport: 'websocket', token, port: target.port });
+    for (const one of [client, later]) one.pipe.close();
+    for (const socket of [monitor, before]) socket.destroy();
+    await server.idle();
+    await server.stop();
+    await target.stop();
+  });
+});
+
 describe('limits.handshakes', () => {
   it('turns strangers away, and makes room for each one who is known or gone', async () => {
     const server = await testGateway({ limits: { handshakes: 3 } });
@@ -49,8 +153,7 @@ describe('limits.handshakes', () => {
       clients.push(await RawClient.open(server, { transport: 'websocket', token, port: target.port }));
     }
     const third = await silent(server);
-    const fourth = await silent(server);
-    await closed(fourth);
+    expect((await turnedAway(server)).status).toBe(503);
     expect(server.lines('connections turned away')).toHaveLength(1);
     for (const client of clients) {
       client.send(Buffer.from('hello'));
@@ -86,8 +189,7 @@ describe('limits.handshakesPerAddress', () => {
     const server = await testGateway({ limits: { handshakes: 10, handshakesPerAddress: 2 } });
     const target = await echoTarget();
     const sockets = [await silent(server), await silent(server)];
-    const third = await silent(server);
-    await closed(third);
+    expect((await turnedAway(server)).status).toBe(503);
     expect(await server.line('connections turned away')).toMatchObject({
       reason: 'limits.handshakesPerAddress',
       peer: '127.0.0.1',

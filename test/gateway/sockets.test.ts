@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { endSocket, LONGEST_LINGER_MS } from '../../src/gateway/sockets.js';
+import { endSocket, LINGER_BYTES, LONGEST_LINGER_MS } from '../../src/gateway/sockets.js';
 
 const LINGER = 5_000;
 const PIECE = Buffer.alloc(1024, 7);
@@ -107,5 +107,16 @@ describe('the end of a socket', () => {
     peer.push(null);
     await pass(0);
     expect([heard.length, peer.readableEnded]).toEqual([0, true]);
+  });
+
+  it('cuts a peer that goes on sending without end', async () => {
+    const peer = ending(0);
+    const piece = Buffer.alloc(LINGER_BYTES / 16);
+    for (let count = 0; count < 16; count++) peer.push(piece);
+    await pass(0);
+    expect(peer.destroyed).toBe(false);
+    peer.push(PIECE);
+    await pass(0);
+    expect(peer.destroyed).toBe(true);
   });
 });

@@ -3,6 +3,7 @@ import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
+  chunk,
   gone,
   rdgHead,
   readAnswer,
@@ -180,6 +181,24 @@ describe('a connection of a browser', () => {
     await gone(socket);
     await hasty.idle();
     await hasty.stop();
+  });
+
+  it.each([
+    ['of a length', 'Content-Length: 1000000000', (bytes: Buffer) => bytes],
+    ['in chunks', 'Transfer-Encoding: chunked', chunk],
+    ['that it was to ask for', 'Content-Length: 1000000000\r\nExpect: 100-continue', (bytes: Buffer) => bytes],
+  ])('that sends a gigabyte %s is cut', async (_, field, framed) => {
+    const socket = await tlsSocket(server);
+    socket.write(`POST /healthz HTTP/1.1\r\nHost: x\r\n${field}\r\n\r\n`);
+    const piece = framed(Buffer.alloc(16_384));
+    let sent = 0;
+    socket.resume();
+    while (!socket.destroyed && sent < 1e9) {
+      await new Promise<void>((resolve) => void socket.write(piece, () => resolve()));
+      sent += piece.length;
+    }
+    // What both systems hold on the way, at most.
+    expect(sent).toBeLessThan(100e6);
   });
 
   it('that resets in the middle of anything leaves nothing behind', async () => {

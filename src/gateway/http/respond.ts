@@ -40,6 +40,16 @@ export function closingResponse(status: number, headers: ResponseHeaders = {}): 
   return emptyResponse(status, { Connection: 'close', ...headers });
 }
 
+/** Sessions end when people go home; half a minute keeps clients that come back by themselves from knocking all the time. */
+export const RETRY_LATER: ResponseHeaders = { 'Retry-After': '30' };
+
+/** There is no room, in one word for those who look: whatever was asked, it may be asked again later. */
+export function refusedForNow(word: string): Buffer {
+  const body = Buffer.from(`${word}\n`);
+  const about = { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': String(body.length) };
+  return Buffer.concat([responseHead(503, { Connection: 'close', ...RETRY_LATER, ...about }), body]);
+}
+
 /** What a wrong head is told: its status and nothing that it sent. The caller ends the connection. */
 export function refusal(error: HeadError): Buffer {
   return closingResponse(error.status, error.headers);

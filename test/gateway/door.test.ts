@@ -1,0 +1,150 @@
+import { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Counters } from '../../src/gateway/counters.js';
+import { Door } from '../../src/gateway/door.js';
+import { createLog } from '../../src/gateway/log.js';
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const ROOM = { connections: 1000, connectionsPerAddress: 1000, handshakes: 1000, handshakesPerAddress: 1000 };
+/** How many may be told why, in all and from one address, within three seconds. */
+const [TOLD, TOLD_PER_ADDRESS, TELL_MS] = [64, 16, 3000];
+
+interface Setting {
+  readonly door: Door;
+  readonly lines: string[];
+  readonly counters: Counters;
+}
+
+function doorWith(limits: Partial<typeof ROOM>, overloaded = () => false): Setting {
+  const lines: string[] = [];
+  const log = createLog({ level: 'info', format: 'text', write: (line) => void lines.push(line) });
+  const counters = new Counters();
+  return { door: new Door({ limits: { ...ROOM, ...limits }, overloaded, counters, log }), lines, counters };
+}
+
+let port = 0;
+class Peer extends EventEmitter {
+  readonly remotePort = ++port;
+  readonly localAddress = '192.0.2.99';
+  readonly localPort = 443;
+  destroyed = false;
+  constructor(readonly remoteAddress: string | undefined) {
+    super();
+  }
+  destroy(): void {
+    if (this.destroyed) return;
+    this.destroyed = true;
+    this.emit('close');
+  }
+}
+const from = (address: string | undefined): Socket & Peer => new Peer(address) as unknown as Socket & Peer;
+const turnedAwayBy = ({ counters }: Setting): object =>
+  counters.snapshot({ sessions: 0, connections: 0, handshakes: 0, loopDelay: { mean: 0, p50: 0, p99: 0, max: 0 } })
+    .turnedAway;
+
+describe('the door', () => {
+  it('lets in as many strangers as there are places, and who is known or gone makes room', () => {
+    const { door } = doorWith({ handshakes: 2 });
+    const [first, second] = [from('10.0.0.1'), from('10.0.0.2')];
+    for (const socket of [first, second]) expect([door.enter(socket), door.tellsWhy(socket)]).toEqual([true, false]);
+    const third = from('10.0.0.3');
+    expect([door.enter(third), door.tellsWhy(third)]).toEqual([true, true]);
+    door.known(first);
+    expect(door.strangers).toBe(1);
+    const fourth = from('10.0.0.4');
+    expect([door.enter(fourth), door.tellsWhy(fourth)]).toEqual([true, false]);
+    second.destroy();
+    first.destroy();
+    expect(door.strangers).toBe(1);
+  });
+
+  it('holds the limit of connections for those who are known too, until they close', () => {
+    const setting = doorWith({ connectionsPerAddress: 1 });
+    const { door } = setting;
+    const first = from('10.0.0.1');
+    door.enter(first);
+    door.known(first);
+    const second = from('::ffff:10.0.0.1');
+    door.enter(second);
+    expect(door.tellsWhy(second)).toBe(true);
+    expect(turnedAwayBy(setting)).toEqual({ 'limits.connectionsPerAddress': 1 });
+    first.destroy();
+    const third = from('10.0.0.1');
+    door.enter(third);
+    expect(door.tellsWhy(third)).toBe(false);
+  });
+
+  it('takes no place away for those whom another limit turns away', () => {
+    const { door } = doorWith({ connections: 2, handshakes: 1 });
+    const first = from('10.0.0.1');
+    door.enter(first);
+    for (let count = 0; count < 5; count++) door.enter(from('10.0.0.2'));
+    door.known(first);
+    const next = from('10.0.0.2');
+    door.enter(next);
+    expect(door.tellsWhy(next)).toBe(false);
+  });
+
+  it('cuts those who are gone already, and counts them nowhere', () => {
+    const setting = doorWith({});
+    const socket = from(undefined);
+    expect(setting.door.enter(socket)).toBe(false);
+    expect(socket.destroyed).toBe(true);
+    expect(setting.door.strangers).toBe(0);
+    expect(turnedAwayBy(setting)).toEqual({});
+  });
+
+  it('lets nobody in while the process is overloaded', () => {
+    let overloaded = true;
+    const setting = doorWith({}, () => overloaded);
+    const socket = from('10.0.0.1');
+    setting.door.enter(socket);
+    expect(setting.door.tellsWhy(socket)).toBe(true);
+    expect(turnedAwayBy(setting)).toEqual({ 'limits.loopDelay': 1 });
+    overloaded = false;
+    const next = from('10.0.0.1');
+    setting.door.enter(next);
+    expect(setting.door.tellsWhy(next)).toBe(false);
+  });
+});
+
+describe('those who are turned away', () => {
+  const knock = (door: Door, addresses: number, each: number): Peer[] => {
+    const all = Array.from({ length: addresses * each }, (_, index) => from(`10.0.1.${index % addresses}`));
+    return all.filter((socket) => door.enter(socket));
+  };
+
+  it('are told why as long as there are seats, and cut beyond', () => {
+    const { door, lines } = doorWith({ connections: 0 });
+    expect(knock(door, 1, 100)).toHaveLength(TOLD_PER_ADDRESS);
+    expect(knock(door, 10, 100)).toHaveLength(TOLD - TOLD_PER_ADDRESS);
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toMatch(/connections turned away reason=limits.connections peer=10.0.1.0 total=1\n/);
+    expect(lines[1]).toMatch(/total=1001\n/);
+  });
+
+  it('keep their seats for the whole time, however soon they go, and are cut behind it', () => {
+    const { door } = doorWith({ connections: 0 });
+    const [first, ...others] = knock(door, 8, 8);
+    first?.destroy();
+    expect(knock(door, 8, 8)).toEqual([]);
+    vi.advanceTimersByTime(TELL_MS);
+    expect(others.every(({ destroyed }) => destroyed)).toBe(true);
+    expect(knock(door, 8, 8)).toHaveLength(TOLD);
+  });
+
+  it('leave nothing that could be told to somebody else', () => {
+    const { door } = doorWith({ connections: 0 });
+    const socket = from('10.0.0.1');
+    door.enter(socket);
+    socket.destroy();
+    expect(door.tellsWhy(socket)).toBe(false);
+  });
+});
