@@ -74,6 +74,20 @@ describe('rdgw serve', () => {
     expect(JSON.parse(run.stdout())).toMatchObject({ port: expect.any(Number), ca: join(folder, 'data/ca.pem') });
   });
 
+  it('serves counters where it is told to, and says where', async () => {
+    writeFileSync(join(folder, 'rdgw.yaml'), 'metrics: {listen: 0}\n');
+    const { run } = await listening();
+    const [, url = ''] = await run.says(/metrics are served url=(http:\/\/127\.0\.0\.1:\d+\/metrics)/);
+    expect(await (await fetch(url)).text()).toMatch(/^rdgw_sessions 0$/m);
+    const { port } = new URL(url);
+    writeFileSync(join(folder, 'rdgw.yaml'), `metrics: {listen: ${port}}\n`);
+    const second = rdgw('serve', '--listen', '127.0.0.1:0');
+    expect(await second.code).toBe(5);
+    expect(second.stderr()).toContain(`127.0.0.1:${port}`);
+    run.kill('SIGTERM');
+    expect(await run.code).toBe(0);
+  });
+
   it('goes on when a custom authenticator throws where nobody can catch it, and tells no token', async () => {
     const module = join(folder, 'stray.mjs');
     writeFileSync(

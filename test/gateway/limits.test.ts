@@ -63,8 +63,11 @@ describe('limits.connections', () => {
     await server.idle();
     const next = await RawClient.open(server, { transport: 'http', token, port: target.port });
     next.pipe.close();
-    expect(server.gateway.counts().turnedAway).toEqual({ 'limits.connections': 1 });
     await server.idle();
+    const { ended, ...counts } = server.gateway.counts();
+    expect(counts).toMatchObject({ sessions: 0, opened: 2, received: 5, sent: 5, connections: 0, handshakes: 0 });
+    expect(counts.turnedAway).toEqual({ 'limits.connections': 1 });
+    expect(Object.values(ended).reduce((sum, count) => sum + count, 0)).toBe(2);
     await server.stop();
     await target.stop();
   });
