@@ -1,6 +1,7 @@
 // Everything that the cells share: generators, relays, scripts and blocks.
 import { join } from 'node:path';
-import { buildLoad, Load } from './load.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Broken, buildLoad, Load } from './load.js';
 import { makeIdentity, RELAYS, tokenFor } from './relays.js';
 import { payloadOf, writeBlock, writeScript } from './traffic.js';
 
@@ -12,28 +13,17 @@ export class Bench {
   bulk;
   /** Measures round trips beside it, with a process and a desktop of its own. */
   prober;
-  #options;
+  options;
   #folder;
   #program;
   #identity;
   #tokens;
   #files = new Map();
+  #running = new Map();
 
   constructor(options, folder) {
-    this.#options = options;
+    this.options = options;
     this.#folder = folder;
-  }
-
-  get seconds() {
-    return this.#options.seconds;
-  }
-
-  get warmUp() {
-    return this.#options.warmUp;
-  }
-
-  get quick() {
-    return this.#options.quick;
   }
 
   async open() {
@@ -48,16 +38,29 @@ export class Bench {
     return [this.bulk.port, this.prober.port];
   }
 
-  /** `column` names a relay, the Node it runs in and how it is spoken to. */
-  async start(column) {
-    const running = await RELAYS[column.relay]({
+  /** One repetition of a cell in one relay. Relays stay up for the whole run, unless the cell wants a fresh one each time. */
+  async figures(cell, column, how) {
+    const known = cell.fresh ? undefined : this.#running.get(column.process);
+    const running = known ?? (await this.#start(column));
+    if (!cell.fresh) this.#running.set(column.process, running);
+    try {
+      return await cell.run(this, { ...running, ...column }, how);
+    } catch (error) {
+      if (error instanceof Broken) error.message = `${cell.name}, ${column.name}: ${error.message}`;
+      throw error;
+    } finally {
+      if (cell.fresh) await running.stop();
+    }
+  }
+
+  #start({ relay, node }) {
+    return RELAYS[relay]({
       identity: this.#identity,
       program: this.#program,
       targets: this.#targets,
-      node: column.node,
-      serveArgs: this.#options.serveArgs,
+      node,
+      serveArgs: this.options.serveArgs,
     });
-    return { ...running, ...column };
   }
 
   /** Through a relay to the desktop of the bulk generator (0) or the prober (1). */
@@ -75,6 +78,13 @@ export class Bench {
   /** PDUs whose frames have `size` bytes. */
   frames(relay, size) {
     return this.block(relay, payloadOf(size));
+  }
+
+  /** Ends the sessions of a generator; they need a moment to be gone everywhere. */
+  async finish(load) {
+    await load.mark();
+    await load.close();
+    await sleep(this.options.settle * 1000);
   }
 
   #file(name, write) {

@@ -10,8 +10,8 @@ const KINDS = {
 };
 
 /** `process` is the same for columns that share one. Only those of this Node have the bare `key` that ratios refer to. */
-export function columnsFor({ relays, nodes }) {
-  return relays.split(',').flatMap((kind) => {
+export function columnsFor(relays, nodes) {
+  return relays.flatMap((kind) => {
     const { inNode, title, ...how } = KINDS[kind];
     const among = inNode ? nodes : nodes.slice(0, 1);
     return among.map(({ node, version, own }) => ({

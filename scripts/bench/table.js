@@ -27,13 +27,13 @@ export function textOf(result) {
 
 /** All cells for a page: one table for each kind of figures, and the goals. */
 export function markdownOf(results) {
-  const kinds = Map.groupBy(results, ({ cell }) => cell.columns);
-  const tables = [...kinds.values()].map((alike) => {
-    const rows = alike.flatMap((result) =>
-      rowsOf(result)
-        .slice(1)
-        .map((row) => [result.cell.title, ...row]),
-    );
+  const kinds = [...new Set(results.map(({ cell }) => cell.columns))];
+  const tables = kinds.map((columns) => {
+    const alike = results.filter(({ cell }) => cell.columns === columns);
+    const rows = alike.flatMap((result) => {
+      const [, ...relays] = rowsOf(result);
+      return relays.map((row) => [result.cell.title, ...row]);
+    });
     return markdownTable([['cell', ...rowsOf(alike[0])[0]], ...rows]);
   });
   const goals = results.flatMap((result) =>
@@ -49,13 +49,13 @@ function markdownTable([head, ...rows]) {
 }
 
 function widthOf({ columns }, index) {
-  return columns[index]?.ratio ? WIDE : NARROW;
+  return columns[index]?.compared ? WIDE : NARROW;
 }
 
 /** The heading, then a row for each relay. */
 function rowsOf(result) {
   const { cell, relays } = result;
-  const compared = cell.columns.find((column) => column.ratio);
+  const compared = cell.columns.find((column) => column.compared);
   const head = ['', ...cell.columns.map(({ title }) => title), ...REFERENCES.map(([, title]) => title)];
   const rows = relays.map((relay) => [
     relay.name,
@@ -68,7 +68,7 @@ function rowsOf(result) {
   return [head, ...rows];
 }
 
-function figure(result, relay, { key, digits, ratio: compared }) {
+function figure(result, relay, { key, digits, compared }) {
   const { median, least, most } = summary(result, relay, key);
   const spread = compared ? ` (${least.toFixed(digits)}–${most.toFixed(digits)})` : '';
   return median.toFixed(digits) + spread;

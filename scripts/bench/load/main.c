@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -135,7 +136,16 @@ static void go_on(void) {
   }
 }
 
+/* Thousands of sessions need more descriptors than a shell gives by default. */
+static void raise_limit(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int main(int count, char **arguments) {
+  raise_limit();
   legs_init();
   printf("%d\n", target_listen(count > 2 ? arguments[1] : NULL, count > 2 ? arguments[2] : NULL));
   fflush(stdout);
