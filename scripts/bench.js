@@ -1,7 +1,7 @@
 // How fast the gateway is, beside relays that only carry bytes, in the same run: the machine is noisy, the ratios are what counts.
 // docs/performance.md says how to use it and how to read it. Numbers never fail a run; bytes that are not those sent do.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Bench } from './bench/bench.js';
 import { chooseCells } from './bench/cells.js';
@@ -31,6 +31,8 @@ process.exit();
 
 async function main(options) {
   setUp();
+  // Inherited by everything that is started: on a shared machine a negative one, which needs root, brings the others to rest.
+  if (options.nice !== 0) setPriority(options.nice);
   const cells = chooseCells(options);
   const columns = columnsFor(options.relays, nodesFor(options));
   const place = machineWords(machine());

@@ -17,6 +17,7 @@ export function readOptions() {
       markdown: { type: 'string' },
       node: { type: 'string', multiple: true, default: [] },
       versions: { type: 'string', default: '' },
+      nice: { type: 'string', default: '0' },
       'serve-args': { type: 'string', default: '' },
     },
   });
@@ -32,6 +33,7 @@ export function readOptions() {
     markdown: values.markdown,
     paths: values.node,
     versions: list(values.versions),
+    nice: Number(values.nice),
     serveArgs: list(values['serve-args'], ' '),
   };
 }
