@@ -1,11 +1,12 @@
 // How fast the gateway is, beside relays that only carry bytes, in the same run: the machine is noisy, the ratios are what counts.
 // docs/performance.md says how to use it and how to read it. Numbers never fail a run; bytes that are not those sent do.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { setPriority, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Bench } from './bench/bench.js';
 import { chooseCells } from './bench/cells.js';
 import { columnsFor } from './bench/columns.js';
+import { plain } from './bench/figures.js';
 import { Broken } from './bench/load.js';
 import { descriptorLimit, machine, machineWords } from './bench/machine.js';
 import { nodesFor } from './bench/nodes.js';
@@ -31,12 +32,10 @@ process.exit();
 
 async function main(options) {
   setUp();
-  // Inherited by everything that is started: on a shared machine a negative one, which needs root, brings the others to rest.
-  if (options.nice !== 0) setPriority(options.nice);
   const cells = chooseCells(options);
   const columns = columnsFor(options.relays, nodesFor(options));
-  const place = machineWords(machine());
-  say(`${place}\n`);
+  const place = machine();
+  say(`${machineWords(place)}\n`);
   const bench = new Bench(options, folder);
   await bench.open();
   const results = [];
@@ -49,9 +48,9 @@ async function main(options) {
     results.push(result);
     say(textOf(result));
   }
-  if (options.json)
-    writeFileSync(options.json, `${JSON.stringify({ machine: machine(), options, results }, null, 2)}\n`);
-  if (options.markdown) writeFileSync(options.markdown, `${place}\n\n${markdownOf(results)}`);
+  const report = { machine: place, quick: options.quick, seconds: options.seconds, results: results.map(plain) };
+  if (options.json) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
+  if (options.markdown) writeFileSync(options.markdown, `${machineWords(place)}\n\n${markdownOf(results)}`);
 }
 
 function setUp() {

@@ -7,6 +7,10 @@ import { payloadOf, writeBlock, writeScript } from './traffic.js';
 
 /** Gateways and relays have the first core, everybody else the next one. */
 const OTHERS = 1;
+/** A round trip is measured when it comes back, not when whoever else is on that core lets go of it. */
+const AT_ONCE = ['-f', '50'];
+/** For everybody else on a machine that is shared: those who build and test meanwhile wait for the length of a look. */
+const BEFORE_OTHERS = ['-r', '1'];
 
 export class Bench {
   /** Opens and feeds the sessions of bulk cells; its desktop is the first target. */
@@ -29,9 +33,13 @@ export class Bench {
   async open() {
     this.#program = buildLoad(this.#folder);
     this.#identity = makeIdentity(this.#folder);
-    this.bulk = await Load.start(this.#program, { core: OTHERS });
-    this.prober = await Load.start(this.#program, { core: OTHERS, realtime: true });
+    this.bulk = await Load.start(this.#program, { core: OTHERS, priority: this.#priority });
+    this.prober = await Load.start(this.#program, { core: OTHERS, priority: AT_ONCE });
     this.#tokens = this.#targets.map((port) => tokenFor(this.#identity, port));
+  }
+
+  get #priority() {
+    return this.options.realtime ? BEFORE_OTHERS : undefined;
   }
 
   get #targets() {
@@ -59,6 +67,7 @@ export class Bench {
       program: this.#program,
       targets: this.#targets,
       node,
+      priority: this.#priority,
       serveArgs: this.options.serveArgs,
     });
   }

@@ -40,6 +40,16 @@ function verdict({ limit, added = limit }, reached) {
   return missed < reached.most - reached.least ? 'within the spread' : 'no';
 }
 
+/** For programs: every figure of every repetition, and what was made of them. */
+export function plain(result) {
+  const { name, title, columns } = result.cell;
+  const relays = result.relays.map((relay) => {
+    const figures = Object.fromEntries(columns.map(({ key }) => [key, summary(relay, key)]));
+    return { key: relay.key, name: relay.name, figures, repetitions: relay.figures };
+  });
+  return { cell: name, title, relays, goals: goalsOf(result) };
+}
+
 function reach(result, { key, against, of = 'gateway', added }) {
   const relay = relayOf(result, of);
   if (relay && against === undefined) return summary(relay, key);

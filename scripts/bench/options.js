@@ -17,7 +17,7 @@ export function readOptions() {
       markdown: { type: 'string' },
       node: { type: 'string', multiple: true, default: [] },
       versions: { type: 'string', default: '' },
-      nice: { type: 'string', default: '0' },
+      realtime: { type: 'boolean', default: false },
       'serve-args': { type: 'string', default: '' },
     },
   });
@@ -33,7 +33,7 @@ export function readOptions() {
     markdown: values.markdown,
     paths: values.node,
     versions: list(values.versions),
-    nice: Number(values.nice),
+    realtime: values.realtime,
     serveArgs: list(values['serve-args'], ' '),
   };
 }

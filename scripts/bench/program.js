@@ -18,11 +18,15 @@ export class Program {
   #ended;
   #log;
 
-  /** `log` is a file for what it says on stderr; without one it goes to ours. */
-  constructor(file, args, { core, env = process.env, log } = {}) {
-    const pinned = core === undefined ? [file, args] : ['taskset', ['-c', String(core), file, ...args]];
+  /**
+   * `core` is where it has to run, `priority` one of the real-time classes; both are those of its threads and children too. `log` is a
+   * file for what it says on stderr; without one it goes to ours.
+   */
+  constructor(file, args, { core, priority, env = process.env, log } = {}) {
+    const pinned = core === undefined ? [] : ['taskset', '-c', String(core)];
+    const [command, ...rest] = [...pinned, ...(priority ? ['chrt', ...priority] : []), file, ...args];
     this.#log = log === undefined ? 'inherit' : openSync(log, 'a');
-    this.#child = spawn(...pinned, { env, stdio: ['pipe', 'pipe', this.#log] });
+    this.#child = spawn(command, rest, { env, stdio: ['pipe', 'pipe', this.#log] });
     running.add(this);
     this.#child.on('error', (error) => this.#end(error));
     this.#child.on('exit', (code, signal) => this.#end(new Error(`${file} ended with ${signal ?? code}`)));

@@ -40,9 +40,14 @@ export function tokenFor(identity, port) {
   return /^gatewayaccesstoken:s:(\S+)/m.exec(file.toString('utf16le'))[1];
 }
 
-async function startGateway({ identity, node, serveArgs }) {
+async function startGateway({ identity, node, priority, serveArgs }) {
   const args = ['serve', '--listen', '127.0.0.1:0', '--json', '--data-dir', identity.folder, ...serveArgs];
-  const program = new Program(node, [RDGW, ...args], { core: CORE, env: clean(), log: join(identity.folder, 'log') });
+  const program = new Program(node, [RDGW, ...args], {
+    core: CORE,
+    priority,
+    env: clean(),
+    log: join(identity.folder, 'log'),
+  });
   const { port } = JSON.parse(await jsonOf(program));
   return { pid: program.pid, ports: [port, port], stop: () => program.stop() };
 }
@@ -65,13 +70,13 @@ async function jsonOf(program) {
   }
 }
 
-async function startPipe({ identity, node, targets }) {
-  const program = new Program(node, [PIPE, identity.certificate, identity.key, ...targets], { core: CORE });
+async function startPipe({ identity, node, priority, targets }) {
+  const program = new Program(node, [PIPE, identity.certificate, identity.key, ...targets], { core: CORE, priority });
   const ports = (await program.line()).split(' ').map(Number);
   return { pid: program.pid, ports, stop: () => program.stop() };
 }
 
-async function startHaproxy({ identity, targets }) {
+async function startHaproxy({ identity, priority, targets }) {
   const ports = await freePorts(targets.length);
   const file = join(identity.folder, `haproxy-${ports[0]}.cfg`);
   const listeners = targets.map(
@@ -94,6 +99,7 @@ ${listeners.join('\n')}
   );
   const program = new Program('haproxy', ['-f', file, '-db'], {
     core: CORE,
+    priority,
     log: join(identity.folder, 'haproxy.log'),
   });
   await Promise.all(ports.map(reachable));
@@ -101,8 +107,8 @@ ${listeners.join('\n')}
 }
 
 /** No relay at all: the desktop itself speaks TLS. What is left is the price of one TLS end in C. */
-async function startRaw({ identity, program }) {
-  const far = await Load.start(program, { core: CORE, tls: [identity.certificate, identity.key] });
+async function startRaw({ identity, priority, program }) {
+  const far = await Load.start(program, { core: CORE, priority, tls: [identity.certificate, identity.key] });
   return { pid: far.pid, ports: [far.port, far.port], far, stop: () => far.stop() };
 }
 
