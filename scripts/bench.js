@@ -18,16 +18,17 @@ import { canInstall, installPackages, missingPackages, SetupError } from './debi
 const PACKAGES = ['haproxy', 'gcc', 'libc6-dev', 'libssl-dev', 'util-linux'];
 
 const folder = mkdtempSync(join(tmpdir(), 'rdgw-bench-'));
+// Programs that were started end with us too (program.js), however we end.
+process.on('exit', () => rmSync(folder, { recursive: true }));
+process.on('SIGINT', () => process.exit(130)).on('SIGTERM', () => process.exit(143));
+
 try {
   await main(readOptions());
 } catch (error) {
   if (!(error instanceof Broken || error instanceof SetupError)) throw error;
   process.stderr.write(`error: ${error.message}\n`);
   process.exitCode = 1;
-} finally {
-  rmSync(folder, { recursive: true });
 }
-// Programs that were started end with us (program.js).
 process.exit();
 
 async function main(options) {

@@ -5,8 +5,6 @@ import { Broken, buildLoad, Load } from './load.js';
 import { makeIdentity, RELAYS, tokenFor } from './relays.js';
 import { payloadOf, writeBlock, writeScript } from './traffic.js';
 
-/** Gateways and relays have the first core, everybody else the next one. */
-const OTHERS = 1;
 /** A round trip is measured when it comes back, not when whoever else is on that core lets go of it. */
 const AT_ONCE = ['-f', '50'];
 /** For everybody else on a machine that is shared: those who build and test meanwhile wait for the length of a look. */
@@ -31,10 +29,11 @@ export class Bench {
   }
 
   async open() {
+    const { loadCore } = this.options;
     this.#program = buildLoad(this.#folder);
     this.#identity = makeIdentity(this.#folder);
-    this.bulk = await Load.start(this.#program, { core: OTHERS, priority: this.#priority });
-    this.prober = await Load.start(this.#program, { core: OTHERS, priority: AT_ONCE });
+    this.bulk = await Load.start(this.#program, { core: loadCore, priority: this.#priority });
+    this.prober = await Load.start(this.#program, { core: loadCore, priority: AT_ONCE });
     this.#tokens = this.#targets.map((port) => tokenFor(this.#identity, port));
   }
 
@@ -67,6 +66,7 @@ export class Bench {
       program: this.#program,
       targets: this.#targets,
       node,
+      core: this.options.relayCores,
       priority: this.#priority,
       serveArgs: this.options.serveArgs,
     });

@@ -1,4 +1,5 @@
 // What is measured, one row each, with the goals that a gateway should reach there.
+import { SetupError } from '../debian.js';
 import { echo, echoBeside } from './cells/echo.js';
 import { idle } from './cells/memory.js';
 import { setUps } from './cells/setup.js';
@@ -91,7 +92,7 @@ export function chooseCells({ cells, quick }) {
   return cells.map((name) => {
     const cell = CELLS.find((each) => each.name === name);
     if (cell) return cell;
-    throw new Error(`there is no cell "${name}"; there are ${CELLS.map((each) => each.name).join(', ')}`);
+    throw new SetupError(`there is no cell "${name}"; there are ${CELLS.map((each) => each.name).join(', ')}`);
   });
 }
 

@@ -18,6 +18,8 @@ export function readOptions() {
       node: { type: 'string', multiple: true, default: [] },
       versions: { type: 'string', default: '' },
       realtime: { type: 'boolean', default: false },
+      'relay-cores': { type: 'string', default: '0' },
+      'load-core': { type: 'string', default: '1' },
       'serve-args': { type: 'string', default: '' },
     },
   });
@@ -34,6 +36,8 @@ export function readOptions() {
     paths: values.node,
     versions: list(values.versions),
     realtime: values.realtime,
+    relayCores: values['relay-cores'],
+    loadCore: values['load-core'],
     serveArgs: list(values['serve-args'], ' '),
   };
 }
