@@ -30,6 +30,7 @@ const BESIDE = [
 const SETUP = [
   { key: 'rate', title: 'per s', digits: 0 },
   { key: 'cost', title: 'CPU µs', digits: 0, compared: true },
+  { key: 'resumed', title: 'resumed', digits: 2 },
   { key: 'core', title: 'core', digits: 2 },
   { key: 'generator', title: 'generator', digits: 2 },
 ];

@@ -61,6 +61,7 @@ struct counters {
   uint64_t down;
   uint64_t trips;
   uint64_t opened;
+  uint64_t resumed;
   uint64_t accepted;
   uint64_t lost;
   uint64_t wrong;

@@ -37,10 +37,10 @@ static void mark(void) {
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
   char latency[128];
   latency_report(latency, sizeof latency);
-  printf("{\"ns\":%llu,\"cpu\":%llu,\"up\":%llu,\"down\":%llu,\"trips\":%llu,\"opened\":%llu,\"lost\":%llu,\"wrong\":%llu,%s}\n",
+  printf("{\"ns\":%llu,\"cpu\":%llu,\"up\":%llu,\"down\":%llu,\"trips\":%llu,\"opened\":%llu,\"resumed\":%llu,\"lost\":%llu,\"wrong\":%llu,%s}\n",
          (unsigned long long)now_ns(), (unsigned long long)cpu.tv_sec * 1000000000u + (unsigned long long)cpu.tv_nsec,
          (unsigned long long)counted.up, (unsigned long long)counted.down, (unsigned long long)counted.trips,
-         (unsigned long long)counted.opened, (unsigned long long)counted.lost, (unsigned long long)counted.wrong, latency);
+         (unsigned long long)counted.opened, (unsigned long long)counted.resumed, (unsigned long long)counted.lost, (unsigned long long)counted.wrong, latency);
   fflush(stdout);
 }
 

@@ -215,6 +215,7 @@ static bool say(struct session *session, struct leg *leg, const struct step *ste
 
 static void opened(struct session *session) {
   counted.opened++;
+  if (SSL_session_reused(session->legs[0].ssl)) counted.resumed++;
   session->open = true;
   if (!session->passing) return;
   /* What comes next is like the one that goes. */
