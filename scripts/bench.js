@@ -1,95 +1,75 @@
 // How fast the gateway is, beside relays that only carry bytes, in the same run: the machine is noisy, the ratios are what counts.
-// Usage: npm run bench [-- --quick] [-- --cells down,up16 --relays gateway,pipe --reps 5 --seconds 1 --json FILE --markdown FILE]
+// docs/performance.md says how to use it and how to read it. Numbers never fail a run; bytes that are not those sent do.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { Bench } from './bench/bench.js';
-import { CELLS } from './bench/cells.js';
+import { chooseCells } from './bench/cells.js';
 import { columnsFor } from './bench/columns.js';
+import { plain } from './bench/figures.js';
 import { Broken } from './bench/load.js';
+import { descriptorLimit, machine, machineWords } from './bench/machine.js';
+import { nodesFor } from './bench/nodes.js';
+import { readOptions } from './bench/options.js';
 import { markdownOf, textOf } from './bench/table.js';
+import { canInstall, installPackages, missingPackages, SetupError } from './debian.js';
 
-const { values } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    cells: { type: 'string' },
-    relays: { type: 'string', default: 'gateway,dual,pipe,haproxy,raw' },
-    reps: { type: 'string' },
-    seconds: { type: 'string' },
-    json: { type: 'string' },
-    markdown: { type: 'string' },
-    node: { type: 'string', multiple: true, default: [] },
-    versions: { type: 'string', default: '' },
-    'serve-args': { type: 'string', default: '' },
-  },
-});
-const { quick } = values;
-const options = {
-  quick,
-  reps: Number(values.reps ?? (quick ? 1 : 5)),
-  seconds: Number(values.seconds ?? (quick ? 0.25 : 1)),
-  warmUp: quick ? 0.1 : 0.5,
-  serveArgs: values['serve-args'].split(' ').filter(Boolean),
-};
+/** The relay to compare with, and what builds the generator; util-linux has taskset and chrt. */
+const PACKAGES = ['haproxy', 'gcc', 'libc6-dev', 'libssl-dev', 'util-linux'];
+
 const folder = mkdtempSync(join(tmpdir(), 'rdgw-bench-'));
+// Programs that were started end with us too (program.js), however we end.
+process.on('exit', () => rmSync(folder, { recursive: true }));
+process.on('SIGINT', () => process.exit(130)).on('SIGTERM', () => process.exit(143));
 
 try {
-  const cells = chosenCells();
-  const columns = columnsFor({
-    relays: values.relays,
-    nodes: [{ node: process.execPath, version: process.version, own: true }],
-  });
-  const bench = new Bench(options, folder);
-  await bench.open();
-  const relays = new Map();
-  const results = [];
-  for (const cell of cells) {
-    const result = { cell, relays: columns.filter(belongsTo(cell)).map((column) => ({ ...column, figures: [] })) };
-    for (let repetition = 0; repetition < options.reps; repetition++) {
-      const order = repetition % 2 === 0 ? result.relays : result.relays.toReversed();
-      for (const column of order) column.figures.push(await figuresOf(bench, cell, column, relays, repetition === 0));
-    }
-    results.push(result);
-    say(textOf(result));
-  }
-  if (values.json) writeFileSync(values.json, `${JSON.stringify({ options, results }, null, 2)}\n`);
-  if (values.markdown) writeFileSync(values.markdown, markdownOf(results));
+  await main(readOptions());
 } catch (error) {
-  if (!(error instanceof Broken)) throw error;
+  if (!(error instanceof Broken || error instanceof SetupError)) throw error;
   process.stderr.write(`error: ${error.message}\n`);
   process.exitCode = 1;
-} finally {
-  rmSync(folder, { recursive: true });
 }
 process.exit();
 
-function chosenCells() {
-  const usual = CELLS.filter(({ slow }) => !(quick && slow));
-  const names = values.cells?.split(',') ?? usual.map(({ name }) => name);
-  return names.map((name) => {
-    const cell = CELLS.find((each) => each.name === name);
-    if (cell) return cell;
-    throw new Error(`there is no cell "${name}"; there are ${CELLS.map((each) => each.name).join(', ')}`);
-  });
-}
-
-function belongsTo(cell) {
-  const kinds = cell.relays ?? ['gateway', 'pipe', 'haproxy', 'raw'];
-  return ({ kind }) => kinds.includes(kind);
-}
-
-/** Relays stay up for the whole run, unless a cell wants a fresh one each time. */
-async function figuresOf(bench, cell, column, relays, first) {
-  if (cell.fresh) {
-    const relay = await bench.start(column);
-    const figures = await cell.run(bench, relay, first);
-    await relay.stop();
-    return figures;
+async function main(options) {
+  setUp();
+  const cells = chooseCells(options);
+  const columns = columnsFor(options.relays, nodesFor(options));
+  const place = machine();
+  say(`${machineWords(place)}\n`);
+  const bench = new Bench(options, folder);
+  await bench.open();
+  const results = [];
+  for (const cell of cells) {
+    if (cell.descriptors > descriptorLimit()) {
+      say(`${cell.name}: not run, it needs ${cell.descriptors} file descriptors (ulimit -Hn)\n`);
+      continue;
+    }
+    const result = await measureCell(bench, cell, columns, options.reps);
+    results.push(result);
+    say(textOf(result));
   }
-  if (!relays.has(column.process)) relays.set(column.process, await bench.start(column));
-  const relay = { ...relays.get(column.process), ...column };
-  return cell.run(bench, relay, first);
+  const report = { machine: place, quick: options.quick, seconds: options.seconds, results: results.map(plain) };
+  if (options.json) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
+  if (options.markdown) writeFileSync(options.markdown, `${machineWords(place)}\n\n${markdownOf(results)}`);
+}
+
+function setUp() {
+  const missing = missingPackages(PACKAGES);
+  if (missing.length === 0) return;
+  if (!canInstall()) throw new SetupError(`the bench needs the Debian packages ${missing.join(' ')}`);
+  installPackages(missing);
+}
+
+/** Relays take turns, in the opposite order each time: whatever drifts hits all of them alike. */
+async function measureCell(bench, cell, columns, repetitions) {
+  const relays = columns.filter(({ kind }) => cell.relays.includes(kind)).map((column) => ({ ...column, figures: [] }));
+  for (let repetition = 0; repetition < repetitions; repetition++) {
+    for (const relay of repetition % 2 === 0 ? relays : relays.toReversed()) {
+      relay.figures.push(await bench.figures(cell, relay, { first: repetition === 0 }));
+    }
+  }
+  return { cell, relays };
 }
 
 function say(text) {

@@ -1,10 +1,11 @@
 // Makes a Debian 12 machine able to run the end-to-end tests: Debian packages and a chroot with a newer FreeRDP.
 // It runs before every `npm test`, so it is silent and takes well under a second once everything is there.
 // With --where it also prints the folder of the chroot.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { canInstall, installPackages, isRoot, missingPackages, run, SetupError } from './debian.js';
 
 /** Each with the program that the lab runs from it. */
 const PACKAGES = [
@@ -25,21 +26,14 @@ const PACKAGES = [
 
 /** The name counts the recipe: raise it when the recipe changes, and every machine makes the chroot anew. */
 const CHROOT = 'freerdp3-trixie-1';
-const POLICY = '/usr/sbin/policy-rc.d';
-const POLICY_MARK = '# Put here by the test set-up of rdgw while it installs packages.';
 
 const cache = resolve(process.env.RDGW_TEST_CACHE || join(homedir(), '.cache', 'rdgw-test'));
 const chroot = join(cache, CHROOT);
 const chrootComplete = () => existsSync(join(chroot, 'usr/bin/xfreerdp3'));
 
-/** The lab enters a chroot, makes an account and hides files of xrdp behind its own. */
-const isRoot = process.getuid?.() === 0;
-
-/** Ends the set-up with what a person should read. */
-class SetupError extends Error {}
-
 try {
-  const missing = missingPackages();
+  const missing = missingPackages(PACKAGES);
+  // The lab enters a chroot, makes an account and hides files of xrdp behind its own.
   if (missing.length > 0 || !chrootComplete() || !isRoot) {
     refuseWhereWeCannotInstall(missing);
     if (missing.length > 0) installPackages(missing);
@@ -52,24 +46,9 @@ try {
   process.exitCode = 1;
 }
 
-function missingPackages() {
-  const asked = spawnSync('dpkg-query', ['-W', '-f', `\${Package} \${db:Status-Status}\n`, ...PACKAGES], {
-    encoding: 'utf8',
-  });
-  const installed = new Set(
-    (asked.stdout ?? '')
-      .split('\n')
-      .filter((line) => line.endsWith(' installed'))
-      .map((line) => line.split(' ')[0]),
-  );
-  return PACKAGES.filter((name) => !installed.has(name));
-}
-
 /** Only root on Debian 12 is set up without being asked; anyone else is told in one line what is missing. */
 function refuseWhereWeCannotInstall(packages) {
-  const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
-  const isDebian12 = /^ID=debian$/m.test(release) && /^VERSION_ID="12"$/m.test(release);
-  if (isRoot && isDebian12) return;
+  if (canInstall()) return;
   const wanted = [
     ...(isRoot ? [] : ['root']),
     ...(packages.length > 0 ? [`the Debian packages ${packages.join(' ')}`] : []),
@@ -77,29 +56,6 @@ function refuseWhereWeCannotInstall(packages) {
   ];
   const hint = 'run npm test as root on Debian 12, or npm run test:unit, which needs none of it';
   throw new SetupError(`error: the end-to-end tests need ${wanted.join(', ')}; ${hint}`);
-}
-
-function installPackages(packages) {
-  say(`installing Debian packages: ${packages.join(' ')}`);
-  withoutStartingServices(() => {
-    run('apt-get', ['update', '-qq']);
-    run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages]);
-  });
-}
-
-/** Installing xrdp would start it on every address of the machine; the lab starts its own on loopback. */
-function withoutStartingServices(install) {
-  const foreign = existsSync(POLICY) && !readFileSync(POLICY, 'utf8').includes(POLICY_MARK);
-  if (!foreign) writeFileSync(POLICY, `#!/bin/sh\n${POLICY_MARK}\nexit 101\n`, { mode: 0o755 });
-  // An interrupt ends apt-get, which then fails here like any other failure, instead of ending us before we tidied up.
-  const stay = () => undefined;
-  process.on('SIGINT', stay).on('SIGTERM', stay);
-  try {
-    install();
-  } finally {
-    process.off('SIGINT', stay).off('SIGTERM', stay);
-    if (!foreign) rmSync(POLICY, { force: true });
-  }
 }
 
 /** Built in a folder beside its place and renamed when complete, so that a half-made one is never taken for a whole one. */
@@ -142,21 +98,6 @@ function unmountBelow(folder) {
     .map((line) => line.split(' ')[1])
     .filter((point) => point?.startsWith(`${folder}/`));
   for (const point of points.reverse()) execFileSync('umount', [point]);
-}
-
-/** Runs a program without stdin; its output is shown only when it fails. */
-function run(program, args) {
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' };
-  const done = spawnSync(program, args, {
-    env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    encoding: 'utf8',
-    maxBuffer: 64 << 20,
-  });
-  if (done.status === 0) return;
-  const output = `${done.stdout ?? ''}${done.stderr ?? ''}`.trim().split('\n').slice(-20).join('\n');
-  const cause = done.error ? `: ${done.error.message}` : '';
-  throw new SetupError(`${output}\nerror: ${[program, ...args].join(' ')} failed${cause}`);
 }
 
 function say(text) {

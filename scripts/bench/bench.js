@@ -1,63 +1,75 @@
 // Everything that the cells share: generators, relays, scripts and blocks.
 import { join } from 'node:path';
-import { buildLoad, Load } from './load.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Broken, buildLoad, Load } from './load.js';
 import { makeIdentity, RELAYS, tokenFor } from './relays.js';
 import { payloadOf, writeBlock, writeScript } from './traffic.js';
 
-/** Gateways and relays have the first core, everybody else the next one. */
-const OTHERS = 1;
+/** A round trip is measured when it comes back, not when whoever else is on that core lets go of it. */
+const AT_ONCE = ['-f', '50'];
+/** For everybody else on a machine that is shared: those who build and test meanwhile wait for the length of a look. */
+const BEFORE_OTHERS = ['-r', '1'];
 
 export class Bench {
   /** Opens and feeds the sessions of bulk cells; its desktop is the first target. */
   bulk;
   /** Measures round trips beside it, with a process and a desktop of its own. */
   prober;
-  #options;
+  options;
   #folder;
   #program;
   #identity;
   #tokens;
   #files = new Map();
+  #running = new Map();
 
   constructor(options, folder) {
-    this.#options = options;
+    this.options = options;
     this.#folder = folder;
   }
 
-  get seconds() {
-    return this.#options.seconds;
-  }
-
-  get warmUp() {
-    return this.#options.warmUp;
-  }
-
-  get quick() {
-    return this.#options.quick;
-  }
-
   async open() {
+    const { loadCore } = this.options;
     this.#program = buildLoad(this.#folder);
     this.#identity = makeIdentity(this.#folder);
-    this.bulk = await Load.start(this.#program, { core: OTHERS });
-    this.prober = await Load.start(this.#program, { core: OTHERS, realtime: true });
+    this.bulk = await Load.start(this.#program, { core: loadCore, priority: this.#priority });
+    this.prober = await Load.start(this.#program, { core: loadCore, priority: AT_ONCE });
     this.#tokens = this.#targets.map((port) => tokenFor(this.#identity, port));
+  }
+
+  get #priority() {
+    return this.options.realtime ? BEFORE_OTHERS : undefined;
   }
 
   get #targets() {
     return [this.bulk.port, this.prober.port];
   }
 
-  /** `column` names a relay, the Node it runs in and how it is spoken to. */
-  async start(column) {
-    const running = await RELAYS[column.relay]({
+  /** One repetition of a cell in one relay. Relays stay up for the whole run, unless the cell wants a fresh one each time. */
+  async figures(cell, column, how) {
+    const known = cell.fresh ? undefined : this.#running.get(column.process);
+    const running = known ?? (await this.#start(column));
+    if (!cell.fresh) this.#running.set(column.process, running);
+    try {
+      return await cell.run(this, { ...running, ...column }, how);
+    } catch (error) {
+      if (error instanceof Broken) error.message = `${cell.name}, ${column.name}: ${error.message}`;
+      throw error;
+    } finally {
+      if (cell.fresh) await running.stop();
+    }
+  }
+
+  #start({ relay, node }) {
+    return RELAYS[relay]({
       identity: this.#identity,
       program: this.#program,
       targets: this.#targets,
-      node: column.node,
-      serveArgs: this.#options.serveArgs,
+      node,
+      core: this.options.relayCores,
+      priority: this.#priority,
+      serveArgs: this.options.serveArgs,
     });
-    return { ...running, ...column };
   }
 
   /** Through a relay to the desktop of the bulk generator (0) or the prober (1). */
@@ -75,6 +87,13 @@ export class Bench {
   /** PDUs whose frames have `size` bytes. */
   frames(relay, size) {
     return this.block(relay, payloadOf(size));
+  }
+
+  /** Ends the sessions of a generator; they need a moment to be gone everywhere. */
+  async finish(load) {
+    await load.mark();
+    await load.close();
+    await sleep(this.options.settle * 1000);
   }
 
   #file(name, write) {

@@ -5,6 +5,7 @@ import { Duplex } from 'node:stream';
 import * as tls from 'node:tls';
 import { FLAG, packetOf } from '../../dist/src/capture/write/packet.js';
 import * as tsgu from '../../dist/src/protocol/index.js';
+import { dialogue } from './dialogue.js';
 
 /** TCP payload of an Ethernet frame, with the timestamps option left out. */
 const MSS = 1460;
@@ -98,29 +99,8 @@ class Session {
         'Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=',
       ]),
     );
-    const client = new tsgu.ClientSession({ token: 'bench', clientName: 'BENCH', resources: ['desk'], port: 3389 });
-    const gateway = new tsgu.GatewaySession({
-      timeouts: { setup: 60_000, keepAlive: 60_000, close: 60_000 },
-      tunnelId: 1,
-      nextChannelId: () => 1,
-      now: 0,
-    });
-    const answers = {
-      authenticate: () => gateway.answer({ allow: true }, 0),
-      connect: () => gateway.connected(0),
-    };
-    const carry = async (from, effects) => {
-      for (const effect of effects) {
-        if (effect.do === 'send') {
-          await this.pdu(from, frame(effect.pdu, from === 'client'));
-          if (from === 'client') await carry('server', gateway.receive(effect.pdu, 0));
-          else await carry('client', client.receive(effect.pdu));
-        } else if (effect.do in answers) await carry('server', answers[effect.do]());
-      }
-    };
-    await carry('server', gateway.start());
-    await carry('client', client.start());
-    if (client.state !== 'channel') throw new Error(`the bench session ended in "${client.state}"`);
+    const said = dialogue({ token: 'bench', host: 'desk', port: 3389 });
+    for (const { from, pdu } of said) await this.pdu(from, frame(pdu, from === 'client'));
   }
 
   async pdu(from, frame) {

@@ -1,4 +1,5 @@
 // Who is measured: each relay, in each Node where it runs in one, spoken to in each of its transports.
+import { SetupError } from '../debian.js';
 
 /** `relay` starts it (relays.js), `transport` is what clients speak, `inNode` whether the version of Node matters. */
 const KINDS = {
@@ -10,8 +11,10 @@ const KINDS = {
 };
 
 /** `process` is the same for columns that share one. Only those of this Node have the bare `key` that ratios refer to. */
-export function columnsFor({ relays, nodes }) {
-  return relays.split(',').flatMap((kind) => {
+export function columnsFor(relays, nodes) {
+  return relays.flatMap((kind) => {
+    if (!(kind in KINDS))
+      throw new SetupError(`there is no relay "${kind}"; there are ${Object.keys(KINDS).join(', ')}`);
     const { inNode, title, ...how } = KINDS[kind];
     const among = inNode ? nodes : nodes.slice(0, 1);
     return among.map(({ node, version, own }) => ({

@@ -22,10 +22,9 @@ export class Load {
   #program;
 
   /** `certificate` and `key` make the desktop a TLS server, to be reached without a relay. `port` is the desktop's. */
-  static async start(program, { core, tls = [], realtime = false }) {
+  static async start(program, { core, priority, tls = [] }) {
     const load = new Load();
-    const [file, args] = realtime ? ['chrt', ['-f', '50', program, ...tls]] : [program, tls];
-    load.#program = new Program(file, args, { core });
+    load.#program = new Program(program, tls, { core, priority });
     load.port = Number(await load.#program.line());
     return load;
   }

@@ -2,6 +2,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { tree } from './cpu.js';
 
 /** How long a program may take to say a line; opening 2000 sessions on a busy machine takes ten seconds. */
 const PATIENCE_MS = 120_000;
@@ -18,11 +19,15 @@ export class Program {
   #ended;
   #log;
 
-  /** `log` is a file for what it says on stderr; without one it goes to ours. */
-  constructor(file, args, { core, env = process.env, log } = {}) {
-    const pinned = core === undefined ? [file, args] : ['taskset', ['-c', String(core), file, ...args]];
+  /**
+   * `core` is where it has to run, one or a list for taskset, `priority` one of the real-time classes; both are those of its threads and children too. `log` is a
+   * file for what it says on stderr; without one it goes to ours.
+   */
+  constructor(file, args, { core, priority, env = process.env, log } = {}) {
+    const pinned = core === undefined ? [] : ['taskset', '-c', String(core)];
+    const [command, ...rest] = [...pinned, ...(priority ? ['chrt', ...priority] : []), file, ...args];
     this.#log = log === undefined ? 'inherit' : openSync(log, 'a');
-    this.#child = spawn(...pinned, { env, stdio: ['pipe', 'pipe', this.#log] });
+    this.#child = spawn(command, rest, { env, stdio: ['pipe', 'pipe', this.#log] });
     running.add(this);
     this.#child.on('error', (error) => this.#end(error));
     this.#child.on('exit', (code, signal) => this.#end(new Error(`${file} ended with ${signal ?? code}`)));
@@ -56,8 +61,15 @@ export class Program {
     this.#child.stdin.write(`${line}\n`);
   }
 
+  /** With everything it has started itself. */
   kill() {
-    this.#child.kill('SIGKILL');
+    for (const pid of tree(this.pid)) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It was faster.
+      }
+    }
   }
 
   async stop() {

@@ -1,4 +1,4 @@
-// The gateway under test and what it is compared with. Each is started on the first core and leads to the desktop of every generator.
+// The gateway under test and what it is compared with. Each leads to the desktop of every generator.
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -12,9 +12,8 @@ const RDGW = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
 const PIPE = fileURLToPath(new URL('pipe.js', import.meta.url));
 /** Sessions that haproxy allows; the largest cell has 2000. */
 const HAPROXY_CONNECTIONS = 8000;
-const CORE = 0;
 
-/** A relay is `{ pid, ports, stop }`; `ports[i]` leads to `targets[i]`. */
+/** All have the same `core` or cores and the same priority. A relay is `{ pid, ports, stop }`; `ports[i]` leads to `targets[i]`. */
 export const RELAYS = {
   gateway: startGateway,
   pipe: startPipe,
@@ -40,9 +39,14 @@ export function tokenFor(identity, port) {
   return /^gatewayaccesstoken:s:(\S+)/m.exec(file.toString('utf16le'))[1];
 }
 
-async function startGateway({ identity, node, serveArgs }) {
+async function startGateway({ identity, node, core, priority, serveArgs }) {
   const args = ['serve', '--listen', '127.0.0.1:0', '--json', '--data-dir', identity.folder, ...serveArgs];
-  const program = new Program(node, [RDGW, ...args], { core: CORE, env: clean(), log: join(identity.folder, 'log') });
+  const program = new Program(node, [RDGW, ...args], {
+    core,
+    priority,
+    env: clean(),
+    log: join(identity.folder, 'log'),
+  });
   const { port } = JSON.parse(await jsonOf(program));
   return { pid: program.pid, ports: [port, port], stop: () => program.stop() };
 }
@@ -65,13 +69,13 @@ async function jsonOf(program) {
   }
 }
 
-async function startPipe({ identity, node, targets }) {
-  const program = new Program(node, [PIPE, identity.certificate, identity.key, ...targets], { core: CORE });
+async function startPipe({ identity, node, core, priority, targets }) {
+  const program = new Program(node, [PIPE, identity.certificate, identity.key, ...targets], { core, priority });
   const ports = (await program.line()).split(' ').map(Number);
   return { pid: program.pid, ports, stop: () => program.stop() };
 }
 
-async function startHaproxy({ identity, targets }) {
+async function startHaproxy({ identity, core, priority, targets }) {
   const ports = await freePorts(targets.length);
   const file = join(identity.folder, `haproxy-${ports[0]}.cfg`);
   const listeners = targets.map(
@@ -93,7 +97,8 @@ ${listeners.join('\n')}
 `,
   );
   const program = new Program('haproxy', ['-f', file, '-db'], {
-    core: CORE,
+    core,
+    priority,
     log: join(identity.folder, 'haproxy.log'),
   });
   await Promise.all(ports.map(reachable));
@@ -101,8 +106,8 @@ ${listeners.join('\n')}
 }
 
 /** No relay at all: the desktop itself speaks TLS. What is left is the price of one TLS end in C. */
-async function startRaw({ identity, program }) {
-  const far = await Load.start(program, { core: CORE, tls: [identity.certificate, identity.key] });
+async function startRaw({ identity, core, priority, program }) {
+  const far = await Load.start(program, { core, priority, tls: [identity.certificate, identity.key] });
   return { pid: far.pid, ports: [far.port, far.port], far, stop: () => far.stop() };
 }
 

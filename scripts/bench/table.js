@@ -20,24 +20,24 @@ export function textOf(result) {
     `${result.cell.name}: ${result.cell.title}`,
     line(head),
     ...lines.map(line),
-    ...goalsOf(result).map((goal) => `  goal: ${goalWords(goal)}: ${goal.met}`),
+    ...goalsOf(result).map((goal) => `  goal: ${[...goalWords(goal), goal.met].join(': ')}`),
     '',
   ].join('\n');
 }
 
 /** All cells for a page: one table for each kind of figures, and the goals. */
 export function markdownOf(results) {
-  const kinds = Map.groupBy(results, ({ cell }) => cell.columns);
-  const tables = [...kinds.values()].map((alike) => {
-    const rows = alike.flatMap((result) =>
-      rowsOf(result)
-        .slice(1)
-        .map((row) => [result.cell.title, ...row]),
-    );
+  const kinds = [...new Set(results.map(({ cell }) => cell.columns))];
+  const tables = kinds.map((columns) => {
+    const alike = results.filter(({ cell }) => cell.columns === columns);
+    const rows = alike.flatMap((result) => {
+      const [, ...relays] = rowsOf(result);
+      return relays.map((row) => [result.cell.title, ...row]);
+    });
     return markdownTable([['cell', ...rowsOf(alike[0])[0]], ...rows]);
   });
   const goals = results.flatMap((result) =>
-    goalsOf(result).map((goal) => [result.cell.title, ...goalWords(goal).split(': '), goal.met]),
+    goalsOf(result).map((goal) => [result.cell.title, ...goalWords(goal), goal.met]),
   );
   if (goals.length > 0) tables.push(markdownTable([['cell', 'goal', 'measured', 'met'], ...goals]));
   return tables.join('\n');
@@ -49,44 +49,47 @@ function markdownTable([head, ...rows]) {
 }
 
 function widthOf({ columns }, index) {
-  return columns[index]?.ratio ? WIDE : NARROW;
+  return columns[index]?.compared ? WIDE : NARROW;
 }
 
 /** The heading, then a row for each relay. */
 function rowsOf(result) {
   const { cell, relays } = result;
-  const compared = cell.columns.find((column) => column.ratio);
-  const head = ['', ...cell.columns.map(({ title }) => title), ...REFERENCES.map(([, title]) => title)];
+  const compared = cell.columns.find((column) => column.compared);
+  const head = ['relay', ...cell.columns.map(({ title }) => title), ...REFERENCES.map(([, title]) => title)];
   const rows = relays.map((relay) => [
     relay.name,
-    ...cell.columns.map((column) => figure(result, relay, column)),
+    ...cell.columns.map((column) => figure(relay, column)),
     ...REFERENCES.map(([key]) => {
       const other = relayOf(result, key);
-      return other ? ratio(relay, other, compared.key).median.toFixed(2) : '–';
+      return other ? number(ratio(relay, other, compared.key).median, 2) : NOTHING;
     }),
   ]);
   return [head, ...rows];
 }
 
-function figure(result, relay, { key, digits, ratio: compared }) {
-  const { median, least, most } = summary(result, relay, key);
-  const spread = compared ? ` (${least.toFixed(digits)}–${most.toFixed(digits)})` : '';
-  return median.toFixed(digits) + spread;
+function figure(relay, { key, digits, compared }) {
+  const measured = summary(relay, key);
+  return compared ? withSpread(measured, digits) : number(measured.median, digits);
 }
 
+function withSpread({ median, least, most }, digits) {
+  if (!Number.isFinite(median)) return NOTHING;
+  return `${number(median, digits)} (${number(least, digits)}–${number(most, digits)})`;
+}
+
+function number(value, digits) {
+  return Number.isFinite(value) ? value.toFixed(digits) : NOTHING;
+}
+
+const NOTHING = '–';
 const NAMES = { pipe: 'the Node TLS pipe', haproxy: 'haproxy', gateway: 'the WebSocket' };
 
+/** What is wanted, then what was reached. */
 function goalWords({ goal, reached }) {
   const { key, against, limit, added } = goal;
-  const what =
-    against === undefined
-      ? key
-      : added === undefined
-        ? `${key} against ${NAMES[against]}`
-        : `${key} more than ${NAMES[against]}`;
-  const digits = against === undefined || added !== undefined ? 1 : 2;
-  const measured = reached
-    ? `${reached.median.toFixed(digits)} (${reached.least.toFixed(digits)}–${reached.most.toFixed(digits)})`
-    : '–';
-  return `${what} at most ${added ?? limit}: ${measured}`;
+  const relation = added === undefined ? 'against' : 'more than';
+  const what = against === undefined ? key : `${key} ${relation} ${NAMES[against]}`;
+  const isRatio = against !== undefined && added === undefined;
+  return [`${what} at most ${added ?? limit}`, reached ? withSpread(reached, isRatio ? 2 : 1) : NOTHING];
 }

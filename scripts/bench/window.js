@@ -19,6 +19,7 @@ export async function watch({ pid, clients, desktop = clients }, seconds) {
     bytes: moved('up') + moved('down'),
     trips: moved('trips'),
     opened: moved('opened'),
+    resumed: moved('resumed'),
     /** Nanoseconds of the relay. */
     cpu: moved('cpu'),
     /** Of their cores: where both are far below 1, others had the machine. */

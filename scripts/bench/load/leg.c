@@ -89,7 +89,12 @@ bool leg_connect(struct leg *leg, int port, uint64_t session, SSL_SESSION *resum
     return false;
   }
   take_socket(leg, fd, client_tls, false);
-  if (resume) SSL_set_session(leg->ssl, resume);
+  if (resume) {
+    /* OpenSSL spends a session of TLS 1.3 with its first use; servers take a ticket more than once. */
+    SSL_SESSION *copy = SSL_SESSION_dup(resume);
+    SSL_set_session(leg->ssl, copy);
+    SSL_SESSION_free(copy);
+  }
   add(leg, EPOLLIN | EPOLLOUT);
   return true;
 }

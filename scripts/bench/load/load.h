@@ -61,6 +61,7 @@ struct counters {
   uint64_t down;
   uint64_t trips;
   uint64_t opened;
+  uint64_t resumed;
   uint64_t accepted;
   uint64_t lost;
   uint64_t wrong;
@@ -90,8 +91,31 @@ void leg_watch(struct leg *leg);
 void leg_close(struct leg *leg);
 SSL_SESSION *last_session(void);
 
+/* stream.c */
+enum { FRAME_HEADER = 10, PDU_HEADER = 16 };
+
+struct stream {
+  const struct script *script;
+  void (*payload)(void *owner, const uint8_t *bytes, size_t length);
+  /* A PDU other than DATA has come to its end. */
+  void (*answered)(void *owner);
+  void *owner;
+  bool over;
+  size_t seed_left;
+  uint8_t frame[FRAME_HEADER];
+  size_t frame_length;
+  uint64_t frame_left;
+  bool frame_control;
+  uint8_t pdu[PDU_HEADER];
+  size_t pdu_length;
+  uint64_t pdu_left;
+  bool pdu_data;
+  size_t overhead_left;
+};
+
+void stream_bytes(struct stream *stream, const uint8_t *bytes, size_t length);
+
 /* session.c */
-struct session;
 void session_open(int port, enum role role, const struct script *script, const struct block *block, bool resume, bool passing);
 void sessions_go(void);
 void sessions_close(void);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,10 +37,10 @@ static void mark(void) {
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
   char latency[128];
   latency_report(latency, sizeof latency);
-  printf("{\"ns\":%llu,\"cpu\":%llu,\"up\":%llu,\"down\":%llu,\"trips\":%llu,\"opened\":%llu,\"lost\":%llu,\"wrong\":%llu,%s}\n",
+  printf("{\"ns\":%llu,\"cpu\":%llu,\"up\":%llu,\"down\":%llu,\"trips\":%llu,\"opened\":%llu,\"resumed\":%llu,\"lost\":%llu,\"wrong\":%llu,%s}\n",
          (unsigned long long)now_ns(), (unsigned long long)cpu.tv_sec * 1000000000u + (unsigned long long)cpu.tv_nsec,
          (unsigned long long)counted.up, (unsigned long long)counted.down, (unsigned long long)counted.trips,
-         (unsigned long long)counted.opened, (unsigned long long)counted.lost, (unsigned long long)counted.wrong, latency);
+         (unsigned long long)counted.opened, (unsigned long long)counted.resumed, (unsigned long long)counted.lost, (unsigned long long)counted.wrong, latency);
   fflush(stdout);
 }
 
@@ -135,7 +136,16 @@ static void go_on(void) {
   }
 }
 
+/* Thousands of sessions need more descriptors than a shell gives by default. */
+static void raise_limit(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int main(int count, char **arguments) {
+  raise_limit();
   legs_init();
   printf("%d\n", target_listen(count > 2 ? arguments[1] : NULL, count > 2 ? arguments[2] : NULL));
   fflush(stdout);

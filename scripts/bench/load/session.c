@@ -27,16 +27,7 @@ struct session {
   enum expectation expect;
   char head[MAX_HEAD + 1];
   size_t head_length;
-  size_t seed_left;
-  uint8_t frame[10];
-  size_t frame_length;
-  uint64_t frame_left;
-  bool frame_skipped;
-  uint8_t pdu[16];
-  size_t pdu_length;
-  uint64_t pdu_left;
-  bool pdu_data;
-  size_t overhead_left;
+  struct stream stream;
   uint64_t received;
   uint64_t checked;
   uint64_t trip_from;
@@ -53,6 +44,8 @@ static uint64_t numbers;
 
 static void ready(struct leg *leg, uint32_t events);
 static void advance(struct session *session);
+static void deliver(void *owner, const uint8_t *bytes, size_t length);
+static void answered(void *owner);
 
 static struct session *born(int port, enum role role, const struct script *script, const struct block *block, bool resume, bool passing) {
   struct session *session = calloc(1, sizeof *session);
@@ -60,6 +53,7 @@ static struct session *born(int port, enum role role, const struct script *scrip
   session->number = ++numbers;
   session->verified = verifying;
   for (int i = 0; i < 2; i++) session->legs[i] = (struct leg){.fd = -1, .ready = ready, .owner = session};
+  session->stream = (struct stream){.script = script, .payload = deliver, .answered = answered, .owner = session};
   session->next = sessions;
   sessions = session;
   return session;
@@ -165,7 +159,8 @@ void sessions_close(void) {
 
 /* --- receiving --- */
 
-static void deliver(struct session *session, const uint8_t *bytes, size_t length) {
+static void deliver(void *owner, const uint8_t *bytes, size_t length) {
+  struct session *session = owner;
   counted.down += length;
   session->received += length;
   if (verifying && session->verified == verifying && session->block && !is_next(session->block, &session->checked, bytes, length)) counted.wrong++;
@@ -177,80 +172,11 @@ static void deliver(struct session *session, const uint8_t *bytes, size_t length
   else start_trip(session);
 }
 
-static void answered(struct session *session) {
+static void answered(void *owner) {
+  struct session *session = owner;
   if (session->expect == NOTHING) return;
   session->expect = NOTHING;
   advance(session);
-}
-
-static uint32_t number(const uint8_t *bytes, int length) {
-  uint32_t value = 0;
-  while (length-- > 0) value = value << 8 | bytes[length];
-  return value;
-}
-
-static void pdu_bytes(struct session *session, const uint8_t *bytes, size_t length) {
-  const struct script *script = session->script;
-  while (length > 0 && session->legs[0].fd >= 0) {
-    size_t part;
-    if (session->pdu_left == 0) {
-      part = script->header - session->pdu_length;
-      if (part > length) part = length;
-      memcpy(session->pdu + session->pdu_length, bytes, part);
-      session->pdu_length += part;
-      if (session->pdu_length == script->header) {
-        session->pdu_length = 0;
-        session->pdu_left = number(session->pdu + script->length_at, 4) - script->header;
-        session->pdu_data = number(session->pdu + script->type_at, 2) == script->data_type;
-        session->overhead_left = session->pdu_data ? script->overhead - script->header : 0;
-      }
-    } else {
-      part = session->pdu_left < length ? session->pdu_left : length;
-      if (session->overhead_left > 0) {
-        if (part > session->overhead_left) part = session->overhead_left;
-        session->overhead_left -= part;
-      } else if (session->pdu_data) deliver(session, bytes, part);
-      session->pdu_left -= part;
-      if (session->pdu_left == 0 && !session->pdu_data) answered(session);
-    }
-    bytes += part;
-    length -= part;
-  }
-}
-
-/* Frames of a server are not masked (RFC 6455 5.1). */
-static void frame_bytes(struct session *session, const uint8_t *bytes, size_t length) {
-  while (length > 0 && session->legs[0].fd >= 0) {
-    if (session->frame_left == 0) {
-      session->frame[session->frame_length++] = *bytes++;
-      length--;
-      if (session->frame_length < 2) continue;
-      size_t short_length = session->frame[1] & 127;
-      size_t more = short_length == 127 ? 8 : short_length == 126 ? 2 : 0;
-      if (session->frame_length < 2 + more) continue;
-      uint64_t long_length = 0;
-      for (size_t i = 0; i < more; i++) long_length = long_length << 8 | session->frame[2 + i];
-      session->frame_left = more ? long_length : short_length;
-      session->frame_skipped = (session->frame[0] & 8) != 0;
-      session->frame_length = 0;
-      continue;
-    }
-    size_t part = session->frame_left < length ? session->frame_left : length;
-    if (!session->frame_skipped) pdu_bytes(session, bytes, part);
-    session->frame_left -= part;
-    bytes += part;
-    length -= part;
-  }
-}
-
-static void stream_bytes(struct session *session, const uint8_t *bytes, size_t length) {
-  size_t seed = session->seed_left < length ? session->seed_left : length;
-  session->seed_left -= seed;
-  bytes += seed;
-  length -= seed;
-  if (session->script->transport == WEBSOCKET) frame_bytes(session, bytes, length);
-  else if (session->script->transport == DUAL) pdu_bytes(session, bytes, length);
-  else deliver(session, bytes, length);
 }
 
 static void head_bytes(struct session *session, struct leg *leg, const uint8_t *bytes, size_t length) {
@@ -267,9 +193,9 @@ static void head_bytes(struct session *session, struct leg *leg, const uint8_t *
   if (strncmp(session->head, "HTTP/1.1 101", 12) != 0 && strncmp(session->head, "HTTP/1.1 200", 12) != 0)
     return lose(session, "the gateway says no:");
   session->head_length = 0;
-  if (leg == &session->legs[0]) session->seed_left = session->script->seed;
+  if (leg == &session->legs[0]) session->stream.seed_left = session->script->seed;
   answered(session);
-  if (leg == &session->legs[0] && leg->fd >= 0) stream_bytes(session, bytes + used, length - used);
+  if (leg == &session->legs[0] && leg->fd >= 0) stream_bytes(&session->stream, bytes + used, length - used);
 }
 
 /* --- set-up --- */
@@ -289,6 +215,7 @@ static bool say(struct session *session, struct leg *leg, const struct step *ste
 
 static void opened(struct session *session) {
   counted.opened++;
+  if (SSL_session_reused(session->legs[0].ssl)) counted.resumed++;
   session->open = true;
   if (!session->passing) return;
   /* What comes next is like the one that goes. */
@@ -321,7 +248,7 @@ static void read_all(struct session *session, struct leg *leg) {
   while (leg->fd >= 0 && (length = leg_read(leg, scratch, sizeof scratch)) != 0) {
     if (length < 0) return lose(session, "the other side ended it");
     if (session->expect == HEAD) head_bytes(session, leg, scratch, (size_t)length);
-    else if (leg == &session->legs[0]) stream_bytes(session, scratch, (size_t)length);
+    else if (leg == &session->legs[0]) stream_bytes(&session->stream, scratch, (size_t)length);
   }
 }
 

@@ -1,0 +1,47 @@
+// The command line of the bench.
+import { parseArgs } from 'node:util';
+
+/** Defaults of a real run, and those of --quick: short enough for every push, too short for figures. */
+const USUAL = { reps: '5', seconds: '1', warmUp: 0.5, settle: 0.15, rest: 1.5 };
+const QUICK = { reps: '1', seconds: '0.15', warmUp: 0.05, settle: 0.05, rest: 0.1 };
+
+export function readOptions() {
+  const { values } = parseArgs({
+    options: {
+      quick: { type: 'boolean', default: false },
+      cells: { type: 'string' },
+      relays: { type: 'string', default: 'gateway,dual,pipe,haproxy,raw' },
+      reps: { type: 'string' },
+      seconds: { type: 'string' },
+      json: { type: 'string' },
+      markdown: { type: 'string' },
+      node: { type: 'string', multiple: true, default: [] },
+      versions: { type: 'string', default: '' },
+      realtime: { type: 'boolean', default: false },
+      'relay-cores': { type: 'string', default: '0' },
+      'load-core': { type: 'string', default: '1' },
+      'serve-args': { type: 'string', default: '' },
+    },
+  });
+  const defaults = values.quick ? QUICK : USUAL;
+  return {
+    ...defaults,
+    quick: values.quick,
+    cells: values.cells === undefined ? undefined : list(values.cells),
+    relays: list(values.relays),
+    reps: Number(values.reps ?? defaults.reps),
+    seconds: Number(values.seconds ?? defaults.seconds),
+    json: values.json,
+    markdown: values.markdown,
+    paths: values.node,
+    versions: list(values.versions),
+    realtime: values.realtime,
+    relayCores: values['relay-cores'],
+    loadCore: values['load-core'],
+    serveArgs: list(values['serve-args'], ' '),
+  };
+}
+
+function list(text, separator = ',') {
+  return text.split(separator).filter(Boolean);
+}
