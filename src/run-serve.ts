@@ -1,11 +1,17 @@
 /** `rdgw serve` as a process: settings in, words out, signals obeyed. */
 import { homedir } from 'node:os';
+import { isatty } from 'node:tty';
+import { watchTlsFiles } from './certs/watch.js';
+import { serviceManager } from './cli/environment.js';
 import { EXIT } from './cli/exit.js';
 import { nextLine } from './cli/next-line.js';
 import { Strays, takeStrays } from './cli/stray.js';
 import type { LoadedConfig } from './config.js';
 import { formatTarget } from './policy/target.js';
 import { type Serving, serve } from './serve.js';
+import { tlsPaths } from './serve-identity.js';
+import { Notifier } from './serve-notify.js';
+import { Reloader } from './serve-reload.js';
 import { loadServeSettings, type ServeRequest } from './serve-settings.js';
 
 export interface ServeTerminal {
@@ -27,7 +33,7 @@ export interface ReadyFacts {
   readonly next: string;
 }
 
-/** Runs until a signal has drained the gateway. */
+/** Runs until a signal has drained the gateway; SIGHUP and a renewed certificate make it read everything again. */
 export async function runServe(request: ServeRequest, terminal: ServeTerminal): Promise<void> {
   const loaded = await loadServeSettings(request);
   for (const warning of loaded.warnings) terminal.warn(warning);
@@ -43,7 +49,7 @@ export async function runServe(request: ServeRequest, terminal: ServeTerminal): 
   });
   strays.tell((facts) => serving.log.error('stray error', { ...facts }));
   // Before anyone is told that the gateway listens: who reads it may send a signal at once.
-  const drained = untilDrained(serving, config.timeouts.drain * 1000);
+  const drained = untilDrained(serving, request);
   const facts = await readyFacts(serving, loaded, request.dataDir);
   terminal.ready(readyWords(facts, request, terminal), facts);
   await drained;
@@ -79,20 +85,55 @@ function tilde(path: string): string {
   return path.startsWith(`${home}/`) ? `~${path.slice(home.length)}` : path;
 }
 
-/** The first signal drains, the second one ends at once. */
-function untilDrained({ gateway, log }: Serving, drainMs: number): Promise<void> {
+/** The first signal to end drains, the second one ends at once. Until then SIGHUP reloads. */
+function untilDrained(serving: Serving, request: ServeRequest): Promise<void> {
+  const { gateway, log } = serving;
+  let draining = false;
+  const notifier = new Notifier({
+    manager: serviceManager(),
+    log,
+    status: () => `${draining ? 'draining, ' : ''}sessions: ${gateway.tunnels}`,
+    isAlive: () => gateway.listening,
+  });
+  const reloader = new Reloader(request, serving, {
+    begins: () => notifier.reloading(),
+    ends: () => notifier.ready(),
+  });
+  const unwatch = watchCertificate(reloader, serving, request);
+  void notifier.ready();
   return new Promise((resolve, reject) => {
-    let draining = false;
     const stop = (signal: NodeJS.Signals): void => {
       if (draining) process.exit(signal === 'SIGINT' ? EXIT.sigint : EXIT.sigterm);
       draining = true;
-      log.info('draining', { signal, sessions: gateway.tunnels, seconds: drainMs / 1000 });
-      gateway.drain(drainMs).then(() => {
+      reloader.stop();
+      unwatch();
+      void notifier.stopping();
+      const { drain } = reloader.inUse.config.timeouts;
+      log.info('draining', { signal, sessions: gateway.tunnels, seconds: drain });
+      gateway.drain(drain * 1000).then(() => {
         log.info('stopped');
+        notifier.close();
         resolve();
       }, reject);
     };
+    const hadTerminal = isatty(STDIN);
     process.on('SIGINT', stop);
     process.on('SIGTERM', stop);
+    process.on('SIGHUP', () => {
+      // The same signal says that somebody has closed the terminal: nobody wants a gateway that then stays behind unseen.
+      if (hadTerminal && !isatty(STDIN)) stop('SIGHUP');
+      else void reloader.reload('SIGHUP');
+    });
+  });
+}
+
+const STDIN = 0;
+
+function watchCertificate(reloader: Reloader, { log }: Serving, { dataDir }: ServeRequest): () => void {
+  return watchTlsFiles({
+    inUse: () => ({ ...tlsPaths(reloader.inUse.config, dataDir), tls: reloader.inUse.tls }),
+    changed: () => void reloader.reload('certificate'),
+    unusable: ({ code, message, place, hint }) =>
+      log.error('the certificate on disk cannot be used, the old one stays', { code, reason: message, place, hint }),
   });
 }

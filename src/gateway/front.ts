@@ -24,7 +24,8 @@ import type { Transport, TransportEnd } from './transport.js';
 import { webSocketTransport } from './websocket.js';
 
 export interface FrontOptions {
-  readonly config: Pick<Config, 'limits' | 'timeouts' | 'transports'>;
+  /** The settings of this moment: a reload changes them. */
+  readonly config: () => Pick<Config, 'limits' | 'timeouts' | 'transports'>;
   readonly log: Log;
   /** Takes sockets that speak ordinary HTTP. */
   readonly web: WebServer;
@@ -70,7 +71,7 @@ export class Front {
     prepareSocket(socket);
     // For the whole life of the socket: an error between two readers must find a listener.
     socket.on('error', () => undefined);
-    const { limits, timeouts } = this.#options.config;
+    const { limits, timeouts } = this.#options.config();
     try {
       const read = await readRequest(socket, { limits, deadlineMs: timeouts.head * 1000 });
       if (read.kind === 'web') this.#options.web.emit('connection', socket);
@@ -100,12 +101,12 @@ export class Front {
 
   /** A request that opens a tunnel: an upgrade, or the OUT leg of the dual channel. */
   #admit(socket: Socket, request: RdgRequest, rest: Buffer): void {
-    const { transports } = this.#options.config;
+    const { transports } = this.#options.config();
     if (this.#turnsAway(socket, request)) return;
     if (this.#wantsOtherScheme(socket, request)) return;
     if (request.upgrade && transports.websocket) {
       socket.write(switchingProtocols(request.upgrade));
-      const { messageBytes } = this.#options.config.limits;
+      const { messageBytes } = this.#options.config().limits;
       const transport = webSocketTransport(socket, rest, { messageBytes });
       const peer = peerOf(socket);
       return this.#options.tunnel({ transport, request, peer, sockets: [socket], ended: () => undefined });
@@ -118,7 +119,7 @@ export class Front {
 
   #serveOut(socket: Socket, request: RdgRequest): void {
     const peer = peerOf(socket);
-    const { pairing, close } = this.#options.config.timeouts;
+    const { pairing, close } = this.#options.config().timeouts;
     const waiting: WaitingOut = {
       request,
       died: () => {
@@ -133,7 +134,7 @@ export class Front {
       this.#log(request, peer).info('request ended', { reason: 'no IN channel joined in time' });
       waiting.died('client closed');
     }, pairing * 1000);
-    waiting.leg = acceptOut(socket, this.#options.config.transports.outEncoding, (how, detail) =>
+    waiting.leg = acceptOut(socket, this.#options.config().transports.outEncoding, (how, detail) =>
       waiting.died(how, detail),
     );
   }
@@ -152,7 +153,7 @@ export class Front {
       clearTimeout(waiting.timer);
       const { leg } = waiting;
       if (!leg.socket.writable) throw new HeadError('OUT_GONE', 'the OUT channel ended before its IN channel began');
-      const linger = this.#options.config.timeouts.close * 1000;
+      const linger = this.#options.config().timeouts.close * 1000;
       const transport = dualTransport(leg, { socket, body: bodyDecoder(request.body), rest }, linger);
       waiting.died = (how, detail) => {
         // At once, though the transport may wait for the other leg: FreeRDP reconnects under the same id.
@@ -181,7 +182,7 @@ export class Front {
   ): Promise<{ request: RdgRequest; rest: Buffer }> {
     if (hasBody(first.body)) return { request: first, rest: leftover };
     socket.write(emptyResponse(200));
-    const { limits, timeouts } = this.#options.config;
+    const { limits, timeouts } = this.#options.config();
     const read = await readRequest(socket, { limits, deadlineMs: timeouts.pairing * 1000, leftover });
     if (read.kind !== 'rdg') throw new HeadError('IN_NOT_CONTINUED', 'the IN channel was not continued');
     const request = rdgRequest(read.head);
@@ -217,12 +218,12 @@ export class Front {
   #refuse(socket: Socket, status: number, reason: string, request?: RdgRequest, headers: ResponseHeaders = {}): void {
     this.#log(request, peerOf(socket)).warn('request refused', { status, reason });
     if (socket.writable) socket.write(closingResponse(status, headers));
-    endSocket(socket, this.#options.config.timeouts.close * 1000);
+    endSocket(socket, this.#options.config().timeouts.close * 1000);
   }
 
   /** Garbage is everyday life on the internet: it is answered, and logged only for those who look for it. */
   #fail(socket: Socket, error: unknown): void {
-    const { log, config } = this.#options;
+    const { log } = this.#options;
     if (error instanceof HeadError) {
       log.debug('request refused', {
         peer: peerOf(socket),
@@ -231,7 +232,7 @@ export class Front {
         reason: error.message,
       });
       if (socket.writable) socket.write(refusal(error));
-      return endSocket(socket, config.timeouts.close * 1000);
+      return endSocket(socket, this.#options.config().timeouts.close * 1000);
     }
     log.error('connection failed', { peer: peerOf(socket), reason: (error as Error).message });
     socket.destroy();

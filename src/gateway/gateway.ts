@@ -3,22 +3,17 @@ import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type Server } from 'node:tls';
 import type { Config } from '../config/schema.js';
 import { Fault } from '../fault.js';
-import type { Guard } from '../policy/guard.js';
-import type { Rule } from '../policy/rules.js';
 import { RESULT } from '../protocol/index.js';
+import type { Decisions } from './decisions.js';
 import { Front, type OpenedTransport, peerOf } from './front.js';
 import type { Log } from './log.js';
 import { Strangers } from './strangers.js';
-import { type TargetOpener, targetOpener } from './target.js';
+import { decisionsOf, secureContext, type Terms, webSettings } from './terms.js';
 import { Tunnel, type Verdict } from './tunnel.js';
-import { createWeb } from './web.js';
+import { createWeb, type Web } from './web.js';
 
-export interface GatewayOptions {
-  readonly config: Pick<Config, 'listen' | 'limits' | 'timeouts' | 'transports'>;
-  /** PEM. */
-  readonly tls: { readonly cert: string; readonly key: string };
-  readonly guard: Guard;
-  readonly rules: readonly Rule[];
+export interface GatewayOptions extends Terms {
+  readonly config: Terms['config'] & Pick<Config, 'listen'>;
   readonly log: Log;
   /** Gets lines of the NSS key log format, where sessions are to be decrypted. */
   readonly keylog?: ((line: Buffer) => void) | undefined;
@@ -30,6 +25,13 @@ export interface Gateway {
   readonly tunnels: number;
   /** TCP connections of clients, idle and lingering ones included. */
   readonly connections: number;
+  /** Whether the port is open: not before the start, not behind the end. */
+  readonly listening: boolean;
+  /**
+   * Goes by other terms from now on. Handshakes, decisions and limits to come see the new ones; sessions keep their connection, their
+   * identity and their time limits. Throws a `Fault` (`TLS_UNUSABLE`) with everything as it was.
+   */
+  reload(terms: Terms): void;
   /**
    * Takes no new tunnels and waits: for the sessions to end, at most `ms`, then closes what is left with 0x4D4.
    * Ordinary HTTP is answered until the end.
@@ -39,8 +41,6 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
-/** The client waits 30 s for an answer (MS-TSGU 4.2.1): a target must be found or given up before. */
-const ALL_TARGETS_MS = 25_000;
 /** Beside what clients are given to answer: the time that our own work may take on a busy machine. */
 const SLACK_MS = 2_000;
 /** Above 2^31 nothing is gained, and 0 is no channel id that Windows clients take. */
@@ -54,11 +54,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 class RunningGateway implements Gateway {
+  /** Of these only what no reload changes is looked at later. */
   readonly #options: GatewayOptions;
+  #config: Terms['config'];
+  #decisions: Decisions;
+  /** Ends when the guards of all former terms are closed. */
+  #formerGuards: Promise<unknown> = Promise.resolve();
   readonly #server: Server;
-  readonly #web;
+  readonly #web: Web;
   readonly #front: Front;
-  readonly #openTarget: TargetOpener;
   readonly #tunnels = new Set<Tunnel>();
   readonly #sockets = new Set<Socket>();
   readonly #strangers: Strangers;
@@ -72,34 +76,29 @@ class RunningGateway implements Gateway {
   #ids = 0;
 
   constructor(options: GatewayOptions) {
+    const { config, log, tls, keylog } = options;
     this.#options = options;
-    const { config, rules, guard, log, tls, keylog } = options;
+    this.#config = config;
+    this.#decisions = decisionsOf(options);
     const { timeouts, limits } = config;
     this.#strangers = new Strangers(limits.handshakes, limits.handshakesPerAddress);
-    this.#openTarget = targetOpener(
-      { rules, authorize: guard.authorize },
-      { dial: timeouts.dial * 1000, decision: timeouts.decision * 1000, all: ALL_TARGETS_MS },
-    );
     this.#web = createWeb({
-      limits,
-      headTimeoutMs: timeouts.head * 1000,
-      closeTimeoutMs: timeouts.close * 1000,
+      settings: webSettings(config),
       healthy: () => !this.#draining,
       upgrade: (socket, read, rest) => this.#front.serveUpgrade(socket, read, rest),
     });
     this.#front = new Front({
-      config,
+      config: () => this.#config,
       log,
-      web: this.#web,
+      web: this.#web.server,
       busy: () => this.#busy(),
       tunnel: (opened) => this.#openTunnel(opened),
     });
     this.#server = createServer({
-      ...tls,
+      ...secureContext(tls),
       // Clients of the gateway offer no ALPN; whoever does gets HTTP/1.1 and nothing else.
       ALPNProtocols: ['http/1.1'],
       handshakeTimeout: timeouts.tls * 1000,
-      minVersion: 'TLSv1.2',
     });
     this.#server.on('connection', (socket: Socket) => this.#welcome(socket));
     this.#server.on('secureConnection', (socket) => void this.#front.serve(socket));
@@ -135,6 +134,22 @@ class RunningGateway implements Gateway {
     return this.#sockets.size;
   }
 
+  get listening(): boolean {
+    return this.#server.listening;
+  }
+
+  reload(terms: Terms): void {
+    // The one step that can fail comes first.
+    this.#server.setSecureContext(secureContext(terms.tls));
+    this.#config = terms.config;
+    const former = this.#decisions;
+    this.#decisions = decisionsOf(terms);
+    this.#formerGuards = Promise.all([this.#formerGuards, former.close()]);
+    const { handshakes, handshakesPerAddress } = terms.config.limits;
+    this.#strangers.limit(handshakes, handshakesPerAddress);
+    this.#web.adjust(webSettings(terms.config));
+  }
+
   async drain(ms: number): Promise<void> {
     this.#draining = true;
     const empty = new Promise<void>((resolve) => {
@@ -143,7 +158,7 @@ class RunningGateway implements Gateway {
     if (this.#tunnels.size > 0) await within(ms, empty);
     for (const tunnel of this.#tunnels) tunnel.close(RESULT.ERROR_CONNECTION_ABORTED);
     // A client may take its time to confirm the end, and then to read what is left. Nothing here waits for longer.
-    const close = this.#options.config.timeouts.close * 1000;
+    const close = this.#config.timeouts.close * 1000;
     if (this.#tunnels.size > 0) await within(close + SLACK_MS, empty);
     const gone = [...this.#carriers].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
     await within(close + SLACK_MS, Promise.all(gone));
@@ -159,11 +174,10 @@ class RunningGateway implements Gateway {
     this.#draining = true;
     const listener = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#web.close();
-    this.#web.closeAllConnections();
     const sockets = [...this.#sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
     for (const socket of this.#sockets) socket.destroy();
     await Promise.all([listener, ...sockets]);
-    await this.#options.guard.close();
+    await Promise.all([this.#formerGuards, this.#decisions.close()]);
   }
 
   /** The cap on handshakes is held before TLS costs anything. */
@@ -188,12 +202,12 @@ class RunningGateway implements Gateway {
 
   #busy(): string | undefined {
     if (this.#draining) return 'the gateway is shutting down';
-    return this.#tunnels.size >= this.#options.config.limits.tunnels ? 'limits.tunnels is reached' : undefined;
+    return this.#tunnels.size >= this.#config.limits.tunnels ? 'limits.tunnels is reached' : undefined;
   }
 
   #openTunnel({ transport, request, peer, sockets, ended }: OpenedTransport): void {
-    const { guard, config, log } = this.#options;
-    const { identity, setup, keepAlive, close } = config.timeouts;
+    const { log } = this.#options;
+    const { identity, setup, keepAlive, close } = this.#config.timeouts;
     const { connectionId, correlationId } = request;
     const tunnelLog = log.with({
       connection: connectionId,
@@ -205,10 +219,11 @@ class RunningGateway implements Gateway {
     tunnelLog.debug('transport opened', { userId, clientGeneration, clientBuild });
     const question = { scheme: 'PAA', peer, connectionId, correlationId, clientName: undefined } as const;
     const authenticate = (token: string, left: AbortSignal): Promise<Verdict> =>
-      guard.authenticate({ ...question, token, now: Date.now() }, left);
+      this.#decisions.authenticate({ ...question, token, now: Date.now() }, left);
     const tunnel = new Tunnel(transport, {
       authenticate,
-      openTarget: this.#openTarget,
+      // Asked anew each time: a rule that is gone opens no further channel, whoever came by it.
+      openTarget: (...question) => this.#decisions.openTarget(...question),
       log: tunnelLog,
       timeouts: { identity: identity * 1000, setup: setup * 1000, keepAlive: keepAlive * 1000, close: close * 1000 },
       tunnelId: this.#nextId(),

@@ -2,13 +2,19 @@
 import type { Socket } from 'node:net';
 
 export class Strangers {
-  readonly #most: number;
-  readonly #mostPerAddress: number;
+  #most: number;
+  #mostPerAddress: number;
   /** Connections by the client's address and port: the TCP connection and the TLS connection on it have the same. */
   readonly #networks = new Map<string, string>();
   readonly #counts = new Map<string, number>();
 
   constructor(most: number, mostPerAddress: number) {
+    this.#most = most;
+    this.#mostPerAddress = mostPerAddress;
+  }
+
+  /** Holds from the next connection on; whoever is in stays. */
+  limit(most: number, mostPerAddress: number): void {
     this.#most = most;
     this.#mostPerAddress = mostPerAddress;
   }
