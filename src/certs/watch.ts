@@ -15,10 +15,10 @@ export interface TlsWatch {
   readonly everyMs?: number;
 }
 
-/** Certificates change every few months and two small files are read in no time: a renewal is in use ten seconds later. */
-const LOOK_EVERY_MS = 5_000;
+/** Certificates change every few months and two small files are read in no time: a renewal is in use some seconds later. */
+const LOOK_EVERY_MS = 2_000;
 /** Whoever replaces certificate and key one after the other, or writes them slowly, has this many looks of time for it. */
-const PATIENCE_LOOKS = 6;
+const PATIENCE_LOOKS = 15;
 
 /**
  * Looks at a certificate and its key again and again until the returned function is called. What is compared is their content:
