@@ -107,10 +107,9 @@ function untilDrained(serving: Serving, request: ServeRequest): Promise<void> {
       draining = true;
       reloader.stop();
       unwatch();
-      void notifier.stopping();
       const { drain } = reloader.inUse.config.timeouts;
       log.info('draining', { signal, sessions: gateway.tunnels, seconds: drain });
-      gateway.drain(drain * 1000).then(() => {
+      Promise.all([gateway.drain(drain * 1000), notifier.stopping()]).then(() => {
         log.info('stopped');
         notifier.close();
         resolve();
