@@ -6,7 +6,7 @@ export default class Serve extends BaseCommand {
   static override description =
     `The first start makes a CA, a server certificate and a key for access tokens in the data folder. After that, "rdgw mkrdp" writes .rdp files that open desktops through this gateway.
 
-SIGTERM and SIGINT let open sessions go on for --drain seconds. A second signal ends at once.`;
+SIGTERM and SIGINT let open sessions go on for --drain seconds. A second signal ends at once. SIGHUP, and a certificate that was renewed, make it read settings, certificate and keys again without an end to any session; what is wrong is told in the log and nothing changes.`;
   static override examples = [
     { description: 'Start with nothing else.', command: '<%= config.bin %> serve' },
     {

@@ -1,18 +1,12 @@
-/** `rdgw serve` as a process: settings in, words out, signals obeyed. */
+/** `rdgw serve` as a process: settings in, words out. */
 import { homedir } from 'node:os';
-import { isatty } from 'node:tty';
-import { watchTlsFiles } from './certs/watch.js';
-import { serviceManager } from './cli/environment.js';
-import { EXIT } from './cli/exit.js';
 import { nextLine } from './cli/next-line.js';
 import { Strays, takeStrays } from './cli/stray.js';
 import type { LoadedConfig } from './config.js';
 import { formatTarget } from './policy/target.js';
 import { type Serving, serve } from './serve.js';
-import { tlsPaths } from './serve-identity.js';
-import { Notifier } from './serve-notify.js';
-import { Reloader } from './serve-reload.js';
 import { loadServeSettings, type ServeRequest } from './serve-settings.js';
+import { untilDrained } from './serve-signals.js';
 
 export interface ServeTerminal {
   /** Called once the gateway listens: what a person should read, and the same for a program. */
@@ -83,56 +77,4 @@ function readyWords(
 function tilde(path: string): string {
   const home = homedir();
   return path.startsWith(`${home}/`) ? `~${path.slice(home.length)}` : path;
-}
-
-/** The first signal to end drains, the second one ends at once. Until then SIGHUP reloads. */
-function untilDrained(serving: Serving, request: ServeRequest): Promise<void> {
-  const { gateway, log } = serving;
-  let draining = false;
-  const notifier = new Notifier({
-    manager: serviceManager(),
-    log,
-    status: () => `${draining ? 'draining, ' : ''}sessions: ${gateway.tunnels}`,
-    isAlive: () => gateway.listening,
-  });
-  const reloader = new Reloader(request, serving, {
-    begins: () => notifier.reloading(),
-    ends: () => notifier.ready(),
-  });
-  const unwatch = watchCertificate(reloader, serving, request);
-  void notifier.ready();
-  return new Promise((resolve, reject) => {
-    const stop = (signal: NodeJS.Signals): void => {
-      if (draining) process.exit(signal === 'SIGINT' ? EXIT.sigint : EXIT.sigterm);
-      draining = true;
-      reloader.stop();
-      unwatch();
-      const { drain } = reloader.inUse.config.timeouts;
-      log.info('draining', { signal, sessions: gateway.tunnels, seconds: drain });
-      Promise.all([gateway.drain(drain * 1000), notifier.stopping()]).then(() => {
-        log.info('stopped');
-        notifier.close();
-        resolve();
-      }, reject);
-    };
-    const hadTerminal = isatty(STDIN);
-    process.on('SIGINT', stop);
-    process.on('SIGTERM', stop);
-    process.on('SIGHUP', () => {
-      // The same signal says that somebody has closed the terminal: nobody wants a gateway that then stays behind unseen.
-      if (hadTerminal && !isatty(STDIN)) stop('SIGHUP');
-      else void reloader.reload('SIGHUP');
-    });
-  });
-}
-
-const STDIN = 0;
-
-function watchCertificate(reloader: Reloader, { log }: Serving, { dataDir }: ServeRequest): () => void {
-  return watchTlsFiles({
-    inUse: () => ({ ...tlsPaths(reloader.inUse.config, dataDir), tls: reloader.inUse.tls }),
-    changed: () => void reloader.reload('certificate'),
-    unusable: ({ code, message, place, hint }) =>
-      log.error('the certificate on disk cannot be used, the old one stays', { code, reason: message, place, hint }),
-  });
 }
