@@ -43,9 +43,11 @@ export function untilDrained(serving: Serving, request: ServeRequest): Promise<v
     process.on('SIGINT', stop);
     process.on('SIGTERM', stop);
     process.on('SIGHUP', () => {
-      // The same signal says that somebody has closed the terminal: nobody wants a gateway that then stays behind unseen.
-      if (hadTerminal && !isatty(STDIN)) stop('SIGHUP');
-      else void reloader.reload('SIGHUP');
+      if (!hadTerminal || isatty(STDIN)) return void reloader.reload('SIGHUP');
+      // The same signal says that somebody has closed the terminal. Nobody wants a gateway that stays behind unseen, and Node aborts
+      // when it ends in order on a terminal that is gone: so it ends like every program that knows nothing of the signal.
+      process.removeAllListeners('SIGHUP');
+      process.kill(process.pid, 'SIGHUP');
     });
   });
 }
