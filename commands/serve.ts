@@ -8,7 +8,7 @@ export default class Serve extends BaseCommand {
 
 Newcomers who find no room, or an event loop that is late, get 503; sessions that are up go on. The settings limits.* say how many there may be, and metrics.listen serves counters for Prometheus.
 
-SIGTERM and SIGINT let open sessions go on for --drain seconds. A second signal ends at once.`;
+SIGTERM and SIGINT let open sessions go on for --drain seconds. A second signal ends at once. SIGHUP, and a certificate that was renewed, make it read settings, certificate and keys again without an end to any session; what is wrong is told in the log and nothing changes.`;
   static override examples = [
     { description: 'Start with nothing else.', command: '<%= config.bin %> serve' },
     {

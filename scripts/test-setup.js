@@ -18,7 +18,9 @@ const PACKAGES = [
   'openssl', // certificates that our own code did not make
   'debootstrap', // the chroot of the newer FreeRDP
   'debian-archive-keyring', // trixie's keys, for debootstrap
+  'python3', // a datagram socket, for what the gateway tells systemd
   'passwd', // useradd, userdel, chpasswd
+  'systemd', // systemd-notify, systemd-analyze: nothing of it is started
   'tshark', // with it dumpcap, which records what clients and gateways say
   'util-linux', // setpriv, unshare
   'xauth', // xrdp guards the display of a session with it

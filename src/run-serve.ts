@@ -1,12 +1,12 @@
-/** `rdgw serve` as a process: settings in, words out, signals obeyed. */
+/** `rdgw serve` as a process: settings in, words out. */
 import { homedir } from 'node:os';
-import { EXIT } from './cli/exit.js';
 import { nextLine } from './cli/next-line.js';
 import { Strays, takeStrays } from './cli/stray.js';
 import type { LoadedConfig } from './config.js';
 import { formatTarget } from './policy/target.js';
 import { type Serving, serve } from './serve.js';
 import { loadServeSettings, type ServeRequest } from './serve-settings.js';
+import { untilDrained } from './serve-signals.js';
 
 export interface ServeTerminal {
   /** Called once the gateway listens: what a person should read, and the same for a program. */
@@ -27,7 +27,7 @@ export interface ReadyFacts {
   readonly next: string;
 }
 
-/** Runs until a signal has drained the gateway. */
+/** Runs until a signal has drained the gateway; SIGHUP and a renewed certificate make it read everything again. */
 export async function runServe(request: ServeRequest, terminal: ServeTerminal): Promise<void> {
   const loaded = await loadServeSettings(request);
   for (const warning of loaded.warnings) terminal.warn(warning);
@@ -43,7 +43,7 @@ export async function runServe(request: ServeRequest, terminal: ServeTerminal): 
   });
   strays.tell((facts) => serving.log.error('stray error', { ...facts }));
   // Before anyone is told that the gateway listens: who reads it may send a signal at once.
-  const drained = untilDrained(serving, config.timeouts.drain * 1000);
+  const drained = untilDrained(serving, request);
   const facts = await readyFacts(serving, loaded, request.dataDir);
   terminal.ready(readyWords(facts, request, terminal), facts);
   await drained;
@@ -77,22 +77,4 @@ function readyWords(
 function tilde(path: string): string {
   const home = homedir();
   return path.startsWith(`${home}/`) ? `~${path.slice(home.length)}` : path;
-}
-
-/** The first signal drains, the second one ends at once. */
-function untilDrained({ gateway, log }: Serving, drainMs: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let draining = false;
-    const stop = (signal: NodeJS.Signals): void => {
-      if (draining) process.exit(signal === 'SIGINT' ? EXIT.sigint : EXIT.sigterm);
-      draining = true;
-      log.info('draining', { signal, sessions: gateway.tunnels, seconds: drainMs / 1000 });
-      gateway.drain(drainMs).then(() => {
-        log.info('stopped');
-        resolve();
-      }, reject);
-    };
-    process.on('SIGINT', stop);
-    process.on('SIGTERM', stop);
-  });
 }

@@ -16,10 +16,16 @@ const EXPIRY_WARNING_DAYS = 21;
 
 /** Reads the certificate and key of the configuration, else those of the data folder. Throws like `loadTlsFiles`. */
 export async function loadIdentity(config: Config, dataDir: string): Promise<Identity> {
-  const files = dataFiles(dataDir);
-  const tls = await loadTlsFiles(config.tls.cert ?? files.server, config.tls.key ?? files.serverKey);
+  const { certPath, keyPath } = tlsPaths(config, dataDir);
+  const tls = await loadTlsFiles(certPath, keyPath);
   const names = [...tls.names.dns, ...tls.names.addresses];
   return { tls, audiences: audiencesOf(config, names), warnings: tlsWarnings(config, tls) };
+}
+
+/** Where the certificate and its key are. */
+export function tlsPaths({ tls }: Config, dataDir: string): { readonly certPath: string; readonly keyPath: string } {
+  const files = dataFiles(dataDir);
+  return { certPath: tls.cert ?? files.server, keyPath: tls.key ?? files.serverKey };
 }
 
 /** The names that tokens may be for, where the certificate is for these. */

@@ -6,12 +6,10 @@ import { ensureTokenKey } from './certs/token-key.js';
 import { formatListen } from './config/listen.js';
 import type { Config } from './config/schema.js';
 import { type Gateway, startGateway } from './gateway/gateway.js';
-import { createLog, type Log } from './gateway/log.js';
+import { createLog, type RootLog } from './gateway/log.js';
 import { openKeylog } from './keylog.js';
-import { openGuard } from './policy/open.js';
-import { parseRule } from './policy/rules.js';
-import { loadIdentity } from './serve-identity.js';
 import { type Metrics, serveMetrics } from './serve-metrics.js';
+import { type OpenedTerms, openTerms } from './serve-terms.js';
 
 export interface ServeOptions {
   readonly config: Config;
@@ -22,7 +20,9 @@ export interface ServeOptions {
 
 export interface Serving {
   readonly gateway: Gateway;
-  readonly log: Log;
+  readonly log: RootLog;
+  /** What the gateway started with. */
+  readonly opened: OpenedTerms;
   /** The name clients use; tokens are minted for it. */
   readonly name: string;
   readonly port: number;
@@ -41,24 +41,17 @@ export async function serve({ config, dataDir, writeLog }: ServeOptions): Promis
     config.tls.cert === undefined
       ? await ensureCertificates(dataDir, { hostname: config.hostname ?? hostname() })
       : undefined;
-  const { tls, audiences, warnings } = await loadIdentity(config, dataDir);
   const { key: localKey } = await ensureTokenKey(dataDir);
-  const { guard, warnings: guardWarnings } = await openGuard(config, localKey, audiences);
-  for (const warning of [...guardWarnings, ...warnings]) log.warn(warning);
+  const opened = await openTerms(config, dataDir, localKey);
+  for (const warning of opened.warnings) log.warn(warning);
   const keylog = config.log.keylog === undefined ? undefined : openKeylog(config.log.keylog, log);
-  const gateway = await startGateway({
-    config,
-    tls,
-    guard,
-    rules: config.targets.allow.map(parseRule),
-    log,
-    keylog: keylog?.write,
-  });
+  const gateway = await startGateway({ ...opened.terms, log, keylog: keylog?.write });
   const metrics = await metricsOf(config, gateway, log);
   return {
     gateway,
     log,
-    name: config.hostname ?? preferredName(tls.names) ?? 'localhost',
+    opened,
+    name: config.hostname ?? preferredName(opened.terms.tls.names) ?? 'localhost',
     port: gateway.address.port,
     ca: own ? own.files.ca : config.tls.ca,
     metrics,
@@ -66,7 +59,11 @@ export async function serve({ config, dataDir, writeLog }: ServeOptions): Promis
   };
 }
 
-async function metricsOf({ metrics: { listen } }: Config, gateway: Gateway, log: Log): Promise<Metrics | undefined> {
+async function metricsOf(
+  { metrics: { listen } }: Config,
+  gateway: Gateway,
+  log: RootLog,
+): Promise<Metrics | undefined> {
   if (listen === undefined) return undefined;
   try {
     const metrics = await serveMetrics(listen, () => gateway.counts());

@@ -12,6 +12,8 @@ export interface SettingMeta {
   readonly reason: string;
   /** The value names a file: relative to the configuration file, or to the working directory elsewhere. */
   readonly isPath?: boolean;
+  /** A running gateway keeps the value it started with; every other setting changes with a reload. */
+  readonly needsRestart?: boolean;
 }
 
 const ALLOW_MAX = 1000;
@@ -27,7 +29,9 @@ export const schema = z.strictObject({
     .transform((value, context) => parseListen(String(value)) ?? fail(context, 'must be [HOST:]PORT, for example 8443'))
     .prefault('8443')
     .meta(
-      row('Address and port of the gateway, `[HOST:]PORT`; without a host all interfaces. Port 443 often needs root.'),
+      row('Address and port of the gateway, `[HOST:]PORT`; without a host all interfaces. Port 443 often needs root.', {
+        needsRestart: true,
+      }),
     ),
   hostname: z
     .string()
@@ -143,7 +147,9 @@ export const schema = z.strictObject({
     ),
   }),
   timeouts: section({
-    tls: seconds(10, 1, 120, 'TLS handshake; a few round trips, and a silent connection must not hold a place.'),
+    tls: seconds(10, 1, 120, 'TLS handshake; a few round trips, and a silent connection must not hold a place.', {
+      needsRestart: true,
+    }),
     head: seconds(10, 1, 120, 'The whole request head, however slowly it drips; clients send it in one piece.'),
     pairing: seconds(
       30,
@@ -210,6 +216,7 @@ export const schema = z.strictObject({
       .meta(
         row(
           'Serve `/metrics` for Prometheus here, `[HOST:]PORT`, over plain HTTP; without a host 127.0.0.1, `*` for all interfaces. Names nobody.',
+          { needsRestart: true },
         ),
       ),
   }),
@@ -224,6 +231,7 @@ export const schema = z.strictObject({
       .meta(row('`text` for people, `json` (one object a line) for collectors.')),
     keylog: path(
       'Append TLS secrets here (`SSLKEYLOGFILE` format) to decrypt captures; whoever reads it reads every session.',
+      { needsRestart: true },
     ),
   }),
 });
@@ -239,12 +247,12 @@ function section<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
   return z.strictObject(shape).prefault({} as never);
 }
 
-function path(reason: string) {
+function path(reason: string, more: Omit<SettingMeta, 'reason'> = {}) {
   return z
     .string()
     .min(1)
     .optional()
-    .meta(row(reason, { isPath: true }));
+    .meta(row(reason, { isPath: true, ...more }));
 }
 
 function paths(reason: string) {
@@ -268,13 +276,13 @@ function count(standard: number, min: number, max: number, reason: string, unit?
     .meta(row(reason, unit === undefined ? {} : { unit }));
 }
 
-function seconds(standard: number, min: number, max: number, reason: string) {
+function seconds(standard: number, min: number, max: number, reason: string, more: Omit<SettingMeta, 'reason'> = {}) {
   return z
     .number()
     .min(min)
     .max(max)
     .default(standard)
-    .meta(row(reason, { unit: 's' }));
+    .meta(row(reason, { unit: 's', ...more }));
 }
 
 function fail(context: z.core.$RefinementCtx, message: string): never {

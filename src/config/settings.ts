@@ -37,11 +37,12 @@ export function envNameOf(path: string): string {
 
 /** The settings as a Markdown table for the README. */
 export function settingsTable(): string {
-  const rows = SETTINGS.map(({ path, env, unit, range, choices, reason, ...setting }) => {
+  const rows = SETTINGS.map(({ path, env, unit, range, choices, reason, needsRestart, ...setting }) => {
     const standard = setting.default === undefined ? '–' : `\`${formatDefault(setting.default)}\``;
     const values = choices === undefined ? '' : ` One of ${choices.map((choice) => `\`${choice}\``).join(', ')}.`;
     const bounds = range === undefined ? '' : ` (${range[0]} to ${range[1]})`;
-    return `| \`${path}\` | ${standard}${unit === undefined ? '' : ` ${unit}`}${bounds} | \`${env}\` | ${reason}${values} |`;
+    const restart = needsRestart === true ? ' Needs a restart.' : '';
+    return `| \`${path}\` | ${standard}${unit === undefined ? '' : ` ${unit}`}${bounds} | \`${env}\` | ${reason}${values}${restart} |`;
   });
   return ['| setting | default | environment | what it is for |', '|---|---|---|---|', ...rows, ''].join('\n');
 }

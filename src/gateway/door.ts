@@ -52,6 +52,12 @@ export class Door {
     this.#handshakes = new Places('limits.handshakes', limits.handshakes, limits.handshakesPerAddress);
   }
 
+  /** Holds from the next connection on; whoever is in stays. */
+  adjust(limits: DoorOptions['limits']): void {
+    this.#connections.adjust(limits.connections, limits.connectionsPerAddress);
+    this.#handshakes.adjust(limits.handshakes, limits.handshakesPerAddress);
+  }
+
   /** Connections whose user is not known. */
   get strangers(): number {
     return this.#strangers.size;

@@ -26,7 +26,8 @@ import type { Transport, TransportEnd } from './transport.js';
 import { webSocketTransport } from './websocket.js';
 
 export interface FrontOptions {
-  readonly config: Pick<Config, 'limits' | 'timeouts' | 'transports'>;
+  /** The settings of this moment: a reload changes them. */
+  readonly config: () => Pick<Config, 'limits' | 'timeouts' | 'transports'>;
   readonly log: Log;
   readonly counters: Counters;
   /** Takes sockets that speak ordinary HTTP. */
@@ -73,7 +74,7 @@ export class Front {
     prepareSocket(socket);
     // For the whole life of the socket: an error between two readers must find a listener.
     socket.on('error', () => undefined);
-    const { limits, timeouts } = this.#options.config;
+    const { limits, timeouts } = this.#options.config();
     try {
       const read = await readRequest(socket, { limits, deadlineMs: timeouts.head * 1000 });
       if (read.kind === 'web') this.#options.web.emit('connection', socket);
@@ -103,7 +104,7 @@ export class Front {
 
   /** A request that opens a tunnel: an upgrade, or the OUT leg of the dual channel. */
   #admit(socket: Socket, request: RdgRequest, rest: Buffer): void {
-    const { transports } = this.#options.config;
+    const { transports } = this.#options.config();
     if (this.#turnsAway(socket, request)) return;
     if (this.#wantsOtherScheme(socket, request)) return;
     if (request.upgrade && transports.websocket) {
@@ -120,7 +121,7 @@ export class Front {
 
   #serveOut(socket: Socket, request: RdgRequest): void {
     const peer = peerOf(socket);
-    const { pairing, close } = this.#options.config.timeouts;
+    const { pairing, close } = this.#options.config().timeouts;
     const waiting: WaitingOut = {
       request,
       died: () => {
@@ -135,7 +136,7 @@ export class Front {
       this.#log(request, peer).info('request ended', { reason: 'no IN channel joined in time' });
       waiting.died('client closed');
     }, pairing * 1000);
-    waiting.leg = acceptOut(socket, this.#options.config.transports.outEncoding, (how, detail) =>
+    waiting.leg = acceptOut(socket, this.#options.config().transports.outEncoding, (how, detail) =>
       waiting.died(how, detail),
     );
   }
@@ -154,7 +155,7 @@ export class Front {
       clearTimeout(waiting.timer);
       const { leg } = waiting;
       if (!leg.socket.writable) throw new HeadError('OUT_GONE', 'the OUT channel ended before its IN channel began');
-      const linger = this.#options.config.timeouts.close * 1000;
+      const linger = this.#options.config().timeouts.close * 1000;
       const transport = dualTransport(leg, { socket, body: bodyDecoder(request.body), rest }, linger);
       waiting.died = (how, detail) => {
         // At once, though the transport may wait for the other leg: FreeRDP reconnects under the same id.
@@ -183,7 +184,7 @@ export class Front {
   ): Promise<{ request: RdgRequest; rest: Buffer }> {
     if (hasBody(first.body)) return { request: first, rest: leftover };
     socket.write(emptyResponse(200));
-    const { limits, timeouts } = this.#options.config;
+    const { limits, timeouts } = this.#options.config();
     const read = await readRequest(socket, { limits, deadlineMs: timeouts.pairing * 1000, leftover });
     if (read.kind !== 'rdg') throw new HeadError('IN_NOT_CONTINUED', 'the IN channel was not continued');
     const request = rdgRequest(read.head);
@@ -220,12 +221,12 @@ export class Front {
     this.#log(request, peerOf(socket)).warn('request refused', { status, reason });
     this.#options.counters.refused(REFUSALS[status] ?? 'request');
     if (socket.writable) socket.write(closingResponse(status, headers));
-    endSocket(socket, this.#options.config.timeouts.close * 1000);
+    endSocket(socket, this.#options.config().timeouts.close * 1000);
   }
 
   /** Garbage is everyday life on the internet: it is answered, and logged only for those who look for it. */
   #fail(socket: Socket, error: unknown): void {
-    const { log, config, counters } = this.#options;
+    const { log, counters } = this.#options;
     if (error instanceof HeadError) {
       counters.refused('request');
       log.debug('request refused', {
@@ -235,7 +236,7 @@ export class Front {
         reason: error.message,
       });
       if (socket.writable) socket.write(refusal(error));
-      return endSocket(socket, config.timeouts.close * 1000);
+      return endSocket(socket, this.#options.config().timeouts.close * 1000);
     }
     log.error('connection failed', { peer: peerOf(socket), reason: (error as Error).message });
     socket.destroy();

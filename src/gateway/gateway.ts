@@ -2,26 +2,22 @@
 import { type AddressInfo, createServer as createListener, type Server as Listener, type Socket } from 'node:net';
 import { createServer, type Server } from 'node:tls';
 import type { Config } from '../config/schema.js';
-import type { Guard } from '../policy/guard.js';
-import type { Rule } from '../policy/rules.js';
 import { RESULT } from '../protocol/index.js';
 import { Counters, type Counts } from './counters.js';
+import type { Decisions } from './decisions.js';
 import { Door } from './door.js';
 import { Front, type OpenedTransport } from './front.js';
 import { listen } from './listen.js';
 import type { Log } from './log.js';
 import { type Loop, watchLoop } from './loop.js';
 import { peerOf } from './sockets.js';
-import { type TargetOpener, targetOpener } from './target.js';
+import type { TargetOpener } from './target.js';
+import { decisionsOf, secureContext, type Terms, webSettings } from './terms.js';
 import { Tunnel, type Verdict } from './tunnel.js';
-import { createWeb } from './web.js';
+import { createWeb, type Web } from './web.js';
 
-export interface GatewayOptions {
-  readonly config: Pick<Config, 'listen' | 'limits' | 'timeouts' | 'transports'>;
-  /** PEM. */
-  readonly tls: { readonly cert: string; readonly key: string };
-  readonly guard: Guard;
-  readonly rules: readonly Rule[];
+export interface GatewayOptions extends Terms {
+  readonly config: Terms['config'] & Pick<Config, 'listen'>;
   readonly log: Log;
   /** Gets lines of the NSS key log format, where sessions are to be decrypted. */
   readonly keylog?: ((line: Buffer) => void) | undefined;
@@ -37,6 +33,13 @@ export interface Gateway {
   readonly connections: number;
   /** What has happened so far. The delay of the event loop is that since the last call. */
   counts(): Counts;
+  /** Whether the port is open: not before the start, not behind the end. */
+  readonly listening: boolean;
+  /**
+   * Goes by other terms from now on. Handshakes, decisions and limits to come see the new ones; sessions keep their connection, their
+   * identity and their time limits. Throws a `Fault` (`TLS_UNUSABLE`) with everything as it was.
+   */
+  reload(terms: Terms): void;
   /**
    * Takes no new tunnels and waits: for the sessions to end, at most `ms`, then closes what is left with 0x4D4.
    * Ordinary HTTP is answered until the end.
@@ -46,12 +49,10 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
-/** The client waits 30 s for an answer (MS-TSGU 4.2.1): a target must be found or given up before. */
-const ALL_TARGETS_MS = 25_000;
 /** Beside what clients are given to answer: the time that our own work may take on a busy machine. */
 const SLACK_MS = 2_000;
-/** A stalled side is cut a quarter of its time late at most. */
-const LOOKS_PER_STALL = 4;
+/** How often sessions are looked at for sides that have stalled: each look is two numbers, and ten thousand of them a millisecond. */
+const LOOK_MS = 1_000;
 /** Above 2^31 nothing is gained, and 0 is no channel id that Windows clients take. */
 const MAX_ID = 0x7fffffff;
 
@@ -63,13 +64,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 class RunningGateway implements Gateway {
+  /** Of these only what no reload changes is looked at later. */
   readonly #options: GatewayOptions;
+  #config: Terms['config'];
+  #decisions: Decisions;
+  /** Ends when the guards of all former terms are closed. */
+  #formerGuards: Promise<unknown> = Promise.resolve();
   readonly #listener: Listener;
   /** Never listens: it gets the connections that came through the door. */
   readonly #server: Server;
-  readonly #web;
+  readonly #web: Web;
   readonly #front: Front;
-  readonly #openTarget: TargetOpener;
   readonly #tunnels = new Set<Tunnel>();
   readonly #sockets = new Set<Socket>();
   readonly #door: Door;
@@ -85,42 +90,32 @@ class RunningGateway implements Gateway {
   #ids = 0;
 
   constructor(options: GatewayOptions) {
+    const { config, log, tls, keylog } = options;
     this.#options = options;
-    const { config, rules, guard, log, tls, keylog } = options;
+    this.#config = config;
+    this.#decisions = decisionsOf(options);
     const { timeouts, limits } = config;
     this.#loop = options.loop ?? watchLoop(limits.loopDelay, log);
     const counters = this.#counters;
     this.#door = new Door({ limits, overloaded: () => this.#loop.overloaded, counters, log });
-    const openTarget = targetOpener(
-      { rules, authorize: guard.authorize },
-      { dial: timeouts.dial * 1000, decision: timeouts.decision * 1000, all: ALL_TARGETS_MS },
-    );
-    this.#openTarget = async (...question) => {
-      const opened = await openTarget(...question);
-      if (!('relay' in opened)) counters.refused('target');
-      return opened;
-    };
     this.#web = createWeb({
-      limits,
-      headTimeoutMs: timeouts.head * 1000,
-      closeTimeoutMs: timeouts.close * 1000,
+      settings: webSettings(config),
       unwell: () => this.#unwell,
       upgrade: (socket, read, rest) => this.#front.serveUpgrade(socket, read, rest),
     });
     this.#front = new Front({
-      config,
+      config: () => this.#config,
       log,
       counters,
-      web: this.#web,
+      web: this.#web.server,
       busy: () => this.#busy(),
       tunnel: (opened) => this.#openTunnel(opened),
     });
     this.#server = createServer({
-      ...tls,
+      ...secureContext(tls),
       // Clients of the gateway offer no ALPN; whoever does gets HTTP/1.1 and nothing else.
       ALPNProtocols: ['http/1.1'],
       handshakeTimeout: timeouts.tls * 1000,
-      minVersion: 'TLSv1.2',
     });
     this.#listener = createListener((socket) => this.#welcome(socket));
     this.#server.on('secureConnection', (socket) => {
@@ -131,12 +126,9 @@ class RunningGateway implements Gateway {
       socket.destroy();
     });
     if (keylog) this.#server.on('keylog', keylog);
-    this.#looking = setInterval(
-      () => {
-        for (const tunnel of this.#tunnels) tunnel.look();
-      },
-      (timeouts.stall * 1000) / LOOKS_PER_STALL,
-    );
+    this.#looking = setInterval(() => {
+      for (const tunnel of this.#tunnels) tunnel.look();
+    }, LOOK_MS);
   }
 
   async listen(): Promise<void> {
@@ -175,6 +167,22 @@ class RunningGateway implements Gateway {
     );
   }
 
+  get listening(): boolean {
+    return this.#listener.listening;
+  }
+
+  reload(terms: Terms): void {
+    // The one step that can fail comes first.
+    this.#server.setSecureContext(secureContext(terms.tls));
+    this.#config = terms.config;
+    const former = this.#decisions;
+    this.#decisions = decisionsOf(terms);
+    this.#formerGuards = Promise.all([this.#formerGuards, former.close()]);
+    this.#door.adjust(terms.config.limits);
+    this.#loop.adjust(terms.config.limits.loopDelay);
+    this.#web.adjust(webSettings(terms.config));
+  }
+
   async drain(ms: number): Promise<void> {
     this.#draining = true;
     const empty = new Promise<void>((resolve) => {
@@ -183,7 +191,7 @@ class RunningGateway implements Gateway {
     if (this.#tunnels.size > 0) await within(ms, empty);
     for (const tunnel of this.#tunnels) tunnel.close(RESULT.ERROR_CONNECTION_ABORTED);
     // A client may take its time to confirm the end, and then to read what is left. Nothing here waits for longer.
-    const close = this.#options.config.timeouts.close * 1000;
+    const close = this.#config.timeouts.close * 1000;
     if (this.#tunnels.size > 0) await within(close + SLACK_MS, empty);
     const gone = [...this.#carriers].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
     await within(close + SLACK_MS, Promise.all(gone));
@@ -200,12 +208,11 @@ class RunningGateway implements Gateway {
     clearInterval(this.#looking);
     const listener = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
     this.#web.close();
-    this.#web.closeAllConnections();
     const sockets = [...this.#sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
     for (const socket of this.#sockets) socket.destroy();
     await Promise.all([listener, ...sockets]);
     this.#loop.stop();
-    await this.#options.guard.close();
+    await Promise.all([this.#formerGuards, this.#decisions.close()]);
   }
 
   #welcome(socket: Socket): void {
@@ -223,12 +230,12 @@ class RunningGateway implements Gateway {
   #busy(): string | undefined {
     if (this.#draining) return 'the gateway is shutting down';
     if (this.#loop.overloaded) return 'limits.loopDelay is exceeded';
-    return this.#tunnels.size >= this.#options.config.limits.tunnels ? 'limits.tunnels is reached' : undefined;
+    return this.#tunnels.size >= this.#config.limits.tunnels ? 'limits.tunnels is reached' : undefined;
   }
 
   #openTunnel({ transport, request, peer, sockets, ended }: OpenedTransport): void {
-    const { guard, config, log } = this.#options;
-    const { identity, setup, keepAlive, close, stall } = config.timeouts;
+    const { log } = this.#options;
+    const { identity, setup, keepAlive, close, stall } = this.#config.timeouts;
     const { connectionId, correlationId } = request;
     const tunnelLog = log.with({
       connection: connectionId,
@@ -240,13 +247,14 @@ class RunningGateway implements Gateway {
     tunnelLog.debug('transport opened', { userId, clientGeneration, clientBuild });
     const question = { scheme: 'PAA', peer, connectionId, correlationId, clientName: undefined } as const;
     const authenticate = async (token: string, left: AbortSignal): Promise<Verdict> => {
-      const verdict = await guard.authenticate({ ...question, token, now: Date.now() }, left);
+      const verdict = await this.#decisions.authenticate({ ...question, token, now: Date.now() }, left);
       if (!('identity' in verdict)) this.#counters.refused('user');
       return verdict;
     };
     const tunnel = new Tunnel(transport, {
       authenticate,
-      openTarget: this.#openTarget,
+      // Asked anew each time: a rule that is gone opens no further channel, whoever came by it.
+      openTarget: (...question) => this.#openTarget(...question),
       log: tunnelLog,
       timeouts: {
         identity: identity * 1000,
@@ -276,6 +284,12 @@ class RunningGateway implements Gateway {
     this.#counters.opened();
     tunnel.start();
   }
+
+  readonly #openTarget: TargetOpener = async (...question) => {
+    const opened = await this.#decisions.openTarget(...question);
+    if (!('relay' in opened)) this.#counters.refused('target');
+    return opened;
+  };
 
   #nextId(): number {
     this.#ids = (this.#ids % MAX_ID) + 1;

@@ -14,30 +14,55 @@ export interface Log {
   with(fields: LogFields): Log;
 }
 
-export interface LogOptions {
+/** Level and form; both may change while the log is in use. */
+export interface LogSettings {
   readonly level: LogLevel;
   readonly format: 'text' | 'json';
+}
+
+export interface LogOptions extends LogSettings {
   readonly write: (line: string) => void;
 }
 
-export function createLog({ level, format, write }: LogOptions): Log {
-  const stream: DestinationStream = { write: format === 'json' ? write : (line) => write(textLine(line)) };
+/** The log that every other one comes from. */
+export interface RootLog extends Log {
+  /** From the next line on, in every log that came from this one as well. */
+  adjust(settings: LogSettings): void;
+}
+
+export function createLog({ write, ...settings }: LogOptions): RootLog {
+  let { level, format }: LogSettings = settings;
+  const stream: DestinationStream = { write: (line) => write(format === 'json' ? line : textLine(line)) };
   const options = {
-    level,
+    // The most there is: a child of pino keeps the level of its birth, so that ours is looked at in `wrap`.
+    level: 'debug',
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  return wrap(pino(options, stream));
+  const isTold = (of: LogLevel): boolean => LEVELS.indexOf(of) >= LEVELS.indexOf(level);
+  return {
+    ...wrap(pino(options, stream), isTold),
+    adjust(to) {
+      ({ level, format } = to);
+    },
+  };
 }
 
-function wrap(logger: pino.Logger): Log {
+const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
+
+function wrap(logger: pino.Logger, isTold: (level: LogLevel) => boolean): Log {
+  const teller =
+    (level: LogLevel): Log[LogLevel] =>
+    (event, fields = {}) => {
+      if (isTold(level)) logger[level](fields, event);
+    };
   return {
-    debug: (event, fields = {}) => logger.debug(fields, event),
-    info: (event, fields = {}) => logger.info(fields, event),
-    warn: (event, fields = {}) => logger.warn(fields, event),
-    error: (event, fields = {}) => logger.error(fields, event),
-    with: (fields) => wrap(logger.child(fields)),
+    debug: teller('debug'),
+    info: teller('info'),
+    warn: teller('warn'),
+    error: teller('error'),
+    with: (fields) => wrap(logger.child(fields), isTold),
   };
 }
 

@@ -8,6 +8,7 @@ export interface Loop {
   readonly overloaded: boolean;
   /** Since it was last asked for. */
   delay(): LoopDelay;
+  adjust(limitMs: number): void;
   stop(): void;
 }
 
@@ -42,6 +43,7 @@ export function watchLoop(limitMs: number, log: Log): Loop {
       asked.reset();
       return delay;
     },
+    adjust: (to) => load.adjust(to),
     stop() {
       clearInterval(timer);
       window.disable();
@@ -52,7 +54,7 @@ export function watchLoop(limitMs: number, log: Log): Loop {
 
 /** Makes one state of many windows. */
 export class Load {
-  readonly #limitMs: number;
+  #limitMs: number;
   readonly #log: Log;
   #overloaded = false;
   /** Windows in a row that speak against the present state. */
@@ -68,6 +70,10 @@ export class Load {
 
   get overloaded(): boolean {
     return this.#overloaded;
+  }
+
+  adjust(limitMs: number): void {
+    this.#limitMs = limitMs;
   }
 
   /** The mean delay of one more window, which ends now. */

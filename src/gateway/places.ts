@@ -1,14 +1,20 @@
 /** So many places, and so many of them for one network: the one way in which anything is rationed among clients. */
 export class Places {
   readonly #name: string;
-  readonly #most: number;
-  readonly #mostPerNetwork: number;
+  #most: number;
+  #mostPerNetwork: number;
   readonly #taken = new Map<string, number>();
   #size = 0;
 
   /** `name` is the setting that says how many there are; its share for one address has `PerAddress` behind it. */
   constructor(name: string, most: number, mostPerNetwork: number) {
     this.#name = name;
+    this.#most = most;
+    this.#mostPerNetwork = mostPerNetwork;
+  }
+
+  /** Holds from the next place on; whoever has one keeps it. */
+  adjust(most: number, mostPerNetwork: number): void {
     this.#most = most;
     this.#mostPerNetwork = mostPerNetwork;
   }

@@ -6,11 +6,16 @@ import { fromIncomingMessage, isGatewayPath, type RdgRequest } from './http/requ
 import { closingResponse } from './http/respond.js';
 import { endSocket } from './sockets.js';
 
-export interface WebOptions {
+/** What a reload may change. */
+export interface WebSettings {
   readonly limits: HeadLimits;
   readonly headTimeoutMs: number;
   /** A client that was refused an upgrade gets this long to go. */
   readonly closeTimeoutMs: number;
+}
+
+export interface WebOptions {
+  readonly settings: WebSettings;
   /** Why the gateway takes no new tunnels, in the word that `/healthz` says. */
   readonly unwell: () => 'draining' | 'overloaded' | undefined;
   /** A `GET` upgrade for the gateway's own path; `read` throws HeadError when it is none that we know. */
@@ -26,14 +31,19 @@ const MAX_BODY_BYTES = 65_536;
 /** How often node:http looks for connections that are late with their head. */
 const CHECK_INTERVAL_MS = 1_000;
 
-/** The server never listens: sockets come through its `connection` event. Close it with `closeAllConnections`. */
-export function createWeb(options: WebOptions): Server {
-  const { limits, headTimeoutMs, closeTimeoutMs, unwell, upgrade } = options;
+export interface Web {
+  /** Never listens: sockets come through its `connection` event. */
+  readonly server: Server;
+  /** Holds from the next connection on. */
+  adjust(settings: WebSettings): void;
+  /** Cuts everything. */
+  close(): void;
+}
+
+export function createWeb({ settings, unwell, upgrade }: WebOptions): Web {
+  let current = settings;
   const web = createServer(
     {
-      maxHeaderSize: limits.headBytes,
-      headersTimeout: headTimeoutMs,
-      requestTimeout: headTimeoutMs,
       keepAliveTimeout: KEEP_ALIVE_MS,
       connectionsCheckingInterval: CHECK_INTERVAL_MS,
     },
@@ -42,16 +52,31 @@ export function createWeb(options: WebOptions): Server {
   web.maxRequestsPerSocket = MAX_REQUESTS;
   web.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     if (isGatewayPath((request.url ?? '').split('?', 1)[0] ?? '')) {
-      upgrade(socket, () => fromIncomingMessage(request, limits), head);
+      upgrade(socket, () => fromIncomingMessage(request, current.limits), head);
     } else {
       // Nobody else looks after this socket: node:http lets go of it with the event.
       socket.write(closingResponse(404));
-      endSocket(socket, closeTimeoutMs);
+      endSocket(socket, current.closeTimeoutMs);
     }
   });
   // Node starts the checker of its time limits when a server begins to listen, which this one never does.
   web.emit('listening');
-  return web;
+  const adjust = (to: WebSettings): void => {
+    current = to;
+    web.headersTimeout = to.headTimeoutMs;
+    web.requestTimeout = to.headTimeoutMs;
+    // Documented as an option alone; node:http looks at the property whenever a connection begins, and a test holds it.
+    Object.assign(web, { maxHeaderSize: to.limits.headBytes });
+  };
+  adjust(settings);
+  return {
+    server: web,
+    adjust,
+    close() {
+      web.close();
+      web.closeAllConnections();
+    },
+  };
 }
 
 function answer(request: IncomingMessage, response: ServerResponse, unwell: string | undefined): void {

@@ -109,6 +109,7 @@ describe('limits.loopDelay', () => {
         return overloaded;
       },
       delay: () => delay,
+      adjust: () => undefined,
       stop: () => undefined,
     };
     const server = await testGateway({ loop });

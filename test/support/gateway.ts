@@ -58,6 +58,7 @@ export interface TestGateway {
 const IDLE: Loop = {
   overloaded: false,
   delay: () => ({ mean: 0, p50: 0, p99: 0, max: 0 }),
+  adjust: () => undefined,
   stop: () => undefined,
 };
 const KEY = randomBytes(32);

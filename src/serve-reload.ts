@@ -1,0 +1,126 @@
+/** Takes other settings, certificates and keys while `rdgw serve` runs: all of them, or none. */
+import { checkDataFolder } from './certs/check.js';
+import { loadTokenKey } from './certs/token-key.js';
+import { troubleOf } from './cli/trouble.js';
+import { differingSettings } from './config/compare.js';
+import type { Config } from './config/schema.js';
+import type { Serving } from './serve.js';
+import { loadServeSettings, type ServeRequest } from './serve-settings.js';
+import { type OpenedTerms, openTerms } from './serve-terms.js';
+
+export interface ReloadEvents {
+  /** A reload waits for both: the service manager hears of one before it hears of the next. */
+  readonly begins: () => Promise<void>;
+  readonly ends: () => Promise<void>;
+}
+
+export class Reloader {
+  readonly #request: ServeRequest;
+  readonly #serving: Pick<Serving, 'gateway' | 'log'>;
+  readonly #events: ReloadEvents;
+  /** What needs a restart is as it was here, whatever the settings say. */
+  readonly #started: Config;
+  #inUse: OpenedTerms['terms'];
+  #running: Promise<void> | undefined;
+  #wish: string | undefined;
+  #stopped = false;
+
+  constructor(request: ServeRequest, { gateway, log, opened }: Serving, events: ReloadEvents) {
+    this.#request = request;
+    this.#serving = { gateway, log };
+    this.#events = events;
+    this.#inUse = opened.terms;
+    this.#started = opened.terms.config;
+  }
+
+  /** What the gateway goes by now. */
+  get inUse(): OpenedTerms['terms'] {
+    return this.#inUse;
+  }
+
+  /**
+   * Reads again what a start reads, and takes it. Never rejects: what is wrong is told in the log. A wish that comes while another one
+   * is fulfilled has a turn of its own behind it, since files may have changed since they were read; any number of them has one turn.
+   */
+  reload(cause: string): Promise<void> {
+    if (this.#stopped) {
+      this.#tellRefusal(cause);
+      return Promise.resolve();
+    }
+    this.#wish = cause;
+    this.#running ??= this.#fulfil().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  /** The gateway is shutting down: nothing new is taken. */
+  stop(): void {
+    this.#stopped = true;
+    this.#wish = undefined;
+  }
+
+  async #fulfil(): Promise<void> {
+    for (let cause = this.#wish; cause !== undefined; cause = this.#wish) {
+      this.#wish = undefined;
+      await this.#events.begins();
+      await this.#once(cause).catch((error: unknown) => this.#tellFailure(cause, error));
+      await this.#events.ends();
+    }
+  }
+
+  async #once(cause: string): Promise<void> {
+    const { warnings, ...loaded } = await loadServeSettings(this.#request);
+    const opened = await this.#open(loaded.config);
+    if (this.#stopped) {
+      this.#tellRefusal(cause);
+      return opened.terms.guard.close();
+    }
+    try {
+      this.#serving.gateway.reload(opened.terms);
+    } catch (error) {
+      await opened.terms.guard.close();
+      throw error;
+    }
+    const former = this.#inUse;
+    this.#inUse = opened.terms;
+    this.#serving.log.adjust(opened.terms.config.log);
+    for (const warning of [...warnings, ...opened.warnings]) this.#serving.log.warn(warning);
+    this.#tellSuccess(cause, former);
+  }
+
+  /** Like a start, but nothing is made: keys that are gone are a mistake by now. */
+  async #open(config: Config): Promise<OpenedTerms> {
+    const { dataDir } = this.#request;
+    const { tokenKey } = await checkDataFolder(dataDir, config.tls.cert === undefined);
+    return openTerms(config, dataDir, tokenKey ?? (await loadTokenKey(dataDir)));
+  }
+
+  #tellRefusal(cause: string): void {
+    this.#serving.log.warn('reload refused', { cause, reason: 'the gateway is shutting down' });
+  }
+
+  #tellSuccess(cause: string, former: OpenedTerms['terms']): void {
+    const { log } = this.#serving;
+    const { config, tls } = this.#inUse;
+    const changed = differingSettings(former.config, config).filter(({ needsRestart }) => !needsRestart);
+    log.info('reloaded', {
+      cause,
+      changed: names(changed),
+      certificate: tls.cert === former.tls.cert ? 'as before' : 'new',
+      expires: tls.expires.toISOString(),
+    });
+    const waiting = differingSettings(this.#started, config).filter(({ needsRestart }) => needsRestart);
+    if (waiting.length > 0) log.warn('needs a restart', { settings: names(waiting) });
+  }
+
+  #tellFailure(cause: string, error: unknown): void {
+    const { code, message, place, hint } = troubleOf(error, { command: 'rdgw serve', flags: [] });
+    this.#serving.log.error('reload failed, everything stays as it was', { cause, code, reason: message, place, hint });
+  }
+}
+
+/** Their values may be secrets. */
+function names(settings: readonly { readonly path: string }[]): readonly string[] | undefined {
+  return settings.length === 0 ? undefined : settings.map(({ path }) => path);
+}

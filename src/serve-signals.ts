@@ -1,0 +1,64 @@
+/** What a running gateway obeys, signals and a renewed certificate, and what its service manager hears of it. */
+import { isatty } from 'node:tty';
+import { watchTlsFiles } from './certs/watch.js';
+import { serviceManager } from './cli/environment.js';
+import { EXIT } from './cli/exit.js';
+import type { Serving } from './serve.js';
+import { tlsPaths } from './serve-identity.js';
+import { Notifier } from './serve-notify.js';
+import { Reloader } from './serve-reload.js';
+import type { ServeRequest } from './serve-settings.js';
+
+/** The first signal to end drains, the second one ends at once. Until then SIGHUP reloads. */
+export function untilDrained(serving: Serving, request: ServeRequest): Promise<void> {
+  const { gateway, log } = serving;
+  let draining = false;
+  const notifier = new Notifier({
+    manager: serviceManager(),
+    log,
+    status: () => `${draining ? 'draining, ' : ''}sessions: ${gateway.tunnels}`,
+    isAlive: () => gateway.listening,
+  });
+  const reloader = new Reloader(request, serving, {
+    begins: () => notifier.reloading(),
+    ends: () => notifier.ready(),
+  });
+  const unwatch = watchCertificate(reloader, serving, request);
+  void notifier.ready();
+  return new Promise((resolve, reject) => {
+    const stop = (signal: NodeJS.Signals): void => {
+      if (draining) process.exit(signal === 'SIGINT' ? EXIT.sigint : EXIT.sigterm);
+      draining = true;
+      reloader.stop();
+      unwatch();
+      const { drain } = reloader.inUse.config.timeouts;
+      log.info('draining', { signal, sessions: gateway.tunnels, seconds: drain });
+      Promise.all([gateway.drain(drain * 1000), notifier.stopping()]).then(() => {
+        log.info('stopped');
+        notifier.close();
+        resolve();
+      }, reject);
+    };
+    const hadTerminal = isatty(STDIN);
+    process.on('SIGINT', stop);
+    process.on('SIGTERM', stop);
+    process.on('SIGHUP', () => {
+      if (!hadTerminal || isatty(STDIN)) return void reloader.reload('SIGHUP');
+      // The same signal says that somebody has closed the terminal. Nobody wants a gateway that stays behind unseen, and Node aborts
+      // when it ends in order on a terminal that is gone: so it ends like every program that knows nothing of the signal.
+      process.removeAllListeners('SIGHUP');
+      process.kill(process.pid, 'SIGHUP');
+    });
+  });
+}
+
+const STDIN = 0;
+
+function watchCertificate(reloader: Reloader, { log }: Serving, { dataDir }: ServeRequest): () => void {
+  return watchTlsFiles({
+    inUse: () => ({ ...tlsPaths(reloader.inUse.config, dataDir), tls: reloader.inUse.tls }),
+    changed: () => void reloader.reload('certificate'),
+    unusable: ({ code, message, place, hint }) =>
+      log.error('the certificate on disk cannot be used, the old one stays', { code, reason: message, place, hint }),
+  });
+}

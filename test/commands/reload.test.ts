@@ -1,0 +1,299 @@
+/** SIGHUP and renewed certificates, with the compiled program and sessions whose data never rests. */
+import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SignJWT } from 'jose';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ensureCertificates } from '../../src/certs/ensure.js';
+import { makeTokenKey } from '../../src/certs/token-key.js';
+import { mintToken } from '../../src/policy/token.js';
+import { RawClient, TRANSPORTS, tlsSocket } from '../support/client.js';
+import { type Program, startRdgw } from '../support/program.js';
+import { echoTarget, type TestTarget } from '../support/target.js';
+import { eventually } from '../support/wait.js';
+
+let folder: string;
+let target: TestTarget;
+let run: Program;
+let port: number;
+
+const at = (name: string): string => join(folder, name);
+const write = (name: string, text: string): void => writeFileSync(at(name), text);
+const configure = (settings: Readonly<Record<string, unknown>>): void => write('rdgw.yaml', JSON.stringify(settings));
+const ca = (name = 'data'): string => readFileSync(at(`${name}/ca.pem`), 'utf8');
+const renew = (name = 'data') => ensureCertificates(at(name), { hosts: ['localhost', '127.0.0.1'], force: true });
+
+interface Issuer {
+  readonly pem: string;
+  readonly privateKey: KeyObject;
+}
+function makeIssuer(): Issuer {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  return { pem: publicKey.export({ type: 'spki', format: 'pem' }).toString(), privateKey };
+}
+const signed = ({ privateKey }: Issuer): Promise<string> =>
+  new SignJWT({ sub: 'alice', aud: 'localhost' })
+    .setProtectedHeader({ alg: 'EdDSA' })
+    .setExpirationTime('5m')
+    .sign(privateKey);
+
+/** How much of the log was looked at. */
+let told = 0;
+
+/** The next line of the log with this word, behind those that were asked for before. */
+async function says(word: RegExp): Promise<string> {
+  const pattern = new RegExp(`^.*(?:${word.source}).*$`, 'm');
+  let match: RegExpExecArray | null = null;
+  await eventually(() => {
+    match = pattern.exec(run.stderr().slice(told));
+    return match !== null;
+  });
+  const { index, 0: line } = match as unknown as RegExpExecArray;
+  told += index + line.length;
+  return line;
+}
+
+async function reload(word: RegExp): Promise<string> {
+  run.kill('SIGHUP');
+  return says(word);
+}
+
+const open = (token: string, transport: (typeof TRANSPORTS)[number] = 'websocket', authority = ca()) =>
+  RawClient.open({ port, ca: authority }, { transport, token, port: target.port });
+/** Whether a token opens a session. */
+async function isTaken(token: string): Promise<boolean> {
+  const client = await RawClient.start({ port, ca: ca() }, { transport: 'websocket', token, port: target.port });
+  const opened = await client.until('opened').then(
+    () => true,
+    () => false,
+  );
+  client.pipe.close();
+  return opened;
+}
+
+async function start(...args: string[]): Promise<void> {
+  told = 0;
+  run = startRdgw(['serve', '--listen', '127.0.0.1:0', ...args], {
+    cwd: folder,
+    env: { HOME: folder, RDGW_DATA_DIR: at('data') },
+  });
+  const [, said] = await run.says(/listens on https:\/\/\S+:(\d+)/);
+  port = Number(said);
+}
+
+const rules = () => ({ targets: { allow: [target.name] } });
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'rdgw-reload-'));
+  target = await echoTarget();
+  await renew();
+});
+afterEach(async () => {
+  run.kill('SIGKILL');
+  await run.code;
+  await target.stop();
+  rmSync(folder, { recursive: true });
+});
+
+describe('fifty sessions whose data never rests', () => {
+  const SESSIONS = 50;
+  const BLOCK = randomBytes(50_000);
+
+  it('are all there behind reloads of certificate and settings, with every byte right', async () => {
+    const issuer = makeIssuer();
+    write('portal.pem', issuer.pem);
+    configure({ ...rules(), auth: { paa: { keys: ['portal.pem'] } } });
+    await start();
+    const token = await signed(issuer);
+    const clients = await Promise.all(
+      Array.from({ length: SESSIONS }, (_, index) => open(token, TRANSPORTS[index % TRANSPORTS.length])),
+    );
+    let moving = true;
+    const rounds = clients.map(async (client) => {
+      let count = 0;
+      let wrong = 0;
+      client.sink = (bytes) => {
+        const from = (client.receivedBytes - bytes.length) % BLOCK.length;
+        const rest = BLOCK.subarray(from, from + bytes.length);
+        const right = Buffer.concat([rest, BLOCK.subarray(0, bytes.length - rest.length)]);
+        if (!right.equals(bytes)) wrong++;
+      };
+      while (moving) {
+        count++;
+        client.send(BLOCK);
+        await client.gets(count * BLOCK.length);
+        if (client.closed) throw new Error('a session was lost');
+      }
+      return { count, wrong };
+    });
+
+    const before = ca();
+    rmSync(at('data/ca.key'));
+    await renew();
+    expect(ca()).not.toBe(before);
+    configure({ limits: { tunnels: SESSIONS }, targets: { allow: ['10.0.0.1'] } });
+    expect(await reload(/reload/)).toContain('certificate=new');
+    moving = false;
+    const results = await Promise.all(rounds);
+    expect(results.filter(({ count, wrong }) => count === 0 || wrong > 0)).toEqual([]);
+    expect(clients.filter(({ closed }) => closed)).toEqual([]);
+
+    await expect(tlsSocket({ port, ca: before })).rejects.toThrow();
+    (await tlsSocket({ port, ca: ca() })).destroy();
+    for (const client of clients) client.pipe.close();
+  });
+});
+
+describe('SIGHUP', () => {
+  it('swaps the keys of tokens: one that is gone opens nothing any more, one that has come does', async () => {
+    const [former, next] = [makeIssuer(), makeIssuer()];
+    write('portal.pem', former.pem);
+    configure({ ...rules(), auth: { paa: { keys: ['portal.pem'] } } });
+    await start();
+    const { key } = await makeTokenKey(at('data'));
+    const local = await mintToken(key, {
+      user: 'bob',
+      targets: [target.name],
+      audience: 'localhost',
+      expiresAt: new Date(Date.now() + 60_000),
+      id: 'x',
+    });
+    const tokens = await Promise.all([signed(former), signed(next), local]);
+    const verdicts = () => Promise.all(tokens.map(isTaken));
+    expect(await verdicts()).toEqual([true, false, false]);
+    write('portal.pem', next.pem);
+    await reload(/reloaded cause=SIGHUP/);
+    expect(await verdicts()).toEqual([false, true, true]);
+  });
+
+  it('takes what has changed, flags above all, and names what needs a restart', async () => {
+    configure({ timeouts: { drain: 1 } });
+    await start('--log-level', 'info');
+    configure({
+      listen: 1,
+      timeouts: { drain: 2, dial: 3 },
+      log: { level: 'error', keylog: 'keys.txt', format: 'json' },
+    });
+    expect(JSON.parse(await reload(/"reloaded"/))).toMatchObject({
+      cause: 'SIGHUP',
+      changed: ['timeouts.dial', 'timeouts.drain', 'log.format'],
+      certificate: 'as before',
+    });
+    expect(JSON.parse(await says(/needs a restart/))).toMatchObject({ settings: ['log.keylog'] });
+    run.kill('SIGTERM');
+    expect(JSON.parse(await says(/draining/))).toMatchObject({ seconds: 2 });
+    expect(await run.code).toBe(0);
+  });
+
+  const token = async (): Promise<string> => {
+    const issuer = makeIssuer();
+    write('portal.pem', issuer.pem);
+    configure({ ...rules(), auth: { paa: { keys: ['portal.pem'] } } });
+    return signed(issuer);
+  };
+
+  it.each<[string, RegExp, () => unknown]>([
+    ['YAML that is none', /CONFIG_SYNTAX .*place=rdgw\.yaml:2:1.*hint=/, () => write('rdgw.yaml', 'targets:\n]\n')],
+    [
+      'a setting that is none',
+      /CONFIG_UNKNOWN_KEY .*timeouts\.dail.*timeouts\.dial/,
+      () => configure({ timeouts: { dail: 1 } }),
+    ],
+    [
+      'a certificate without its key',
+      /CERTS_MISMATCH .*data\/server\.key/,
+      async () => {
+        await renew('other');
+        writeFileSync(at('data/server.key'), readFileSync(at('other/server.key')));
+      },
+    ],
+    ['a key of tokens that is none', /POLICY_\w+|TOKEN_\w+|KEY_\w+/, () => write('portal.pem', 'not a key')],
+    ['a token key that is gone', /TOKEN_KEY_MISSING .*token\.key/, () => rmSync(at('data/token.key'))],
+    [
+      'a module that throws',
+      /AUTH_MODULE_FAILED .*auth\.mjs/,
+      () => {
+        write('auth.mjs', 'export default () => { throw new Error("no") };');
+        configure({ auth: { module: 'auth.mjs' } });
+      },
+    ],
+  ])('with %s tells so, and everything stays as it was', async (_, words, spoil) => {
+    const good = await token();
+    await start();
+    const client = await open(good);
+    const authority = ca();
+    await spoil();
+    expect(await reload(/reload failed/)).toMatch(words);
+    client.send(Buffer.from('still here'));
+    expect((await client.gets(10)).toString()).toBe('still here');
+    const another = await open(good, 'http', authority);
+    for (const one of [client, another]) one.pipe.close();
+    expect(run.stderr()).not.toContain('reloaded');
+  });
+
+  it('is refused while the gateway drains, which goes on', async () => {
+    const good = await token();
+    await start('--drain', '60');
+    const client = await open(good);
+    run.kill('SIGTERM');
+    await says(/draining/);
+    expect(await reload(/reload refused/)).toContain('the gateway is shutting down');
+    client.send(Buffer.from('still here'));
+    expect((await client.gets(10)).toString()).toBe('still here');
+    client.pipe.close();
+    expect(await run.code).toBe(0);
+  });
+
+  it('many times in a row ends with what the files say at last', async () => {
+    await start();
+    for (let dial = 1; dial <= 20; dial++) {
+      configure({ timeouts: { dial } });
+      run.kill('SIGHUP');
+    }
+    configure({ timeouts: { drain: 7 } });
+    await reload(/changed=\S*timeouts\.drain/);
+    run.kill('SIGTERM');
+    expect(await says(/draining/)).toContain('seconds=7');
+    expect(await run.code).toBe(0);
+    expect(run.stderr()).not.toContain('reload failed');
+  });
+
+  it('gives a custom module its new options, and closes the former one', async () => {
+    write(
+      'auth.mjs',
+      `import { appendFileSync } from 'node:fs';
+       export default ({ word }) => ({
+         name: 'custom',
+         authenticate: ({ token }) => token === word ? { allow: true, user: 'alice' } : { allow: false, reason: 'no' },
+         close: () => appendFileSync('closed.txt', word + '\\n'),
+       });`,
+    );
+    const settings = (word: string) => ({ ...rules(), auth: { module: { path: 'auth.mjs', options: { word } } } });
+    configure(settings('secret-one'));
+    await start();
+    const client = await open('secret-one');
+    configure(settings('secret-two'));
+    expect(await reload(/reloaded/)).toContain('changed=auth.module');
+    expect(await Promise.all(['secret-one', 'secret-two'].map(isTaken))).toEqual([false, true]);
+    expect(readFileSync(at('closed.txt'), 'utf8')).toBe('secret-one\n');
+    client.send(Buffer.from('still here'));
+    expect((await client.gets(10)).toString()).toBe('still here');
+    client.pipe.close();
+    run.kill('SIGTERM');
+    expect(await run.code).toBe(0);
+    expect(run.stderr()).not.toMatch(/secret-/);
+  });
+});
+
+describe('a certificate that was renewed', () => {
+  it('is taken without a signal', async () => {
+    await start();
+    const before = ca();
+    rmSync(at('data/ca.key'));
+    await renew();
+    expect(await says(/reloaded cause=certificate/)).toContain('certificate=new');
+    await expect(tlsSocket({ port, ca: before })).rejects.toThrow();
+    (await tlsSocket({ port, ca: ca() })).destroy();
+  });
+});
