@@ -14,7 +14,9 @@ export async function startGarbage(lab: Lab, gateway: SoakGateway, perSecond: nu
     async stop() {
       await child.stop();
       // Its last words may come a moment after it has gone.
-      return JSON.parse(await until('the count of garbage connections', 5_000, () => child.output().endsWith('\n') && child.output()));
+      return JSON.parse(
+        await until('the count of garbage connections', 5_000, () => child.output().endsWith('\n') && child.output()),
+      );
     },
   };
 }
