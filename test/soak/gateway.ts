@@ -51,11 +51,14 @@ let count = 0;
 export async function startSoakGateway(lab: Lab, options: SoakGatewayOptions = {}): Promise<SoakGateway> {
   count += 1;
   const samplesFile = join(lab.folder, `samples-${count}.ndjson`);
-  const { through = [], env = {}, flags = [], logFile = join(lab.folder, `gateway-${count}.log`) } = options;
+  const { through = [], env = {}, flags = [], logFile = join(lab.folder, `gateway-${count}.log`), listen } = options;
   const process = await startGatewayProcess(lab, flags, {
     // The log goes to a file, as it does in service, and not through the memory of the test.
     through: ['sh', '-c', 'exec "$@" 2>>"$0"', logFile, ...through],
     env: { NODE_OPTIONS: `--require=${SAMPLER}`, SOAK_SAMPLES: samplesFile, SOAK_SAMPLE_MS: `${SAMPLE_MS}`, ...env },
+    ...(listen === undefined ? {} : { listen }),
+  }).catch((error: Error) => {
+    throw new Error(`${error.message}${existsSync(logFile) ? readFileSync(logFile, 'utf8') : ''}`);
   });
   const { port, child } = process;
   const { pid } = child;
