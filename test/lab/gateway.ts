@@ -34,6 +34,9 @@ export interface GatewayProcessOptions {
   readonly listen?: string;
 }
 
+/** It makes keys and certificates first, and a machine under load takes its time. */
+const READY_LIMIT_MS = 60_000;
+
 let count = 0;
 
 export async function startGatewayProcess(
@@ -48,6 +51,7 @@ export async function startGatewayProcess(
   const child = await startChild(lab, program, rest, {
     env,
     ready: (started) => portOf(started.output()),
+    readyLimitMs: READY_LIMIT_MS,
   });
   return {
     host: 'localhost',

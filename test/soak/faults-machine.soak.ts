@@ -1,6 +1,7 @@
 /** What a machine does to a gateway: no descriptors left, a full disk, a clock that is stepped, a resolver that says nothing. */
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from 'vitest';
 import { type Lab, openLab } from '../lab/lab.js';
 import { runProgram } from '../lab/program.js';
@@ -37,20 +38,26 @@ const messages = (gateway: SoakGateway): string[] => gateway.log().map(({ msg })
 describe('file descriptors', () => {
   /** What the gateway needs for itself, and for a dozen of sessions. */
   const FILES = 64;
+  const LATE = 6;
 
   itNeeds(LACKS.limits, 'that are exhausted end no session, and it serves again after', LIMIT_MS, async () => {
     const gateway = await startSoakGateway(lab);
     await runProgram('prlimit', [`--nofile=${FILES}:${FILES}`, '--pid', `${gateway.pid}`]);
     const before = openFiles(gateway.pid);
     const working = await gateway.client(echo);
-    const crowd = await Promise.all(Array.from({ length: FILES - before - 3 }, () => tlsSocket(gateway)));
-    // The last descriptors go to whoever is first; those behind them find none, for their target or for themselves.
-    const late = Array.from({ length: 6 }, () => gateway.client(echo).catch(() => undefined));
+    const crowd: TLSSocket[] = [];
+    while (openFiles(gateway.pid) < FILES - 1) crowd.push(await tlsSocket(gateway));
+    // The last descriptor goes to a client for whose target none is left; those behind it are not even accepted until it has gone.
+    const late = Array.from({ length: LATE }, () => gateway.client(echo).catch(() => undefined));
+    const lucky = (await Promise.all(late)).filter((client) => client !== undefined);
+    expect(lucky.length).toBeLessThan(LATE);
+    const refused = gateway.log().filter(({ msg }) => msg === 'target refused');
+    expect(refused.map(({ reason }) => reason)).toContain('127.0.0.1: EMFILE');
+    for (const client of lucky) client.pipe.close();
     await expectMoving(working);
     for (const socket of crowd) socket.destroy();
     await until('the crowd to be gone', SEEN_LIMIT_MS, () => openFiles(gateway.pid) < FILES / 2 + before);
     await expectMoving(working);
-    for (const client of await Promise.all(late)) client?.pipe.close();
     working.pipe.close();
     await expectServing(gateway, echo);
     await gateway.settles(before);
