@@ -36,11 +36,11 @@ function threads(pid: number): number {
   return Number(/^Threads:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 }
 
-/** What is watched: a name, what one unit is called, and how much of it is a figure. */
+/** What is watched: memory in MiB, everything else counted. */
 const WATCHED = ['rss', 'heap', 'buffers', 'files', 'handles', 'threads'] as const;
 type Watched = (typeof WATCHED)[number];
 
-/** MiB for memory, counts otherwise; `at` in seconds. */
+/** `at` in seconds. */
 type Sample = { readonly at: number } & Readonly<Record<Watched, number>>;
 
 /**
