@@ -16,10 +16,11 @@ export class Stalled implements Traffic {
   /** Seconds that each lived which the gateway has ended. */
   readonly #lifetimes: number[] = [];
   #stopping = false;
+  #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(count: number, open: (transport: TransportKind) => Promise<Stall>) {
     this.#lanes = new Lanes(count, async (lane) => {
-      const { end, ended, tidy } = await open(TRANSPORTS[lane % TRANSPORTS.length] ?? 'websocket');
+      const { end, ended, tidy } = await this.#inTurn(() => open(TRANSPORTS[lane % TRANSPORTS.length] ?? 'websocket'));
       const start = performance.now();
       this.#open.add(end);
       if (this.#stopping) end();
@@ -60,12 +61,20 @@ export class Stalled implements Traffic {
 
   /** Those that are open at this moment. */
   get open(): number {
+    if (this.#lanes.failure) throw this.#lanes.failure;
     return this.#open.size;
   }
 
   /** Seconds that those lived which the gateway has ended so far. */
   get lifetimes(): readonly number[] {
     return this.#lifetimes;
+  }
+
+  /** One handshake after the other: all at once they would be more strangers than one address may bring. */
+  #inTurn(open: () => Promise<Stall>): Promise<Stall> {
+    const mine = this.#turn.then(open);
+    this.#turn = mine.catch(() => undefined);
+    return mine;
   }
 
   async stop(): Promise<Facts> {

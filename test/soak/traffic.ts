@@ -16,13 +16,19 @@ export interface Traffic {
 export class Lanes {
   #stopped = false;
   readonly #lanes: Promise<void>[];
+  /** The first thing that went wrong, for those who look before the end. */
+  failure: Error | undefined;
 
   constructor(count: number, round: (lane: number) => Promise<void>) {
     this.#lanes = Array.from({ length: count }, async (_, lane) => {
       while (!this.#stopped) await round(lane);
     });
     // Whoever stops them hears of it.
-    for (const lane of this.#lanes) lane.catch(() => undefined);
+    for (const lane of this.#lanes) {
+      lane.catch((error: Error) => {
+        this.failure ??= error;
+      });
+    }
   }
 
   async stop(): Promise<void> {
