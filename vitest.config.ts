@@ -22,6 +22,17 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'soak',
+          include: ['test/soak/*.soak.ts'],
+          // Each measures a process while nothing else is to happen.
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 300_000,
+          disableConsoleIntercept: true,
+        },
+      },
+      {
+        test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           // Real clients share displays, ports and two cores: one file at a time.

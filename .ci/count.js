@@ -7,7 +7,7 @@ const MESSAGE_LINES = 12;
 
 const passed = [];
 const failed = [];
-for (const name of ['unit', 'e2e', 'fuzz']) {
+for (const name of ['unit', 'e2e', 'fuzz', 'soak']) {
   const report = read(name);
   if (!report) {
     failed.push(`${name}: no report`);
@@ -23,6 +23,9 @@ for (const name of ['unit', 'e2e', 'fuzz']) {
     }
   }
 }
+// What a machine does not permit is neither passed nor failed, and nobody may overlook it.
+for (const [title, reason] of Object.entries(read('soak-figures')?.notRun ?? {}))
+  process.stderr.write(`\nNOT RUN ${title}: ${reason}\n`);
 for (const words of failed)
   process.stderr.write(`\nFAILED ${words.split('\n').slice(0, MESSAGE_LINES).join('\n  ')}\n`);
 process.stdout.write(`${passed.length} ${failed.length}\n`);

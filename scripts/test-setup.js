@@ -22,7 +22,10 @@ const PACKAGES = [
   'passwd', // useradd, userdel, chpasswd
   'systemd', // systemd-notify, systemd-analyze: nothing of it is started
   'tshark', // with it dumpcap, which records what clients and gateways say
-  'util-linux', // setpriv, unshare
+  'util-linux', // setpriv, unshare, prlimit
+  'x11-apps', // ico, which never stands still
+  'iproute2', // ip, for networks of the soak's own
+  'faketime', // a clock that the soak may step
   'xauth', // xrdp guards the display of a session with it
 ];
 

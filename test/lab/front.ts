@@ -6,12 +6,15 @@ export interface Front {
   readonly port: number;
   /** Connections accepted so far. */
   connections(): number;
+  /** Bytes that came from the target so far. */
+  shown(): number;
   stop(): Promise<void>;
 }
 
 /** @param port where the target itself listens, on 127.0.0.1 */
 export async function startFront(lab: Lab, port: number): Promise<Front> {
   let count = 0;
+  let shown = 0;
   const open = new Set<Socket>();
   const hold = (socket: Socket): void => {
     open.add(socket);
@@ -26,6 +29,9 @@ export async function startFront(lab: Lab, port: number): Promise<Front> {
     client.on('close', () => target.destroy());
     target.on('close', () => client.destroy());
     client.pipe(target).pipe(client);
+    target.on('data', (bytes) => {
+      shown += bytes.length;
+    });
   });
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
   const address = server.address();
@@ -36,5 +42,5 @@ export async function startFront(lab: Lab, port: number): Promise<Front> {
       for (const socket of open) socket.destroy();
     });
   lab.onClose(stop);
-  return { port: address.port, connections: () => count, stop };
+  return { port: address.port, connections: () => count, shown: () => shown, stop };
 }

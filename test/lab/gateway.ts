@@ -26,14 +26,32 @@ export interface GatewayProcess {
 
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string; readonly level: string };
 
+export interface GatewayProcessOptions {
+  /** A program and its arguments that end by running what follows them: `prlimit --nofile=64`. */
+  readonly through?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** A port of 127.0.0.1 that the system chooses, unless it is set. */
+  readonly listen?: string;
+}
+
+/** It makes keys and certificates first, and a machine under load takes its time. */
+const READY_LIMIT_MS = 60_000;
+
 let count = 0;
 
-export async function startGatewayProcess(lab: Lab, args: readonly string[] = []): Promise<GatewayProcess> {
+export async function startGatewayProcess(
+  lab: Lab,
+  args: readonly string[] = [],
+  { through = [], env = {}, listen = '127.0.0.1:0' }: GatewayProcessOptions = {},
+): Promise<GatewayProcess> {
   count += 1;
   const dataDir = join(lab.folder, `data-${count}`);
-  const flags = ['serve', '--listen', '127.0.0.1:0', '--data-dir', dataDir, '--log-format', 'json', ...args];
-  const child = await startChild(lab, process.execPath, [RDGW, ...flags], {
+  const flags = ['serve', '--listen', listen, '--data-dir', dataDir, '--log-format', 'json', ...args];
+  const [program = '', ...rest] = [...through, process.execPath, RDGW, ...flags];
+  const child = await startChild(lab, program, rest, {
+    env,
     ready: (started) => portOf(started.output()),
+    readyLimitMs: READY_LIMIT_MS,
   });
   return {
     host: 'localhost',

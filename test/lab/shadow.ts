@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Authority } from './authority.js';
 import { startChild } from './child.js';
-import { startDisplay } from './display.js';
+import { type Display, startDisplay } from './display.js';
 import { startFront } from './front.js';
 import type { Lab } from './lab.js';
 import type { Picture } from './picture.js';
@@ -11,7 +11,16 @@ import { TARGET_NAMES, type Target, targetBehind } from './target.js';
 
 /** freerdp-shadow shares a display that shows the picture; it asks nobody for a password. */
 export async function startShadow(lab: Lab, authority: Authority, picture: Picture): Promise<Target> {
-  const display = await startDisplay(lab);
+  return shareDisplay(lab, authority, picture, await startDisplay(lab));
+}
+
+/** The same with a display on which more is to be shown later. */
+export async function shareDisplay(
+  lab: Lab,
+  authority: Authority,
+  picture: Picture,
+  display: Display,
+): Promise<Target> {
   await display.show(picture);
   const home = join(lab.folder, `shadow${display.name.replace(':', '-')}`);
   const settings = join(home, '.config/freerdp/shadow');

@@ -12,6 +12,8 @@ export interface Target {
   readonly password: string;
   /** Connections that reached it so far. */
   connections(): number;
+  /** Bytes that it sent so far: they come when something moves on its screen. */
+  shown(): number;
   log(): string;
 }
 
@@ -19,5 +21,6 @@ export interface Target {
 export const TARGET_NAMES = ['localhost', '127.0.0.1'] as const;
 
 export function targetBehind(front: Front, rest: Pick<Target, 'name' | 'user' | 'password' | 'log'>): Target {
-  return { host: 'localhost', address: '127.0.0.1', port: front.port, connections: front.connections, ...rest };
+  const { port, connections, shown } = front;
+  return { host: 'localhost', address: '127.0.0.1', port, connections, shown, ...rest };
 }

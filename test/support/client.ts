@@ -12,6 +12,8 @@ export type TransportKind = (typeof TRANSPORTS)[number];
 
 /** The gateway to go to: a `TestGateway` is one. */
 export interface Server {
+  /** 127.0.0.1, unless it is elsewhere. */
+  readonly host?: string;
   readonly port: number;
   readonly ca: string;
 }
@@ -38,9 +40,9 @@ export interface Pipe {
 
 const below = new WeakMap<TLSSocket, Socket>();
 
-export async function tlsSocket({ port, ca }: Server, localAddress?: string): Promise<TLSSocket> {
+export async function tlsSocket({ host = '127.0.0.1', port, ca }: Server, localAddress?: string): Promise<TLSSocket> {
   const from = localAddress === undefined ? {} : { localAddress };
-  const tcp = connectTcp({ host: '127.0.0.1', port, ...from });
+  const tcp = connectTcp({ host, port, ...from });
   tcp.setNoDelay(true);
   tcp.on('error', () => undefined);
   const socket = connectTls({ socket: tcp, ca, servername: 'localhost' });

@@ -6,7 +6,7 @@ import { Signal } from './wait.js';
 
 export interface TestTarget {
   readonly port: number;
-  /** `127.0.0.1:PORT` */
+  /** `127.0.0.1:PORT`, unless it is elsewhere. */
   readonly name: string;
   readonly sockets: Socket[];
   /** Connections accepted so far. */
@@ -18,7 +18,10 @@ export interface TestTarget {
   stop(): Promise<void>;
 }
 
-export async function testTarget(serve: (socket: Socket) => void = () => undefined): Promise<TestTarget> {
+export async function testTarget(
+  serve: (socket: Socket) => void = () => undefined,
+  host = '127.0.0.1',
+): Promise<TestTarget> {
   const sockets: Socket[] = [];
   const changed = new Signal();
   const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -27,10 +30,10 @@ export async function testTarget(serve: (socket: Socket) => void = () => undefin
     serve(socket);
     changed.notify();
   });
-  const port = await listen(server);
+  const port = await listen(server, host);
   return {
     port,
-    name: `127.0.0.1:${port}`,
+    name: `${host}:${port}`,
     sockets,
     get count() {
       return sockets.length;
@@ -51,7 +54,8 @@ export async function testTarget(serve: (socket: Socket) => void = () => undefin
 }
 
 /** Sends back what it gets, and ends when its client does. */
-export const echoTarget = (): Promise<TestTarget> => testTarget((socket) => socket.pipe(socket));
+export const echoTarget = (host?: string): Promise<TestTarget> =>
+  testTarget((socket) => void socket.pipe(socket), host);
 
 /** Everything that a target's connection gets until its end, or its reset. */
 export function everything(socket: Socket): Promise<Buffer> {
@@ -90,8 +94,8 @@ export async function silentPort(): Promise<{ readonly port: number; stop(): voi
   };
 }
 
-async function listen(server: Server): Promise<number> {
-  server.listen(0, '127.0.0.1');
+async function listen(server: Server, host = '127.0.0.1'): Promise<number> {
+  server.listen(0, host);
   await once(server, 'listening');
   return (server.address() as AddressInfo).port;
 }

@@ -1,0 +1,104 @@
+/** Everything at once, for as long as SOAK_MINUTES says, against one gateway. What it holds on to has to stay flat. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { schema } from '../../src/config/schema.js';
+import { type Lab, openLab } from '../lab/lab.js';
+import { SAME_PICTURE_RMSE } from '../lab/picture.js';
+import { until } from '../lab/until.js';
+import { sleep } from '../support/wait.js';
+import { type Desktop, openDesktop } from './desktop.js';
+import { MIB, mib, record, round } from './figures.js';
+import { startGarbage } from './garbage.js';
+import { type SoakGateway, startSoakGateway } from './gateway.js';
+import { GARBAGE_PER_SECOND, MINUTES, SAMPLE_MS, STALLED } from './plan.js';
+import { ProcessWatch, residentBytes } from './process.js';
+import { Stalled } from './stalled.js';
+import { bulkFlows, EchoSessions, shortSessions } from './traffic.js';
+
+/** Handshakes of all stalled readers, and full buffers behind each of them. */
+const STALL_LIMIT_MS = 120_000;
+const FULL_MS = 3_000;
+/** How much memory a reader that never reads may take, whichever side it is on. */
+const STALLED_BYTES_MAX = MIB;
+/** Between two looks at the desktop. */
+const LOOK_MS = 5_000;
+/** What is set up and compared beside the minutes themselves. */
+const AROUND_MS = 300_000;
+/** A busy machine may notice a stall this much later than the setting says. */
+const STALL_SLACK_S = 30;
+
+/** Seconds after which a stalled peer is ended; undefined in a gateway that lets it live. */
+const STALL_S: number | undefined = (schema.parse({}).timeouts as { readonly stall?: number }).stall;
+
+let lab: Lab;
+let gateway: SoakGateway;
+let desktop: Desktop;
+
+beforeAll(async () => {
+  lab = await openLab('soak-endurance');
+  gateway = await startSoakGateway(lab);
+  desktop = await openDesktop(lab, gateway);
+});
+
+afterAll(() => lab?.close());
+
+it(`mixed traffic for ${MINUTES} minutes`, { timeout: MINUTES * 60_000 + AROUND_MS }, async () => {
+  const stalled = await stallReaders();
+  const others = await Promise.all([
+    shortSessions(gateway),
+    bulkFlows(gateway),
+    startGarbage(lab, gateway, GARBAGE_PER_SECOND),
+    EchoSessions.start(gateway),
+  ]);
+  const watch = new ProcessWatch(gateway.pid, gateway.samplesFile, SAMPLE_MS);
+  await watchDesktop(performance.now() + MINUTES * 60_000);
+  const trends = watch.stop();
+
+  const distance = await desktop.showsNewPicture();
+  const titles = ['short sessions', 'bulk flows', 'garbage connections', 'echo beside everything'];
+  for (const [index, traffic] of others.entries()) record(titles[index] ?? '', await traffic.stop());
+  await endStalled(stalled);
+  record('desktop', { 'RMSE at the end': distance });
+  for (const { of, first, last, most, perHour } of trends)
+    record(`gateway, ${of}`, { first, last, most, 'per hour': perHour });
+
+  expect(distance).toBeLessThanOrEqual(SAME_PICTURE_RMSE);
+  expect(trends.filter(({ isFlat }) => !isFlat)).toEqual([]);
+});
+
+/** The readers are there before anything else, so that their memory can be told from that of others. */
+async function stallReaders(): Promise<readonly Stalled[]> {
+  const before = residentBytes(gateway.pid);
+  const stalled = [Stalled.clients(gateway, STALLED), Stalled.targets(gateway, STALLED)];
+  await until('all readers to stall', STALL_LIMIT_MS, () => stalled.every(({ open }) => open === STALLED));
+  await sleep(FULL_MS);
+  const each = (residentBytes(gateway.pid) - before) / (2 * STALLED);
+  record('stalled readers', { 'on each side': STALLED, 'MiB each': Math.round((100 * each) / MIB) / 100 });
+  expect(each).toBeLessThanOrEqual(STALLED_BYTES_MAX);
+  return stalled;
+}
+
+/** The client is there all the time, and something moves on its screen. */
+async function watchDesktop(end: number): Promise<void> {
+  let [bytes, looks] = [0, 0];
+  while (performance.now() < end) {
+    const moved = await desktop.movement(Math.min(LOOK_MS, Math.max(1000, end - performance.now())));
+    expect(desktop.client.exitCode(), desktop.client.log()).toBeUndefined();
+    expect(moved.bytes).toBeGreaterThan(0);
+    bytes += moved.bytes;
+    looks++;
+  }
+  record('desktop', { minutes: round(MINUTES), looks, 'MiB shown': mib(bytes) });
+}
+
+async function endStalled(stalled: readonly Stalled[]): Promise<void> {
+  for (const [index, side] of stalled.entries()) {
+    const { lifetimes } = side;
+    record(index === 0 ? 'clients that never read' : 'targets that never read', await side.stop());
+    if (STALL_S === undefined) expect(lifetimes).toEqual([]);
+    else {
+      expect(Math.min(...lifetimes, STALL_S)).toBeGreaterThanOrEqual(STALL_S - 1);
+      expect(Math.max(...lifetimes, STALL_S)).toBeLessThanOrEqual(STALL_S + STALL_SLACK_S);
+      if (MINUTES * 60 > 2 * (STALL_S + STALL_SLACK_S)) expect(lifetimes.length).toBeGreaterThan(0);
+    }
+  }
+}

@@ -1,0 +1,22 @@
+import { fileURLToPath } from 'node:url';
+import { startChild } from '../lab/child.js';
+import type { Lab } from '../lab/lab.js';
+import { until } from '../lab/until.js';
+import type { SoakGateway } from './gateway.js';
+import type { Traffic } from './traffic.js';
+
+const PROGRAM = fileURLToPath(new URL('garbage.cjs', import.meta.url));
+
+/** Connections that say nonsense, made by a process of its own. */
+export async function startGarbage(lab: Lab, gateway: SoakGateway, perSecond: number): Promise<Traffic> {
+  const child = await startChild(lab, process.execPath, [PROGRAM, `${gateway.port}`, `${perSecond}`]);
+  return {
+    async stop() {
+      await child.stop();
+      // Its last words may come a moment after it has gone.
+      return JSON.parse(
+        await until('the count of garbage connections', 5_000, () => child.output().endsWith('\n') && child.output()),
+      );
+    },
+  };
+}

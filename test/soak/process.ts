@@ -1,0 +1,120 @@
+/** What a process holds on to: told by the kernel, and by the process itself through the sampler. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { MIB, round } from './figures.js';
+
+/** A line of the sampler. */
+export interface Inside {
+  readonly pid: number;
+  readonly at: number;
+  readonly note?: string;
+  readonly heap: number;
+  readonly external: number;
+  readonly arrayBuffers: number;
+  /** Sockets, timers and the like that keep the process alive, counted by kind. */
+  readonly handles: Readonly<Record<string, number>>;
+}
+
+export function parseSamples(file: string): Inside[] {
+  if (!existsSync(file)) return [];
+  const lines = readFileSync(file, 'utf8').split('\n');
+  // The last line may still be on its way.
+  return lines.slice(0, -1).map((line) => JSON.parse(line));
+}
+
+export function openFiles(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+const PAGE = 4096;
+
+/** Bytes of memory. */
+export function residentBytes(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * PAGE;
+}
+
+function threads(pid: number): number {
+  return Number(/^Threads:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+}
+
+/** What is watched: memory in MiB, everything else counted. */
+const WATCHED = ['rss', 'heap', 'buffers', 'files', 'handles', 'threads'] as const;
+type Watched = (typeof WATCHED)[number];
+
+/** `at` in seconds. */
+type Sample = { readonly at: number } & Readonly<Record<Watched, number>>;
+
+/**
+ * What may be gained in the second half and still be called flat: `slack` for what comes and goes (garbage that waits to be
+ * collected, sessions that just opened), and on top of it `perHour`.
+ */
+const FLAT: Readonly<Record<Watched, { readonly slack: number; readonly perHour: number }>> = {
+  rss: { slack: 48, perHour: 16 },
+  heap: { slack: 24, perHour: 4 },
+  buffers: { slack: 24, perHour: 4 },
+  files: { slack: 40, perHour: 0 },
+  handles: { slack: 60, perHour: 0 },
+  threads: { slack: 2, perHour: 0 },
+};
+
+export interface Trend {
+  readonly of: Watched;
+  readonly first: number;
+  readonly last: number;
+  readonly most: number;
+  /** Of a straight line through the second half. */
+  readonly perHour: number;
+  readonly isFlat: boolean;
+}
+
+/** Samples a process until it is stopped. */
+export class ProcessWatch {
+  readonly #samples: Sample[] = [];
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(pid: number, samplesFile: string, everyMs: number) {
+    const start = performance.now();
+    this.#timer = setInterval(() => {
+      const inside = parseSamples(samplesFile).at(-1);
+      if (inside === undefined) return;
+      this.#samples.push({
+        at: (performance.now() - start) / 1000,
+        rss: residentBytes(pid) / MIB,
+        heap: inside.heap / MIB,
+        buffers: inside.arrayBuffers / MIB,
+        files: openFiles(pid),
+        handles: Object.values(inside.handles).reduce((sum, one) => sum + one, 0),
+        threads: threads(pid),
+      });
+    }, everyMs);
+  }
+
+  stop(): Trend[] {
+    clearInterval(this.#timer);
+    return WATCHED.map((of) => trend(of, this.#samples));
+  }
+}
+
+function trend(of: Watched, samples: readonly Sample[]): Trend {
+  const half = samples.slice(Math.floor(samples.length / 2));
+  if (half.length < 2) throw new Error('too few samples for a trend');
+  const perSecond = slope(half.map((sample) => [sample.at, sample[of]]));
+  const hours = ((half.at(-1)?.at ?? 0) - (half[0]?.at ?? 0)) / 3600;
+  const { slack, perHour } = FLAT[of];
+  return {
+    of,
+    first: round(samples[0]?.[of] ?? Number.NaN),
+    last: round(samples.at(-1)?.[of] ?? Number.NaN),
+    most: round(Math.max(...samples.map((sample) => sample[of]))),
+    perHour: round(perSecond * 3600),
+    isFlat: perSecond * 3600 * hours <= slack + perHour * hours,
+  };
+}
+
+/** Least squares. */
+export function slope(points: readonly (readonly [x: number, y: number])[]): number {
+  const mean = (values: readonly number[]): number => values.reduce((sum, one) => sum + one, 0) / values.length;
+  const [x, y] = [mean(points.map(([one]) => one)), mean(points.map(([, one]) => one))];
+  const over = points.reduce((sum, [px, py]) => sum + (px - x) * (py - y), 0);
+  const under = points.reduce((sum, [px]) => sum + (px - x) ** 2, 0);
+  return under === 0 ? 0 : over / under;
+}

@@ -1,0 +1,117 @@
+/** Readers that never read, while the other side sends as fast as it can. There are always as many of them. */
+
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { type RawClient, TRANSPORTS, type TransportKind } from '../support/client.js';
+import { type TestTarget, testTarget } from '../support/target.js';
+import { type Facts, round } from './figures.js';
+import type { SoakGateway } from './gateway.js';
+import { Lanes, type Traffic } from './traffic.js';
+
+const BLOCK = randomBytes(64 * 1024);
+
+export class Stalled implements Traffic {
+  readonly #open = new Set<() => void>();
+  readonly #lanes: Lanes;
+  /** Seconds that each lived which the gateway has ended. */
+  readonly #lifetimes: number[] = [];
+  #stopping = false;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  private constructor(count: number, open: (transport: TransportKind) => Promise<Stall>) {
+    this.#lanes = new Lanes(count, async (lane) => {
+      const { end, ended, tidy } = await this.#inTurn(() => open(TRANSPORTS[lane % TRANSPORTS.length] ?? 'websocket'));
+      const start = performance.now();
+      this.#open.add(end);
+      if (this.#stopping) end();
+      await ended;
+      this.#open.delete(end);
+      if (!this.#stopping) this.#lifetimes.push((performance.now() - start) / 1000);
+      await tidy();
+    });
+  }
+
+  /** Clients that read nothing of what their target sends. */
+  static clients(gateway: SoakGateway, count: number): Stalled {
+    return new Stalled(count, async (transport) => {
+      const target = await testTarget();
+      const client = await gateway.client(target, { transport, user: 'stalled client' });
+      client.pipe.sockets[0].pause();
+      const socket = await target.socket(0);
+      void pour((flushed) => void socket.write(BLOCK, flushed), socket);
+      // The target alone notices an end: whoever does not read sees none.
+      return stall(client, target, closed(socket));
+    });
+  }
+
+  /** Targets that read nothing of what their client sends. */
+  static targets(gateway: SoakGateway, count: number): Stalled {
+    return new Stalled(count, async (transport) => {
+      const target = await testTarget((socket) => socket.pause());
+      const client = await gateway.client(target, { transport, user: 'stalled target' });
+      const { sockets, up } = client.pipe;
+      const send = (flushed: () => void): void => {
+        client.send(BLOCK);
+        up.write('', flushed);
+      };
+      void pour(send, up);
+      return stall(client, target, Promise.race(sockets.map(closed)));
+    });
+  }
+
+  /** Those that are open at this moment. */
+  get open(): number {
+    if (this.#lanes.failure) throw this.#lanes.failure;
+    return this.#open.size;
+  }
+
+  /** Seconds that those lived which the gateway has ended so far. */
+  get lifetimes(): readonly number[] {
+    return this.#lifetimes;
+  }
+
+  /** One handshake after the other: all at once they would be more strangers than one address may bring. */
+  #inTurn(open: () => Promise<Stall>): Promise<Stall> {
+    const mine = this.#turn.then(open);
+    this.#turn = mine.catch(() => undefined);
+    return mine;
+  }
+
+  async stop(): Promise<Facts> {
+    this.#stopping = true;
+    for (const end of this.#open) end();
+    await this.#lanes.stop();
+    const [shortest, longest] = [Math.min(...this.#lifetimes), Math.max(...this.#lifetimes)];
+    return {
+      'ended by the gateway': this.#lifetimes.length,
+      ...(this.#lifetimes.length === 0 ? {} : { 'shortest s': round(shortest), 'longest s': round(longest) }),
+    };
+  }
+}
+
+interface Stall {
+  readonly end: () => void;
+  readonly ended: Promise<void>;
+  readonly tidy: () => Promise<void>;
+}
+
+function stall(client: RawClient, target: TestTarget, ended: Promise<void>): Stall {
+  const end = (): void => client.pipe.close();
+  return {
+    end,
+    ended,
+    tidy: async () => {
+      end();
+      await target.stop();
+    },
+  };
+}
+
+/** Writes block after block, each when the one before has left for the kernel: soon none does. */
+async function pour(write: (flushed: () => void) => void, socket: Socket): Promise<void> {
+  while (!socket.destroyed) await new Promise<void>((resolve) => write(resolve));
+}
+
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => (socket.closed ? resolve() : void socket.once('close', () => resolve())));
+}
