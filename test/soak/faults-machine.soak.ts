@@ -36,6 +36,15 @@ afterEach(() => echo.stop());
 const messages = (gateway: SoakGateway): string[] => gateway.log().map(({ msg }) => msg);
 
 describe('file descriptors', () => {
+  itNeeds(LACKS.limits, 'that are few mean few clients, and the next one hears of it', LIMIT_MS, async () => {
+    const gateway = await startSoakGateway(lab, { through: ['prlimit', '--nofile=80:80'] });
+    const crowd: TLSSocket[] = [];
+    while (!messages(gateway).includes('connections turned away')) crowd.push(await tlsSocket(gateway));
+    const [line] = gateway.log().filter(({ msg }) => msg === 'connections turned away');
+    expect(line).toMatchObject({ reason: 'limits.connections' });
+    for (const socket of crowd) socket.destroy();
+  });
+
   /** What the gateway needs for itself, and for a dozen of sessions. */
   const FILES = 64;
   const LATE = 6;
@@ -162,6 +171,22 @@ describe('a resolver that says nothing', () => {
     await Promise.all(lost.map((client) => client.ended()));
     expect(messages(gateway).filter((msg) => msg === 'target refused')).toHaveLength(LOOKUPS);
     await expectServing(gateway, echo);
+  });
+
+  itNeeds(lacks, 'holds up no look-up that needs no resolver', LIMIT_MS, async () => {
+    const { through, questions } = await silentResolver(lab);
+    const gateway = await startSoakGateway(lab, { through });
+    const open = async (host: string): Promise<RawClient> => {
+      const token = await gateway.token(`${host}:${echo.port}`);
+      return RawClient.start(gateway, { transport: 'websocket', token, port: echo.port, resources: [host] });
+    };
+    const lost = await Promise.all(Array.from({ length: LOOKUPS }, (_, index) => open(`host-${index}.example`)));
+    await until('a question', SEEN_LIMIT_MS, () => questions() > 0);
+    // In /etc/hosts: at once, as long as nobody is ahead of it in the queue of the threads.
+    const quick = await open('localhost');
+    await quick.when(() => quick.closed || quick.effects.some((effect) => effect.do === 'opened'));
+    expect(quick.effects.map((effect) => effect.do)).toContain('opened');
+    for (const client of [quick, ...lost]) client.pipe.close();
   });
 });
 
