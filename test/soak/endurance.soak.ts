@@ -15,7 +15,7 @@ import { Stalled } from './stalled.js';
 import { bulkFlows, EchoSessions, shortSessions } from './traffic.js';
 
 /** Handshakes of all stalled readers, and full buffers behind each of them. */
-const STALL_LIMIT_MS = 120_000;
+const STALL_LIMIT_MS = 300_000;
 const FULL_MS = 3_000;
 /** How much memory a reader that never reads may take, whichever side it is on. */
 const STALLED_BYTES_MAX = MIB;
@@ -69,10 +69,16 @@ it(`mixed traffic for ${MINUTES} minutes`, { timeout: MINUTES * 60_000 + AROUND_
 async function stallReaders(): Promise<readonly Stalled[]> {
   const before = residentBytes(gateway.pid);
   const stalled = [Stalled.clients(gateway, STALLED), Stalled.targets(gateway, STALLED)];
-  await until('all readers to stall', STALL_LIMIT_MS, () => stalled.every(({ open }) => open === STALLED));
+  await until('all readers to stall', STALL_LIMIT_MS, () => stalled.every(({ opened }) => opened >= STALLED));
   await sleep(FULL_MS);
-  const each = (residentBytes(gateway.pid) - before) / (2 * STALLED);
-  record('stalled readers', { 'on each side': STALLED, 'MiB each': Math.round((100 * each) / MIB) / 100 });
+  // On a slow machine the first are ended and replaced before the last are there.
+  const open = stalled.reduce((sum, side) => sum + side.open, 0);
+  const each = (residentBytes(gateway.pid) - before) / open;
+  record('stalled readers', {
+    'on each side': STALLED,
+    'open at that moment': open,
+    'MiB each': Math.round((100 * each) / MIB) / 100,
+  });
   expect(each).toBeLessThanOrEqual(STALLED_BYTES_MAX);
   return stalled;
 }

@@ -15,6 +15,7 @@ export class Stalled implements Traffic {
   readonly #lanes: Lanes;
   /** Seconds that each lived which the gateway has ended. */
   readonly #lifetimes: number[] = [];
+  #opened = 0;
   #stopping = false;
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -23,6 +24,7 @@ export class Stalled implements Traffic {
       const { end, ended, tidy } = await this.#inTurn(() => open(TRANSPORTS[lane % TRANSPORTS.length] ?? 'websocket'));
       const start = performance.now();
       this.#open.add(end);
+      this.#opened++;
       if (this.#stopping) end();
       await ended;
       this.#open.delete(end);
@@ -63,6 +65,12 @@ export class Stalled implements Traffic {
   get open(): number {
     if (this.#lanes.failure) throw this.#lanes.failure;
     return this.#open.size;
+  }
+
+  /** All that were opened so far, those included that the gateway has ended since. */
+  get opened(): number {
+    if (this.#lanes.failure) throw this.#lanes.failure;
+    return this.#opened;
   }
 
   /** Seconds that those lived which the gateway has ended so far. */
