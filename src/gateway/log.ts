@@ -30,40 +30,75 @@ export interface RootLog extends Log {
   adjust(settings: LogSettings): void;
 }
 
-export function createLog({ write, ...settings }: LogOptions): RootLog {
-  let { level, format }: LogSettings = settings;
-  const stream: DestinationStream = { write: (line) => write(format === 'json' ? line : textLine(line)) };
-  const options = {
-    // The most there is: a child of pino keeps the level of its birth, so that ours is looked at in `wrap`.
-    level: 'debug',
-    base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label: string) => ({ level: label }) },
-  };
-  const isTold = (of: LogLevel): boolean => LEVELS.indexOf(of) >= LEVELS.indexOf(level);
-  return {
-    ...wrap(pino(options, stream), isTold),
-    adjust(to) {
-      ({ level, format } = to);
-    },
-  };
+export function createLog(options: LogOptions): RootLog {
+  return new OurLog(new Writer(options), {});
+}
+
+/** A line of pino's, if it is one that is told, in the form that is wanted. */
+class Writer {
+  readonly #logger: pino.Logger;
+  #settings: LogSettings;
+
+  constructor({ write, ...settings }: LogOptions) {
+    this.#settings = settings;
+    const stream: DestinationStream = {
+      write: (line) => write(this.#settings.format === 'json' ? line : textLine(line)),
+    };
+    const options = {
+      // The most there is: pino's own level would not change in what comes from it.
+      level: 'debug',
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label: string) => ({ level: label }) },
+    };
+    this.#logger = pino(options, stream);
+  }
+
+  adjust(settings: LogSettings): void {
+    this.#settings = settings;
+  }
+
+  tell(level: LogLevel, event: string, always: LogFields, fields: LogFields | undefined): void {
+    if (LEVELS.indexOf(level) < LEVELS.indexOf(this.#settings.level)) return;
+    this.#logger[level]({ ...always, ...fields }, event);
+  }
 }
 
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
-function wrap(logger: pino.Logger, isTold: (level: LogLevel) => boolean): Log {
-  const teller =
-    (level: LogLevel): Log[LogLevel] =>
-    (event, fields = {}) => {
-      if (isTold(level)) logger[level](fields, event);
-    };
-  return {
-    debug: teller('debug'),
-    info: teller('info'),
-    warn: teller('warn'),
-    error: teller('error'),
-    with: (fields) => wrap(logger.child(fields), isTold),
-  };
+/** Holds its fields and nothing else: each session has several, and a child of pino weighs a kilobyte. */
+class OurLog implements RootLog {
+  readonly #writer: Writer;
+  readonly #fields: LogFields;
+
+  constructor(writer: Writer, fields: LogFields) {
+    this.#writer = writer;
+    this.#fields = fields;
+  }
+
+  debug(event: string, fields?: LogFields): void {
+    this.#writer.tell('debug', event, this.#fields, fields);
+  }
+
+  info(event: string, fields?: LogFields): void {
+    this.#writer.tell('info', event, this.#fields, fields);
+  }
+
+  warn(event: string, fields?: LogFields): void {
+    this.#writer.tell('warn', event, this.#fields, fields);
+  }
+
+  error(event: string, fields?: LogFields): void {
+    this.#writer.tell('error', event, this.#fields, fields);
+  }
+
+  with(fields: LogFields): Log {
+    return new OurLog(this.#writer, { ...this.#fields, ...fields });
+  }
+
+  adjust(settings: LogSettings): void {
+    this.#writer.adjust(settings);
+  }
 }
 
 /** `2026-11-23T22:10:00.123Z info  channel opened user=alice target=10.0.0.5:3389` */

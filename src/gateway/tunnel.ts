@@ -54,7 +54,6 @@ export class Tunnel {
   #relayFull = false;
   readonly #clientPatience: Patience;
   readonly #targetPatience: Patience;
-  #named = false;
   #timer: NodeJS.Timeout | undefined;
   #target: string | undefined;
   #received = 0;
@@ -165,9 +164,7 @@ export class Tunnel {
     // INVARIANT: the session asks for a target only after it was given an identity.
     if (!identity) return this.close(RESULT.E_PROXY_INTERNALERROR);
     const client = this.#session.clientName;
-    // Once: a tunnel may have many channels, and a log with a field twice has it twice on every line.
-    if (!this.#named) this.#log = this.#log.with({ client });
-    this.#named = true;
+    this.#log = this.#log.with({ client });
     const opened = await this.#services.openTarget(
       { ...identity, clientName: client },
       names,
