@@ -5,7 +5,7 @@ import type { Counters } from './counters.js';
 import { refusedForNow } from './http/respond.js';
 import type { Log } from './log.js';
 import { networkOf, Places } from './places.js';
-import { endSocket, peerOf } from './sockets.js';
+import { endSocket, peerOf, unheard } from './sockets.js';
 
 export interface DoorOptions {
   readonly limits: Pick<
@@ -79,7 +79,7 @@ export class Door {
   tellsWhy(socket: Socket): boolean {
     const reason = this.#toldWhy.get(endsOf(socket));
     if (reason === undefined) return false;
-    socket.on('error', () => undefined);
+    socket.on('error', unheard);
     // Behind its first bytes, since an answer to no request confuses HTTP clients.
     socket.once('data', () => {
       if (socket.writable) socket.write(refusedForNow(reason === OVERLOADED ? 'overloaded' : 'full'));
@@ -137,7 +137,7 @@ export class Door {
 }
 
 function cut(socket: Socket): false {
-  socket.on('error', () => undefined);
+  socket.on('error', unheard);
   socket.destroy();
   return false;
 }

@@ -21,7 +21,7 @@ import {
 } from './http/respond.js';
 import type { Log } from './log.js';
 import { Pairing } from './pairing.js';
-import { endSocket, peerOf, prepareSocket } from './sockets.js';
+import { endSocket, peerOf, prepareSocket, unheard } from './sockets.js';
 import type { Transport, TransportEnd } from './transport.js';
 import { webSocketTransport } from './websocket.js';
 
@@ -73,7 +73,7 @@ export class Front {
   async serve(socket: Socket): Promise<void> {
     prepareSocket(socket);
     // For the whole life of the socket: an error between two readers must find a listener.
-    socket.on('error', () => undefined);
+    socket.on('error', unheard);
     const { limits, timeouts } = this.#options.config();
     try {
       const read = await readRequest(socket, { limits, deadlineMs: timeouts.head * 1000 });
@@ -88,7 +88,7 @@ export class Front {
 
   /** A `GET` upgrade that node:http has read. */
   serveUpgrade(socket: Socket, read: () => RdgRequest, rest: Buffer): void {
-    socket.on('error', () => undefined);
+    socket.on('error', unheard);
     try {
       this.#admit(socket, read(), rest);
     } catch (error) {

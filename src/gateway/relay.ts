@@ -1,7 +1,7 @@
 /** The connection to a target. */
 import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
 import type { Backlog } from './patience.js';
-import { endSocket, prepareSocket } from './sockets.js';
+import { endSocket, prepareSocket, unheard } from './sockets.js';
 import { BURST_MS, writeTogether } from './together.js';
 
 /** Read from a target at a time: half of it costs 15 % more of the processor per byte, a quarter 50 %. */
@@ -40,7 +40,7 @@ export function dial(address: string, port: number, timeoutMs: number, signal: A
     const { socket } = relay;
     const fail = (reason: string): void => {
       settle();
-      socket.on('error', () => undefined);
+      socket.on('error', unheard);
       socket.destroy();
       reject(new Error(reason));
     };
@@ -57,7 +57,7 @@ export function dial(address: string, port: number, timeoutMs: number, signal: A
       prepareSocket(socket);
       socket.pause();
       // An error between the connection and `open` is remembered by the socket: `destroyed` tells.
-      socket.on('error', () => undefined);
+      socket.on('error', unheard);
       resolve(relay);
     });
     if (signal.aborted) aborted();

@@ -32,7 +32,7 @@ export const LINGER_BYTES = 16 * 1024 * 1024;
 export function endSocket(socket: Socket, lingerMs: number): void {
   if (socket.destroyed) return;
   socket.removeAllListeners('data');
-  socket.on('error', () => undefined);
+  socket.on('error', unheard);
   const cut = (): void => void socket.destroy();
   if (lingerMs === 0) return cut();
   const last = setTimeout(cut, Math.max(lingerMs, LONGEST_LINGER_MS));
@@ -59,6 +59,12 @@ export function endSocket(socket: Socket, lingerMs: number): void {
 export function peerOf(socket: Socket): string {
   return (socket.remoteAddress ?? 'gone').replace(/^::ffff:(?=\d+\.)/, '');
 }
+
+/**
+ * For errors that need no listener but must find one: the end of the connection, which follows, is what counts. One for all, since a
+ * closure would keep whatever was known where it was made.
+ */
+export function unheard(): void {}
 
 /** Writes to a socket that may be gone; `sent` is called in any case, and never before this returns. */
 export function onceSent(socket: Socket, bytes: Buffer, sent: (error?: Error | null) => void): void {

@@ -14,6 +14,7 @@ const FRAMES: Envelope = {
 
 /** `rest` is what came behind the upgrade request. The 101 has been written. */
 export function webSocketTransport(socket: Socket, rest: Buffer): Transport {
+  let early: Buffer | undefined = rest;
   let events: TransportEvents | undefined;
   let finished = false;
   let allowance = STRANGER_BYTES;
@@ -68,7 +69,8 @@ export function webSocketTransport(socket: Socket, rest: Buffer): Transport {
       socket.on('error', (error) => finish(isReset(error) ? 'client reset' : 'client closed', error.message));
       socket.on('close', () => finish('client closed'));
       if (socket.destroyed) finish('client closed');
-      else if (rest.length > 0) take(rest);
+      else if (early) take(early);
+      early = undefined;
     },
     trust() {
       allowance = Number.POSITIVE_INFINITY;
