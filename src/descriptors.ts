@@ -5,6 +5,8 @@ import { readFileSync } from 'node:fs';
 const OTHERS = 64;
 /** A client's connection, and one to a desktop for it. */
 const EACH = 2;
+/** So many clients are a gateway's whole purpose for most people; nobody needs to hear of a room that is larger. */
+const PLENTY = 4096;
 
 export interface Fitted {
   /** The wish, or less where the descriptors end before. */
@@ -19,6 +21,7 @@ export interface Fitted {
 export function fitDescriptors(wish: number, files: number = openFilesMax()): Fitted {
   const room = Math.max(1, Math.floor((files - OTHERS) / EACH));
   if (wish <= room) return { connections: wish, warning: undefined };
+  if (room >= PLENTY) return { connections: room, warning: undefined };
   const warning = `limits.connections is ${wish}, but this process may open ${files} files: at most ${room} connections are taken (raise LimitNOFILE, or ulimit -n)`;
   return { connections: room, warning };
 }

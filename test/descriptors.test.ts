@@ -16,6 +16,10 @@ describe('fitDescriptors', () => {
     );
   });
 
+  it('says nothing where there is room for thousands', () => {
+    expect(fitDescriptors(24_000, 20_000)).toEqual({ connections: 9968, warning: undefined });
+  });
+
   it('takes one at least', () => {
     expect(fitDescriptors(10, 3).connections).toBe(1);
   });
