@@ -2,12 +2,18 @@
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type Server } from 'node:tls';
 import type { Config } from '../config/schema.js';
-import { Fault } from '../fault.js';
 import type { Guard } from '../policy/guard.js';
 import type { Rule } from '../policy/rules.js';
 import { RESULT } from '../protocol/index.js';
-import { Front, type OpenedTransport, peerOf } from './front.js';
+import type { Commons } from './commons.js';
+import { Crossing } from './crossing.js';
+import { Front, peerOf } from './front.js';
+import { Ids } from './ids.js';
+import { listenFault } from './listen-fault.js';
 import type { Log } from './log.js';
+import { NO_NEIGHBOURS } from './meeting.js';
+import type { OpenedTransport } from './opened.js';
+import { LocalPlaces, type Places } from './places.js';
 import { Strangers } from './strangers.js';
 import { type TargetOpener, targetOpener } from './target.js';
 import { Tunnel, type Verdict } from './tunnel.js';
@@ -22,6 +28,8 @@ export interface GatewayOptions {
   readonly log: Log;
   /** Gets lines of the NSS key log format, where sessions are to be decrypted. */
   readonly keylog?: ((line: Buffer) => void) | undefined;
+  /** What this process has in common with others that serve the same gateway; it is alone without. */
+  readonly commons?: Commons | undefined;
 }
 
 export interface Gateway {
@@ -43,8 +51,7 @@ export interface Gateway {
 const ALL_TARGETS_MS = 25_000;
 /** Beside what clients are given to answer: the time that our own work may take on a busy machine. */
 const SLACK_MS = 2_000;
-/** Above 2^31 nothing is gained, and 0 is no channel id that Windows clients take. */
-const MAX_ID = 0x7fffffff;
+const SHUTTING_DOWN = 'the gateway is shutting down';
 
 /** Starts to listen. Throws a `Fault` of kind `unreachable` when the address cannot be had. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
@@ -62,20 +69,34 @@ class RunningGateway implements Gateway {
   readonly #tunnels = new Set<Tunnel>();
   readonly #sockets = new Set<Socket>();
   readonly #strangers: Strangers;
+  readonly #places: Places;
+  readonly #ids: Ids;
+  readonly #crossing: Crossing | undefined;
+  /** Clients of sessions in another process: to wait for like tunnels of our own. */
+  readonly #guests = new Set<Socket>();
   /** Connections that carry or carried a tunnel; one leaves when the last of its bytes is sent. */
   readonly #carriers = new Set<Socket>();
   #draining = false;
   #closed: Promise<void> | undefined;
-  /** Called whenever the last tunnel has ended. */
+  /** Called whenever the last session has ended. */
   readonly #onEmpty = new Set<() => void>();
   #turnedAway = 0;
-  #ids = 0;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
-    const { config, rules, guard, log, tls, keylog } = options;
+    const { config, rules, guard, log, tls, keylog, commons } = options;
     const { timeouts, limits } = config;
-    this.#strangers = new Strangers(limits.handshakes, limits.handshakesPerAddress);
+    this.#strangers = new Strangers(limits.handshakes, limits.handshakesPerAddress, commons?.census);
+    this.#places = commons?.places ?? new LocalPlaces(limits.tunnels);
+    this.#ids = new Ids(commons?.ids ?? { first: 1, step: 1 });
+    this.#crossing =
+      commons &&
+      new Crossing({
+        ...commons.crossing,
+        registry: commons.registry,
+        timeouts: { pairing: timeouts.pairing * 1000, close: timeouts.close * 1000 },
+        guest: (client) => this.#keepUntilClosed(client, this.#guests),
+      });
     this.#openTarget = targetOpener(
       { rules, authorize: guard.authorize },
       { dial: timeouts.dial * 1000, decision: timeouts.decision * 1000, all: ALL_TARGETS_MS },
@@ -85,14 +106,17 @@ class RunningGateway implements Gateway {
       headTimeoutMs: timeouts.head * 1000,
       closeTimeoutMs: timeouts.close * 1000,
       healthy: () => !this.#draining,
-      upgrade: (socket, read, rest) => this.#front.serveUpgrade(socket, read, rest),
+      upgrade: (socket, read, rest) => void this.#front.serveUpgrade(socket, read, rest),
     });
     this.#front = new Front({
       config,
       log,
       web: this.#web,
-      busy: () => this.#busy(),
+      places: this.#places,
+      directory: this.#crossing ?? NO_NEIGHBOURS,
       tunnel: (opened) => this.#openTunnel(opened),
+      // A client whose user is known makes room for the next stranger.
+      accepted: (socket) => this.#strangers.remove(socket),
     });
     this.#server = createServer({
       ...tls,
@@ -110,9 +134,10 @@ class RunningGateway implements Gateway {
     if (keylog) this.#server.on('keylog', keylog);
   }
 
-  listen(): Promise<void> {
+  async listen(): Promise<void> {
+    await this.#crossing?.listen((connectionId, peer) => this.#front.meeting.claimHere(connectionId, peer));
     const { host, port } = this.#options.config.listen;
-    return new Promise((resolve, reject) => {
+    await new Promise<void>((resolve, reject) => {
       const failed = (error: NodeJS.ErrnoException): void => reject(listenFault(error, host, port));
       this.#server.once('error', failed);
       this.#server.listen({ port, ...(host === undefined ? {} : { host }) }, () => {
@@ -136,15 +161,15 @@ class RunningGateway implements Gateway {
   }
 
   async drain(ms: number): Promise<void> {
-    this.#draining = true;
+    this.#stopGrowing();
     const empty = new Promise<void>((resolve) => {
       this.#onEmpty.add(resolve);
     });
-    if (this.#tunnels.size > 0) await within(ms, empty);
+    if (this.#sessions > 0) await within(ms, empty);
     for (const tunnel of this.#tunnels) tunnel.close(RESULT.ERROR_CONNECTION_ABORTED);
     // A client may take its time to confirm the end, and then to read what is left. Nothing here waits for longer.
     const close = this.#options.config.timeouts.close * 1000;
-    if (this.#tunnels.size > 0) await within(close + SLACK_MS, empty);
+    if (this.#sessions > 0) await within(close + SLACK_MS, empty);
     const gone = [...this.#carriers].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
     await within(close + SLACK_MS, Promise.all(gone));
     await this.close();
@@ -156,7 +181,8 @@ class RunningGateway implements Gateway {
   }
 
   async #close(): Promise<void> {
-    this.#draining = true;
+    this.#stopGrowing();
+    this.#crossing?.close();
     const listener = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#web.close();
     this.#web.closeAllConnections();
@@ -166,32 +192,40 @@ class RunningGateway implements Gateway {
     await this.#options.guard.close();
   }
 
+  #stopGrowing(): void {
+    this.#draining = true;
+    this.#places.close(SHUTTING_DOWN);
+  }
+
+  /** Tunnels of this process, and clients of tunnels in others. */
+  get #sessions(): number {
+    return this.#tunnels.size + this.#guests.size;
+  }
+
+  #sessionEnded(): void {
+    if (this.#sessions === 0) for (const empty of this.#onEmpty) empty();
+  }
+
   /** The cap on handshakes is held before TLS costs anything. */
   #welcome(socket: Socket): void {
-    const full = this.#strangers.add(socket);
-    if (full !== undefined) {
-      // One line per thousand: under a flood the log must not be the next victim.
-      if (this.#turnedAway++ % 1000 === 0) {
-        this.#options.log.warn('connections turned away', {
-          reason: full,
-          peer: peerOf(socket),
-          total: this.#turnedAway,
-        });
-      }
-      socket.on('error', () => undefined);
+    socket.on('error', () => undefined);
+    const turnAway = (setting: string): void => {
+      this.#logTurnedAway(socket, setting);
       socket.destroy();
-      return;
-    }
-    this.#sockets.add(socket);
-    socket.once('close', () => this.#sockets.delete(socket));
+    };
+    const full = this.#strangers.add(socket, turnAway);
+    if (full !== undefined) return turnAway(full);
+    this.#keepUntilClosed(socket, this.#sockets);
   }
 
-  #busy(): string | undefined {
-    if (this.#draining) return 'the gateway is shutting down';
-    return this.#tunnels.size >= this.#options.config.limits.tunnels ? 'limits.tunnels is reached' : undefined;
+  /** One line per thousand: under a flood the log must not be the next victim. */
+  #logTurnedAway(socket: Socket, reason: string): void {
+    if (this.#turnedAway++ % 1000 !== 0) return;
+    const facts = { reason, peer: peerOf(socket), total: this.#turnedAway };
+    this.#options.log.warn('connections turned away', facts);
   }
 
-  #openTunnel({ transport, request, peer, sockets, ended }: OpenedTransport): void {
+  #openTunnel({ transport, request, peer, sockets, accepted, ended }: OpenedTransport): void {
     const { guard, config, log } = this.#options;
     const { identity, setup, keepAlive, close } = config.timeouts;
     const { connectionId, correlationId } = request;
@@ -211,29 +245,27 @@ class RunningGateway implements Gateway {
       openTarget: this.#openTarget,
       log: tunnelLog,
       timeouts: { identity: identity * 1000, setup: setup * 1000, keepAlive: keepAlive * 1000, close: close * 1000 },
-      tunnelId: this.#nextId(),
-      nextChannelId: () => this.#nextId(),
-      accepted: () => {
-        // A client whose user is known makes room for the next stranger.
-        for (const socket of sockets) this.#strangers.remove(socket);
-      },
+      tunnelId: this.#ids.next(),
+      nextChannelId: () => this.#ids.next(),
+      accepted,
       ended: () => {
         this.#tunnels.delete(tunnel);
+        this.#places.giveBack();
         ended();
-        if (this.#tunnels.size === 0) for (const empty of this.#onEmpty) empty();
+        this.#sessionEnded();
       },
     });
-    for (const socket of sockets) {
-      this.#carriers.add(socket);
-      socket.once('close', () => this.#carriers.delete(socket));
-    }
+    for (const socket of sockets) this.#keepUntilClosed(socket, this.#carriers);
     this.#tunnels.add(tunnel);
     tunnel.start();
   }
 
-  #nextId(): number {
-    this.#ids = (this.#ids % MAX_ID) + 1;
-    return this.#ids;
+  #keepUntilClosed(socket: Socket, set: Set<Socket>): void {
+    set.add(socket);
+    socket.once('close', () => {
+      set.delete(socket);
+      if (set === this.#guests) this.#sessionEnded();
+    });
   }
 }
 
@@ -244,29 +276,4 @@ async function within(ms: number, done: Promise<unknown>): Promise<void> {
   });
   await Promise.race([done, late]);
   clearTimeout(timer);
-}
-
-function listenFault(error: NodeJS.ErrnoException, host: string | undefined, port: number): Fault {
-  const place = `${host ?? '*'}:${port}`;
-  const known: Readonly<Record<string, { message: string; hint: string }>> = {
-    EADDRINUSE: { message: 'the port is in use', hint: 'stop the other program or choose another port with --listen' },
-    EACCES: { message: 'the port may not be opened by this user', hint: 'choose a port above 1023 with --listen' },
-    EADDRNOTAVAIL: {
-      message: 'no interface has this address',
-      hint: 'leave the host out of --listen for all interfaces',
-    },
-    ENOTFOUND: { message: 'the host name of --listen does not resolve', hint: 'use an address of this machine' },
-  };
-  const { message, hint } = known[error.code ?? ''] ?? {
-    message: `cannot listen: ${error.message}`,
-    hint: 'see --listen',
-  };
-  return new Fault({
-    kind: 'unreachable',
-    code: `LISTEN_${error.code ?? 'FAILED'}`,
-    message,
-    place,
-    hint,
-    cause: error,
-  });
 }

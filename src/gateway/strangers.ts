@@ -1,29 +1,38 @@
 /** Connections that have not proven an identity: how many there may be, in all and from one address. */
 import type { Socket } from 'node:net';
+import { Crowd } from './crowd.js';
+
+/** Who counts the strangers of all processes together. A gateway that is one process needs nobody for that. */
+export interface Census {
+  /** A stranger is here. `turnAway` is called, soon or never, when that is one too many. */
+  enter(name: string, network: string, turnAway: (setting: string) => void): void;
+  leave(name: string): void;
+}
 
 export class Strangers {
-  readonly #most: number;
-  readonly #mostPerAddress: number;
-  /** Connections by the client's address and port: the TCP connection and the TLS connection on it have the same. */
+  readonly #crowd: Crowd;
+  readonly #census: Census | undefined;
+  /** Networks by the client's address and port: the TCP connection and the TLS connection on it have the same. */
   readonly #networks = new Map<string, string>();
-  readonly #counts = new Map<string, number>();
 
-  constructor(most: number, mostPerAddress: number) {
-    this.#most = most;
-    this.#mostPerAddress = mostPerAddress;
+  constructor(most: number, mostPerAddress: number, census?: Census) {
+    this.#crowd = new Crowd(most, mostPerAddress);
+    this.#census = census;
   }
 
-  /** Counts a connection until it closes or is known. Where there is no room, the setting that says so. */
-  add(socket: Socket): string | undefined {
-    if (this.#networks.size >= this.#most) return 'limits.handshakes';
+  /**
+   * Counts a connection until it closes or is known. Where there is no room, the setting that says so. Where other processes
+   * hold the places, that is known a moment later, and told to `turnAway`.
+   */
+  add(socket: Socket, turnAway: (setting: string) => void = () => undefined): string | undefined {
     const name = nameOf(socket);
     // A client that is gone already has no address, like all others of its kind.
     if (this.#networks.has(name)) return undefined;
     const network = networkOf(socket.remoteAddress ?? '');
-    const count = this.#counts.get(network) ?? 0;
-    if (count >= this.#mostPerAddress) return 'limits.handshakesPerAddress';
-    this.#counts.set(network, count + 1);
+    const full = this.#crowd.enter(network);
+    if (full !== undefined) return full;
     this.#networks.set(name, network);
+    this.#census?.enter(name, network, turnAway);
     socket.once('close', () => this.#forget(name));
     return undefined;
   }
@@ -37,9 +46,8 @@ export class Strangers {
     const network = this.#networks.get(name);
     if (network === undefined) return;
     this.#networks.delete(name);
-    const count = (this.#counts.get(network) ?? 0) - 1;
-    if (count > 0) this.#counts.set(network, count);
-    else this.#counts.delete(network);
+    this.#crowd.leave(network);
+    this.#census?.leave(name);
   }
 }
 
