@@ -28,6 +28,7 @@ SIGTERM and SIGINT let open sessions go on for --drain seconds. A second signal 
     drain: Flags.string({ summary: 'How long sessions may go on after a signal; 30.', helpValue: 'SECONDS' }),
     'log-level': Flags.string({ summary: 'How much is logged; info.', helpValue: 'debug|info|warn|error' }),
     'log-format': Flags.string({ summary: 'Lines for people or for machines; text.', helpValue: 'text|json' }),
+    workers: Flags.string({ summary: 'Processes that serve, or one for each core; 1.', helpValue: 'N|auto' }),
     keylog: Flags.string({ summary: 'Append TLS secrets here, to decrypt captures.', helpValue: 'FILE' }),
   };
 

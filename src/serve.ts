@@ -4,6 +4,7 @@ import { type Certificates, ensureCertificates } from './certs/ensure.js';
 import { preferredName } from './certs/names.js';
 import { ensureTokenKey } from './certs/token-key.js';
 import type { Config } from './config/schema.js';
+import type { Commons } from './gateway/commons.js';
 import { type Gateway, startGateway } from './gateway/gateway.js';
 import { createLog, type Log } from './gateway/log.js';
 import { openKeylog } from './keylog.js';
@@ -16,10 +17,19 @@ export interface ServeOptions {
   readonly dataDir: string;
   /** Gets the log, line by line. */
   readonly writeLog: (line: string) => void;
+  /** Which of several processes this is; it is the only one without. */
+  readonly worker?: WorkerPlace;
+}
+
+export interface WorkerPlace {
+  readonly number: number;
+  /** Whether it says what is to be said at a start: with several processes one is enough. */
+  readonly announces: boolean;
+  readonly commons: Commons;
 }
 
 export interface Serving {
-  readonly gateway: Gateway;
+  readonly gateway: Pick<Gateway, 'tunnels' | 'drain'>;
   readonly log: Log;
   /** The name clients use; tokens are minted for it. */
   readonly name: string;
@@ -31,17 +41,15 @@ export interface Serving {
 }
 
 /** Starts the gateway. Throws a `Fault` for everything that a person can put right. */
-export async function serve({ config, dataDir, writeLog }: ServeOptions): Promise<Serving> {
-  const log = createLog({ ...config.log, write: writeLog });
-  const own =
-    config.tls.cert === undefined
-      ? await ensureCertificates(dataDir, { hostname: config.hostname ?? hostname() })
-      : undefined;
+export async function serve({ config, dataDir, writeLog, worker }: ServeOptions): Promise<Serving> {
+  const alone = createLog({ ...config.log, write: writeLog });
+  const log = worker ? alone.with({ worker: worker.number }) : alone;
+  const startLog = worker && !worker.announces ? { ...log, warn: () => undefined } : log;
+  const { own, localKey } = await ensureKeys(config, dataDir);
   const { tls, audiences, warnings } = await loadIdentity(config, dataDir);
-  const { key: localKey } = await ensureTokenKey(dataDir);
   const { guard, warnings: guardWarnings } = await openGuard(config, localKey, audiences);
-  for (const warning of [...guardWarnings, ...warnings]) log.warn(warning);
-  const keylog = config.log.keylog === undefined ? undefined : openKeylog(config.log.keylog, log);
+  for (const warning of [...guardWarnings, ...warnings]) startLog.warn(warning);
+  const keylog = config.log.keylog === undefined ? undefined : openKeylog(config.log.keylog, startLog);
   const gateway = await startGateway({
     config,
     tls,
@@ -49,6 +57,7 @@ export async function serve({ config, dataDir, writeLog }: ServeOptions): Promis
     rules: config.targets.allow.map(parseRule),
     log,
     keylog: keylog?.write,
+    commons: worker?.commons,
   });
   return {
     gateway,
@@ -58,4 +67,14 @@ export async function serve({ config, dataDir, writeLog }: ServeOptions): Promis
     ca: own ? own.files.ca : config.tls.ca,
     made: own?.made ?? [],
   };
+}
+
+/** The certificates and keys of the data folder, made where they are missing. */
+export async function ensureKeys(
+  { tls, hostname: name }: Config,
+  dataDir: string,
+): Promise<{ own: Certificates | undefined; localKey: Uint8Array }> {
+  const own = tls.cert === undefined ? await ensureCertificates(dataDir, { hostname: name ?? hostname() }) : undefined;
+  const { key: localKey } = await ensureTokenKey(dataDir);
+  return { own, localKey };
 }

@@ -15,6 +15,8 @@ export interface SettingMeta {
 
 const ALLOW_MAX = 1000;
 const KEYS_MAX = 32;
+/** More cores than that are no gateway any more, and every worker has some 60 MB of its own. */
+const WORKERS_MAX = 256;
 
 /**
  * The one schema of the configuration. Types, defaults, names of environment variables, the effective settings and the table
@@ -34,6 +36,15 @@ export const schema = z.strictObject({
     .optional()
     .meta(
       row('The name clients use for the gateway, and the audience of its tokens; else the names of the certificate.'),
+    ),
+  workers: z
+    .union([z.string(), z.number()])
+    .transform((value, context) => parseWorkers(String(value)) ?? fail(context, `must be auto or 1 to ${WORKERS_MAX}`))
+    .prefault('1')
+    .meta(
+      row(
+        'Processes that serve, `auto` for one per core. Of several, a crash takes only the sessions of its own process.',
+      ),
     ),
   tls: section({
     cert: path(
@@ -212,6 +223,12 @@ export function parseListen(text: string): { readonly host?: string; readonly po
   } catch {
     return undefined;
   }
+}
+
+function parseWorkers(text: string): number | 'auto' | undefined {
+  if (text === 'auto') return text;
+  const count = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  return count >= 1 && count <= WORKERS_MAX ? count : undefined;
 }
 
 function row(reason: string, more: Omit<SettingMeta, 'reason'> = {}): SettingMeta & Record<string, unknown> {

@@ -12,7 +12,7 @@ import {
   tlsSocket,
   upgradeHeaders,
 } from '../support/client.js';
-import { testGateway } from '../support/gateway.js';
+import { testSite as testGateway } from '../support/site.js';
 import { echoTarget, silentPort, testTarget } from '../support/target.js';
 import { eventually } from '../support/wait.js';
 

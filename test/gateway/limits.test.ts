@@ -19,8 +19,9 @@ import {
   tlsSocket,
   upgradeHeaders,
 } from '../support/client.js';
-import { type TestGateway, testGateway } from '../support/gateway.js';
+import type { TestGateway } from '../support/gateway.js';
 import { collectGarbage } from '../support/memory.js';
+import { testSite as testGateway } from '../support/site.js';
 import { closedPort, echoTarget, silentPort, testTarget } from '../support/target.js';
 import { eventually, sleep } from '../support/wait.js';
 

@@ -3,6 +3,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { issueAuthority, issueServer } from '../../src/certs/issue.js';
 import { type Config, schema } from '../../src/config/schema.js';
+import type { Commons } from '../../src/gateway/commons.js';
 import { type Gateway, startGateway } from '../../src/gateway/gateway.js';
 import { createLog } from '../../src/gateway/log.js';
 import { signedAuthenticator } from '../../src/policy/builtin.js';
@@ -20,6 +21,8 @@ export interface TestGatewayOptions {
   /** May lie below what the schema allows. */
   readonly limits?: Partial<Config['limits']>;
   readonly guard?: Guard;
+  /** What it shares with other gateways; it is alone without. */
+  readonly commons?: Commons;
 }
 
 export type LogLine = Readonly<Record<string, unknown>>;
@@ -88,6 +91,7 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
     tls: { cert, key },
     guard: options.guard ?? createGuard({ authenticator: signedAuthenticator(verifier), deadline, builtIn: true }),
     rules: allow.map(parseRule),
+    commons: options.commons,
     log: createLog({
       level: 'debug',
       format: 'json',
