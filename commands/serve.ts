@@ -6,13 +6,16 @@ export default class Serve extends BaseCommand {
   static override description =
     `The first start makes a CA, a server certificate and a key for access tokens in the data folder. After that, "rdgw mkrdp" writes .rdp files that open desktops through this gateway.
 
-SIGTERM and SIGINT let open sessions go on for --drain seconds. A second signal ends at once.`;
+SIGTERM and SIGINT let open sessions go on for --drain seconds. A second signal ends at once.
+
+With --workers several processes serve on the same port. One that crashes takes only its own sessions along, and is replaced.`;
   static override examples = [
     { description: 'Start with nothing else.', command: '<%= config.bin %> serve' },
     {
       description: 'Use the port of HTTPS and a certificate that clients trust already.',
       command: '<%= config.bin %> serve --listen 443 --cert gw.pem --key gw.key',
     },
+    { description: 'Use every core.', command: '<%= config.bin %> serve --workers auto' },
     {
       description: 'Check what a start would read, and show its settings.',
       command: '<%= config.bin %> serve --check',

@@ -14,8 +14,8 @@ import { keepBooks } from './serve-commons.js';
 import type { Duty } from './serve-worker.js';
 import { Workforce } from './serve-workforce.js';
 
-/** Beside what draining itself may take: a custom authenticator lets go of what it holds. */
-const DRAIN_SLACK_MS = 10_000;
+/** Closing: a custom authenticator lets go of what it holds. The same again is what settling may take beside its own times. */
+const CLOSE_MS = 10_000;
 
 /** How many processes are to serve. */
 export function workerCount({ workers }: Pick<Config, 'workers'>): number {
@@ -36,7 +36,10 @@ export async function serveWithWorkers({ config, dataDir, writeLog }: ServeOptio
     hired(wire, number) {
       const commons = { ids: { first: number, step: count }, crossing: { address: sockets.take(number), secret } };
       const duty: Duty = { number, config, commons, announces: !workforce.complete && number === 1 };
-      wire.on('hello', () => duty);
+      wire.on('hello', async () => {
+        if (number > 1) await workforce.first;
+        return duty;
+      });
       keepBooks(wire, ledger, number, (other) => sockets.of(other));
     },
     gone(number) {
@@ -58,7 +61,9 @@ export async function serveWithWorkers({ config, dataDir, writeLog }: ServeOptio
       async drain(ms) {
         const { close } = config.timeouts;
         workforce.retire();
-        await workforce.command('drain', ms, ms + 2 * close * 1000 + DRAIN_SLACK_MS);
+        // Who has no session left still answers newcomers, until the last session of all has ended.
+        await workforce.command('settle', ms, ms + 2 * close * 1000 + CLOSE_MS);
+        await workforce.command('close', undefined, CLOSE_MS);
         await workforce.dismiss();
       },
     },

@@ -29,6 +29,9 @@ export interface WorkerFacts {
 /** Signals reach a whole group of processes; the primary decides what comes of them. */
 const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
+/** The others wait until the first worker listens; the primary ends them all when it does not. */
+const HELLO_MS = 120_000;
+
 /** Serves until the primary ends it; the process ends with its way to the primary. */
 export async function runWorker(dataDir: string): Promise<void> {
   for (const signal of SIGNALS) process.on(signal, () => undefined);
@@ -37,7 +40,7 @@ export async function runWorker(dataDir: string): Promise<void> {
   const strays = new Strays();
   takeStrays(strays.take);
   try {
-    const { number, config, commons, announces } = await wire.ask<Duty>('hello');
+    const { number, config, commons, announces } = await wire.ask<Duty>('hello', undefined, { within: HELLO_MS });
     const { gateway, log, name, port, ca } = await serve({
       config,
       dataDir,
@@ -45,7 +48,8 @@ export async function runWorker(dataDir: string): Promise<void> {
       worker: { number, announces, commons: commonsOver(wire, commons) },
     });
     strays.tell((facts) => log.error('stray error', { ...facts }));
-    wire.on('drain', (ms: number) => gateway.drain(ms));
+    wire.on('settle', (ms: number) => gateway.settle(ms));
+    wire.on('close', () => gateway.close());
     const facts: WorkerFacts = { name, port, ca };
     wire.tell('ready', facts);
   } catch (error) {

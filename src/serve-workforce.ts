@@ -6,7 +6,7 @@ import { Patience } from './serve-patience.js';
 import { Wire } from './serve-wire.js';
 import type { WorkerFacts } from './serve-worker.js';
 
-/** A worker reads its settings and files and listens; a busy machine gets time for that, a stuck worker does not block a start. */
+/** A worker reads its files and listens, perhaps behind the first one; a busy machine gets time for that, a stuck worker does not. */
 const START_MS = 60_000;
 /** A worker that was told to go has nothing left to do. */
 const GO_MS = 2_000;
@@ -34,6 +34,7 @@ export class Workforce {
   readonly #hands = new Map<number, Hand>();
   readonly #patience = new Map<number, Patience>();
   readonly #returns = new Set<NodeJS.Timeout>();
+  #first: Promise<WorkerFacts> | undefined;
   #complete = false;
   #retired = false;
 
@@ -48,13 +49,19 @@ export class Workforce {
     return this.#complete;
   }
 
-  /** Rejects with what the first worker failed of: what is wrong with all of them is said once. */
+  /** Rejects with what a worker failed of. */
   async start(): Promise<WorkerFacts> {
-    const facts = await this.#hire(1);
-    const others = Array.from({ length: this.#options.count - 1 }, (_, index) => this.#hire(index + 2));
-    await Promise.all(others);
+    const hires = Array.from({ length: this.#options.count }, (_, index) => this.#hire(index + 1));
+    const [first] = hires as [Promise<WorkerFacts>];
+    this.#first = first;
+    await Promise.all(hires);
     this.#complete = true;
-    return facts;
+    return first;
+  }
+
+  /** The first worker listens. The others may wait for that: what is wrong with all of them is then said once. */
+  get first(): Promise<WorkerFacts> | undefined {
+    return this.#first;
   }
 
   /** Asks every worker that is at work; resolves to the answers of those that gave one. */
@@ -110,7 +117,10 @@ export class Workforce {
       this.#hands.set(number, hand);
       wire.on('ready', (facts: WorkerFacts) => {
         clearTimeout(late);
+        // Too late: those who are to end have been told, and this one was not among them.
+        if (this.#retired) return void worker.process.kill('SIGKILL');
         hand.ready = true;
+        log.info('worker started', { worker: number, pid: worker.process.pid });
         resolve(facts);
       });
       wire.on('failed', (failure: Failure) => {
@@ -127,12 +137,9 @@ export class Workforce {
     const { log } = this.#options;
     const timer = setTimeout(() => {
       this.#returns.delete(timer);
-      this.#hire(number).then(
-        () => log.info('worker replaced', { worker: number, pid: this.#hands.get(number)?.worker.process.pid }),
-        (error: Error) => {
-          if (!this.#retired) log.error('worker cannot start', { worker: number, reason: error.message });
-        },
-      );
+      this.#hire(number).catch((error: Error) => {
+        if (!this.#retired) log.error('worker cannot start', { worker: number, reason: error.message });
+      });
     }, patience.after(livedMs));
     this.#returns.add(timer);
   }

@@ -41,7 +41,8 @@ export interface Serving {
 }
 
 /** Starts the gateway. Throws a `Fault` for everything that a person can put right. */
-export async function serve({ config, dataDir, writeLog, worker }: ServeOptions): Promise<Serving> {
+export async function serve(options: ServeOptions): Promise<Serving & { readonly gateway: Gateway }> {
+  const { config, dataDir, writeLog, worker } = options;
   const alone = createLog({ ...config.log, write: writeLog });
   const log = worker ? alone.with({ worker: worker.number }) : alone;
   const startLog = worker && !worker.announces ? { ...log, warn: () => undefined } : log;

@@ -40,8 +40,10 @@ export interface Gateway {
   readonly connections: number;
   /**
    * Takes no new tunnels and waits: for the sessions to end, at most `ms`, then closes what is left with 0x4D4.
-   * Ordinary HTTP is answered until the end.
+   * Ordinary HTTP, and whoever comes too late, is still answered.
    */
+  settle(ms: number): Promise<void>;
+  /** Settles, then closes. */
   drain(ms: number): Promise<void>;
   /** Cuts everything. */
   close(): Promise<void>;
@@ -95,7 +97,10 @@ class RunningGateway implements Gateway {
         ...commons.crossing,
         registry: commons.registry,
         timeouts: { pairing: timeouts.pairing * 1000, close: timeouts.close * 1000 },
-        guest: (client) => this.#keepUntilClosed(client, this.#guests),
+        guest: (client) => {
+          log.debug('in channel forwarded', { peer: peerOf(client) });
+          this.#keepUntilClosed(client, this.#guests);
+        },
       });
     this.#openTarget = targetOpener(
       { rules, authorize: guard.authorize },
@@ -161,6 +166,11 @@ class RunningGateway implements Gateway {
   }
 
   async drain(ms: number): Promise<void> {
+    await this.settle(ms);
+    await this.close();
+  }
+
+  async settle(ms: number): Promise<void> {
     this.#stopGrowing();
     const empty = new Promise<void>((resolve) => {
       this.#onEmpty.add(resolve);
@@ -172,7 +182,6 @@ class RunningGateway implements Gateway {
     if (this.#sessions > 0) await within(close + SLACK_MS, empty);
     const gone = [...this.#carriers].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
     await within(close + SLACK_MS, Promise.all(gone));
-    await this.close();
   }
 
   close(): Promise<void> {

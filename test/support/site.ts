@@ -35,7 +35,7 @@ export async function testPair(options: TestGatewayOptions): Promise<TestGateway
   const gateways = [await start(1), await start(2)] as const;
   return joined(gateways, async () => {
     await Promise.all(gateways.map((gateway) => gateway.stop()));
-    rmSync(folder, { recursive: true });
+    rmSync(folder, { recursive: true, force: true });
   });
 }
 
@@ -52,6 +52,8 @@ function joined(gateways: readonly [TestGateway, TestGateway], stop: () => Promi
   const [one, other] = gateways;
   let next = 0;
   const all = (): LogLine[] => gateways.flatMap(({ log }) => log);
+  const settle = async (ms: number): Promise<void> =>
+    void (await Promise.all(gateways.map(({ gateway }) => gateway.settle(ms))));
   const sum = (of: 'tunnels' | 'connections'): number => one.gateway[of] + other.gateway[of];
   return {
     ...one,
@@ -63,7 +65,11 @@ function joined(gateways: readonly [TestGateway, TestGateway], stop: () => Promi
       get connections() {
         return sum('connections');
       },
-      drain: async (ms) => void (await Promise.all(gateways.map(({ gateway }) => gateway.drain(ms)))),
+      settle,
+      async drain(ms) {
+        await settle(ms);
+        await stop();
+      },
       close: stop,
     },
     get port() {
