@@ -4,9 +4,9 @@ import type { Registry } from './gateway/crossing.js';
 import type { IdShare } from './gateway/ids.js';
 import type { Ledger } from './gateway/ledger.js';
 import { IS_LIVE } from './gateway/meeting.js';
-import type { Places } from './gateway/places.js';
 import { busy } from './gateway/refusal.js';
 import type { Census } from './gateway/strangers.js';
+import type { TunnelPlaces } from './gateway/tunnel-places.js';
 import type { Wire } from './serve-wire.js';
 
 const NO_ANSWER = 'the primary process does not answer';
@@ -50,7 +50,7 @@ export function commonsOver(wire: Wire, { ids, crossing }: CommonsOptions): Comm
   return { places: new RemotePlaces(wire), census: censusOver(wire), registry: registryOver(wire), ids, crossing };
 }
 
-export class RemotePlaces implements Places {
+export class RemotePlaces implements TunnelPlaces {
   readonly #wire: Wire;
   #closed: string | undefined;
 

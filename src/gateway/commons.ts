@@ -1,11 +1,11 @@
 /** What the processes that serve one gateway have in common. */
 import type { CrossingOptions, Registry } from './crossing.js';
 import type { IdShare } from './ids.js';
-import type { Places } from './places.js';
 import type { Census } from './strangers.js';
+import type { TunnelPlaces } from './tunnel-places.js';
 
 export interface Commons {
-  readonly places: Places;
+  readonly places: TunnelPlaces;
   readonly census: Census;
   readonly registry: Registry;
   readonly ids: IdShare;

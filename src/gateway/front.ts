@@ -11,9 +11,9 @@ import { CONTINUE, closingResponse, emptyResponse, refusal, switchingProtocols }
 import type { Log } from './log.js';
 import { type Directory, Meeting } from './meeting.js';
 import type { OpenedTransport } from './opened.js';
-import type { Places } from './places.js';
 import { busy, type Refusal } from './refusal.js';
 import { endSocket, prepareSocket } from './sockets.js';
+import type { TunnelPlaces } from './tunnel-places.js';
 import { webSocketTransport } from './websocket.js';
 
 export interface FrontOptions {
@@ -21,7 +21,7 @@ export interface FrontOptions {
   readonly log: Log;
   /** Takes sockets that speak ordinary HTTP. */
   readonly web: WebServer;
-  readonly places: Places;
+  readonly places: TunnelPlaces;
   readonly directory: Directory;
   /** A transport is up: from here on the tunnel owns it, and the place that was taken for it. */
   readonly tunnel: (opened: OpenedTransport) => void;

@@ -13,10 +13,10 @@ import { listenFault } from './listen-fault.js';
 import type { Log } from './log.js';
 import { NO_NEIGHBOURS } from './meeting.js';
 import type { OpenedTransport } from './opened.js';
-import { LocalPlaces, type Places } from './places.js';
 import { Strangers } from './strangers.js';
 import { type TargetOpener, targetOpener } from './target.js';
 import { Tunnel, type Verdict } from './tunnel.js';
+import { LocalPlaces, type TunnelPlaces } from './tunnel-places.js';
 import { createWeb } from './web.js';
 
 export interface GatewayOptions {
@@ -71,7 +71,7 @@ class RunningGateway implements Gateway {
   readonly #tunnels = new Set<Tunnel>();
   readonly #sockets = new Set<Socket>();
   readonly #strangers: Strangers;
-  readonly #places: Places;
+  readonly #places: TunnelPlaces;
   readonly #ids: Ids;
   readonly #crossing: Crossing | undefined;
   /** Clients of sessions in another process: to wait for like tunnels of our own. */

@@ -1,6 +1,6 @@
 /** The books of a gateway that is served by several processes: who has which place, which stranger, and which OUT leg waits where. */
 import { Crowd } from './crowd.js';
-import { NO_PLACE } from './places.js';
+import { NO_PLACE } from './tunnel-places.js';
 
 export interface LedgerLimits {
   readonly tunnels: number;
@@ -32,7 +32,7 @@ export class Ledger {
     this.#crowd = new Crowd(handshakes, handshakesPerAddress);
   }
 
-  /** Places taken, by all. */
+  /** TunnelPlaces taken, by all. */
   get places(): number {
     return this.#places;
   }

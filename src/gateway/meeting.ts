@@ -9,9 +9,9 @@ import type { RdgRequest } from './http/request.js';
 import type { Log } from './log.js';
 import type { OpenedTransport } from './opened.js';
 import { Pairing } from './pairing.js';
-import type { Places } from './places.js';
 import { busy, type Refusal } from './refusal.js';
 import type { TransportEnd } from './transport.js';
+import type { TunnelPlaces } from './tunnel-places.js';
 
 /** Tells the processes of one gateway where an OUT leg waits. Nothing here rejects. */
 export interface Directory {
@@ -53,7 +53,7 @@ export interface IncomingLeg {
 export interface MeetingOptions {
   readonly config: Pick<Config, 'timeouts' | 'transports'>;
   readonly log: (request: RdgRequest, peer: string) => Log;
-  readonly places: Places;
+  readonly places: TunnelPlaces;
   readonly directory: Directory;
   /** Both legs are together: from here on the tunnel owns them, and the place that was taken for it. */
   readonly tunnel: (opened: OpenedTransport) => void;

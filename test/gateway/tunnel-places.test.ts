@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Ledger } from '../../src/gateway/ledger.js';
-import { LocalPlaces, NO_PLACE, type Places } from '../../src/gateway/places.js';
+import { LocalPlaces, NO_PLACE, type TunnelPlaces } from '../../src/gateway/tunnel-places.js';
 import { keepBooks, RemotePlaces } from '../../src/serve-commons.js';
 import { wires } from '../support/site.js';
 import { eventually } from '../support/wait.js';
@@ -8,7 +8,7 @@ import { eventually } from '../support/wait.js';
 const limits = (tunnels: number) => ({ tunnels, handshakes: 10, handshakesPerAddress: 10 });
 
 /** The places of so many processes that share this ledger. */
-function remotePlaces(ledger: Ledger, count: number): Places[] {
+function remotePlaces(ledger: Ledger, count: number): TunnelPlaces[] {
   return Array.from({ length: count }, (_, index) => {
     const [primary, worker] = wires();
     keepBooks(primary, ledger, index + 1, () => undefined);
@@ -16,9 +16,9 @@ function remotePlaces(ledger: Ledger, count: number): Places[] {
   });
 }
 
-const FORMS: readonly (readonly [string, (most: number) => Places])[] = [
+const FORMS: readonly (readonly [string, (most: number) => TunnelPlaces])[] = [
   ['of one process', (most) => new LocalPlaces(most)],
-  ['shared by processes', (most) => remotePlaces(new Ledger(limits(most)), 1)[0] as Places],
+  ['shared by processes', (most) => remotePlaces(new Ledger(limits(most)), 1)[0] as TunnelPlaces],
 ];
 
 describe.each(FORMS)('places %s', (_, make) => {
@@ -54,7 +54,7 @@ describe('places of several processes', () => {
 
   it('are free again when a process that had some is gone', async () => {
     const ledger = new Ledger(limits(2));
-    const [one, other] = remotePlaces(ledger, 2) as [Places, Places];
+    const [one, other] = remotePlaces(ledger, 2) as [TunnelPlaces, TunnelPlaces];
     await Promise.all([one.take(), one.take()]);
     expect(await other.take()).toBe(NO_PLACE);
     expect(ledger.close(1)).toBe(2);
@@ -63,7 +63,7 @@ describe('places of several processes', () => {
 
   it('are not lost when they close while one is asked for', async () => {
     const ledger = new Ledger(limits(1));
-    const [places] = remotePlaces(ledger, 1) as [Places];
+    const [places] = remotePlaces(ledger, 1) as [TunnelPlaces];
     const asked = places.take();
     places.close('shutting down');
     expect(await asked).toBe('shutting down');

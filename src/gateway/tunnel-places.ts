@@ -1,5 +1,5 @@
 /** The places for tunnels: how many there may be at one time, counted over every process that serves one gateway. */
-export interface Places {
+export interface TunnelPlaces {
   /**
    * Takes a place for a tunnel that is about to be born: undefined, or why there is none. Never rejects.
    * INVARIANT: whoever got a place gives it back once, when the tunnel has ended or was not born after all.
@@ -15,7 +15,7 @@ export interface Places {
 export const NO_PLACE = 'limits.tunnels is reached';
 
 /** The places of a gateway that is one process. */
-export class LocalPlaces implements Places {
+export class LocalPlaces implements TunnelPlaces {
   readonly #most: number;
   #taken = 0;
   #closed: string | undefined;
