@@ -1,26 +1,25 @@
 /** `rdgw serve --workers` as processes. What a connection landed on is known from the log. */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { loadTokenKey } from '../../src/certs/token-key.js';
-import { mintToken } from '../../src/policy/token.js';
-import {
-  openOut,
-  openPipe,
-  RawClient,
-  rdgHead,
-  request,
-  type Server,
-  tlsSocket,
-  upgradeHeaders,
-} from '../support/client.js';
-import { type Program, startRdgw } from '../support/program.js';
+import { openOut, openPipe, type RawClient, rdgHead, request, tlsSocket, upgradeHeaders } from '../support/client.js';
+import type { Program } from '../support/program.js';
 import { echoTarget, type TestTarget } from '../support/target.js';
 import { eventually } from '../support/wait.js';
+import {
+  echoes,
+  lines,
+  listeningWorkers,
+  onBoth,
+  owners,
+  pidOf,
+  startWorkers,
+  type Workers,
+} from '../support/workers.js';
 
 // Each start is that of three processes, which share a core or two with everything else.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
@@ -43,65 +42,14 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Local sockets and everything else go into the folder of the test. */
-function rdgw(...args: string[]): Program {
-  const env = { HOME: folder, TMPDIR: folder, RDGW_DATA_DIR: join(folder, 'data') };
-  const run = startRdgw(['serve', '--workers', '2', ...args], { cwd: folder, env });
+const rdgw = (...args: string[]): Program => {
+  const run = startWorkers(folder, args);
   running.push(run);
   return run;
-}
+};
 
-interface Running extends Server {
-  readonly run: Program;
-  /** A client whose channel is open. */
-  open(transport: 'websocket' | 'http'): Promise<RawClient>;
-}
-
-async function listening(settings: object = {}, ...args: string[]): Promise<Running> {
-  const config = join(folder, 'rdgw.json');
-  writeFileSync(config, JSON.stringify({ log: { format: 'json', level: 'debug' }, ...settings }));
-  const run = rdgw('--listen', '127.0.0.1:0', '--config', config, ...args);
-  const [, digits] = await run.says(/listens on https:\/\/\S+:(\d+)/);
-  const server = { port: Number(digits), ca: readFileSync(join(folder, 'data/ca.pem'), 'utf8') };
-  const key = await loadTokenKey(join(folder, 'data'));
-  return {
-    ...server,
-    run,
-    async open(transport) {
-      const claims = { user: 'alice', targets: [target.name], audience: 'localhost', id: randomUUID() };
-      const token = await mintToken(key, { ...claims, expiresAt: new Date(Date.now() + 60_000) });
-      const client = await RawClient.open(server, { transport, token, port: target.port });
-      return client;
-    },
-  };
-}
-
-type Line = Readonly<Record<string, unknown>>;
-/** Lines of the log with this message, so far. */
-function lines({ run }: Running, event: string): Line[] {
-  const whole = run.stderr().split('\n').slice(0, -1);
-  return whole.map((line) => JSON.parse(line) as Line).filter(({ msg }) => msg === event);
-}
-
-/** Which worker has how many sessions. */
-const owners = (server: Running): number[] => lines(server, 'channel opened').map(({ worker }) => worker as number);
-
-async function echoes(client: RawClient, text = 'ping'): Promise<void> {
-  const before = client.receivedBytes;
-  client.send(Buffer.from(text));
-  const got = await client.gets(before + text.length);
-  expect(got.subarray(before).toString()).toBe(text);
-}
-
-/** Opens sessions until each worker has one. The system chooses who accepts, and one that waits longer is not sooner chosen. */
-async function onBoth(server: Running, transport: 'websocket' | 'http'): Promise<RawClient[]> {
-  const clients: RawClient[] = [];
-  while (new Set(owners(server)).size < 2) {
-    clients.push(...(await Promise.all([1, 2, 3, 4].map(() => server.open(transport)))));
-    await eventually(() => owners(server).length === clients.length);
-  }
-  return clients;
-}
+const listening = (settings: object = {}, ...args: string[]): Promise<Workers> =>
+  listeningWorkers({ folder, target, settings, args, started: (run) => void running.push(run) });
 
 describe('rdgw serve --workers 2', () => {
   it('says once what is to be said at a start', async () => {
@@ -254,10 +202,3 @@ describe('rdgw serve --workers 2 fails, and says so once', () => {
     await expectFailure(rdgw('--workers', '0'), 2, /--workers/);
   });
 });
-
-/** The log names the process of a worker when it starts. */
-async function pidOf(server: Running, worker: number | undefined): Promise<number | undefined> {
-  const started = (): Line | undefined => lines(server, 'worker started').find((line) => line.worker === worker);
-  await eventually(() => started() !== undefined);
-  return started()?.pid as number;
-}
