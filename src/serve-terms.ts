@@ -1,6 +1,7 @@
 /** From settings to what a gateway goes by, at the start and at every reload. */
 import type { TlsFiles } from './certs/tls-files.js';
 import type { Config } from './config/schema.js';
+import { fitDescriptors } from './descriptors.js';
 import { secureContext, type Terms } from './gateway/terms.js';
 import { type GuardFiles, makeGuard, readGuardFiles } from './policy/open.js';
 import { parseRule } from './policy/rules.js';
@@ -36,9 +37,15 @@ export async function makeTerms(reading: Reading): Promise<MadeTerms> {
   const { config, tls, audiences, localKey, guardFiles, warnings } = reading;
   secureContext(tls);
   const rules = config.targets.allow.map(parseRule);
+  // Of this process: each worker has descriptors of its own.
+  const { connections, warning } = fitDescriptors(config.limits.connections);
+  const fitted = { ...config, limits: { ...config.limits, connections } };
   // Last: a custom authenticator may open connections, which nobody would close if anything behind it failed.
   const { guard, warnings: guardWarnings } = await makeGuard(config, guardFiles, localKey, audiences);
-  return { terms: { config, tls, guard, rules }, warnings: [...guardWarnings, ...warnings] };
+  return {
+    terms: { config: fitted, tls, guard, rules },
+    warnings: [...guardWarnings, ...warnings, ...(warning === undefined ? [] : [warning])],
+  };
 }
 
 /** Throws what `makeTerms` would throw, but runs no code of a custom authenticator. */

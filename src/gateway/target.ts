@@ -1,10 +1,12 @@
 /** From the names a client asks for to a connection: each name is judged and resolved once, and only checked addresses are dialled. */
-import { lookup } from 'node:dns/promises';
 import { type AdmissionParts, type Plan, planTarget } from '../policy/admit.js';
 import { formatTarget } from '../policy/target.js';
 import type { Identity } from '../policy/types.js';
 import { RESULT } from '../protocol/index.js';
 import { dial, type Relay } from './relay.js';
+import { sharedLookup } from './resolve.js';
+
+const resolve = sharedLookup();
 
 export type OpenedTarget =
   | { readonly relay: Relay; readonly target: string; readonly address: string }
@@ -54,7 +56,7 @@ export function targetOpener(parts: Omit<AdmissionParts, 'resolve'>, timeouts: T
  */
 function deadline(ms: number, outer: AbortSignal): { readonly signal: AbortSignal; over(): void } {
   const controller = new AbortController();
-  const abort = (): void => controller.abort();
+  const abort = (): void => controller.abort(OVER);
   const timer = setTimeout(abort, ms);
   if (outer.aborted) abort();
   outer.addEventListener('abort', abort);
@@ -66,6 +68,9 @@ function deadline(ms: number, outer: AbortSignal): { readonly signal: AbortSigna
     },
   };
 }
+
+/** Without one, each abort would make an error and look up where it is. Nobody reads it. */
+export const OVER = 'over';
 
 interface Failure {
   readonly code: number;
@@ -106,10 +111,4 @@ function summary(failures: readonly Failure[], names: readonly string[], port: n
         target: names.map((name) => `${name}:${port}`).join(','),
         reason: 'no time left',
       };
-}
-
-/** The system's resolver, names and addresses in its order. */
-async function resolve(host: string): Promise<readonly string[]> {
-  const found = await lookup(host, { all: true, order: 'verbatim' });
-  return found.map(({ address }) => address);
 }

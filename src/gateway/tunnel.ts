@@ -16,7 +16,7 @@ import { Downlink } from './downlink.js';
 import type { Log } from './log.js';
 import { Patience } from './patience.js';
 import type { Relay } from './relay.js';
-import type { TargetOpener } from './target.js';
+import { OVER, type TargetOpener } from './target.js';
 import type { Transport, TransportEnd } from './transport.js';
 
 export interface TunnelServices {
@@ -250,7 +250,7 @@ export class Tunnel {
     if (this.#ended) return;
     this.#ended = true;
     clearTimeout(this.#timer);
-    this.#abort.abort();
+    this.#abort.abort(OVER);
     this.#dropRelay();
     this.#transport.end(lingerMs);
     const why = this.#session.closing ?? cause;

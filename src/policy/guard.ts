@@ -87,14 +87,16 @@ async function ask(
   { deadline, clock = () => performance.now() }: GuardOptions,
   outer?: AbortSignal,
 ): Promise<unknown> {
-  const late = new Refusal(`no answer within ${deadline / 1000} s`);
+  // Made when it is needed: an error looks up where it is, which costs more than the question does.
+  const late = (): Refusal => new Refusal(`no answer within ${deadline / 1000} s`);
   const controller = new AbortController();
   const started = clock();
   let expire: () => void = () => undefined;
   const expired = new Promise<never>((_, reject) => {
     expire = () => {
-      controller.abort(late);
-      reject(late);
+      const reason = late();
+      controller.abort(reason);
+      reject(reason);
     };
   });
   const timer = setTimeout(expire, deadline);
@@ -103,7 +105,7 @@ async function ask(
   try {
     // The wrapping function turns a synchronous throw into a rejection; the race swallows a late one.
     const answer = await Promise.race([(async () => question(controller.signal))(), expired]);
-    if (clock() - started > deadline) throw late;
+    if (clock() - started > deadline) throw late();
     return answer;
   } finally {
     clearTimeout(timer);

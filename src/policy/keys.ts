@@ -1,4 +1,4 @@
-import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, type JsonWebKey, type KeyObject, webcrypto } from 'node:crypto';
 import { Fault } from '../fault.js';
 
 /** A key that may have signed a token. INVARIANT: the algorithms belong to the kind of key, never to the token's header. */
@@ -7,13 +7,15 @@ export interface VerificationKey {
   readonly label: string;
   readonly id: string | undefined;
   readonly algorithms: readonly string[];
-  readonly key: KeyObject | Uint8Array;
+  /** A secret is prepared once: to do it for each token would double the price of a check. */
+  readonly key: KeyObject | Promise<webcrypto.CryptoKey>;
   /** Whether this is the gateway's own key. */
   readonly local: boolean;
 }
 
 /** RFC 7518 section 3.2: a key of the same size as the hash output or larger. */
 const SECRET_BYTES_MIN = 32;
+const HS256 = { name: 'HMAC', hash: 'SHA-256' };
 /** RFC 7518 section 3.3. */
 const RSA_BITS_MIN = 2048;
 /** Every candidate costs a signature check per token. */
@@ -22,7 +24,8 @@ export const KEYS_MAX = 64;
 /** The gateway's own secret: HS256 and nothing else. Throws a `Fault` (`KEY_INVALID`) below 32 bytes. */
 export function localKey(secret: Uint8Array): VerificationKey {
   if (secret.length < SECRET_BYTES_MIN) throw invalid('the local token key is shorter than 32 bytes', 'token.key');
-  return { label: 'the local key', id: undefined, algorithms: ['HS256'], key: secret, local: true };
+  const key = webcrypto.subtle.importKey('raw', secret, HS256, false, ['sign', 'verify']);
+  return { label: 'the local key', id: undefined, algorithms: ['HS256'], key, local: true };
 }
 
 /**

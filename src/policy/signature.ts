@@ -31,7 +31,7 @@ export async function checkSignature(token: string, keys: readonly VerificationK
   if (named.length === 0) return invalid(`no key has the id ${quote(header.kid ?? '')}`);
   for (const key of named) {
     try {
-      const { payload } = await compactVerify(token, key.key, { algorithms: [header.alg] });
+      const { payload } = await compactVerify(token, await key.key, { algorithms: [header.alg] });
       return { valid: true, payload, key };
     } catch {
       // The next key may be the one; after the last, the signature matches none.

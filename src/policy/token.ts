@@ -46,7 +46,7 @@ export async function mintToken(key: Uint8Array, claims: TokenClaims): Promise<s
   };
   const bytes = new TextEncoder().encode(JSON.stringify(payload));
   const { key: secret } = localKey(key);
-  const token = await new CompactSign(bytes).setProtectedHeader({ alg: 'HS256' }).sign(secret);
+  const token = await new CompactSign(bytes).setProtectedHeader({ alg: 'HS256' }).sign(await secret);
   if (token.length > TOKEN_MAX_LENGTH) throw bad(`the token would be longer than ${TOKEN_MAX_LENGTH} characters`);
   return token;
 }

@@ -37,6 +37,15 @@ afterEach(() => echo.stop());
 const messages = (gateway: SoakGateway): string[] => gateway.log().map(({ msg }) => msg);
 
 describe('file descriptors', () => {
+  itNeeds(LACKS.limits, 'that are few mean few clients, and the next one hears of it', LIMIT_MS, async () => {
+    const gateway = await startSoakGateway(lab, { through: ['prlimit', '--nofile=256:256'] });
+    const crowd: TLSSocket[] = [];
+    while (!messages(gateway).includes('connections turned away')) crowd.push(await tlsSocket(gateway));
+    const [line] = gateway.log().filter(({ msg }) => msg === 'connections turned away');
+    expect(line).toMatchObject({ reason: 'limits.connections' });
+    for (const socket of crowd) socket.destroy();
+  });
+
   /** What the gateway needs for itself, and for a dozen of sessions. */
   const FILES = 64;
   const LATE = 6;
@@ -149,7 +158,7 @@ describe('a resolver that says nothing', () => {
 
   itNeeds(lacks, 'is given up at the deadline, and others come in meanwhile', LIMIT_MS, async () => {
     const { through, questions } = await silentResolver(lab);
-    const gateway = await startSoakGateway(lab, { through, env: { RDGW_TIMEOUTS_DECISION: '3' } });
+    const gateway = await startSoakGateway(lab, { through, env: { RDGW_TIMEOUTS_DECISION: '6' } });
     const lost = await Promise.all(
       Array.from({ length: LOOKUPS }, async (_, index) => {
         const host = `host-${index}.example`;
@@ -160,6 +169,16 @@ describe('a resolver that says nothing', () => {
     await until('a question', SEEN_LIMIT_MS, () => questions() > 0);
     // Signatures are checked in the same pool of threads as names are looked up.
     await expectServing(gateway, echo);
+    // In /etc/hosts: known at once, as long as nobody is ahead of it in the queue of the threads.
+    const token = await gateway.token(`localhost:${echo.port}`);
+    const quick = await RawClient.open(gateway, {
+      transport: 'websocket',
+      token,
+      port: echo.port,
+      resources: ['localhost'],
+    });
+    expect(lost.some((client) => client.closed)).toBe(false);
+    quick.pipe.close();
     await Promise.all(lost.map((client) => client.ended()));
     expect(messages(gateway).filter((msg) => msg === 'target refused')).toHaveLength(LOOKUPS);
     await expectServing(gateway, echo);

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { fitDescriptors, openFilesMax } from '../src/descriptors.js';
+
+describe('fitDescriptors', () => {
+  it('leaves a wish alone that fits', () => {
+    expect(fitDescriptors(24_000, 1_048_576)).toEqual({ connections: 24_000, warning: undefined });
+    expect(fitDescriptors(480, 1024)).toEqual({ connections: 480, warning: undefined });
+    expect(fitDescriptors(24_000, Number.POSITIVE_INFINITY).connections).toBe(24_000);
+  });
+
+  it('takes no more clients than there are descriptors for them and their desktops, and says so', () => {
+    const { connections, warning } = fitDescriptors(24_000, 1024);
+    expect(connections).toBe(480);
+    expect(warning).toBe(
+      'limits.connections is 24000, but this process may open 1024 files: at most 480 connections are taken (raise LimitNOFILE, or ulimit -n)',
+    );
+  });
+
+  it('takes one at least', () => {
+    expect(fitDescriptors(10, 3).connections).toBe(1);
+  });
+});
+
+describe('openFilesMax', () => {
+  const LIMITS = [
+    'Limit                     Soft Limit           Hard Limit           Units     ',
+    'Max processes             95944                95944                processes ',
+    'Max open files            1024                 4096                 files     ',
+  ].join('\n');
+
+  it('is the limit that holds', () => {
+    expect(openFilesMax(() => LIMITS)).toBe(1024);
+  });
+
+  it.each([
+    ['unlimited', () => 'Max open files            unlimited            unlimited            files     '],
+    [
+      'unknown',
+      () => {
+        throw new Error('ENOENT');
+      },
+    ],
+  ])('is endless where it is %s', (_, limits) => {
+    expect(openFilesMax(limits)).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it('is told by this system', () => {
+    expect(openFilesMax()).toBeGreaterThan(16);
+  });
+});
