@@ -8,13 +8,16 @@ export default class Serve extends BaseCommand {
 
 Newcomers who find no room, or an event loop that is late, get 503; sessions that are up go on. The settings limits.* say how many there may be, and metrics.listen serves counters for Prometheus.
 
-SIGTERM and SIGINT let open sessions go on for --drain seconds. A second signal ends at once. SIGHUP, and a certificate that was renewed, make it read settings, certificate and keys again without an end to any session; what is wrong is told in the log and nothing changes.`;
+SIGTERM and SIGINT let open sessions go on for --drain seconds. A second signal ends at once. SIGHUP, and a certificate that was renewed, make it read settings, certificate and keys again without an end to any session; what is wrong is told in the log and nothing changes.
+
+With --workers several processes serve on the same port. One that crashes takes only its own sessions along, and is replaced.`;
   static override examples = [
     { description: 'Start with nothing else.', command: '<%= config.bin %> serve' },
     {
       description: 'Use the port of HTTPS and a certificate that clients trust already.',
       command: '<%= config.bin %> serve --listen 443 --cert gw.pem --key gw.key',
     },
+    { description: 'Use every core.', command: '<%= config.bin %> serve --workers auto' },
     {
       description: 'Check what a start would read, and show its settings.',
       command: '<%= config.bin %> serve --check',
@@ -30,6 +33,7 @@ SIGTERM and SIGINT let open sessions go on for --drain seconds. A second signal 
     drain: Flags.string({ summary: 'How long sessions may go on after a signal; 30.', helpValue: 'SECONDS' }),
     'log-level': Flags.string({ summary: 'How much is logged; info.', helpValue: 'debug|info|warn|error' }),
     'log-format': Flags.string({ summary: 'Lines for people or for machines; text.', helpValue: 'text|json' }),
+    workers: Flags.string({ summary: 'Processes that serve, or one for each core; 1.', helpValue: 'N|auto' }),
     keylog: Flags.string({ summary: 'Append TLS secrets here, to decrypt captures.', helpValue: 'FILE' }),
   };
 

@@ -1,12 +1,15 @@
 /** `rdgw serve` as a process: settings in, words out. */
+import cluster from 'node:cluster';
 import { homedir } from 'node:os';
 import { nextLine } from './cli/next-line.js';
 import { Strays, takeStrays } from './cli/stray.js';
 import type { LoadedConfig } from './config.js';
 import { formatTarget } from './policy/target.js';
 import { type Serving, serve } from './serve.js';
+import { serveWithWorkers, workerCount } from './serve-primary.js';
 import { loadServeSettings, type ServeRequest } from './serve-settings.js';
 import { untilDrained } from './serve-signals.js';
+import { runWorker } from './serve-worker.js';
 
 export interface ServeTerminal {
   /** Called once the gateway listens: what a person should read, and the same for a program. */
@@ -29,6 +32,8 @@ export interface ReadyFacts {
 
 /** Runs until a signal has drained the gateway; SIGHUP and a renewed certificate make it read everything again. */
 export async function runServe(request: ServeRequest, terminal: ServeTerminal): Promise<void> {
+  // A worker is the same command once more.
+  if (cluster.isWorker) return runWorker();
   const loaded = await loadServeSettings(request);
   for (const warning of loaded.warnings) terminal.warn(warning);
   const { config } = loaded;
@@ -36,11 +41,9 @@ export async function runServe(request: ServeRequest, terminal: ServeTerminal): 
   // whoever waits for an answer gets none, and that denies.
   const strays = new Strays();
   takeStrays(strays.take);
-  const serving = await serve({
-    config,
-    dataDir: request.dataDir,
-    writeLog: (line) => void process.stderr.write(line),
-  });
+  const workers = workerCount(config);
+  const options = { config, dataDir: request.dataDir, writeLog: (line: string) => void process.stderr.write(line) };
+  const serving = workers === 1 ? await serve(options) : await serveWithWorkers(options, workers);
   strays.tell((facts) => serving.log.error('stray error', { ...facts }));
   // Before anyone is told that the gateway listens: who reads it may send a signal at once.
   const drained = untilDrained(serving, request);

@@ -6,7 +6,7 @@ import { differingSettings } from './config/compare.js';
 import type { Config } from './config/schema.js';
 import type { Serving } from './serve.js';
 import { loadServeSettings, type ServeRequest } from './serve-settings.js';
-import { type OpenedTerms, openTerms } from './serve-terms.js';
+import { type Reading, readTerms } from './serve-terms.js';
 
 export interface ReloadEvents {
   /** A reload waits for both: the service manager hears of one before it hears of the next. */
@@ -16,25 +16,25 @@ export interface ReloadEvents {
 
 export class Reloader {
   readonly #request: ServeRequest;
-  readonly #serving: Pick<Serving, 'gateway' | 'log'>;
+  readonly #serving: Pick<Serving, 'prepare' | 'log'>;
   readonly #events: ReloadEvents;
   /** What needs a restart is as it was here, whatever the settings say. */
   readonly #started: Config;
-  #inUse: OpenedTerms['terms'];
+  #inUse: Reading;
   #running: Promise<void> | undefined;
   #wish: string | undefined;
   #stopped = false;
 
-  constructor(request: ServeRequest, { gateway, log, opened }: Serving, events: ReloadEvents) {
+  constructor(request: ServeRequest, serving: Serving, events: ReloadEvents) {
     this.#request = request;
-    this.#serving = { gateway, log };
+    this.#serving = serving;
     this.#events = events;
-    this.#inUse = opened.terms;
-    this.#started = opened.terms.config;
+    this.#inUse = serving.reading;
+    this.#started = serving.reading.config;
   }
 
   /** What the gateway goes by now. */
-  get inUse(): OpenedTerms['terms'] {
+  get inUse(): Reading {
     return this.#inUse;
   }
 
@@ -71,36 +71,32 @@ export class Reloader {
 
   async #once(cause: string): Promise<void> {
     const { warnings, ...loaded } = await loadServeSettings(this.#request);
-    const opened = await this.#open(loaded.config);
+    const reading = await this.#read(loaded.config);
+    const prepared = await this.#serving.prepare(reading);
     if (this.#stopped) {
       this.#tellRefusal(cause);
-      return opened.terms.guard.close();
+      return prepared.drop();
     }
-    try {
-      this.#serving.gateway.reload(opened.terms);
-    } catch (error) {
-      await opened.terms.guard.close();
-      throw error;
-    }
+    await prepared.take();
     const former = this.#inUse;
-    this.#inUse = opened.terms;
-    this.#serving.log.adjust(opened.terms.config.log);
-    for (const warning of [...warnings, ...opened.warnings]) this.#serving.log.warn(warning);
+    this.#inUse = reading;
+    this.#serving.log.adjust(reading.config.log);
+    for (const warning of [...warnings, ...prepared.warnings]) this.#serving.log.warn(warning);
     this.#tellSuccess(cause, former);
   }
 
   /** Like a start, but nothing is made: keys that are gone are a mistake by now. */
-  async #open(config: Config): Promise<OpenedTerms> {
+  async #read(config: Config): Promise<Reading> {
     const { dataDir } = this.#request;
     const { tokenKey } = await checkDataFolder(dataDir, config.tls.cert === undefined);
-    return openTerms(config, dataDir, tokenKey ?? (await loadTokenKey(dataDir)));
+    return readTerms(config, dataDir, tokenKey ?? (await loadTokenKey(dataDir)));
   }
 
   #tellRefusal(cause: string): void {
     this.#serving.log.warn('reload refused', { cause, reason: 'the gateway is shutting down' });
   }
 
-  #tellSuccess(cause: string, former: OpenedTerms['terms']): void {
+  #tellSuccess(cause: string, former: Reading): void {
     const { log } = this.#serving;
     const { config, tls } = this.#inUse;
     const changed = differingSettings(former.config, config).filter(({ needsRestart }) => !needsRestart);

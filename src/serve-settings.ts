@@ -10,6 +10,7 @@ const SETTING_FLAGS = {
   'log-level': 'log.level',
   'log-format': 'log.format',
   keylog: 'log.keylog',
+  workers: 'workers',
 } as const;
 type SettingFlag = keyof typeof SETTING_FLAGS;
 

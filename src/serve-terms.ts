@@ -2,27 +2,55 @@
 import type { TlsFiles } from './certs/tls-files.js';
 import type { Config } from './config/schema.js';
 import { fitDescriptors } from './descriptors.js';
-import type { Terms } from './gateway/terms.js';
-import { openGuard } from './policy/open.js';
+import { secureContext, type Terms } from './gateway/terms.js';
+import { type GuardFiles, makeGuard, readGuardFiles } from './policy/open.js';
 import { parseRule } from './policy/rules.js';
 import { loadIdentity } from './serve-identity.js';
 
-export interface OpenedTerms {
-  readonly terms: Terms & { readonly config: Config; readonly tls: TlsFiles };
+/**
+ * All that was read from files: plain data, so that several processes get it from one reader and a file that was spoiled meanwhile
+ * makes none of them differ. A custom authenticator alone is code, which each process loads for itself.
+ */
+export interface Reading {
+  readonly config: Config;
+  readonly tls: TlsFiles;
+  readonly audiences: readonly string[];
+  readonly localKey: Uint8Array;
+  readonly guardFiles: GuardFiles;
+  readonly warnings: readonly string[];
+}
+
+export interface MadeTerms {
+  readonly terms: Terms & { readonly config: Config };
   /** What the operator should hear, one sentence each. */
   readonly warnings: readonly string[];
 }
 
 /** Reads the certificate, its key and what the guard needs. Throws a `Fault` for everything that a person can put right. */
-export async function openTerms(config: Config, dataDir: string, localKey: Uint8Array): Promise<OpenedTerms> {
+export async function readTerms(config: Config, dataDir: string, localKey: Uint8Array): Promise<Reading> {
   const { tls, audiences, warnings } = await loadIdentity(config, dataDir);
+  return { config, tls, audiences, localKey, guardFiles: await readGuardFiles(config), warnings };
+}
+
+/** Throws a `Fault` for what can be read but not used. */
+export async function makeTerms(reading: Reading): Promise<MadeTerms> {
+  const { config, tls, audiences, localKey, guardFiles, warnings } = reading;
+  secureContext(tls);
   const rules = config.targets.allow.map(parseRule);
+  // Of this process: each worker has descriptors of its own.
   const { connections, warning } = fitDescriptors(config.limits.connections);
   const fitted = { ...config, limits: { ...config.limits, connections } };
   // Last: a custom authenticator may open connections, which nobody would close if anything behind it failed.
-  const { guard, warnings: guardWarnings } = await openGuard(config, localKey, audiences);
+  const { guard, warnings: guardWarnings } = await makeGuard(config, guardFiles, localKey, audiences);
   return {
     terms: { config: fitted, tls, guard, rules },
     warnings: [...guardWarnings, ...warnings, ...(warning === undefined ? [] : [warning])],
   };
+}
+
+/** Throws what `makeTerms` would throw, but runs no code of a custom authenticator. */
+export async function checkTerms(reading: Reading): Promise<void> {
+  if (reading.config.auth.module !== undefined) return void secureContext(reading.tls);
+  const { terms } = await makeTerms(reading);
+  await terms.guard.close();
 }

@@ -5,11 +5,12 @@ import { preferredName } from './certs/names.js';
 import { ensureTokenKey } from './certs/token-key.js';
 import { formatListen } from './config/listen.js';
 import type { Config } from './config/schema.js';
-import { type Gateway, startGateway } from './gateway/gateway.js';
+import type { Counts } from './gateway/counters.js';
+import type { Gateway } from './gateway/gateway.js';
 import { createLog, type RootLog } from './gateway/log.js';
-import { openKeylog } from './keylog.js';
+import { openGateway, type Prepared, prepareTerms } from './serve-gateway.js';
 import { type Metrics, serveMetrics } from './serve-metrics.js';
-import { type OpenedTerms, openTerms } from './serve-terms.js';
+import { type Reading, readTerms } from './serve-terms.js';
 
 export interface ServeOptions {
   readonly config: Config;
@@ -18,11 +19,14 @@ export interface ServeOptions {
   readonly writeLog: (line: string) => void;
 }
 
+/** What runs, in one process or in several. */
 export interface Serving {
-  readonly gateway: Gateway;
+  readonly gateway: Pick<Gateway, 'tunnels' | 'listening' | 'drain'>;
   readonly log: RootLog;
-  /** What the gateway started with. */
-  readonly opened: OpenedTerms;
+  /** What it started with. */
+  readonly reading: Reading;
+  /** Makes itself ready for other terms, and stays as it is. Throws a `Fault` for what cannot be used. */
+  prepare(reading: Reading): Promise<Prepared>;
   /** The name clients use; tokens are minted for it. */
   readonly name: string;
   readonly port: number;
@@ -37,41 +41,42 @@ export interface Serving {
 /** Starts the gateway. Throws a `Fault` for everything that a person can put right. */
 export async function serve({ config, dataDir, writeLog }: ServeOptions): Promise<Serving> {
   const log = createLog({ ...config.log, write: writeLog });
-  const own =
-    config.tls.cert === undefined
-      ? await ensureCertificates(dataDir, { hostname: config.hostname ?? hostname() })
-      : undefined;
+  const { reading, ...facts } = await readStart(config, dataDir);
+  const gateway = await openGateway(reading, { log });
+  const metrics = await metricsOf(config, log, () => gateway.counts()).catch(async (error) => {
+    await gateway.close();
+    throw error;
+  });
+  const prepare = (other: Reading): Promise<Prepared> => prepareTerms(gateway, other);
+  return { gateway, log, reading, prepare, port: gateway.address.port, metrics, ...facts };
+}
+
+/** Reads what a start reads; certificates and keys of the data folder are made where they are missing. */
+export async function readStart(
+  config: Config,
+  dataDir: string,
+): Promise<Pick<Serving, 'reading' | 'name' | 'ca' | 'made'>> {
+  const { tls, hostname: name } = config;
+  const own = tls.cert === undefined ? await ensureCertificates(dataDir, { hostname: name ?? hostname() }) : undefined;
   const { key: localKey } = await ensureTokenKey(dataDir);
-  const opened = await openTerms(config, dataDir, localKey);
-  for (const warning of opened.warnings) log.warn(warning);
-  const keylog = config.log.keylog === undefined ? undefined : openKeylog(config.log.keylog, log);
-  const gateway = await startGateway({ ...opened.terms, log, keylog: keylog?.write });
-  const metrics = await metricsOf(config, gateway, log);
+  const reading = await readTerms(config, dataDir, localKey);
   return {
-    gateway,
-    log,
-    opened,
-    name: config.hostname ?? preferredName(opened.terms.tls.names) ?? 'localhost',
-    port: gateway.address.port,
-    ca: own ? own.files.ca : config.tls.ca,
-    metrics,
+    reading,
+    name: name ?? preferredName(reading.tls.names) ?? 'localhost',
+    ca: own ? own.files.ca : tls.ca,
     made: own?.made ?? [],
   };
 }
 
-async function metricsOf(
+/** Serves the counters where the settings want them. Throws a `Fault` when the address cannot be had. */
+export async function metricsOf(
   { metrics: { listen } }: Config,
-  gateway: Gateway,
   log: RootLog,
+  counts: () => Counts | Promise<Counts>,
 ): Promise<Metrics | undefined> {
   if (listen === undefined) return undefined;
-  try {
-    const metrics = await serveMetrics(listen, () => gateway.counts());
-    const { address: host, port } = metrics.address;
-    log.info('metrics are served', { url: `http://${formatListen({ host, port })}/metrics` });
-    return metrics;
-  } catch (error) {
-    await gateway.close();
-    throw error;
-  }
+  const metrics = await serveMetrics(listen, counts);
+  const { address: host, port } = metrics.address;
+  log.info('metrics are served', { url: `http://${formatListen({ host, port })}/metrics` });
+  return metrics;
 }

@@ -1,23 +1,12 @@
 import { z } from 'zod';
-import { Fault } from '../fault.js';
 import { parseRule } from '../policy/rules.js';
 import { normalizeHost } from '../policy/target.js';
 import { parseListen, parseLocalListen } from './listen.js';
-
-/** What a row of the schema tells besides its shape; `settings.ts` turns it into tables. */
-export interface SettingMeta {
-  /** `s`, `bytes`, or nothing for a plain count or text. */
-  readonly unit?: string;
-  /** What it is for and why the default is what it is. One sentence, Markdown. */
-  readonly reason: string;
-  /** The value names a file: relative to the configuration file, or to the working directory elsewhere. */
-  readonly isPath?: boolean;
-  /** A running gateway keeps the value it started with; every other setting changes with a reload. */
-  readonly needsRestart?: boolean;
-}
+import { count, fail, fromFault, path, paths, row, seconds, section, toggle } from './rows.js';
 
 const ALLOW_MAX = 1000;
-const KEYS_MAX = 32;
+/** More cores than that are no gateway any more, and every worker has some 60 MB of its own. */
+const WORKERS_MAX = 256;
 
 /**
  * The one schema of the configuration. Types, defaults, names of environment variables, the effective settings and the table
@@ -39,6 +28,16 @@ export const schema = z.strictObject({
     .optional()
     .meta(
       row('The name clients use for the gateway, and the audience of its tokens; else the names of the certificate.'),
+    ),
+  workers: z
+    .union([z.string(), z.number()])
+    .transform((value, context) => parseWorkers(String(value)) ?? fail(context, `must be auto or 1 to ${WORKERS_MAX}`))
+    .prefault('1')
+    .meta(
+      row(
+        'Processes that serve, `auto` for one per core. Of several, a crash takes only the sessions of its own process.',
+        { needsRestart: true },
+      ),
     ),
   tls: section({
     cert: path(
@@ -239,62 +238,8 @@ export const schema = z.strictObject({
 /** The effective settings, all defaults filled in, all paths absolute. */
 export type Config = z.output<typeof schema>;
 
-function row(reason: string, more: Omit<SettingMeta, 'reason'> = {}): SettingMeta & Record<string, unknown> {
-  return { reason, ...more };
-}
-
-function section<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
-  return z.strictObject(shape).prefault({} as never);
-}
-
-function path(reason: string, more: Omit<SettingMeta, 'reason'> = {}) {
-  return z
-    .string()
-    .min(1)
-    .optional()
-    .meta(row(reason, { isPath: true, ...more }));
-}
-
-function paths(reason: string) {
-  return z
-    .array(z.string().min(1))
-    .max(KEYS_MAX)
-    .default([])
-    .meta(row(reason, { isPath: true }));
-}
-
-function toggle(reason: string) {
-  return z.boolean().default(true).meta(row(reason));
-}
-
-function count(standard: number, min: number, max: number, reason: string, unit?: string) {
-  return z
-    .int()
-    .min(min)
-    .max(max)
-    .default(standard)
-    .meta(row(reason, unit === undefined ? {} : { unit }));
-}
-
-function seconds(standard: number, min: number, max: number, reason: string, more: Omit<SettingMeta, 'reason'> = {}) {
-  return z
-    .number()
-    .min(min)
-    .max(max)
-    .default(standard)
-    .meta(row(reason, { unit: 's', ...more }));
-}
-
-function fail(context: z.core.$RefinementCtx, message: string): never {
-  context.issues.push({ code: 'custom', message, input: context.value });
-  return z.NEVER;
-}
-
-function fromFault<T>(context: z.core.$RefinementCtx, read: () => T): T {
-  try {
-    return read();
-  } catch (cause) {
-    if (!(cause instanceof Fault)) throw cause;
-    return fail(context, cause.hint === undefined ? cause.message : `${cause.message}; ${cause.hint}`);
-  }
+function parseWorkers(text: string): number | 'auto' | undefined {
+  if (text === 'auto') return text;
+  const count = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  return count >= 1 && count <= WORKERS_MAX ? count : undefined;
 }

@@ -1,6 +1,7 @@
 /** Who comes in: every limit on connections, held before TLS costs anything, and a word for those who are turned away. */
 import type { Socket } from 'node:net';
 import type { Config } from '../config/schema.js';
+import type { Census } from './census.js';
 import type { Counters } from './counters.js';
 import { refusedForNow } from './http/respond.js';
 import type { Log } from './log.js';
@@ -16,6 +17,8 @@ export interface DoorOptions {
   readonly overloaded: () => boolean;
   readonly counters: Counters;
   readonly log: Log;
+  /** Counts along where several processes share the limits. */
+  readonly census?: Census | undefined;
 }
 
 /**
@@ -34,13 +37,22 @@ const LINE_EVERY = 1000;
 /** Why an overloaded process takes nobody; the other reasons are names of settings. */
 const OVERLOADED = 'limits.loopDelay';
 
+/** Somebody who came in. */
+interface Visitor {
+  readonly network: string;
+  /** No identity is proven yet. */
+  isStranger: boolean;
+  /** Its TLS handshake is over. */
+  isServed: boolean;
+}
+
 export class Door {
   readonly #options: DoorOptions;
   readonly #connections: Places;
   readonly #handshakes: Places;
   readonly #seats = new Places('seats', TOLD_AT_A_TIME, TOLD_PER_ADDRESS);
-  /** The networks of those who have not proven an identity, by the ends of their connection. */
-  readonly #strangers = new Map<string, string>();
+  /** By the ends of their connection. */
+  readonly #visitors = new Map<string, Visitor>();
   /** Why those who sit in a seat were turned away, by the ends of their connection. */
   readonly #toldWhy = new Map<string, string>();
   #turnedAway = 0;
@@ -60,7 +72,7 @@ export class Door {
 
   /** Connections whose user is not known. */
   get strangers(): number {
-    return this.#strangers.size;
+    return this.#handshakes.size;
   }
 
   /** A new TCP connection. False when it was cut; else it may go on to TLS, and then to `tellsWhy`. */
@@ -70,15 +82,23 @@ export class Door {
     if (remoteAddress === undefined) return cut(socket);
     const network = networkOf(remoteAddress);
     const full = this.#takePlace(network);
-    if (full === undefined) this.#welcome(socket, network);
-    else if (!this.#turnAway(socket, network, full)) return cut(socket);
-    return true;
+    if (full === undefined) {
+      this.#welcome(socket, network);
+      return true;
+    }
+    this.#count(socket, full);
+    return this.#seat(socket, network, full) || cut(socket);
   }
 
   /** The same client behind its TLS handshake. True when it was turned away: it is told so and needs nobody else. */
   tellsWhy(socket: Socket): boolean {
-    const reason = this.#toldWhy.get(endsOf(socket));
-    if (reason === undefined) return false;
+    const ends = endsOf(socket);
+    const reason = this.#toldWhy.get(ends);
+    if (reason === undefined) {
+      const visitor = this.#visitors.get(ends);
+      if (visitor) visitor.isServed = true;
+      return false;
+    }
     socket.on('error', unheard);
     // Behind its first bytes, since an answer to no request confuses HTTP clients.
     socket.once('data', () => {
@@ -90,7 +110,9 @@ export class Door {
 
   /** The client's user is known: it makes room for the next stranger. */
   known(socket: Socket): void {
-    this.#forget(endsOf(socket));
+    const ends = endsOf(socket);
+    this.#forgetStranger(ends);
+    this.#options.census?.known(ends);
   }
 
   #takePlace(network: string): string | undefined {
@@ -104,26 +126,46 @@ export class Door {
 
   #welcome(socket: Socket, network: string): void {
     const ends = endsOf(socket);
-    this.#strangers.set(ends, network);
-    socket.once('close', () => {
-      this.#connections.leave(network);
-      this.#forget(ends);
-    });
+    this.#visitors.set(ends, { network, isStranger: true, isServed: false });
+    this.#options.census?.enter(ends, network, (setting) => this.#turnOut(socket, setting));
+    socket.once('close', () => this.#leave(ends));
   }
 
-  #forget(ends: string): void {
-    const network = this.#strangers.get(ends);
-    if (network === undefined) return;
-    this.#strangers.delete(ends);
-    this.#handshakes.leave(network);
+  #leave(ends: string): void {
+    const visitor = this.#visitors.get(ends);
+    if (visitor === undefined) return;
+    this.#forgetStranger(ends);
+    this.#visitors.delete(ends);
+    this.#connections.leave(visitor.network);
+    this.#options.census?.leave(ends);
   }
 
-  /** True when there is a seat for it. */
-  #turnAway(socket: Socket, network: string, reason: string): boolean {
+  #forgetStranger(ends: string): void {
+    const visitor = this.#visitors.get(ends);
+    if (!visitor?.isStranger) return;
+    visitor.isStranger = false;
+    this.#handshakes.leave(visitor.network);
+  }
+
+  /** Somebody who came in was one too many, as the count of all processes says: mostly while the TLS handshake still goes on. */
+  #turnOut(socket: Socket, reason: string): void {
+    const ends = endsOf(socket);
+    const visitor = this.#visitors.get(ends);
+    if (visitor === undefined) return;
+    this.#leave(ends);
+    this.#count(socket, reason);
+    if (visitor.isServed || !this.#seat(socket, visitor.network, reason)) cut(socket);
+  }
+
+  #count(socket: Socket, reason: string): void {
     const { counters, log } = this.#options;
     counters.turnedAway(reason);
-    if (this.#turnedAway++ % LINE_EVERY === 0)
-      log.warn('connections turned away', { reason, peer: peerOf(socket), total: this.#turnedAway });
+    if (this.#turnedAway++ % LINE_EVERY !== 0) return;
+    log.warn('connections turned away', { reason, peer: peerOf(socket), total: this.#turnedAway });
+  }
+
+  /** True when there is a seat for somebody who was turned away. */
+  #seat(socket: Socket, network: string, reason: string): boolean {
     if (this.#seats.take(network) !== undefined) return false;
     const ends = endsOf(socket);
     this.#toldWhy.set(ends, reason);

@@ -2,27 +2,19 @@
 import type { Server as WebServer } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Config } from '../config/schema.js';
-import type { Counters, Refusal } from './counters.js';
-import { acceptOut, dualTransport, type OutLeg } from './dual.js';
-import { bodyDecoder } from './http/body.js';
+import type { Counters, Refusal as Kind } from './counters.js';
 import { HeadError } from './http/errors.js';
 import type { BodyFraming } from './http/fields.js';
 import type { RequestHead } from './http/head.js';
 import { readRequest } from './http/reader.js';
-import { type RdgRequest, rdgRequest } from './http/request.js';
-import {
-  CONTINUE,
-  closingResponse,
-  emptyResponse,
-  RETRY_LATER,
-  type ResponseHeaders,
-  refusal,
-  switchingProtocols,
-} from './http/respond.js';
+import { type RdgRequest, rdgRequest, type WebSocketUpgrade } from './http/request.js';
+import { CONTINUE, closingResponse, emptyResponse, refusal, switchingProtocols } from './http/respond.js';
 import type { Log } from './log.js';
-import { Pairing } from './pairing.js';
+import { type Directory, Meeting } from './meeting.js';
+import type { OpenedTransport } from './opened.js';
+import { busy, type Refusal } from './refusal.js';
 import { endSocket, peerOf, prepareSocket, unheard } from './sockets.js';
-import type { Transport, TransportEnd } from './transport.js';
+import type { NewcomersPlaces } from './tunnel-places.js';
 import { webSocketTransport } from './websocket.js';
 
 export interface FrontOptions {
@@ -32,41 +24,29 @@ export interface FrontOptions {
   readonly counters: Counters;
   /** Takes sockets that speak ordinary HTTP. */
   readonly web: WebServer;
-  /** Why no new tunnel is taken now; undefined when there is room. */
-  readonly busy: () => string | undefined;
-  /** A transport is up: from here on the tunnel owns it. Calls `ended` when nothing of it is left. */
+  readonly places: NewcomersPlaces;
+  readonly directory: Directory;
+  /** A transport is up: from here on the tunnel owns it, and the place that was taken for it. */
   readonly tunnel: (opened: OpenedTransport) => void;
-}
-
-export interface OpenedTransport {
-  readonly transport: Transport;
-  readonly request: RdgRequest;
-  readonly peer: string;
-  readonly sockets: readonly Socket[];
-  readonly ended: () => void;
-}
-
-/** An OUT leg that waits, and whom to tell about its death. */
-interface WaitingOut {
-  leg?: OutLeg;
-  request: RdgRequest;
-  died: (how: TransportEnd, detail?: string) => void;
-  timer?: NodeJS.Timeout;
+  /** The user behind this connection is known. */
+  readonly accepted: (socket: Socket) => void;
 }
 
 /** Schemes that need nothing on the HTTP level; SSPI_NTLM is told inside the tunnel that it is not on offer. */
 const OPEN_SCHEMES: readonly (string | undefined)[] = [undefined, 'PAA', 'SSPI_NTLM'];
 /** What a status of ours means for the counters. */
-const REFUSALS: Readonly<Record<number, Refusal>> = { 401: 'scheme', 403: 'transport', 409: 'pairing', 503: 'busy' };
+const KINDS: Readonly<Record<number, Kind>> = { 401: 'scheme', 403: 'transport', 409: 'pairing', 503: 'busy' };
 
 const KNOWN_SCHEMES = ['NEGOTIATE', 'NTLM', 'BASIC', 'DIGEST', 'BEARER', 'SMARTCARD', 'CONNID'];
 
 export class Front {
   readonly #options: FrontOptions;
-  readonly #pairing = new Pairing<WaitingOut>();
+  /** Where the legs of dual channels meet. */
+  readonly meeting: Meeting;
 
   constructor(options: FrontOptions) {
     this.#options = options;
+    this.meeting = new Meeting({ ...options, log: (request, peer) => this.#log(request, peer) });
   }
 
   /** Serves one connection. Never rejects. */
@@ -79,18 +59,18 @@ export class Front {
       const read = await readRequest(socket, { limits, deadlineMs: timeouts.head * 1000 });
       if (read.kind === 'web') this.#options.web.emit('connection', socket);
       else if (read.kind === 'closed' || read.kind === 'idle') socket.destroy();
-      else if (read.kind === 'rpc') this.#refuse(socket, 404, 'RPC over HTTP is not offered');
+      else if (read.kind === 'rpc') this.#refuse(socket, { status: 404, reason: 'RPC over HTTP is not offered' });
       else await this.#serveRdg(socket, read.head, read.rest);
     } catch (error) {
       this.#fail(socket, error);
     }
   }
 
-  /** A `GET` upgrade that node:http has read. */
-  serveUpgrade(socket: Socket, read: () => RdgRequest, rest: Buffer): void {
+  /** A `GET` upgrade that node:http has read. Never rejects. */
+  async serveUpgrade(socket: Socket, read: () => RdgRequest, rest: Buffer): Promise<void> {
     socket.on('error', unheard);
     try {
-      this.#admit(socket, read(), rest);
+      await this.#admit(socket, read(), rest);
     } catch (error) {
       this.#fail(socket, error);
     }
@@ -99,79 +79,55 @@ export class Front {
   async #serveRdg(socket: Socket, head: RequestHead, rest: Buffer): Promise<void> {
     const request = rdgRequest(head);
     if (request.method === 'RDG_IN_DATA') await this.#serveIn(socket, request, rest);
-    else this.#admit(socket, request, rest);
+    else await this.#admit(socket, request, rest);
   }
 
   /** A request that opens a tunnel: an upgrade, or the OUT leg of the dual channel. */
-  #admit(socket: Socket, request: RdgRequest, rest: Buffer): void {
-    const { transports } = this.#options.config();
-    if (this.#turnsAway(socket, request)) return;
-    if (this.#wantsOtherScheme(socket, request)) return;
-    if (request.upgrade && transports.websocket) {
-      socket.write(switchingProtocols(request.upgrade));
-      const transport = webSocketTransport(socket, rest);
-      const peer = peerOf(socket);
-      return this.#options.tunnel({ transport, request, peer, sockets: [socket], ended: () => undefined });
-    }
-    if (request.method === 'GET')
-      return this.#refuse(socket, 404, 'a browser-style request needs the WebSocket', request);
-    if (!transports.http) return this.#refuse(socket, 403, 'only the WebSocket transport is offered', request);
-    this.#serveOut(socket, request);
+  async #admit(socket: Socket, request: RdgRequest, rest: Buffer): Promise<void> {
+    const refused = await this.#open(socket, request, rest);
+    if (refused !== undefined) this.#refuse(socket, refused, request);
   }
 
-  #serveOut(socket: Socket, request: RdgRequest): void {
+  async #open(socket: Socket, request: RdgRequest, rest: Buffer): Promise<Refusal | undefined> {
+    const { transports } = this.#options.config();
+    const other = wantsOtherScheme(request);
+    if (other !== undefined) return other;
+    if (request.upgrade && transports.websocket) return this.#openWebSocket(socket, request, request.upgrade, rest);
+    if (request.method === 'GET') return { status: 404, reason: 'a browser-style request needs the WebSocket' };
+    if (!transports.http) return { status: 403, reason: 'only the WebSocket transport is offered' };
+    return this.meeting.wait(socket, request, peerOf(socket));
+  }
+
+  async #openWebSocket(
+    socket: Socket,
+    request: RdgRequest,
+    upgrade: WebSocketUpgrade,
+    rest: Buffer,
+  ): Promise<Refusal | undefined> {
+    const { places, tunnel, accepted } = this.#options;
     const peer = peerOf(socket);
-    const { pairing, close } = this.#options.config().timeouts;
-    const waiting: WaitingOut = {
-      request,
-      died: () => {
-        this.#forget(peer, waiting);
-        waiting.leg?.end(close * 1000);
-      },
-    };
-    if (!this.#pairing.add(request.connectionId, peer, waiting)) {
-      return this.#refuse(socket, 409, 'this connection id has an OUT channel already', request);
-    }
-    waiting.timer = setTimeout(() => {
-      this.#log(request, peer).info('request ended', { reason: 'no IN channel joined in time' });
-      waiting.died('client closed');
-    }, pairing * 1000);
-    waiting.leg = acceptOut(socket, this.#options.config().transports.outEncoding, (how, detail) =>
-      waiting.died(how, detail),
-    );
+    const full = await places.take();
+    if (full !== undefined) return busy(full);
+    // The client may have left while the place was asked for: a socket tells that once.
+    if (socket.destroyed) return void places.giveBack();
+    socket.write(switchingProtocols(upgrade));
+    const transport = webSocketTransport(socket, rest);
+    const known = (): void => accepted(socket);
+    tunnel({ transport, request, peer, sockets: [socket], accepted: known, ended: () => undefined });
+    return undefined;
   }
 
   async #serveIn(socket: Socket, first: RdgRequest, firstRest: Buffer): Promise<void> {
-    if (this.#wantsOtherScheme(socket, first)) return;
-    const peer = peerOf(socket);
-    const waiting = this.#pairing.claim(first.connectionId, peer);
-    if (!waiting?.leg) return this.#refuse(socket, 409, 'no OUT channel waits under this connection id', first);
-    if (this.#turnsAway(socket, first)) return waiting.died('client closed');
+    const claim = wantsOtherScheme(first) ?? (await this.meeting.claim(first.connectionId, peerOf(socket)));
+    if ('status' in claim) return this.#refuse(socket, claim, first);
     try {
       const { request, rest } = await this.#untilBody(socket, first, firstRest);
-      // INVARIANT: asked again with nothing awaited until the tunnel is counted. There was room before the client took its time.
-      if (this.#turnsAway(socket, request)) return waiting.died('client closed');
-      if (request.expectContinue) socket.write(CONTINUE);
-      clearTimeout(waiting.timer);
-      const { leg } = waiting;
-      if (!leg.socket.writable) throw new HeadError('OUT_GONE', 'the OUT channel ended before its IN channel began');
-      const linger = this.#options.config().timeouts.close * 1000;
-      const transport = dualTransport(leg, { socket, body: bodyDecoder(request.body), rest }, linger);
-      waiting.died = (how, detail) => {
-        // At once, though the transport may wait for the other leg: FreeRDP reconnects under the same id.
-        this.#forget(peer, waiting);
-        transport.outDied(how, detail);
-      };
-      this.#options.tunnel({
-        transport,
-        request: waiting.request,
-        peer,
-        sockets: [leg.socket, socket],
-        ended: () => this.#forget(peer, waiting),
-      });
+      const accepted = (): void => this.#options.accepted(socket);
+      const refused = await claim.join({ socket, framing: request.body, rest, accepted });
+      if (refused !== undefined) this.#refuse(socket, refused, request);
+      else if (request.expectContinue && socket.writable) socket.write(CONTINUE);
     } catch (error) {
-      // The IN leg was the first and only one: without it the OUT leg has nothing to wait for.
-      waiting.died('client closed');
+      claim.drop();
       throw error;
     }
   }
@@ -194,39 +150,16 @@ export class Front {
     return { request, rest: read.rest };
   }
 
-  /** Refuses a client for which there is no room now. */
-  #turnsAway(socket: Socket, request: RdgRequest): boolean {
-    const busy = this.#options.busy();
-    if (busy !== undefined) this.#refuse(socket, 503, busy, request, RETRY_LATER);
-    return busy !== undefined;
-  }
-
-  /** Refuses a client that would prove who it is in a way that is not offered. */
-  #wantsOtherScheme(socket: Socket, request: RdgRequest): boolean {
-    const { authScheme: scheme } = request;
-    if (OPEN_SCHEMES.includes(scheme)) return false;
-    // An unknown word may be a token in the wrong place: it must not get into the log.
-    const name = KNOWN_SCHEMES.find((known) => known === scheme) ?? 'something unknown';
-    const reason = `the client wants ${name}, the gateway takes access tokens`;
-    this.#refuse(socket, 401, reason, request, { 'WWW-Authenticate': 'PAA' });
-    return true;
-  }
-
-  #forget(peer: string, waiting: WaitingOut): void {
-    clearTimeout(waiting.timer);
-    this.#pairing.remove(waiting.request.connectionId, peer, waiting);
-  }
-
-  #refuse(socket: Socket, status: number, reason: string, request?: RdgRequest, headers: ResponseHeaders = {}): void {
+  #refuse(socket: Socket, { status, reason, headers }: Refusal, request?: RdgRequest): void {
     this.#log(request, peerOf(socket)).warn('request refused', { status, reason });
-    this.#options.counters.refused(REFUSALS[status] ?? 'request');
+    this.#options.counters.refused(KINDS[status] ?? 'request');
     if (socket.writable) socket.write(closingResponse(status, headers));
     endSocket(socket, this.#options.config().timeouts.close * 1000);
   }
 
   /** Garbage is everyday life on the internet: it is answered, and logged only for those who look for it. */
   #fail(socket: Socket, error: unknown): void {
-    const { log, counters } = this.#options;
+    const { log, counters, config } = this.#options;
     if (error instanceof HeadError) {
       counters.refused('request');
       log.debug('request refused', {
@@ -236,7 +169,7 @@ export class Front {
         reason: error.message,
       });
       if (socket.writable) socket.write(refusal(error));
-      return endSocket(socket, this.#options.config().timeouts.close * 1000);
+      return endSocket(socket, config().timeouts.close * 1000);
     }
     log.error('connection failed', { peer: peerOf(socket), reason: (error as Error).message });
     socket.destroy();
@@ -245,6 +178,15 @@ export class Front {
   #log(request: RdgRequest | undefined, peer: string): Log {
     return this.#options.log.with({ connection: request?.connectionId, correlation: request?.correlationId, peer });
   }
+}
+
+/** A client that would prove who it is in a way that is not offered is told which one is. */
+function wantsOtherScheme({ authScheme: scheme }: RdgRequest): Refusal | undefined {
+  if (OPEN_SCHEMES.includes(scheme)) return undefined;
+  // An unknown word may be a token in the wrong place: it must not get into the log.
+  const name = KNOWN_SCHEMES.find((known) => known === scheme) ?? 'something unknown';
+  const reason = `the client wants ${name}, the gateway takes access tokens`;
+  return { status: 401, reason, headers: { 'WWW-Authenticate': 'PAA' } };
 }
 
 function hasBody(body: BodyFraming): boolean {

@@ -2,18 +2,21 @@
 import { type AddressInfo, createServer as createListener, type Server as Listener, type Socket } from 'node:net';
 import { createServer, type Server } from 'node:tls';
 import type { Config } from '../config/schema.js';
-import { RESULT } from '../protocol/index.js';
+import type { Commons } from './commons.js';
 import { Counters, type Counts } from './counters.js';
+import { Crossing } from './crossing.js';
 import type { Decisions } from './decisions.js';
 import { Door } from './door.js';
-import { Front, type OpenedTransport } from './front.js';
+import { Front } from './front.js';
+import { Ids } from './ids.js';
 import { listen } from './listen.js';
 import type { Log } from './log.js';
 import { type Loop, watchLoop } from './loop.js';
+import { NO_NEIGHBOURS } from './meeting.js';
 import { peerOf } from './sockets.js';
-import type { TargetOpener } from './target.js';
 import { decisionsOf, secureContext, type Terms, webSettings } from './terms.js';
-import { Tunnel, type Verdict } from './tunnel.js';
+import { LocalPlaces, type TunnelPlaces, unlessOverloaded } from './tunnel-places.js';
+import { Tunnels } from './tunnels.js';
 import { createWeb, type Web } from './web.js';
 
 export interface GatewayOptions extends Terms {
@@ -23,6 +26,8 @@ export interface GatewayOptions extends Terms {
   readonly keylog?: ((line: Buffer) => void) | undefined;
   /** Instead of a watch on the event loop of this process; the gateway stops it. */
   readonly loop?: Loop;
+  /** What this process has in common with others that serve the same gateway; it is alone without. */
+  readonly commons?: Commons | undefined;
 }
 
 export interface Gateway {
@@ -42,19 +47,16 @@ export interface Gateway {
   reload(terms: Terms): void;
   /**
    * Takes no new tunnels and waits: for the sessions to end, at most `ms`, then closes what is left with 0x4D4.
-   * Ordinary HTTP is answered until the end.
+   * Ordinary HTTP, and whoever comes too late, is still answered.
    */
+  settle(ms: number): Promise<void>;
+  /** Settles, then closes. */
   drain(ms: number): Promise<void>;
   /** Cuts everything. */
   close(): Promise<void>;
 }
 
-/** Beside what clients are given to answer: the time that our own work may take on a busy machine. */
-const SLACK_MS = 2_000;
-/** How often sessions are looked at for sides that have stalled: each look is two numbers, and ten thousand of them a millisecond. */
-const LOOK_MS = 1_000;
-/** Above 2^31 nothing is gained, and 0 is no channel id that Windows clients take. */
-const MAX_ID = 0x7fffffff;
+const SHUTTING_DOWN = 'the gateway is shutting down';
 
 /** Starts to listen. Throws a `Fault` of kind `unreachable` when the address cannot be had. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
@@ -75,41 +77,52 @@ class RunningGateway implements Gateway {
   readonly #server: Server;
   readonly #web: Web;
   readonly #front: Front;
-  readonly #tunnels = new Set<Tunnel>();
+  readonly #places: TunnelPlaces;
+  readonly #tunnels: Tunnels;
+  readonly #crossing: Crossing | undefined;
   readonly #sockets = new Set<Socket>();
   readonly #door: Door;
   readonly #loop: Loop;
   readonly #counters = new Counters();
-  /** Connections that carry or carried a tunnel; one leaves when the last of its bytes is sent. */
-  readonly #carriers = new Set<Socket>();
   #draining = false;
   #closed: Promise<void> | undefined;
-  /** Called whenever the last tunnel has ended. */
-  readonly #onEmpty = new Set<() => void>();
-  readonly #looking: NodeJS.Timeout;
-  #ids = 0;
 
   constructor(options: GatewayOptions) {
-    const { config, log, tls, keylog } = options;
+    const { config, log, tls, keylog, commons } = options;
     this.#options = options;
     this.#config = config;
     this.#decisions = decisionsOf(options);
     const { timeouts, limits } = config;
     this.#loop = options.loop ?? watchLoop(limits.loopDelay, log);
     const counters = this.#counters;
-    this.#door = new Door({ limits, overloaded: () => this.#loop.overloaded, counters, log });
+    const overloaded = (): boolean => this.#loop.overloaded;
+    const current = (): Terms['config'] => this.#config;
+    this.#door = new Door({ limits, overloaded, counters, log, census: commons?.census });
+    this.#places = commons?.places ?? new LocalPlaces(limits.tunnels);
+    this.#tunnels = new Tunnels({
+      config: current,
+      decisions: () => this.#decisions,
+      counters,
+      ids: new Ids(commons?.ids ?? { first: 1, step: 1 }),
+      places: this.#places,
+      log,
+    });
+    this.#crossing = commons && this.#crossingOf(commons);
     this.#web = createWeb({
       settings: webSettings(config),
       unwell: () => this.#unwell,
-      upgrade: (socket, read, rest) => this.#front.serveUpgrade(socket, read, rest),
+      upgrade: (socket, read, rest) => void this.#front.serveUpgrade(socket, read, rest),
     });
     this.#front = new Front({
-      config: () => this.#config,
+      config: current,
       log,
       counters,
       web: this.#web.server,
-      busy: () => this.#busy(),
-      tunnel: (opened) => this.#openTunnel(opened),
+      places: unlessOverloaded(this.#places, overloaded),
+      directory: this.#crossing ?? NO_NEIGHBOURS,
+      tunnel: (opened) => this.#tunnels.open(opened),
+      // A client whose user is known makes room for the next stranger.
+      accepted: (socket) => this.#door.known(socket),
     });
     this.#server = createServer({
       ...secureContext(tls),
@@ -126,16 +139,28 @@ class RunningGateway implements Gateway {
       socket.destroy();
     });
     if (keylog) this.#server.on('keylog', keylog);
-    this.#looking = setInterval(() => {
-      for (const tunnel of this.#tunnels) tunnel.look();
-    }, LOOK_MS);
+  }
+
+  #crossingOf({ crossing, registry }: Commons): Crossing {
+    return new Crossing({
+      ...crossing,
+      registry,
+      timeouts: () => this.#config.timeouts,
+      guest: (client) => {
+        this.#options.log.debug('in channel forwarded', { peer: peerOf(client) });
+        this.#tunnels.addGuest(client);
+      },
+    });
   }
 
   async listen(): Promise<void> {
     const { config, log } = this.#options;
     try {
+      await this.#crossing?.listen((connectionId, peer) => this.#front.meeting.claimHere(connectionId, peer));
       await listen(this.#listener, config.listen, '--listen');
     } catch (error) {
+      this.#crossing?.close();
+      this.#tunnels.stop();
       this.#loop.stop();
       throw error;
     }
@@ -161,10 +186,7 @@ class RunningGateway implements Gateway {
       handshakes: this.#door.strangers,
       loopDelay: this.#loop.delay(),
     };
-    return this.#counters.snapshot(
-      now,
-      [...this.#tunnels].map(({ traffic }) => traffic),
-    );
+    return this.#counters.snapshot(now, this.#tunnels.traffic);
   }
 
   get listening(): boolean {
@@ -179,22 +201,18 @@ class RunningGateway implements Gateway {
     this.#decisions = decisionsOf(terms);
     this.#formerGuards = Promise.all([this.#formerGuards, former.close()]);
     this.#door.adjust(terms.config.limits);
+    this.#places.adjust(terms.config.limits.tunnels);
     this.#loop.adjust(terms.config.limits.loopDelay);
     this.#web.adjust(webSettings(terms.config));
   }
 
+  async settle(ms: number): Promise<void> {
+    this.#stopGrowing();
+    await this.#tunnels.settle(ms);
+  }
+
   async drain(ms: number): Promise<void> {
-    this.#draining = true;
-    const empty = new Promise<void>((resolve) => {
-      this.#onEmpty.add(resolve);
-    });
-    if (this.#tunnels.size > 0) await within(ms, empty);
-    for (const tunnel of this.#tunnels) tunnel.close(RESULT.ERROR_CONNECTION_ABORTED);
-    // A client may take its time to confirm the end, and then to read what is left. Nothing here waits for longer.
-    const close = this.#config.timeouts.close * 1000;
-    if (this.#tunnels.size > 0) await within(close + SLACK_MS, empty);
-    const gone = [...this.#carriers].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
-    await within(close + SLACK_MS, Promise.all(gone));
+    await this.settle(ms);
     await this.close();
   }
 
@@ -204,8 +222,9 @@ class RunningGateway implements Gateway {
   }
 
   async #close(): Promise<void> {
-    this.#draining = true;
-    clearInterval(this.#looking);
+    this.#stopGrowing();
+    this.#tunnels.stop();
+    this.#crossing?.close();
     const listener = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
     this.#web.close();
     const sockets = [...this.#sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
@@ -213,6 +232,11 @@ class RunningGateway implements Gateway {
     await Promise.all([listener, ...sockets]);
     this.#loop.stop();
     await Promise.all([this.#formerGuards, this.#decisions.close()]);
+  }
+
+  #stopGrowing(): void {
+    this.#draining = true;
+    this.#places.close(SHUTTING_DOWN);
   }
 
   #welcome(socket: Socket): void {
@@ -226,82 +250,4 @@ class RunningGateway implements Gateway {
     if (this.#draining) return 'draining';
     return this.#loop.overloaded ? 'overloaded' : undefined;
   }
-
-  #busy(): string | undefined {
-    if (this.#draining) return 'the gateway is shutting down';
-    if (this.#loop.overloaded) return 'limits.loopDelay is exceeded';
-    return this.#tunnels.size >= this.#config.limits.tunnels ? 'limits.tunnels is reached' : undefined;
-  }
-
-  #openTunnel({ transport, request, peer, sockets, ended }: OpenedTransport): void {
-    const { log } = this.#options;
-    const { identity, setup, keepAlive, close, stall } = this.#config.timeouts;
-    const { connectionId, correlationId } = request;
-    const tunnelLog = log.with({
-      connection: connectionId,
-      correlation: correlationId,
-      peer,
-      transport: transport.kind,
-    });
-    const { userId, clientGeneration, clientBuild } = request;
-    tunnelLog.debug('transport opened', { userId, clientGeneration, clientBuild });
-    const question = { scheme: 'PAA', peer, connectionId, correlationId, clientName: undefined } as const;
-    const authenticate = async (token: string, left: AbortSignal): Promise<Verdict> => {
-      const verdict = await this.#decisions.authenticate({ ...question, token, now: Date.now() }, left);
-      if (!('identity' in verdict)) this.#counters.refused('user');
-      return verdict;
-    };
-    const tunnel = new Tunnel(transport, {
-      authenticate,
-      // Asked anew each time: a rule that is gone opens no further channel, whoever came by it.
-      openTarget: (...question) => this.#openTarget(...question),
-      log: tunnelLog,
-      timeouts: {
-        identity: identity * 1000,
-        setup: setup * 1000,
-        keepAlive: keepAlive * 1000,
-        close: close * 1000,
-        stall: stall * 1000,
-      },
-      tunnelId: this.#nextId(),
-      nextChannelId: () => this.#nextId(),
-      accepted: () => {
-        // A client whose user is known makes room for the next stranger.
-        for (const socket of sockets) this.#door.known(socket);
-      },
-      ended: (cause) => {
-        this.#tunnels.delete(tunnel);
-        this.#counters.ended(cause, tunnel.traffic);
-        ended();
-        if (this.#tunnels.size === 0) for (const empty of this.#onEmpty) empty();
-      },
-    });
-    for (const socket of sockets) {
-      this.#carriers.add(socket);
-      socket.once('close', () => this.#carriers.delete(socket));
-    }
-    this.#tunnels.add(tunnel);
-    this.#counters.opened();
-    tunnel.start();
-  }
-
-  readonly #openTarget: TargetOpener = async (...question) => {
-    const opened = await this.#decisions.openTarget(...question);
-    if (!('relay' in opened)) this.#counters.refused('target');
-    return opened;
-  };
-
-  #nextId(): number {
-    this.#ids = (this.#ids % MAX_ID) + 1;
-    return this.#ids;
-  }
-}
-
-async function within(ms: number, done: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([done, late]);
-  clearTimeout(timer);
 }

@@ -21,10 +21,10 @@ export class Pairing<Out> {
     return entry.out;
   }
 
-  /** Either leg died. Only the OUT leg that was added removes its entry. */
-  remove(connectionId: string, peer: string, out: Out): void {
+  /** Either leg died. Only the OUT leg that was added removes its entry, once: true when that was now. */
+  remove(connectionId: string, peer: string, out: Out): boolean {
     const key = keyOf(connectionId, peer);
-    if (this.#waiting.get(key)?.out === out) this.#waiting.delete(key);
+    return this.#waiting.get(key)?.out === out && this.#waiting.delete(key);
   }
 
   get size(): number {

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { Fault } from '../fault.js';
 import { anyAuthenticator, signedAuthenticator, staticAuthenticator } from './builtin.js';
-import { readPolicyFile } from './files.js';
+import { type PolicyFile, readPolicyFile } from './files.js';
 import { createGuard, type Guard } from './guard.js';
 import { findModule, loadAuthenticator } from './module.js';
 import { parseTokenList } from './static.js';
@@ -37,13 +37,46 @@ export interface OpenedGuard {
   readonly warnings: readonly string[];
 }
 
+/** The keys and lists that settings name, by path: plain data, so that several processes get all of it from one reader. */
+export type GuardFiles = Readonly<Record<string, PolicyFile>>;
+
+/** Reads what the settings name. Throws a `Fault` of kind `configuration` for a file that cannot be read. */
+export async function readGuardFiles({ auth: { paa, module } }: GuardSettings): Promise<GuardFiles> {
+  const wanted = module === undefined ? WANTED[paa.mode](paa) : [];
+  const files = await Promise.all(wanted.map(([path, setting]) => readPolicyFile(path, setting)));
+  return Object.fromEntries(files.map((file) => [file.path, file]));
+}
+
+type Paa = GuardSettings['auth']['paa'];
+type Wanted = readonly (readonly [path: string, setting: string])[];
+
+/** Which files each mode needs, with the setting that names them. */
+const WANTED: Readonly<Record<Paa['mode'], (paa: Paa) => Wanted>> = {
+  signed: ({ keys, jwks }) => [
+    ...keys.map((path) => [path, 'auth.paa.keys'] as const),
+    ...(jwks === undefined ? [] : [[jwks, 'auth.paa.jwks'] as const]),
+  ],
+  static: ({ tokensFile = '' }) => [[tokensFile, 'auth.paa.tokensFile']],
+  any: () => [],
+};
+
+/** Reads what the settings name and makes the guard, like `makeGuard`. */
+export async function openGuard(
+  settings: GuardSettings,
+  localKey: Uint8Array | undefined,
+  audiences: readonly string[],
+): Promise<OpenedGuard> {
+  return makeGuard(settings, await readGuardFiles(settings), localKey, audiences);
+}
+
 /**
- * Reads what the settings name and makes the guard.
+ * Makes the guard of what was read.
  * @param localKey the gateway's own token key; `audiences` are the names the gateway answers to. Both are for mode `signed`.
  * Throws a `Fault` of kind `configuration` for a file, key, list or module that cannot be used.
  */
-export async function openGuard(
+export async function makeGuard(
   settings: GuardSettings,
+  files: GuardFiles,
   localKey: Uint8Array | undefined,
   audiences: readonly string[],
 ): Promise<OpenedGuard> {
@@ -56,9 +89,9 @@ export async function openGuard(
   const own = (authenticator: Authenticator): Guard => createGuard({ authenticator, deadline, builtIn: true });
   switch (paa.mode) {
     case 'signed':
-      return { guard: own(signedAuthenticator(await openVerifier(paa, localKey, audiences))), warnings: [] };
+      return { guard: own(signedAuthenticator(makeVerifier(paa, files, localKey, audiences))), warnings: [] };
     case 'static':
-      return openStatic(paa.tokensFile ?? '', settings.targets.allow.length > 0, own);
+      return makeStatic(fileOf(files, paa.tokensFile ?? ''), settings.targets.allow.length > 0, own);
     case 'any':
       return { guard: own(anyAuthenticator()), warnings: ['auth.paa.mode is any: every token is accepted'] };
   }
@@ -82,27 +115,28 @@ export async function checkGuard(
   return [];
 }
 
-async function openVerifier(
-  { keys, jwks }: GuardSettings['auth']['paa'],
+function makeVerifier(
+  { keys, jwks }: Paa,
+  files: GuardFiles,
   localKey: Uint8Array | undefined,
   audiences: readonly string[],
-): Promise<SignedVerifier> {
-  const publicKeys = await Promise.all(
-    keys.map(async (path) => ({ label: basename(path), pem: (await readPolicyFile(path, 'auth.paa.keys')).text })),
-  );
-  const set =
-    jwks === undefined
-      ? undefined
-      : { label: basename(jwks), json: (await readPolicyFile(jwks, 'auth.paa.jwks')).text };
+): SignedVerifier {
+  const publicKeys = keys.map((path) => ({ label: basename(path), pem: fileOf(files, path).text }));
+  const set = jwks === undefined ? undefined : { label: basename(jwks), json: fileOf(files, jwks).text };
   return createSignedVerifier({ localKey, publicKeys, jwks: set, audiences });
 }
 
-async function openStatic(
-  path: string,
+function fileOf(files: GuardFiles, path: string): PolicyFile {
+  const file = files[path];
+  if (file === undefined) throw new Error(`${path} was not read`);
+  return file;
+}
+
+function makeStatic(
+  { path, text, mode }: PolicyFile,
   rules: boolean,
   own: (authenticator: Authenticator) => Guard,
-): Promise<OpenedGuard> {
-  const { text, mode } = await readPolicyFile(path, 'auth.paa.tokensFile');
+): OpenedGuard {
   const entries = parseTokenList(text, path);
   const idle = rules ? [] : entries.filter((entry) => entry.targets === undefined);
   if (idle.length === entries.length) {

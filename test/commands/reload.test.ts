@@ -1,5 +1,5 @@
 /** SIGHUP and renewed certificates, with the compiled program and sessions whose data never rests. */
-import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { ensureCertificates } from '../../src/certs/ensure.js';
 import { makeTokenKey } from '../../src/certs/token-key.js';
 import { mintToken } from '../../src/policy/token.js';
 import { RawClient, TRANSPORTS, tlsSocket } from '../support/client.js';
+import { keepMoving } from '../support/moving.js';
 import { type Program, startRdgw } from '../support/program.js';
 import { echoTarget, type TestTarget } from '../support/target.js';
 import { eventually } from '../support/wait.js';
@@ -98,7 +99,6 @@ afterEach(async () => {
 
 describe('fifty sessions whose data never rests', () => {
   const SESSIONS = 50;
-  const BLOCK = randomBytes(50_000);
 
   it('are all there behind reloads of certificate and settings, with every byte right', async () => {
     const issuer = makeIssuer();
@@ -109,24 +109,7 @@ describe('fifty sessions whose data never rests', () => {
     const clients = await Promise.all(
       Array.from({ length: SESSIONS }, (_, index) => open(token, TRANSPORTS[index % TRANSPORTS.length])),
     );
-    let moving = true;
-    const rounds = clients.map(async (client) => {
-      let count = 0;
-      let wrong = 0;
-      client.sink = (bytes) => {
-        const from = (client.receivedBytes - bytes.length) % BLOCK.length;
-        const rest = BLOCK.subarray(from, from + bytes.length);
-        const right = Buffer.concat([rest, BLOCK.subarray(0, bytes.length - rest.length)]);
-        if (!right.equals(bytes)) wrong++;
-      };
-      while (moving) {
-        count++;
-        client.send(BLOCK);
-        await client.gets(count * BLOCK.length);
-        if (client.closed) throw new Error('a session was lost');
-      }
-      return { count, wrong };
-    });
+    const stops = clients.map(keepMoving);
 
     const before = ca();
     rmSync(at('data/ca.key'));
@@ -134,8 +117,7 @@ describe('fifty sessions whose data never rests', () => {
     expect(ca()).not.toBe(before);
     configure({ limits: { tunnels: SESSIONS }, targets: { allow: ['10.0.0.1'] } });
     expect(await reload(/reload/)).toContain('certificate=new');
-    moving = false;
-    const results = await Promise.all(rounds);
+    const results = await Promise.all(stops.map((stop) => stop()));
     expect(results.filter(({ count, wrong }) => count === 0 || wrong > 0)).toEqual([]);
     expect(clients.filter(({ closed }) => closed)).toEqual([]);
 

@@ -13,6 +13,7 @@ describe('defaults', () => {
     expect(warnings).toEqual([]);
     expect(config).toEqual({
       listen: { port: 8443 },
+      workers: 1,
       tls: {},
       auth: { paa: { mode: 'signed', keys: [] } },
       targets: { allow: [] },
@@ -172,6 +173,10 @@ describe('problems have a place and a hint', () => {
     ['listen: 65536', 'must be [HOST:]PORT, for example 8443'],
     ['listen: "::1:8443"', 'must be [HOST:]PORT, for example 8443'],
     ['listen: true', 'has the wrong form'],
+    ['workers: 0', 'must be auto or 1 to 256'],
+    ['workers: 257', 'must be auto or 1 to 256'],
+    ['workers: 1.5', 'must be auto or 1 to 256'],
+    ['workers: all', 'must be auto or 1 to 256'],
     ['hostname: a b', '"a b" holds a space or a control character'],
     ['tls: {cert: "", key: a}', 'must not be empty'],
   ])('%s: %s', async (text, message) => {

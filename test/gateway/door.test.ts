@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Census } from '../../src/gateway/census.js';
 import { Counters } from '../../src/gateway/counters.js';
 import { Door } from '../../src/gateway/door.js';
 import { createLog } from '../../src/gateway/log.js';
@@ -22,11 +23,11 @@ interface Setting {
   readonly counters: Counters;
 }
 
-function doorWith(limits: Partial<typeof ROOM>, overloaded = () => false): Setting {
+function doorWith(limits: Partial<typeof ROOM>, overloaded = () => false, census?: Census): Setting {
   const lines: string[] = [];
   const log = createLog({ level: 'info', format: 'text', write: (line) => void lines.push(line) });
   const counters = new Counters();
-  return { door: new Door({ limits: { ...ROOM, ...limits }, overloaded, counters, log }), lines, counters };
+  return { door: new Door({ limits: { ...ROOM, ...limits }, overloaded, counters, log, census }), lines, counters };
 }
 
 let port = 0;
@@ -146,5 +147,55 @@ describe('those who are turned away', () => {
     door.enter(socket);
     socket.destroy();
     expect(door.tellsWhy(socket)).toBe(false);
+  });
+});
+
+describe('those who were one too many over all processes', () => {
+  /** What the census heard, with the word that turns the last one away. */
+  function counted(): { door: Door; setting: Setting; heard: string[]; turnAway: (setting: string) => void } {
+    const heard: string[] = [];
+    let last: (setting: string) => void = () => undefined;
+    const setting = doorWith({ connections: 1 }, undefined, {
+      enter(_, network, turnAway) {
+        heard.push(`enter ${network}`);
+        last = turnAway;
+      },
+      known: () => void heard.push('known'),
+      leave: () => void heard.push('leave'),
+    });
+    return { door: setting.door, setting, heard, turnAway: (name) => last(name) };
+  }
+
+  it('are told why behind their TLS handshake, and hold no place meanwhile', () => {
+    const { door, setting, heard, turnAway } = counted();
+    const socket = from('10.0.0.1');
+    door.enter(socket);
+    turnAway('limits.connections');
+    expect([door.tellsWhy(socket), socket.destroyed, door.strangers]).toEqual([true, false, 0]);
+    expect(turnedAwayBy(setting)).toEqual({ 'limits.connections': 1 });
+    const next = from('10.0.0.2');
+    expect([door.enter(next), door.tellsWhy(next)]).toEqual([true, false]);
+    socket.destroy();
+    expect(heard).toEqual(['enter 10.0.0.1', 'leave', 'enter 10.0.0.2']);
+  });
+
+  it('are cut when they are served already', () => {
+    const { door, turnAway } = counted();
+    const socket = from('10.0.0.1');
+    door.enter(socket);
+    expect(door.tellsWhy(socket)).toBe(false);
+    turnAway('limits.connections');
+    expect([socket.destroyed, door.strangers]).toEqual([true, 0]);
+  });
+
+  it('are nobody when they are gone', () => {
+    const { door, setting, heard, turnAway } = counted();
+    const socket = from('10.0.0.1');
+    door.enter(socket);
+    door.known(socket);
+    socket.destroy();
+    turnAway('limits.connections');
+    expect(turnedAwayBy(setting)).toEqual({});
+    expect(heard).toEqual(['enter 10.0.0.1', 'known', 'leave']);
   });
 });

@@ -12,7 +12,8 @@ import {
   tlsSocket,
   upgradeHeaders,
 } from '../support/client.js';
-import { testGateway } from '../support/gateway.js';
+import { testGateway as oneProcess } from '../support/gateway.js';
+import { testSite as testGateway } from '../support/site.js';
 import { echoTarget, silentPort, testTarget } from '../support/target.js';
 import { eventually } from '../support/wait.js';
 
@@ -191,7 +192,7 @@ describe('draining', () => {
         closes++;
       },
     };
-    const server = await testGateway({ guard: createGuard({ authenticator, deadline: 1000 }) });
+    const server = await oneProcess({ guard: createGuard({ authenticator, deadline: 1000 }) });
     await server.gateway.drain(0);
     await server.gateway.close();
     expect(closes).toBe(1);

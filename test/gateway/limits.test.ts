@@ -21,8 +21,9 @@ import {
   tlsSocket,
   upgradeHeaders,
 } from '../support/client.js';
-import { type TestGateway, testGateway } from '../support/gateway.js';
+import { testGateway as oneProcess, type TestGateway } from '../support/gateway.js';
 import { collectGarbage } from '../support/memory.js';
+import { testSite as testGateway } from '../support/site.js';
 import { closedPort, echoTarget, silentPort, testTarget } from '../support/target.js';
 import { eventually, sleep } from '../support/wait.js';
 
@@ -86,7 +87,8 @@ describe('limits.connectionsPerAddress', () => {
   });
 
   it('cuts those for whom there is no seat to be told in', async () => {
-    const server = await testGateway({ limits: { connectionsPerAddress: 1 } });
+    // Each process has seats of its own.
+    const server = await oneProcess({ limits: { connectionsPerAddress: 1 } });
     const first = await tlsSocket(server);
     const told = [];
     for (let count = 0; count < 16; count++) told.push((await turnedAway(server)).status);

@@ -18,7 +18,8 @@ import {
   tcpOf,
   tlsSocket,
 } from '../support/client.js';
-import { type TestGateway, testGateway } from '../support/gateway.js';
+import type { TestGateway } from '../support/gateway.js';
+import { testSite as testGateway } from '../support/site.js';
 import { echoTarget, everything, type TestTarget, testTarget } from '../support/target.js';
 
 let server: TestGateway;

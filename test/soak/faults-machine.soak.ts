@@ -1,8 +1,9 @@
-/** What a machine does to a gateway: no descriptors left, a full disk, a clock that is stepped, a resolver that says nothing. */
+/** What a machine does to a gateway: no descriptors left, a full disk, a clock that is stepped, a resolver that says nothing, a process that is killed. */
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from 'vitest';
+import type { LogLine } from '../lab/gateway.js';
 import { type Lab, openLab } from '../lab/lab.js';
 import { runProgram } from '../lab/program.js';
 import { until } from '../lab/until.js';
@@ -217,4 +218,42 @@ describe('a network that swallows everything', () => {
     client.pipe.close();
     await target.stop();
   }
+});
+
+describe('a worker', () => {
+  itNeeds(undefined, 'that is killed takes its own sessions along, and another takes its place', LIMIT_MS, async () => {
+    const gateway = await startSoakGateway(lab, { flags: ['--workers', '2'] });
+    const lines = (event: string): LogLine[] => gateway.log().filter(({ msg }) => msg === event);
+    const ownerOf = (user: string): unknown => lines('channel opened').find((line) => line.user === user)?.worker;
+    const sessions: { readonly client: RawClient; readonly owner: unknown }[] = [];
+    while (new Set(sessions.map(({ owner }) => owner)).size < 2) {
+      const user = `user-${sessions.length}`;
+      const client = await gateway.client(echo, { user });
+      sessions.push({ client, owner: await until('the log to name its worker', SEEN_LIMIT_MS, () => ownerOf(user)) });
+    }
+    const [{ owner } = { owner: undefined }] = sessions;
+    const lost = sessions.filter((session) => session.owner === owner);
+    const others = sessions.filter((session) => session.owner !== owner);
+    const worker = lines('worker started').find((line) => line.worker === owner);
+    process.kill(Number(worker?.pid), 'SIGKILL');
+    const start = performance.now();
+    await Promise.all(lost.map(({ client }) => client.ended()));
+    await until('the crash to be reported', SEEN_LIMIT_MS, () => lines('worker crashed').length > 0);
+    expect(lines('worker crashed')).toMatchObject([{ worker: owner, signal: 'SIGKILL', sessions: lost.length }]);
+    // At once, not only when there is another one.
+    await expectServing(gateway, echo);
+    await until('another one', SEEN_LIMIT_MS, () => lines('worker started').length === 3);
+    record('a worker that was killed', { 'another listens, s': round((performance.now() - start) / 1000) });
+    const behind = gateway.log().length;
+    const served = (): boolean =>
+      gateway
+        .log()
+        .slice(behind)
+        .some((line) => line.msg === 'channel opened' && line.worker === owner);
+    while (!served()) await expectServing(gateway, echo);
+    for (const { client } of others) {
+      await expectMoving(client);
+      client.pipe.close();
+    }
+  });
 });

@@ -3,6 +3,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { issueAuthority, issueServer } from '../../src/certs/issue.js';
 import { type Config, schema } from '../../src/config/schema.js';
+import type { Commons } from '../../src/gateway/commons.js';
 import { type Gateway, startGateway } from '../../src/gateway/gateway.js';
 import { createLog } from '../../src/gateway/log.js';
 import type { Loop } from '../../src/gateway/loop.js';
@@ -23,6 +24,8 @@ export interface TestGatewayOptions {
   readonly guard?: Guard;
   /** Instead of a watch on the event loop: a machine that runs tests is often busy. */
   readonly loop?: Loop;
+  /** What it shares with other gateways; it is alone without. */
+  readonly commons?: Commons;
 }
 
 export type LogLine = Readonly<Record<string, unknown>>;
@@ -98,6 +101,7 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
     guard: options.guard ?? createGuard({ authenticator: signedAuthenticator(verifier), deadline, builtIn: true }),
     rules: allow.map(parseRule),
     loop: options.loop ?? IDLE,
+    commons: options.commons,
     log: createLog({
       level: 'debug',
       format: 'json',

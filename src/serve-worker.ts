@@ -1,0 +1,101 @@
+/** One of the processes that serve a gateway together: started by the primary, with what it has read, and told by it when to end. */
+import { Strays, takeStrays } from './cli/stray.js';
+import type { Commons } from './gateway/commons.js';
+import type { Gateway } from './gateway/gateway.js';
+import type { IdShare } from './gateway/ids.js';
+import { createLog, type RootLog } from './gateway/log.js';
+import { commonsOver } from './serve-commons.js';
+import { type Failure, failureOf } from './serve-failure.js';
+import { openGateway, type Prepared, prepareTerms } from './serve-gateway.js';
+import type { Reading } from './serve-terms.js';
+import { Wire } from './serve-wire.js';
+
+/** What a worker is told at its start. */
+export interface Duty {
+  /** From 1. */
+  readonly number: number;
+  /** What the primary has read: files that were changed meanwhile must not make workers differ. */
+  readonly reading: Reading;
+  readonly commons: { readonly ids: IdShare; readonly crossing: Commons['crossing'] };
+  /** Whether it says what all workers have to say at a start. */
+  readonly announces: boolean;
+}
+
+/** What a worker tells once it listens. */
+export interface WorkerFacts {
+  readonly port: number;
+}
+
+/** Whether a worker could take another reading. */
+export type Readiness = { readonly warnings: readonly string[] } | { readonly failure: Failure };
+
+/** Signals reach a whole group of processes; the primary decides what comes of them. */
+const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+/** The others wait until the first worker listens; the primary ends them all when it does not. */
+const HELLO_MS = 120_000;
+
+interface Working {
+  readonly gateway: Gateway;
+  /** Where the log of this worker comes from: its level and form change with a reload. */
+  readonly root: RootLog;
+}
+
+/** Serves until the primary ends it; the process ends with its way to the primary. */
+export async function runWorker(): Promise<void> {
+  for (const signal of SIGNALS) process.on(signal, () => undefined);
+  const wire = new Wire((message) => void process.send?.(message));
+  process.on('message', (message) => void wire.receive(message));
+  const working = start(wire);
+  wire.on('settle', async (ms: number) => (await working).gateway.settle(ms));
+  wire.on('close', async () => (await working).gateway.close());
+  // Told rather than answered: what was told before this process crashed still counts.
+  wire.on('count', async () => wire.tell('counts', (await working).gateway.counts()));
+  obeyReloads(wire, working);
+  try {
+    const facts: WorkerFacts = { port: (await working).gateway.address.port };
+    wire.tell('ready', facts);
+  } catch (error) {
+    wire.tell('failed', failureOf(error));
+  }
+}
+
+async function start(wire: Wire): Promise<Working> {
+  const strays = new Strays();
+  takeStrays(strays.take);
+  const duty = await wire.ask<Duty>('hello', undefined, { within: HELLO_MS });
+  const { number, reading, commons, announces } = duty;
+  const root = createLog({ ...reading.config.log, write: (line) => void process.stderr.write(line) });
+  const log = root.with({ worker: number });
+  const gateway = await openGateway(reading, { log, announces, commons: commonsOver(wire, commons) });
+  strays.tell((facts) => log.error('stray error', { ...facts }));
+  return { gateway, root };
+}
+
+/** Two steps, so that all workers take another reading or none does. */
+function obeyReloads(wire: Wire, working: Promise<Working>): void {
+  let next: { readonly prepared: Prepared; readonly reading: Reading } | undefined;
+  const drop = async (): Promise<void> => {
+    const dropped = next;
+    next = undefined;
+    await dropped?.prepared.drop();
+  };
+  wire.on('prepare', async (reading: Reading): Promise<Readiness> => {
+    await drop();
+    try {
+      const prepared = await prepareTerms((await working).gateway, reading);
+      next = { prepared, reading };
+      return { warnings: prepared.warnings };
+    } catch (error) {
+      return { failure: failureOf(error) };
+    }
+  });
+  wire.on('take', async () => {
+    if (next === undefined) throw new Error('it was not prepared');
+    const { prepared, reading } = next;
+    next = undefined;
+    await prepared.take();
+    (await working).root.adjust(reading.config.log);
+  });
+  wire.on('drop', drop);
+}

@@ -1,0 +1,216 @@
+/** The workers of one gateway: started, told what to do, and replaced when they crash. */
+import cluster, { type Worker } from 'node:cluster';
+import type { Log } from './gateway/log.js';
+import { type Failure, failureError } from './serve-failure.js';
+import { Patience } from './serve-patience.js';
+import { Wire } from './serve-wire.js';
+import type { Duty, WorkerFacts } from './serve-worker.js';
+
+/** A worker reads its files and listens, perhaps behind the first one; a busy machine gets time for that, a stuck worker does not. */
+const START_MS = 60_000;
+/** A worker that was told to go has nothing left to do. */
+const GO_MS = 2_000;
+
+export interface WorkforceOptions {
+  readonly count: number;
+  readonly log: Log;
+  /** A new worker is there: what it asks is to be answered. */
+  readonly hired: (wire: Wire, number: number) => void;
+  /** What it has to do, as of now. */
+  readonly duty: (number: number) => Duty;
+  /** It is gone. Returns how many sessions went with it. */
+  readonly gone: (number: number) => number;
+}
+
+/** What became of a command to one worker. */
+export interface WorkerAnswer<Answer> {
+  readonly worker: number;
+  readonly answer?: Answer;
+  /** Why there is none. */
+  readonly error?: string;
+}
+
+interface Hand {
+  readonly number: number;
+  readonly wire: Wire;
+  readonly worker: Worker;
+  readonly since: number;
+  /** It knows its duty: a change of that concerns it. */
+  briefed: boolean;
+  /** It listens. */
+  ready: boolean;
+  readonly left: Promise<void>;
+}
+
+export class Workforce {
+  readonly #options: WorkforceOptions;
+  readonly #hands = new Map<number, Hand>();
+  readonly #patience = new Map<number, Patience>();
+  readonly #returns = new Set<NodeJS.Timeout>();
+  #first: Promise<WorkerFacts> | undefined;
+  #complete = false;
+  #retired = false;
+
+  constructor(options: WorkforceOptions) {
+    this.#options = options;
+    // The primary would hand connections on one by one; the system does that for nothing.
+    cluster.schedulingPolicy = cluster.SCHED_NONE;
+    // What is passed on has dates and keys in it, which JSON does not know.
+    cluster.setupPrimary({ serialization: 'advanced' });
+  }
+
+  /** All workers were there once: from then on they are replaced. */
+  get complete(): boolean {
+    return this.#complete;
+  }
+
+  /** Rejects with what a worker failed of. */
+  async start(): Promise<WorkerFacts> {
+    const hires = Array.from({ length: this.#options.count }, (_, index) => this.#hire(index + 1));
+    const [first] = hires as [Promise<WorkerFacts>];
+    this.#first = first;
+    await Promise.all(hires);
+    this.#complete = true;
+    return first;
+  }
+
+  /** How many of them listen. */
+  get atWork(): number {
+    return this.#ready.length;
+  }
+
+  /** Asks every worker that listens. Never rejects. */
+  command<Answer>(name: string, body: unknown, within: number): Promise<readonly WorkerAnswer<Answer>[]> {
+    return ask(this.#ready, name, body, within);
+  }
+
+  /** The same, and also those that do not listen yet but know what they have to do: they answer when they do. */
+  instruct<Answer>(name: string, body: unknown, within: number): Promise<readonly WorkerAnswer<Answer>[]> {
+    return ask(
+      [...this.#hands.values()].filter(({ briefed }) => briefed),
+      name,
+      body,
+      within,
+    );
+  }
+
+  /** Ends a worker, in whose place comes another one. */
+  discharge(number: number): void {
+    this.#hands.get(number)?.worker.process.kill('SIGKILL');
+  }
+
+  get #ready(): readonly Hand[] {
+    return [...this.#hands.values()].filter(({ ready }) => ready);
+  }
+
+  /** From now on nobody is replaced. */
+  retire(): void {
+    this.#retired = true;
+    for (const timer of this.#returns) clearTimeout(timer);
+  }
+
+  /** Sends everybody away and waits until they are gone. */
+  async dismiss(): Promise<void> {
+    this.retire();
+    const hands = [...this.#hands.values()];
+    // A worker whose primary is gone ends at once, whatever a custom authenticator holds.
+    for (const { worker } of hands) if (worker.isConnected()) worker.process.disconnect();
+    const killer = setTimeout(() => this.kill(), GO_MS);
+    await Promise.all(hands.map(({ left }) => left));
+    clearTimeout(killer);
+  }
+
+  kill(): void {
+    this.retire();
+    for (const { worker } of this.#hands.values()) worker.process.kill('SIGKILL');
+  }
+
+  /** Resolves when the worker listens. */
+  #hire(number: number): Promise<WorkerFacts> {
+    const worker = cluster.fork();
+    // Without a callback a worker that is just gone would be an error that nobody catches.
+    const wire = new Wire((message) => void worker.send(message, () => undefined));
+    worker.on('message', (message) => void wire.receive(message));
+    const { log, hired, duty, gone } = this.#options;
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => worker.process.kill('SIGKILL'), START_MS);
+      const left = leaving(worker).then(({ code, signal }) => {
+        clearTimeout(late);
+        wire.close();
+        this.#hands.delete(number);
+        const sessions = gone(number);
+        reject(new Error(`a worker ended before it listened (${signal ?? code})`));
+        if (this.#retired) return;
+        const facts = { worker: number, pid: worker.process.pid, signal: signal ?? undefined, code: code ?? undefined };
+        if (hand.ready) log.error('worker crashed', { ...facts, sessions });
+        if (hand.ready || this.#complete) this.#replace(number, performance.now() - hand.since);
+      });
+      const hand: Hand = { number, wire, worker, since: performance.now(), briefed: false, ready: false, left };
+      this.#hands.set(number, hand);
+      wire.on('hello', async () => {
+        // What is wrong with all of them is then said once.
+        if (number > 1) await this.#first;
+        hand.briefed = true;
+        return duty(number);
+      });
+      wire.on('ready', (facts: WorkerFacts) => {
+        clearTimeout(late);
+        // Too late: those who are to end have been told, and this one was not among them.
+        if (this.#retired) return void worker.process.kill('SIGKILL');
+        hand.ready = true;
+        log.info('worker started', { worker: number, pid: worker.process.pid });
+        resolve(facts);
+      });
+      wire.on('failed', (failure: Failure) => {
+        reject(failureError(failure));
+        worker.process.kill('SIGKILL');
+      });
+      hired(wire, number);
+    });
+  }
+
+  #replace(number: number, livedMs: number): void {
+    const patience = this.#patience.get(number) ?? new Patience();
+    this.#patience.set(number, patience);
+    const { log } = this.#options;
+    const timer = setTimeout(() => {
+      this.#returns.delete(timer);
+      this.#hire(number).catch((error: Error) => {
+        if (!this.#retired) log.error('worker cannot start', { worker: number, reason: error.message });
+      });
+    }, patience.after(livedMs));
+    this.#returns.add(timer);
+  }
+}
+
+async function ask<Answer>(
+  hands: readonly Hand[],
+  name: string,
+  body: unknown,
+  within: number,
+): Promise<readonly WorkerAnswer<Answer>[]> {
+  return Promise.all(
+    hands.map(({ number: worker, wire }) =>
+      wire.ask<Answer>(name, body, { within }).then(
+        (answer) => ({ worker, answer }),
+        (error: Error) => ({ worker, error: error.message }),
+      ),
+    ),
+  );
+}
+
+interface Leaving {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+/** Resolves when the process is gone, or was never there. */
+function leaving(worker: Worker): Promise<Leaving> {
+  return new Promise((resolve) => {
+    worker.once('exit', (code, signal) => resolve({ code, signal }));
+    // The system may refuse a new process; then there is no exit either.
+    worker.on('error', () => {
+      if (worker.process.pid === undefined) resolve({ code: null, signal: null });
+    });
+  });
+}

@@ -1,0 +1,204 @@
+/** `rdgw serve --workers` as processes. What a connection landed on is known from the log. */
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { openOut, openPipe, type RawClient, rdgHead, request, tlsSocket, upgradeHeaders } from '../support/client.js';
+import type { Program } from '../support/program.js';
+import { echoTarget, type TestTarget } from '../support/target.js';
+import { eventually } from '../support/wait.js';
+import {
+  echoes,
+  lines,
+  listeningWorkers,
+  onBoth,
+  owners,
+  pidOf,
+  startWorkers,
+  type Workers,
+} from '../support/workers.js';
+
+// Each start is that of three processes, which share a core or two with everything else.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+
+let target: TestTarget;
+beforeAll(async () => {
+  target = await echoTarget();
+});
+afterAll(() => target.stop());
+
+let folder: string;
+let running: Program[];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'rdgw-workers-'));
+  running = [];
+});
+afterEach(async () => {
+  for (const run of running) run.kill('SIGKILL');
+  await Promise.all(running.map(({ code }) => code));
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const rdgw = (...args: string[]): Program => {
+  const run = startWorkers(folder, args);
+  running.push(run);
+  return run;
+};
+
+const listening = (settings: object = {}, ...args: string[]): Promise<Workers> =>
+  listeningWorkers({ folder, target, settings, args, started: (run) => void running.push(run) });
+
+describe('rdgw serve --workers 2', () => {
+  it('says once what is to be said at a start', async () => {
+    const server = await listening({ auth: { paa: { mode: 'any' } }, targets: { allow: ['127.0.0.1:*'] } });
+    await server.run.says(/try next/);
+    await onBoth(server, 'websocket');
+    for (const words of [/listens on/g, /first start/g]) expect(server.run.stdout().match(words)).toHaveLength(1);
+    expect(server.run.stderr().match(/every token is accepted/g)).toHaveLength(1);
+  });
+
+  it('says it once with --json', async () => {
+    const run = rdgw('--listen', '127.0.0.1:0', '--json');
+    await run.says(/\}/);
+    run.kill('SIGTERM');
+    expect(await run.code).toBe(0);
+    expect(JSON.parse(run.stdout())).toMatchObject({ port: expect.any(Number), ca: join(folder, 'data/ca.pem') });
+  });
+
+  it('joins the channels of a session wherever they land', async () => {
+    const server = await listening();
+    const clients: RawClient[] = [];
+    while (lines(server, 'in channel forwarded').length === 0) {
+      clients.push(...(await Promise.all(Array.from({ length: 6 }, () => server.open('http')))));
+    }
+    for (const client of clients) await echoes(client, 'x'.repeat(100_000));
+    for (const client of clients) client.pipe.close();
+    await eventually(() => lines(server, 'session ended').length === clients.length);
+    expect(lines(server, 'request refused')).toEqual([]);
+  });
+
+  it('opens limits.tunnels sessions and not one more, though all come at one time', async () => {
+    const server = await listening({ limits: { tunnels: 5 } });
+    const statuses = await Promise.all(
+      Array.from({ length: 24 }, async () => {
+        const head = rdgHead('RDG_OUT_DATA', randomUUID(), upgradeHeaders());
+        return (await request(await tlsSocket(server), head)).status;
+      }),
+    );
+    expect(statuses.filter((status) => status === 101)).toHaveLength(5);
+    expect(statuses.filter((status) => status === 503)).toHaveLength(19);
+  });
+
+  it('lets limits.handshakes strangers in, whichever worker they come to', async () => {
+    const server = await listening({ limits: { handshakes: 4 } });
+    const sockets = await Promise.allSettled(Array.from({ length: 12 }, () => tlsSocket(server)));
+    const open = (): number => sockets.filter((one) => one.status === 'fulfilled' && !one.value.destroyed).length;
+    for (const one of sockets) if (one.status === 'fulfilled') one.value.resume();
+    await eventually(() => open() <= 4);
+    await eventually(() => lines(server, 'connections turned away').length > 0);
+    for (const one of sockets) if (one.status === 'fulfilled') one.value.destroy();
+  });
+
+  it('loses with a worker its sessions alone, says so, and puts another in its place', async () => {
+    const server = await listening();
+    const clients = await onBoth(server, 'websocket');
+    const killed = owners(server)[0];
+    const pid = (await pidOf(server, killed)) as number;
+    process.kill(pid, 'SIGKILL');
+    await eventually(() => lines(server, 'worker crashed').length === 1);
+    const sessions = owners(server).filter((owner) => owner === killed).length;
+    expect(lines(server, 'worker crashed')).toMatchObject([
+      { level: 'error', worker: killed, pid, signal: 'SIGKILL', sessions },
+    ]);
+    await eventually(() => clients.filter(({ closed }) => closed).length === sessions);
+    for (const client of clients.filter(({ closed }) => !closed)) await echoes(client);
+    // Its places are free at once, not only when there is another in its stead.
+    await echoes(await server.open('websocket'));
+    await eventually(() => lines(server, 'worker started').length === 3);
+    expect(lines(server, 'worker started')[2]).toMatchObject({ worker: killed });
+    await echoes(await server.open('http'));
+  });
+
+  it('drains: 503 for newcomers of every worker while sessions go on, 0x4D4 at the end, exit 0, nothing left', async () => {
+    const server = await listening({}, '--drain', '2');
+    const clients = [...(await onBoth(server, 'websocket')), await server.open('http'), await server.open('http')];
+    const { run } = server;
+    run.kill('SIGTERM');
+    await run.says(/draining/);
+    for (let count = 0; count < 8; count++) {
+      const answer = await request(await tlsSocket(server), ['GET /healthz HTTP/1.1', 'Host: localhost']);
+      expect(answer.status).toBe(503);
+    }
+    for (const client of clients) await echoes(client);
+    for (const client of clients) expect((await client.until('closed')).code).toBe(0x4d4);
+    expect(await run.code).toBe(0);
+    expect(lines(server, 'draining')).toMatchObject([{ sessions: clients.length, signal: 'SIGTERM' }]);
+    expect(lines(server, 'stopped')).toHaveLength(1);
+    expect(lines(server, 'worker crashed')).toEqual([]);
+    expect(readdirSync(folder).sort()).toEqual(['data', 'rdgw.json']);
+  });
+
+  it('ends at once on a second signal, and leaves no worker behind', async () => {
+    const server = await listening();
+    await onBoth(server, 'websocket');
+    const pids = await Promise.all([1, 2].map((worker) => pidOf(server, worker)));
+    server.run.kill('SIGINT');
+    await server.run.says(/draining/);
+    server.run.kill('SIGTERM');
+    expect(await server.run.code).toBe(143);
+    await eventually(() => pids.every((pid) => !existsSync(`/proc/${pid}`)));
+  });
+
+  it('takes its workers along when it is killed', async () => {
+    const server = await listening();
+    const pids = await Promise.all([1, 2].map((worker) => pidOf(server, worker)));
+    server.run.kill('SIGKILL');
+    await eventually(() => pids.every((pid) => !existsSync(`/proc/${pid}`)));
+  });
+
+  it('keeps a waiting OUT channel from any other under its id, and ends it with its IN channel', async () => {
+    const server = await listening();
+    const id = randomUUID();
+    const out = await openOut(await tlsSocket(server), id);
+    for (let count = 0; count < 8; count++) {
+      expect((await request(await tlsSocket(server), rdgHead('RDG_OUT_DATA', id))).status).toBe(409);
+    }
+    const probe = rdgHead('RDG_IN_DATA', id, ['Content-Length: 0']);
+    const sockets = await Promise.all(Array.from({ length: 8 }, () => tlsSocket(server)));
+    // At one time, so that both workers take some.
+    const answers = await Promise.all(sockets.map((socket) => request(socket, probe)));
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array(7).fill(409)]);
+    for (const socket of sockets) socket.destroy();
+    out.socket.resume();
+    await once(out.socket, 'close');
+    (await openPipe(server, { transport: 'http', connectionId: id })).close();
+  });
+});
+
+describe('rdgw serve --workers 2 fails, and says so once', () => {
+  const expectFailure = async (run: Program, code: number, word: RegExp) => {
+    expect(await run.code).toBe(code);
+    expect(run.stderr()).toMatch(word);
+    expect(run.stderr().match(/^error:/gm)).toHaveLength(1);
+    expect(run.stderr().trimEnd().split('\n')).toHaveLength(2);
+  };
+
+  it('with 5 where the port is in use', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    await expectFailure(rdgw('--listen', `127.0.0.1:${port}`), 5, /port is in use/);
+    other.close();
+  });
+
+  it('with 4 where the certificate cannot be read', async () => {
+    await expectFailure(rdgw('--cert', 'no.pem', '--key', 'no.key'), 4, /no\.pem/);
+  });
+
+  it('with 2 for a number of workers that is none', async () => {
+    await expectFailure(rdgw('--workers', '0'), 2, /--workers/);
+  });
+});

@@ -1,0 +1,19 @@
+import { describe, expect, it } from 'vitest';
+import { troubleOf } from '../src/cli/trouble.js';
+import { Fault } from '../src/fault.js';
+import { failureError, failureOf } from '../src/serve-failure.js';
+
+const CONTEXT = { command: 'rdgw serve', flags: [] };
+
+describe('a failure on its way to another process', () => {
+  it.each([
+    ['a fault', new Fault({ kind: 'configuration', code: 'X', message: 'is wrong', place: 'a.pem', hint: 'do' })],
+    ['a fault without place and hint', new Fault({ kind: 'unreachable', code: 'Y', message: 'cannot' })],
+    ['an error of the system', Object.assign(new Error('EACCES: x'), { code: 'EACCES', path: '/a' })],
+    ['a bug', new TypeError('x is undefined')],
+    ['no error at all', 'words'],
+  ])('keeps words and exit code: %s', (_, error) => {
+    const arrived = failureError(JSON.parse(JSON.stringify(failureOf(error))));
+    expect(troubleOf(arrived, CONTEXT)).toEqual(troubleOf(error, CONTEXT));
+  });
+});

@@ -1,0 +1,97 @@
+/** The gateway that a test talks to: one process, or as if two served it, with every connection landing on the other one. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { schema } from '../../src/config/schema.js';
+import { sumOf } from '../../src/gateway/counters.js';
+import { newSecret } from '../../src/gateway/crossing.js';
+import { Ledger } from '../../src/gateway/ledger.js';
+import { commonsOver, keepBooks } from '../../src/serve-commons.js';
+import { Wire } from '../../src/serve-wire.js';
+import { type LogLine, type TestGateway, type TestGatewayOptions, testGateway } from './gateway.js';
+
+let apart = false;
+
+/** From now on the sites of this test file are two processes. */
+export function landApart(): void {
+  apart = true;
+}
+
+export function testSite(options: TestGatewayOptions = {}): Promise<TestGateway> {
+  return apart ? testPair(options) : testGateway(options);
+}
+
+/** Two gateways with everything in common but memory, as workers have it: they share nothing but messages and a local socket. */
+export async function testPair(options: TestGatewayOptions): Promise<TestGateway> {
+  const folder = mkdtempSync(join(tmpdir(), 'rdgw-site-'));
+  const addressOf = (worker: number): string => join(folder, `${worker}.sock`);
+  const secret = newSecret();
+  const ledger = new Ledger({ ...schema.parse({}).limits, ...options.limits });
+  const start = (number: number): Promise<TestGateway> => {
+    const [primary, worker] = wires();
+    keepBooks(primary, ledger, number, addressOf);
+    const crossing = { address: addressOf(number), secret };
+    return testGateway({ ...options, commons: commonsOver(worker, { ids: { first: number, step: 2 }, crossing }) });
+  };
+  const gateways = [await start(1), await start(2)] as const;
+  return joined(gateways, async () => {
+    await Promise.all(gateways.map((gateway) => gateway.stop()));
+    rmSync(folder, { recursive: true, force: true });
+  });
+}
+
+/** Both ends of a way between two processes: what arrives is a copy, and arrives later. */
+export function wires(): readonly [Wire, Wire] {
+  const later = (wire: () => Wire) => (message: object) =>
+    void setImmediate(() => wire().receive(JSON.parse(JSON.stringify(message))));
+  const one: Wire = new Wire(later(() => other));
+  const other: Wire = new Wire(later(() => one));
+  return [one, other];
+}
+
+function joined(gateways: readonly [TestGateway, TestGateway], stop: () => Promise<void>): TestGateway {
+  const [one, other] = gateways;
+  let next = 0;
+  const all = (): LogLine[] => gateways.flatMap(({ log }) => log);
+  const settle = async (ms: number): Promise<void> =>
+    void (await Promise.all(gateways.map(({ gateway }) => gateway.settle(ms))));
+  const sum = (of: 'tunnels' | 'connections'): number => one.gateway[of] + other.gateway[of];
+  return {
+    ...one,
+    gateway: {
+      address: one.gateway.address,
+      get tunnels() {
+        return sum('tunnels');
+      },
+      get connections() {
+        return sum('connections');
+      },
+      counts: () => sumOf([one.gateway.counts(), other.gateway.counts()]),
+      get listening() {
+        return one.gateway.listening && other.gateway.listening;
+      },
+      reload(terms) {
+        for (const { gateway } of gateways) gateway.reload(terms);
+      },
+      settle,
+      async drain(ms) {
+        await settle(ms);
+        await stop();
+      },
+      close: stop,
+    },
+    get port() {
+      return (gateways[next++ % 2] as TestGateway).port;
+    },
+    get log() {
+      return all();
+    },
+    lines: (event) => all().filter(({ msg }) => msg === event),
+    line: (event, wanted) => Promise.race(gateways.map((gateway) => gateway.line(event, wanted))),
+    forget() {
+      for (const gateway of gateways) gateway.forget();
+    },
+    idle: async () => void (await Promise.all(gateways.map((gateway) => gateway.idle()))),
+    stop,
+  };
+}
