@@ -1,0 +1,114 @@
+/** Request heads: the reader of sockets, the parser behind it, and what a request of the gateway is taken to mean. */
+import { PassThrough } from 'node:stream';
+import { HeadError } from '../../../src/gateway/http/errors.js';
+import { HEAD_LIMITS, HeadReader, type RequestHead } from '../../../src/gateway/http/head.js';
+import { classify } from '../../../src/gateway/http/peek.js';
+import { readRequest } from '../../../src/gateway/http/reader.js';
+import { MAX_LOG_TEXT, rdgRequest } from '../../../src/gateway/http/request.js';
+import { inRequest, lines, REAL_REQUESTS } from '../../gateway/http/samples.js';
+import type { Stage } from '../stage.js';
+import { type Cut, inEverySplit } from './splits.js';
+
+type Reading =
+  | { readonly kind: 'head'; readonly head: RequestHead; readonly rest: Buffer }
+  | { readonly kind: 'need-more' }
+  | { readonly kind: string; readonly status: number };
+
+export const heads: Stage = {
+  name: 'heads',
+  async seeds() {
+    return [
+      ...REAL_REQUESTS.map(([, bytes]) => bytes),
+      Buffer.concat([inRequest('Transfer-Encoding: chunked', 'Expect: 100-continue'), Buffer.from('5\r\nhello')]),
+      inRequest('Content-Length: 1073741824', 'Accept: a', 'Accept: b', 'Cookie: a=1', 'Cookie: b=2'),
+      lines(
+        'RDG_OUT_DATA /remoteDesktopGateway?ConId={5D4F8A0C-9B1E-4C3A-8D57-2E6F1A0B9C8D}&CorId=x&UsrId=bABhAA==&ClGen=1 HTTP/1.1',
+        'Host: [::1]:443',
+      ),
+      lines('RPC_IN_DATA /rpc/rpcproxy.dll?localhost:3388 HTTP/1.1', 'Host: gw.test', 'Content-Length: 0'),
+      lines('GET /healthz HTTP/1.1', 'Host: gw.test'),
+    ];
+  },
+  async run(input) {
+    const reading = inEverySplit(input, (cut) => read(cut(input)));
+    const fromSocket = await readSocket(input);
+    checkSame(input, reading, fromSocket);
+    return [reading.kind, fromSocket.kind, ...('head' in reading ? meaning(reading.head) : [])];
+  },
+};
+
+function read(pieces: ReturnType<Cut>): Reading {
+  const reader = new HeadReader();
+  try {
+    for (const [index, piece] of pieces.entries()) {
+      const result = reader.push(piece);
+      if (result.kind !== 'head') continue;
+      return { ...result, rest: Buffer.concat([result.rest, ...pieces.slice(index + 1)]) };
+    }
+  } catch (error) {
+    return failure(error);
+  }
+  return { kind: 'need-more' };
+}
+
+/** A first read that came before, and the rest from a socket that ends. */
+async function readSocket(
+  input: Buffer,
+): Promise<Reading | { readonly kind: 'web' | 'closed' | 'idle'; readonly back: Buffer }> {
+  const middle = input.length >> 1;
+  const socket = new PassThrough({ highWaterMark: input.length + 1 });
+  socket.on('error', () => undefined);
+  socket.end(input.subarray(middle));
+  try {
+    const result = await readRequest(socket, {
+      limits: HEAD_LIMITS,
+      deadlineMs: 10_000,
+      leftover: Buffer.from(input.subarray(0, middle)),
+    });
+    const left: Buffer[] = await socket.toArray();
+    if (!('head' in result)) return { kind: result.kind, back: Buffer.concat(left) };
+    return { kind: 'head', head: result.head, rest: Buffer.concat([result.rest, ...left]) };
+  } catch (error) {
+    return failure(error);
+  }
+}
+
+function checkSame(input: Buffer, reading: Reading, fromSocket: Awaited<ReturnType<typeof readSocket>>): void {
+  const whose = classify(input);
+  if ('back' in fromSocket) {
+    const isRight = fromSocket.kind === 'web' ? whose === 'web' : fromSocket.kind === 'closed' && input.length === 0;
+    if (!isRight) throw new Error(`${whose} is taken for ${fromSocket.kind}`);
+    if (!fromSocket.back.equals(input)) throw new Error('node:http gets something else than came');
+    return;
+  }
+  const expected = whose === 'need-more' || reading.kind === 'need-more' ? 'HEAD_CUT' : reading.kind;
+  if (whose === 'web' || fromSocket.kind !== expected)
+    throw new Error(`${whose} ${reading.kind} became ${fromSocket.kind}`);
+  if ('head' in fromSocket && 'head' in reading && !fromSocket.rest.equals(reading.rest)) {
+    throw new Error('behind the head comes something else');
+  }
+}
+
+/** What the log would show of a request may not forge a line in it. */
+function meaning(head: RequestHead): string[] {
+  try {
+    const { method, userId, clientGeneration, clientBuild, upgrade, authScheme, correlationId, body } =
+      rdgRequest(head);
+    for (const text of [userId, clientGeneration, clientBuild]) {
+      if (text !== undefined && (/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(text) || text.length > MAX_LOG_TEXT)) {
+        throw new Error(`the log would show ${JSON.stringify(text)}`);
+      }
+    }
+    const present = [userId, clientGeneration, clientBuild, upgrade, authScheme, correlationId].map(
+      (one) => one !== undefined,
+    );
+    return [`${method} ${present} ${typeof body === 'string' ? body : 'length'}`];
+  } catch (error) {
+    return [failure(error).kind];
+  }
+}
+
+function failure(error: unknown): { readonly kind: string; readonly status: number } {
+  if (!(error instanceof HeadError)) throw error;
+  return { kind: error.code, status: error.status };
+}

@@ -1,0 +1,133 @@
+/** Streams of PDUs: the way for DATA that gathers nothing, held against whole PDUs and their tables. */
+import { isDeepStrictEqual } from 'node:util';
+import { DATA_OVERHEAD, DataUnwrapper } from '../../../src/protocol/data.js';
+import {
+  dataPayload,
+  decode,
+  Framer,
+  isData,
+  LimitError,
+  MAX_CONTROL_PDU,
+  PduError,
+} from '../../../src/protocol/index.js';
+import { STREAMS, stream } from '../../capture/http/vectors.js';
+import { pdusOf } from '../../support/wire.js';
+import type { Stage } from '../stage.js';
+import { type Cut, inEverySplit } from './splits.js';
+import { Views } from './views.js';
+
+/** Payload between two other PDUs, those PDUs in hexadecimal, and the error where one ends it. */
+type Reading = readonly string[];
+
+export const pdus: Stage = {
+  name: 'pdus',
+  async seeds() {
+    const clients = STREAMS.filter(({ id }) => id.endsWith('-client')).map(({ id }) => stream(id).pdus);
+    const data = clients.flatMap((one) => pdusOf(one).filter(isData));
+    // A count below what is there, and one above it.
+    const padded = Buffer.from('0a000000100000000200aabbccddeeff', 'hex');
+    const short = Buffer.from('0a0000000c0000000900aabb', 'hex');
+    return [
+      ...clients,
+      Buffer.concat(data),
+      Buffer.concat([...data, padded, ...data]),
+      Buffer.concat([...data, short]),
+    ];
+  },
+  run(input) {
+    const fast = inEverySplit(input, (cut) => quickly(cut(input)));
+    const slow = slowly(input);
+    if (!isDeepStrictEqual(fast, slow)) throw new Error(`${fast} instead of ${slow}`);
+    return fast.map((one) => (/^[A-Z]/.test(one) ? one : one.slice(0, 4)));
+  },
+};
+
+/** As a session reads while its channel is open. */
+function quickly(pieces: ReturnType<Cut>): Reading {
+  const script = new Script();
+  const framer = new Framer();
+  const data = new DataUnwrapper();
+  return script.through(() => {
+    for (const piece of pieces) {
+      framer.push(piece);
+      for (let pdu: Buffer | undefined = Buffer.alloc(0); pdu !== undefined; ) {
+        const head = framer.peek(data.midway ? 1 : DATA_OVERHEAD);
+        if (head && data.begins(head)) {
+          const { payload, rest } = data.unwrap(framer.drain());
+          framer.push(rest);
+          script.payload(payload);
+        }
+        pdu = framer.next();
+        if (pdu) script.pdu(pdu);
+      }
+      if (framer.buffered > MAX_CONTROL_PDU) throw new Error(`${framer.buffered} bytes wait`);
+      const { missing } = framer;
+      if (missing !== undefined && missing <= 0) throw new Error('a PDU is there and was not given');
+    }
+  });
+}
+
+/** Whole PDUs, and of the last one the payload that is there. */
+function slowly(input: Buffer): Reading {
+  const script = new Script();
+  return script.through(() => {
+    const framer = new Framer();
+    let at = 0;
+    for (;;) {
+      // In steps, so that it is not taken for a client that sends ahead.
+      const pdu = framer.next();
+      if (pdu) {
+        if (isData(pdu) && isSound(pdu)) script.payload(dataPayload(pdu));
+        else script.pdu(pdu);
+      } else if (at < input.length) {
+        framer.push(Buffer.from(input.subarray(at, at + STEP)));
+        at += STEP;
+      } else break;
+    }
+    const rest = framer.drain();
+    if (rest.length >= DATA_OVERHEAD && isData(rest) && isSound(rest)) {
+      script.payload(rest.subarray(DATA_OVERHEAD, DATA_OVERHEAD + rest.readUInt16LE(8)));
+    }
+  });
+}
+
+const STEP = 1000;
+
+/** Whether a DATA PDU says to hold no more than it has room for. */
+function isSound(start: Buffer): boolean {
+  return start.length >= DATA_OVERHEAD && DATA_OVERHEAD + start.readUInt16LE(8) <= start.readUInt32LE(4);
+}
+
+class Script {
+  readonly #lines: string[] = [];
+  #views = new Views();
+
+  payload(bytes: Buffer): void {
+    this.#views.take(bytes);
+  }
+
+  pdu(bytes: Buffer): void {
+    this.#flush();
+    // Odd ones throw here, as in a session.
+    decode(bytes);
+    this.#lines.push(bytes.toString('hex'));
+  }
+
+  through(read: () => void): Reading {
+    try {
+      read();
+    } catch (error) {
+      if (!(error instanceof PduError || error instanceof LimitError)) throw error;
+      this.#flush();
+      this.#lines.push(error instanceof LimitError ? error.limit : error.code);
+    }
+    this.#flush();
+    return this.#lines;
+  }
+
+  #flush(): void {
+    const bytes = this.#views.joined();
+    this.#views = new Views();
+    if (bytes.length > 0) this.#lines.push(`payload ${bytes.toString('hex')}`);
+  }
+}
