@@ -30,7 +30,7 @@ export const bodies: Stage = {
     );
     if (reading.payload && !isCounted && !naive(wire).equals(reading.payload))
       throw new Error('the chunks hold something else');
-    return [`${isCounted} ${reading.end} ${Boolean(reading.rest?.length)}`];
+    return [`${isCounted ? 'counted' : 'chunked'} ${reading.end}${reading.rest?.length ? ' behind' : ''}`];
   },
 };
 

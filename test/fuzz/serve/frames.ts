@@ -36,7 +36,11 @@ export const frames: Stage = {
     const { bytes, pings, end } = inEverySplit(input, (cut) => read(cut(input)));
     const payload = bytes.length + pings.reduce((sum, { length }) => sum + length, 0);
     if (payload > input.length) throw new Error(`${payload} bytes of payload come out of ${input.length}`);
-    return [end.replace(/\d{4}/, ''), `${pings.length > 0} ${bytes.length > 0}`];
+    return [
+      end.replace(/ ?\d{4} ?| undefined/, ''),
+      ...(pings.length > 0 ? ['ping'] : []),
+      ...(bytes.length > 0 ? ['bytes'] : []),
+    ];
   },
 };
 

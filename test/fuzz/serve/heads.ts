@@ -89,23 +89,25 @@ function checkSame(input: Buffer, reading: Reading, fromSocket: Awaited<ReturnTy
   }
 }
 
-/** What the log would show of a request may not forge a line in it. */
+/** What a head is taken to ask for. */
 function meaning(head: RequestHead): string[] {
   try {
-    const { method, userId, clientGeneration, clientBuild, upgrade, authScheme, correlationId, body } =
-      rdgRequest(head);
-    for (const text of [userId, clientGeneration, clientBuild]) {
-      if (text !== undefined && (/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(text) || text.length > MAX_LOG_TEXT)) {
-        throw new Error(`the log would show ${JSON.stringify(text)}`);
-      }
-    }
-    const present = [userId, clientGeneration, clientBuild, upgrade, authScheme, correlationId].map(
-      (one) => one !== undefined,
+    const { method, body, ...more } = rdgRequest(head);
+    for (const text of [more.userId, more.clientGeneration, more.clientBuild]) checkPrintable(text ?? '');
+    const given = (['upgrade', 'userId', 'authScheme', 'correlationId'] as const).filter(
+      (name) => more[name] !== undefined,
     );
-    return [`${method} ${present} ${typeof body === 'string' ? body : 'length'}`];
+    const framing = `${method} ${typeof body === 'string' ? body : 'length'}`;
+    return [framing, ...given.map((name) => `${framing} ${name}`)];
   } catch (error) {
     return [failure(error).kind];
   }
+}
+
+/** What the log shows of a stranger may not forge a line in it. */
+function checkPrintable(text: string): void {
+  const isPrintable = !/[\p{C}\p{Zl}\p{Zp}]/u.test(text) && text.length <= MAX_LOG_TEXT;
+  if (!isPrintable) throw new Error(`the log would show ${JSON.stringify(text)}`);
 }
 
 function failure(error: unknown): { readonly kind: string; readonly status: number } {

@@ -9,6 +9,7 @@ import {
   LimitError,
   MAX_CONTROL_PDU,
   PduError,
+  packetName,
 } from '../../../src/protocol/index.js';
 import { STREAMS, stream } from '../../capture/http/vectors.js';
 import { pdusOf } from '../../support/wire.js';
@@ -16,7 +17,7 @@ import type { Stage } from '../stage.js';
 import { type Cut, inEverySplit } from './splits.js';
 import { Views } from './views.js';
 
-/** Payload between two other PDUs, those PDUs in hexadecimal, and the error where one ends it. */
+/** What stands between two other PDUs as `payload …`, those PDUs by their names, and the error where one ends it. */
 type Reading = readonly string[];
 
 export const pdus: Stage = {
@@ -38,7 +39,7 @@ export const pdus: Stage = {
     const fast = inEverySplit(input, (cut) => quickly(cut(input)));
     const slow = slowly(input);
     if (!isDeepStrictEqual(fast, slow)) throw new Error(`${fast} instead of ${slow}`);
-    return fast.map((one) => (/^[A-Z]/.test(one) ? one : one.slice(0, 4)));
+    return fast.map((line) => line.replace(/ .*/, ''));
   },
 };
 
@@ -109,8 +110,8 @@ class Script {
   pdu(bytes: Buffer): void {
     this.#flush();
     // Odd ones throw here, as in a session.
-    decode(bytes);
-    this.#lines.push(bytes.toString('hex'));
+    const { type } = decode(bytes);
+    this.#lines.push(`${packetName(type)} ${bytes.toString('hex')}`);
   }
 
   through(read: () => void): Reading {

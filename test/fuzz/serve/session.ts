@@ -167,5 +167,5 @@ function seen(effects: readonly Effect[]): unknown[] {
 
 function kindOf(effect: Effect): string {
   if (effect.do === 'send') return `send ${packetName(effect.pdu.readUInt16LE(0))}`;
-  return effect.do === 'end' ? `end ${effect.cause} ${effect.code !== undefined}` : effect.do;
+  return effect.do === 'end' ? `end ${effect.cause}` : effect.do;
 }
