@@ -43,7 +43,7 @@ export class Hunt {
   async round(end: number): Promise<number> {
     const inputs: Buffer[] = [];
     while (inputs.length < this.#batch && performance.now() < end) {
-      const input = mutate(this.#any(), this.#random, this.#any());
+      const input = this.#damaged();
       inputs.push(input);
       if (await this.#run(input)) this.#keep(input);
     }
@@ -55,6 +55,12 @@ export class Hunt {
   async stop(): Promise<void> {
     this.#coverage.stop();
     await this.#watchdog.stop();
+  }
+
+  #damaged(): Buffer {
+    const { damage } = this.#stage;
+    const isShaped = damage && this.#random() % 2 === 0;
+    return isShaped ? damage(this.#any(), this.#random) : mutate(this.#any(), this.#random, this.#any());
   }
 
   #any(): Buffer {

@@ -1,4 +1,6 @@
 /** What happens to a session, as one run of bytes that a fuzzer may damage: what, a number, and bytes where it is `receive`. */
+import type { Random } from '../mutate.js';
+
 export const HAPPENINGS = [
   'receive',
   'allow',
@@ -39,4 +41,28 @@ export function* stepsOf(script: Buffer): Generator<Step> {
     at += bytes.length;
     yield { what, value, bytes };
   }
+}
+
+/** The script with something more that happens, in the middle of what arrives too, or with one step less. */
+export function disturbed(script: Buffer, random: Random): Buffer {
+  const steps = [...stepsOf(script)];
+  const at = random() % (steps.length + 1);
+  const instead = random() % 4 === 0 ? [] : interrupted(steps[at], anyHappening(random), random);
+  return Buffer.concat([...steps.slice(0, at), ...instead, ...steps.slice(at + 1)].map(written));
+}
+
+function interrupted(step: Step | undefined, by: Step, random: Random): Step[] {
+  if (!step) return [by];
+  const middle = random() % Math.max(1, step.bytes.length);
+  if (middle === 0) return [by, step];
+  return [{ ...step, bytes: step.bytes.subarray(0, middle) }, by, { ...step, bytes: step.bytes.subarray(middle) }];
+}
+
+function anyHappening(random: Random): Step {
+  const what = HAPPENINGS[random() % HAPPENINGS.length] as Step['what'];
+  return { what, value: random() % 4 === 0 ? 0 : random() & 0xffff, bytes: NONE };
+}
+
+function written({ what, value, bytes }: Step): Buffer {
+  return what === 'receive' ? receives(bytes) : happens(what, value);
 }

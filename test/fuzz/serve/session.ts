@@ -25,7 +25,7 @@ import {
 } from '../../protocol/requests.js';
 import { pdusOf } from '../../support/wire.js';
 import type { Stage } from '../stage.js';
-import { happens, receives, type Step, stepsOf } from './script.js';
+import { disturbed, happens, receives, type Step, stepsOf } from './script.js';
 import { type Cut, inEverySplit } from './splits.js';
 import { Views } from './views.js';
 import { Witness } from './witness.js';
@@ -72,6 +72,7 @@ export const session: Stage = {
       ]),
     ];
   },
+  damage: disturbed,
   run(input) {
     const kinds = new Set<string>();
     inEverySplit(input, (cut) => play(input, cut, kinds));

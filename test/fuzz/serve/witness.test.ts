@@ -10,7 +10,7 @@ import {
   TUNNEL_RESPONSE,
 } from '../../../src/protocol/index.js';
 import { type Stage, sessionAt } from '../../protocol/stages.js';
-import { happens, receives, type Step, stepsOf } from './script.js';
+import type { Step } from './script.js';
 import { Witness } from './witness.js';
 
 const send = (pdu: Buffer): Effect => ({ do: 'send', pdu });
@@ -66,17 +66,4 @@ describe('Witness', () => {
     turns.slice(0, -1).forEach(play);
     expect(() => turns.slice(-1).forEach(play)).toThrow(why);
   });
-});
-
-it('a script is read as it was written, and anything is a script', () => {
-  const script = Buffer.concat([happens('tick', 0x1234), receives(Buffer.from('ab')), happens('allow')]);
-  const none = Buffer.alloc(0);
-  expect([...stepsOf(script)]).toEqual([
-    { what: 'tick', value: 0x1234, bytes: none },
-    { what: 'receive', value: 2, bytes: Buffer.from('ab') },
-    { what: 'allow', value: 0, bytes: none },
-  ]);
-  expect([...stepsOf(Buffer.from('09ffff61', 'hex'))]).toEqual([
-    { what: 'receive', value: 0xffff, bytes: Buffer.from('a') },
-  ]);
 });
