@@ -1,13 +1,16 @@
 /** Request heads: the reader of sockets, the parser behind it, and what a request of the gateway is taken to mean. */
 import { PassThrough } from 'node:stream';
 import { HeadError } from '../../../src/gateway/http/errors.js';
-import { HEAD_LIMITS, HeadReader, type RequestHead } from '../../../src/gateway/http/head.js';
+import { HeadReader, REQUEST_LINE_BYTES, type RequestHead } from '../../../src/gateway/http/head.js';
 import { classify } from '../../../src/gateway/http/peek.js';
 import { readRequest } from '../../../src/gateway/http/reader.js';
 import { MAX_LOG_TEXT, rdgRequest } from '../../../src/gateway/http/request.js';
 import { inRequest, lines, REAL_REQUESTS } from '../../gateway/http/samples.js';
 import type { Stage } from '../stage.js';
 import { type Cut, inEverySplit } from './splits.js';
+
+/** Nearer than those of the gateway, but that a request line can still be too long of itself. */
+const LIMITS = { headBytes: REQUEST_LINE_BYTES + 512, headFields: 20 };
 
 type Reading =
   | { readonly kind: 'head'; readonly head: RequestHead; readonly rest: Buffer }
@@ -27,6 +30,8 @@ export const heads: Stage = {
       ),
       lines('RPC_IN_DATA /rpc/rpcproxy.dll?localhost:3388 HTTP/1.1', 'Host: gw.test', 'Content-Length: 0'),
       lines('GET /healthz HTTP/1.1', 'Host: gw.test'),
+      lines(`RDG_OUT_DATA /?${'x'.repeat(REQUEST_LINE_BYTES - 30)} HTTP/1.1`, 'Host: gw.test', `X: ${'y'.repeat(400)}`),
+      inRequest(...Array.from({ length: LIMITS.headFields - 2 }, (_, index) => `X-${index}: ${'z'.repeat(8 * index)}`)),
     ];
   },
   async run(input) {
@@ -38,7 +43,7 @@ export const heads: Stage = {
 };
 
 function read(pieces: ReturnType<Cut>): Reading {
-  const reader = new HeadReader();
+  const reader = new HeadReader(LIMITS);
   try {
     for (const [index, piece] of pieces.entries()) {
       const result = reader.push(piece);
@@ -61,7 +66,7 @@ async function readSocket(
   socket.end(input.subarray(middle));
   try {
     const result = await readRequest(socket, {
-      limits: HEAD_LIMITS,
+      limits: LIMITS,
       deadlineMs: 10_000,
       leftover: Buffer.from(input.subarray(0, middle)),
     });
