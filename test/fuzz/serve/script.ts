@@ -43,22 +43,28 @@ export function* stepsOf(script: Buffer): Generator<Step> {
   }
 }
 
-/** The script with something more that happens, in the middle of what arrives too, or with one step less. */
+/** The script with something more that happens, in the middle of what arrives too, with one step less, or with another number in one. */
 export function disturbed(script: Buffer, random: Random): Buffer {
   const steps = [...stepsOf(script)];
   const at = random() % (steps.length + 1);
-  const instead = random() % 4 === 0 ? [] : interrupted(steps[at], anyHappening(random), random);
-  return Buffer.concat([...steps.slice(0, at), ...instead, ...steps.slice(at + 1)].map(written));
+  const other = anyStep(random);
+  const instead = (): Step[] => {
+    const step = steps[at];
+    if (!step) return [other];
+    if (random() % 4 === 0) return [];
+    if (random() % 4 === 0) return [{ ...step, value: other.value }];
+    return interrupted(step, other, random);
+  };
+  return Buffer.concat([...steps.slice(0, at), ...instead(), ...steps.slice(at + 1)].map(written));
 }
 
-function interrupted(step: Step | undefined, by: Step, random: Random): Step[] {
-  if (!step) return [by];
+function interrupted(step: Step, by: Step, random: Random): Step[] {
   const middle = random() % Math.max(1, step.bytes.length);
   if (middle === 0) return [by, step];
   return [{ ...step, bytes: step.bytes.subarray(0, middle) }, by, { ...step, bytes: step.bytes.subarray(middle) }];
 }
 
-function anyHappening(random: Random): Step {
+function anyStep(random: Random): Step {
   const what = HAPPENINGS[random() % HAPPENINGS.length] as Step['what'];
   return { what, value: random() % 4 === 0 ? 0 : random() & 0xffff, bytes: NONE };
 }

@@ -48,6 +48,7 @@ export const session: Stage = {
         receives(data('again')),
         happens('close', 0xa0),
       ],
+      [receives(close()), happens('tick', 10_000), happens('tick', 40_000)],
       [happens('target ended', 0), receives(data('late')), receives(closeResponse())],
       [happens('target ended', 1), receives(close()), receives(closeResponse())],
       [happens('target ended', 2), happens('tick', 2000)],
@@ -63,6 +64,13 @@ export const session: Stage = {
       Buffer.concat([...tunnel, receives(channelCreate()), happens('failed', 0x59dd)]),
       Buffer.concat([...tunnel.slice(0, 2), happens('deny', 5)]),
       Buffer.concat([...tunnel.slice(0, 2), happens('allow', 3), happens('tick', 3000), happens('tick', 60_000)]),
+      Buffer.concat([
+        ...tunnel.slice(0, 2),
+        happens('allow', 20_000),
+        ...channel.slice(3),
+        happens('tick', 30_000),
+        receives(closeResponse()),
+      ]),
       Buffer.concat([receives(handshake(4)), receives(extendedAuth()), receives(tunnelCreateWithoutCookie())]),
       // All ahead of every answer.
       Buffer.concat([
