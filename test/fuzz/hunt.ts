@@ -28,10 +28,12 @@ export class Hunt {
     this.#watchdog = new Watchdog(`${FOLDER}/${stage.name}-hang.bin`);
   }
 
+  /** What the inputs led to so far, in words. */
   get found(): string {
     return `${this.#kinds.size} kinds of events, ${this.#coverage.size} characters of source`;
   }
 
+  /** Runs what the hunt starts from. */
   async plant(seeds: readonly Buffer[]): Promise<void> {
     this.#corpus.push(...seeds);
     this.#coverage.take();
@@ -39,7 +41,7 @@ export class Hunt {
     this.#coverage.learn(this.#coverage.take());
   }
 
-  /** One batch, cut short at `end`; gives how many inputs it had. Time decides nothing else, so that a run can be repeated. */
+  /** One batch, cut short at `end`; gives how many inputs it had. Time decides nothing else, so a run can be repeated. */
   async round(end: number): Promise<number> {
     const inputs: Buffer[] = [];
     while (inputs.length < this.#batch && performance.now() < end) {

@@ -3,7 +3,7 @@ import { bodyDecoder } from '../../../src/gateway/http/body.js';
 import { BodyError } from '../../../src/gateway/http/errors.js';
 import { STREAMS, stream } from '../../capture/http/vectors.js';
 import type { Stage } from '../stage.js';
-import { type Cut, inEverySplit } from './splits.js';
+import { inEverySplit } from './splits.js';
 import { Views } from './views.js';
 
 const COUNTED = 1;
@@ -38,13 +38,14 @@ export const bodies: Stage = {
 };
 
 interface Reading {
-  readonly end: 'open' | 'done' | string;
+  /** `open`, `done`, or the code of the error. */
+  readonly end: string;
   /** Undefined behind an error: how much of a read is given up with it depends on the split. */
   readonly payload?: Buffer;
   readonly rest?: Buffer;
 }
 
-function read(framing: Parameters<typeof bodyDecoder>[0], pieces: ReturnType<Cut>): Reading {
+function read(framing: Parameters<typeof bodyDecoder>[0], pieces: readonly Buffer[]): Reading {
   const decoder = bodyDecoder(framing, LIMITS);
   const views = new Views();
   const left = [...pieces];

@@ -3,7 +3,7 @@ import { FrameError, FrameReader } from '../../../src/gateway/frames.js';
 import { STREAMS, stream } from '../../capture/http/vectors.js';
 import { frame } from '../../support/wire.js';
 import type { Stage } from '../stage.js';
-import { type Cut, inEverySplit } from './splits.js';
+import { inEverySplit } from './splits.js';
 import { Views } from './views.js';
 
 interface Reading {
@@ -44,7 +44,7 @@ export const frames: Stage = {
   },
 };
 
-function read(pieces: ReturnType<Cut>): Reading {
+function read(pieces: readonly Buffer[]): Reading {
   const views = new Views();
   const pings: Buffer[] = [];
   let end = 'open';

@@ -7,7 +7,7 @@ import { readRequest } from '../../../src/gateway/http/reader.js';
 import { MAX_LOG_TEXT, rdgRequest } from '../../../src/gateway/http/request.js';
 import { inRequest, lines, REAL_REQUESTS } from '../../gateway/http/samples.js';
 import type { Stage } from '../stage.js';
-import { type Cut, inEverySplit } from './splits.js';
+import { inEverySplit } from './splits.js';
 
 /** Nearer than those of the gateway, but that a request line can still be too long of itself. */
 const LIMITS = { headBytes: REQUEST_LINE_BYTES + 512, headFields: 20 };
@@ -42,7 +42,7 @@ export const heads: Stage = {
   },
 };
 
-function read(pieces: ReturnType<Cut>): Reading {
+function read(pieces: readonly Buffer[]): Reading {
   const reader = new HeadReader(LIMITS);
   try {
     for (const [index, piece] of pieces.entries()) {

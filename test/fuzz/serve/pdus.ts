@@ -14,7 +14,7 @@ import {
 import { STREAMS, stream } from '../../capture/http/vectors.js';
 import { pdusOf } from '../../support/wire.js';
 import type { Stage } from '../stage.js';
-import { type Cut, inEverySplit } from './splits.js';
+import { inEverySplit } from './splits.js';
 import { Views } from './views.js';
 
 /** What stands between two other PDUs as `payload …`, those PDUs by their names, and the error where one ends it. */
@@ -44,46 +44,47 @@ export const pdus: Stage = {
 };
 
 /** As a session reads while its channel is open. */
-function quickly(pieces: ReturnType<Cut>): Reading {
+function quickly(pieces: readonly Buffer[]): Reading {
   const script = new Script();
   const framer = new Framer();
   const data = new DataUnwrapper();
+  const unwrap = (): void => {
+    const head = framer.peek(data.midway ? 1 : DATA_OVERHEAD);
+    if (!head || !data.begins(head)) return;
+    const { payload, rest } = data.unwrap(framer.drain());
+    framer.push(rest);
+    script.payload(payload);
+  };
   return script.through(() => {
     for (const piece of pieces) {
       framer.push(piece);
-      for (let pdu: Buffer | undefined = Buffer.alloc(0); pdu !== undefined; ) {
-        const head = framer.peek(data.midway ? 1 : DATA_OVERHEAD);
-        if (head && data.begins(head)) {
-          const { payload, rest } = data.unwrap(framer.drain());
-          framer.push(rest);
-          script.payload(payload);
-        }
-        pdu = framer.next();
-        if (pdu) script.pdu(pdu);
+      unwrap();
+      for (let pdu = framer.next(); pdu; pdu = framer.next()) {
+        script.pdu(pdu);
+        unwrap();
       }
-      if (framer.buffered > MAX_CONTROL_PDU) throw new Error(`${framer.buffered} bytes wait`);
-      const { missing } = framer;
-      if (missing !== undefined && missing <= 0) throw new Error('a PDU is there and was not given');
+      checkWaiting(framer);
     }
   });
+}
+
+function checkWaiting({ buffered, missing }: Framer): void {
+  if (buffered > MAX_CONTROL_PDU) throw new Error(`${buffered} bytes wait`);
+  if (missing !== undefined && missing <= 0) throw new Error('a PDU is there and was not given');
 }
 
 /** Whole PDUs, and of the last one the payload that is there. */
 function slowly(input: Buffer): Reading {
   const script = new Script();
+  const framer = new Framer();
   return script.through(() => {
-    const framer = new Framer();
-    let at = 0;
-    for (;;) {
-      // In steps, so that it is not taken for a client that sends ahead.
-      const pdu = framer.next();
-      if (pdu) {
+    // In steps, so that it is not taken for a client that sends ahead.
+    for (let at = 0; at < input.length; at += STEP) {
+      framer.push(Buffer.from(input.subarray(at, at + STEP)));
+      for (let pdu = framer.next(); pdu; pdu = framer.next()) {
         if (isData(pdu) && isSound(pdu)) script.payload(dataPayload(pdu));
         else script.pdu(pdu);
-      } else if (at < input.length) {
-        framer.push(Buffer.from(input.subarray(at, at + STEP)));
-        at += STEP;
-      } else break;
+      }
     }
     const rest = framer.drain();
     if (rest.length >= DATA_OVERHEAD && isData(rest) && isSound(rest)) {
@@ -94,7 +95,7 @@ function slowly(input: Buffer): Reading {
 
 const STEP = 1000;
 
-/** Whether a DATA PDU says to hold no more than it has room for. */
+/** Whether a DATA PDU says to hold no more than it has room for. Offsets by hand: those of the tables are what is in question. */
 function isSound(start: Buffer): boolean {
   return start.length >= DATA_OVERHEAD && DATA_OVERHEAD + start.readUInt16LE(8) <= start.readUInt32LE(4);
 }
