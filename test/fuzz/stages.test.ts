@@ -2,6 +2,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { mutate, randomFrom } from './mutate.js';
+import { bodies } from './serve/bodies.js';
+import { frames } from './serve/frames.js';
+import { heads } from './serve/heads.js';
+import { pdus } from './serve/pdus.js';
+import { session } from './serve/session.js';
 import { STAGES } from './stages.js';
 import { packed, type Step, unpacked } from './steps.js';
 
@@ -23,9 +28,29 @@ const TELLS: Readonly<Record<string, readonly string[]>> = {
   ],
   tunnel: ['PKT_TYPE_DATA', 'PKT_TYPE_REAUTH_MESSAGE', 'inner x224-request'],
   text: ['hex true undefined', 'base64 true undefined', 'explained true', 'NTLM negotiate'],
+  heads: [
+    'head',
+    'web',
+    'RDG_IN_DATA chunked',
+    'RDG_IN_DATA length',
+    'RDG_OUT_DATA none upgrade',
+    'RDG_OUT_DATA none userId',
+  ],
+  frames: ['open', 'closed', 'bytes', 'ping'],
+  bodies: ['chunked open', 'chunked done', 'chunked BODY_TRAILER', 'counted done behind'],
+  pdus: ['payload', 'PKT_TYPE_HANDSHAKE_REQUEST', 'PKT_TYPE_CHANNEL_CREATE', 'PDU_SHORT'],
+  session: [
+    'deliver',
+    'disconnect',
+    'end refused',
+    'end session time over',
+    'end target closed',
+    'send PKT_TYPE_KEEPALIVE',
+    'send PKT_TYPE_CLOSE_CHANNEL_RESPONSE',
+  ],
 };
 
-describe.each(STAGES)('$name', (stage) => {
+describe.each([...STAGES, heads, frames, bodies, pdus, session])('$name', (stage) => {
   it('understands its seeds', async () => {
     const kinds = new Set<string>();
     for (const seed of await stage.seeds()) for (const kind of await stage.run(seed)) kinds.add(kind);

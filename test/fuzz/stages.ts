@@ -27,15 +27,8 @@ import { captureFile, keyFile, leavesOf } from '../support/dissect.js';
 import { pcapFile, pcapng } from '../support/pcap.js';
 import { chunked, readCapture } from '../support/read-capture.js';
 import { chunksOf, framesOf, inTurn, pdusOf } from '../support/wire.js';
+import type { Stage } from './stage.js';
 import { packed, play, type Step } from './steps.js';
-
-export interface Stage {
-  readonly name: string;
-  /** Input that it understands. */
-  seeds(): Promise<readonly Buffer[]>;
-  /** Gives kinds of what was told: an input that brings a new one is worth going on with. Throws what is a finding. */
-  run(input: Buffer): Promise<readonly string[]> | readonly string[];
-}
 
 /** Packets of each capture that make a seed: the set-up and the first DATA. */
 const SEED_PACKETS = 48;

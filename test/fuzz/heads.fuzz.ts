@@ -1,0 +1,4 @@
+import { fuzz } from './fuzz.js';
+import { heads } from './serve/heads.js';
+
+fuzz(heads);

@@ -1,0 +1,121 @@
+/** Request heads: the reader of sockets, the parser behind it, and what a request of the gateway is taken to mean. */
+import { PassThrough } from 'node:stream';
+import { HeadError } from '../../../src/gateway/http/errors.js';
+import { HeadReader, REQUEST_LINE_BYTES, type RequestHead } from '../../../src/gateway/http/head.js';
+import { classify } from '../../../src/gateway/http/peek.js';
+import { readRequest } from '../../../src/gateway/http/reader.js';
+import { MAX_LOG_TEXT, rdgRequest } from '../../../src/gateway/http/request.js';
+import { inRequest, lines, REAL_REQUESTS } from '../../gateway/http/samples.js';
+import type { Stage } from '../stage.js';
+import { inEverySplit } from './splits.js';
+
+/** Nearer than those of the gateway, but that a request line can still be too long of itself. */
+const LIMITS = { headBytes: REQUEST_LINE_BYTES + 512, headFields: 20 };
+
+type Reading =
+  | { readonly kind: 'head'; readonly head: RequestHead; readonly rest: Buffer }
+  | { readonly kind: 'need-more' }
+  | { readonly kind: string; readonly status: number };
+
+export const heads: Stage = {
+  name: 'heads',
+  async seeds() {
+    return [
+      ...REAL_REQUESTS.map(([, bytes]) => bytes),
+      Buffer.concat([inRequest('Transfer-Encoding: chunked', 'Expect: 100-continue'), Buffer.from('5\r\nhello')]),
+      inRequest('Content-Length: 1073741824', 'Accept: a', 'Accept: b', 'Cookie: a=1', 'Cookie: b=2'),
+      lines(
+        'RDG_OUT_DATA /remoteDesktopGateway?ConId={5D4F8A0C-9B1E-4C3A-8D57-2E6F1A0B9C8D}&CorId=x&UsrId=bABhAA==&ClGen=1 HTTP/1.1',
+        'Host: [::1]:443',
+      ),
+      lines('RPC_IN_DATA /rpc/rpcproxy.dll?localhost:3388 HTTP/1.1', 'Host: gw.test', 'Content-Length: 0'),
+      lines('GET /healthz HTTP/1.1', 'Host: gw.test'),
+      lines(`RDG_OUT_DATA /?${'x'.repeat(REQUEST_LINE_BYTES - 30)} HTTP/1.1`, 'Host: gw.test', `X: ${'y'.repeat(400)}`),
+      inRequest(...Array.from({ length: LIMITS.headFields - 2 }, (_, index) => `X-${index}: ${'z'.repeat(8 * index)}`)),
+    ];
+  },
+  async run(input) {
+    const reading = inEverySplit(input, (cut) => read(cut(input)));
+    const fromSocket = await readSocket(input);
+    checkSame(input, reading, fromSocket);
+    return [reading.kind, fromSocket.kind, ...('head' in reading ? meaning(reading.head) : [])];
+  },
+};
+
+function read(pieces: readonly Buffer[]): Reading {
+  const reader = new HeadReader(LIMITS);
+  try {
+    for (const [index, piece] of pieces.entries()) {
+      const result = reader.push(piece);
+      if (result.kind !== 'head') continue;
+      return { ...result, rest: Buffer.concat([result.rest, ...pieces.slice(index + 1)]) };
+    }
+  } catch (error) {
+    return failure(error);
+  }
+  return { kind: 'need-more' };
+}
+
+/** A first read that came before, and the rest from a socket that ends. */
+async function readSocket(
+  input: Buffer,
+): Promise<Reading | { readonly kind: 'web' | 'closed' | 'idle'; readonly back: Buffer }> {
+  const middle = input.length >> 1;
+  const socket = new PassThrough({ highWaterMark: input.length + 1 });
+  socket.on('error', () => undefined);
+  socket.end(input.subarray(middle));
+  try {
+    const result = await readRequest(socket, {
+      limits: LIMITS,
+      deadlineMs: 10_000,
+      leftover: Buffer.from(input.subarray(0, middle)),
+    });
+    const left: Buffer[] = await socket.toArray();
+    if (!('head' in result)) return { kind: result.kind, back: Buffer.concat(left) };
+    return { kind: 'head', head: result.head, rest: Buffer.concat([result.rest, ...left]) };
+  } catch (error) {
+    return failure(error);
+  }
+}
+
+function checkSame(input: Buffer, reading: Reading, fromSocket: Awaited<ReturnType<typeof readSocket>>): void {
+  const whose = classify(input);
+  if ('back' in fromSocket) {
+    const isRight = fromSocket.kind === 'web' ? whose === 'web' : fromSocket.kind === 'closed' && input.length === 0;
+    if (!isRight) throw new Error(`${whose} is taken for ${fromSocket.kind}`);
+    if (!fromSocket.back.equals(input)) throw new Error('node:http gets something else than came');
+    return;
+  }
+  const expected = whose === 'need-more' || reading.kind === 'need-more' ? 'HEAD_CUT' : reading.kind;
+  if (whose === 'web' || fromSocket.kind !== expected)
+    throw new Error(`${whose} ${reading.kind} became ${fromSocket.kind}`);
+  if ('head' in fromSocket && 'head' in reading && !fromSocket.rest.equals(reading.rest)) {
+    throw new Error('behind the head comes something else');
+  }
+}
+
+/** What a head is taken to ask for. */
+function meaning(head: RequestHead): string[] {
+  try {
+    const { method, body, ...more } = rdgRequest(head);
+    for (const text of [more.userId, more.clientGeneration, more.clientBuild]) checkPrintable(text ?? '');
+    const given = (['upgrade', 'userId', 'authScheme', 'correlationId'] as const).filter(
+      (name) => more[name] !== undefined,
+    );
+    const framing = `${method} ${typeof body === 'string' ? body : 'length'}`;
+    return [framing, ...given.map((name) => `${framing} ${name}`)];
+  } catch (error) {
+    return [failure(error).kind];
+  }
+}
+
+/** What the log shows of a stranger may not forge a line in it. */
+function checkPrintable(text: string): void {
+  const isPrintable = !/[\p{C}\p{Zl}\p{Zp}]/u.test(text) && text.length <= MAX_LOG_TEXT;
+  if (!isPrintable) throw new Error(`the log would show ${JSON.stringify(text)}`);
+}
+
+function failure(error: unknown): { readonly kind: string; readonly status: number } {
+  if (!(error instanceof HeadError)) throw error;
+  return { kind: error.code, status: error.status };
+}
