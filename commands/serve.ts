@@ -10,7 +10,7 @@ Newcomers who find no room, or an event loop that is late, get 503; sessions tha
 
 SIGTERM and SIGINT let open sessions go on for --drain seconds. A second signal ends at once. SIGHUP, and a certificate that was renewed, make it read settings, certificate and keys again without an end to any session; what is wrong is told in the log and nothing changes.
 
-With --workers several processes serve on the same port. One that crashes takes only its own sessions along, and is replaced.`;
+With --workers several processes serve on the same port. One that crashes or hangs takes only the sessions that went through it along, and is replaced.`;
   static override examples = [
     { description: 'Start with nothing else.', command: '<%= config.bin %> serve' },
     {

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 
 /** For logs, certificates, look-ups, the listener and what Node opens itself. */
 const OTHERS = 64;
-/** A client's connection, and one to a desktop for it. */
-const EACH = 2;
+/** A client's connection, and one to a desktop for it; between several processes a third, where the two legs of a client do not meet. */
+const EACH = { alone: 2, amongOthers: 3 };
 /** So many clients are a gateway's whole purpose for most people; nobody needs to hear of a room that is larger. */
 const PLENTY = 4096;
 
@@ -18,8 +18,9 @@ export interface Fitted {
  * A process without descriptors cannot tell anybody: the system closes what it has no room for. So no more clients are taken than there
  * are descriptors for, and those who are one too many hear of it.
  */
-export function fitDescriptors(wish: number, files: number = openFilesMax()): Fitted {
-  const room = Math.max(1, Math.floor((files - OTHERS) / EACH));
+export function fitDescriptors(wish: number, isAlone: boolean, files: number = openFilesMax()): Fitted {
+  const each = isAlone ? EACH.alone : EACH.amongOthers;
+  const room = Math.max(1, Math.floor((files - OTHERS) / each));
   if (wish <= room) return { connections: wish, warning: undefined };
   if (room >= PLENTY) return { connections: room, warning: undefined };
   const warning = `limits.connections is ${wish}, but this process may open ${files} files: at most ${room} connections are taken (raise LimitNOFILE, or ulimit -n)`;

@@ -2,7 +2,6 @@
 import type { Census } from './gateway/census.js';
 import type { Commons } from './gateway/commons.js';
 import type { Registry } from './gateway/crossing.js';
-import type { IdShare } from './gateway/ids.js';
 import type { Ledger } from './gateway/ledger.js';
 import { IS_LIVE } from './gateway/meeting.js';
 import { busy } from './gateway/refusal.js';
@@ -41,14 +40,12 @@ export function keepBooks(
   });
 }
 
-export interface CommonsOptions {
-  readonly ids: IdShare;
-  readonly crossing: Commons['crossing'];
-}
+/** What is given to a worker and not asked for. */
+export type CommonsOptions = Pick<Commons, 'ids' | 'crossing' | 'ticketKeys'>;
 
 /** The worker's end: what it may not decide alone is asked for, and denied where no answer comes. */
-export function commonsOver(wire: Wire, { ids, crossing }: CommonsOptions): Commons {
-  return { places: new RemotePlaces(wire), census: censusOver(wire), registry: registryOver(wire), ids, crossing };
+export function commonsOver(wire: Wire, given: CommonsOptions): Commons {
+  return { places: new RemotePlaces(wire), census: censusOver(wire), registry: registryOver(wire), ...given };
 }
 
 export class RemotePlaces implements TunnelPlaces {

@@ -2,13 +2,16 @@
  * `rdgw serve` on more than one core. This process serves nobody: it reads what is to be read, starts the workers, keeps what is
  * common to them, and passes on what it is told. They share one listening socket, and the system chooses who accepts.
  */
+import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { untilRestart } from './config/compare.js';
 import type { Config } from './config/schema.js';
+import { Fault } from './fault.js';
 import type { Counts } from './gateway/counters.js';
 import { newSecret } from './gateway/crossing.js';
 import { Ledger } from './gateway/ledger.js';
 import { createLog, type RootLog } from './gateway/log.js';
+import { FACTORY_DEADLINE_MS } from './policy/module.js';
 import { metricsOf, readStart, type ServeOptions, type Serving } from './serve.js';
 import { keepBooks } from './serve-commons.js';
 import { failureError } from './serve-failure.js';
@@ -16,17 +19,23 @@ import type { Prepared } from './serve-gateway.js';
 import { SocketFolder } from './serve-sockets.js';
 import { Tally } from './serve-tally.js';
 import { checkTerms, type Reading } from './serve-terms.js';
-import type { Duty, Readiness } from './serve-worker.js';
-import { Workforce } from './serve-workforce.js';
+import { type Duty, NOT_PREPARED, type Readiness } from './serve-worker.js';
+import { type WorkerAnswer, Workforce } from './serve-workforce.js';
 
 /** Closing: a custom authenticator lets go of what it holds. The same again is what settling may take beside its own times. */
 const CLOSE_MS = 10_000;
-/** A custom authenticator is made anew for a reload, and may connect to somewhere for that. */
-const PREPARE_MS = 30_000;
+/** A custom authenticator is made anew for a reload, and may connect to somewhere for that: it fails by itself before we give up. */
+const PREPARE_MS = FACTORY_DEADLINE_MS + 15_000;
 /** Taking what is prepared waits for nothing: who has not done it by then is stuck. */
 const TAKE_MS = 5_000;
 /** Whoever asks for counters waits some seconds in all. */
 const COUNT_MS = 1_000;
+
+/** What Node takes: a name, and keys for AES and HMAC. */
+const TICKET_KEY_BYTES = 48;
+/** How often workers are asked for a sign of life, and how many they may miss: a garbage collection is none of our business. */
+const PULSE_MS = 10_000;
+const PULSES_MISSED = 3;
 
 /** How many processes are to serve. */
 export function workerCount({ workers }: Pick<Config, 'workers'>): number {
@@ -48,12 +57,27 @@ export async function serveWithWorkers(options: ServeOptions, count: number): Pr
   return { gateway: primary, log, reading, prepare: (other) => primary.prepare(other), port, metrics, ...facts };
 }
 
+/** Why a worker's answer forbids a reload. One that has gone, or has not begun to serve, has no say: its replacement starts with it. */
+function refusalOf({ worker, answer, error, serves }: WorkerAnswer<Readiness>): Error | undefined {
+  if (answer !== undefined) return 'failure' in answer ? failureError(answer.failure) : undefined;
+  if (!serves) return undefined;
+  return new Fault({
+    kind: 'configuration',
+    code: 'WORKER_NOT_READY',
+    message: `worker ${worker} could not prepare the reload (${error ?? 'no answer'})`,
+    hint: 'send SIGHUP again; a custom authenticator may be waiting for something',
+  });
+}
+
 class Primary {
   readonly #started: Config;
   readonly #log: RootLog;
   readonly #ledger: Ledger;
   readonly #workforce: Workforce;
   readonly #tally = new Tally();
+  /** Signs of life that a worker has missed in a row. */
+  readonly #missed = new Map<number, number>();
+  #pulse: NodeJS.Timeout | undefined;
   /** What workers that come go by; in what needs a restart like those that are there. */
   #reading: Reading;
 
@@ -63,6 +87,7 @@ class Primary {
     this.#log = log;
     this.#ledger = new Ledger(reading.config.limits);
     const secret = newSecret();
+    const ticketKeys = randomBytes(TICKET_KEY_BYTES);
     const sockets = new SocketFolder();
     this.#workforce = new Workforce({
       count,
@@ -74,7 +99,11 @@ class Primary {
       duty: (number): Duty => ({
         number,
         reading: this.#reading,
-        commons: { ids: { first: number, step: count }, crossing: { address: sockets.take(number), secret } },
+        commons: {
+          ids: { first: number, step: count },
+          crossing: { address: sockets.take(number), secret },
+          ticketKeys,
+        },
         announces: !this.#workforce.complete && number === 1,
       }),
       gone: (number) => {
@@ -93,7 +122,9 @@ class Primary {
 
   /** Resolves to the port. */
   async start(): Promise<number> {
-    return (await this.#workforce.start()).port;
+    const { port } = await this.#workforce.start();
+    this.#pulse = setInterval(() => void this.#feelPulse(), PULSE_MS).unref();
+    return port;
   }
 
   get tunnels(): number {
@@ -116,12 +147,12 @@ class Primary {
     const reading = { ...other, config: untilRestart(this.#started, other.config) };
     const drop = async (): Promise<void> => void (await this.#workforce.instruct('drop', undefined, CLOSE_MS));
     const answers = await this.#workforce.instruct<Readiness>('prepare', reading, PREPARE_MS);
-    const told = answers.flatMap(({ answer }) => (answer === undefined ? [] : [answer]));
-    for (const readiness of told) {
-      if (!('failure' in readiness)) continue;
+    const refusal = answers.map(refusalOf).find((error) => error !== undefined);
+    if (refusal) {
       await drop();
-      throw failureError(readiness.failure);
+      throw refusal;
     }
+    const told = answers.flatMap(({ answer }) => (answer === undefined ? [] : [answer]));
     const [first] = told as { readonly warnings: readonly string[] }[];
     return { warnings: first?.warnings ?? other.warnings, take: () => this.#take(reading), drop };
   }
@@ -130,14 +161,34 @@ class Primary {
   async #take(reading: Reading): Promise<void> {
     this.#reading = reading;
     this.#ledger.adjust(reading.config.limits);
-    for (const { worker, error } of await this.#workforce.instruct('take', undefined, TAKE_MS)) {
+    let answers = await this.#workforce.instruct('take', undefined, TAKE_MS);
+    if (answers.some(({ error }) => error === NOT_PREPARED)) {
+      // One that came while the others were asked. It may have sessions by now.
+      await this.#workforce.instruct('prepare', reading, PREPARE_MS);
+      answers = await this.#workforce.instruct('take', undefined, TAKE_MS);
+    }
+    for (const { worker, error } of answers) {
       if (error === undefined) continue;
       this.#log.error('worker did not take the reload and is replaced', { worker, reason: error });
       this.#workforce.discharge(worker);
     }
   }
 
+  /** A worker that hangs serves nobody and keeps its places: it is ended, and another one comes. */
+  async #feelPulse(): Promise<void> {
+    const answers = await this.#workforce.command('count', undefined, PULSE_MS / 2);
+    for (const { worker, error, serves } of answers) {
+      const missed = error === undefined || !serves ? 0 : (this.#missed.get(worker) ?? 0) + 1;
+      this.#missed.set(worker, missed);
+      if (missed < PULSES_MISSED) continue;
+      this.#log.error('worker hangs and is replaced', { worker, seconds: (PULSES_MISSED * PULSE_MS) / 1000 });
+      this.#missed.delete(worker);
+      this.#workforce.discharge(worker);
+    }
+  }
+
   async drain(ms: number): Promise<void> {
+    clearInterval(this.#pulse);
     const { close } = this.#reading.config.timeouts;
     this.#workforce.retire();
     // Who has no session left still answers newcomers, until the last session of all has ended.

@@ -38,7 +38,7 @@ export async function makeTerms(reading: Reading): Promise<MadeTerms> {
   secureContext(tls);
   const rules = config.targets.allow.map(parseRule);
   // Of this process: each worker has descriptors of its own.
-  const { connections, warning } = fitDescriptors(config.limits.connections);
+  const { connections, warning } = fitDescriptors(config.limits.connections, config.workers === 1);
   const fitted = { ...config, limits: { ...config.limits, connections } };
   // Last: a custom authenticator may open connections, which nobody would close if anything behind it failed.
   const { guard, warnings: guardWarnings } = await makeGuard(config, guardFiles, localKey, audiences);

@@ -38,6 +38,11 @@ export class Wire {
     this.#handlers.set(name, handle);
   }
 
+  /** Whether the other side is gone. */
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
   tell(name: string, body?: unknown): void {
     if (!this.#closed) this.#send({ rdgw: 'tell', name, body });
   }

@@ -1,10 +1,8 @@
 /** One of the processes that serve a gateway together: started by the primary, with what it has read, and told by it when to end. */
 import { Strays, takeStrays } from './cli/stray.js';
-import type { Commons } from './gateway/commons.js';
 import type { Gateway } from './gateway/gateway.js';
-import type { IdShare } from './gateway/ids.js';
 import { createLog, type RootLog } from './gateway/log.js';
-import { commonsOver } from './serve-commons.js';
+import { type CommonsOptions, commonsOver } from './serve-commons.js';
 import { type Failure, failureOf } from './serve-failure.js';
 import { openGateway, type Prepared, prepareTerms } from './serve-gateway.js';
 import type { Reading } from './serve-terms.js';
@@ -16,7 +14,7 @@ export interface Duty {
   readonly number: number;
   /** What the primary has read: files that were changed meanwhile must not make workers differ. */
   readonly reading: Reading;
-  readonly commons: { readonly ids: IdShare; readonly crossing: Commons['crossing'] };
+  readonly commons: CommonsOptions;
   /** Whether it says what all workers have to say at a start. */
   readonly announces: boolean;
 }
@@ -72,6 +70,9 @@ async function start(wire: Wire): Promise<Working> {
   return { gateway, root };
 }
 
+/** Says that it was not there when the others prepared. */
+export const NOT_PREPARED = 'it was not prepared';
+
 /** Two steps, so that all workers take another reading or none does. */
 function obeyReloads(wire: Wire, working: Promise<Working>): void {
   let next: { readonly prepared: Prepared; readonly reading: Reading } | undefined;
@@ -82,8 +83,10 @@ function obeyReloads(wire: Wire, working: Promise<Working>): void {
   };
   wire.on('prepare', async (reading: Reading): Promise<Readiness> => {
     await drop();
+    // One that cannot even start has no say in what comes next: that is no failure of the reload.
+    const { gateway } = await working;
     try {
-      const prepared = await prepareTerms((await working).gateway, reading);
+      const prepared = await prepareTerms(gateway, reading);
       next = { prepared, reading };
       return { warnings: prepared.warnings };
     } catch (error) {
@@ -91,7 +94,7 @@ function obeyReloads(wire: Wire, working: Promise<Working>): void {
     }
   });
   wire.on('take', async () => {
-    if (next === undefined) throw new Error('it was not prepared');
+    if (next === undefined) throw new Error(NOT_PREPARED);
     const { prepared, reading } = next;
     next = undefined;
     await prepared.take();

@@ -28,6 +28,8 @@ export interface WorkerAnswer<Answer> {
   readonly answer?: Answer;
   /** Why there is none. */
   readonly error?: string;
+  /** It serves: silence of one that does is no consent. Without it the worker has gone, or never came so far. */
+  readonly serves: boolean;
 }
 
 interface Hand {
@@ -190,10 +192,10 @@ async function ask<Answer>(
   within: number,
 ): Promise<readonly WorkerAnswer<Answer>[]> {
   return Promise.all(
-    hands.map(({ number: worker, wire }) =>
-      wire.ask<Answer>(name, body, { within }).then(
-        (answer) => ({ worker, answer }),
-        (error: Error) => ({ worker, error: error.message }),
+    hands.map((hand) =>
+      hand.wire.ask<Answer>(name, body, { within }).then(
+        (answer) => ({ worker: hand.number, answer, serves: true }),
+        (error: Error) => ({ worker: hand.number, error: error.message, serves: hand.ready && !hand.wire.isClosed }),
       ),
     ),
   );

@@ -3,13 +3,13 @@ import { fitDescriptors, openFilesMax } from '../src/descriptors.js';
 
 describe('fitDescriptors', () => {
   it('leaves a wish alone that fits', () => {
-    expect(fitDescriptors(24_000, 1_048_576)).toEqual({ connections: 24_000, warning: undefined });
-    expect(fitDescriptors(480, 1024)).toEqual({ connections: 480, warning: undefined });
-    expect(fitDescriptors(24_000, Number.POSITIVE_INFINITY).connections).toBe(24_000);
+    expect(fitDescriptors(24_000, true, 1_048_576)).toEqual({ connections: 24_000, warning: undefined });
+    expect(fitDescriptors(480, true, 1024)).toEqual({ connections: 480, warning: undefined });
+    expect(fitDescriptors(24_000, true, Number.POSITIVE_INFINITY).connections).toBe(24_000);
   });
 
   it('takes no more clients than there are descriptors for them and their desktops, and says so', () => {
-    const { connections, warning } = fitDescriptors(24_000, 1024);
+    const { connections, warning } = fitDescriptors(24_000, true, 1024);
     expect(connections).toBe(480);
     expect(warning).toBe(
       'limits.connections is 24000, but this process may open 1024 files: at most 480 connections are taken (raise LimitNOFILE, or ulimit -n)',
@@ -17,11 +17,15 @@ describe('fitDescriptors', () => {
   });
 
   it('says nothing where there is room for thousands', () => {
-    expect(fitDescriptors(24_000, 20_000)).toEqual({ connections: 9968, warning: undefined });
+    expect(fitDescriptors(24_000, true, 20_000)).toEqual({ connections: 9968, warning: undefined });
+  });
+
+  it('needs more of them for each client where several processes share the work', () => {
+    expect(fitDescriptors(24_000, false, 1024).connections).toBe(320);
   });
 
   it('takes one at least', () => {
-    expect(fitDescriptors(10, 3).connections).toBe(1);
+    expect(fitDescriptors(10, true, 3).connections).toBe(1);
   });
 });
 

@@ -19,6 +19,8 @@ export interface TlsWatch {
 const LOOK_EVERY_MS = 2_000;
 /** Whoever replaces certificate and key one after the other, or writes them slowly, has this many looks of time for it. */
 const PATIENCE_LOOKS = 15;
+/** One that was told and not taken, since something else was wrong at that moment, is told again: nobody looks for that before it expires. */
+const AGAIN_LOOKS = 150;
 
 /**
  * Looks at a certificate and its key again and again until the returned function is called. What is compared is their content:
@@ -29,6 +31,7 @@ export function watchTlsFiles({ inUse, changed, unusable, everyMs = LOOK_EVERY_M
   let failures = 0;
   let seen: string | undefined;
   let told: string | undefined;
+  let untilAgain = AGAIN_LOOKS;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
 
@@ -48,8 +51,9 @@ export function watchTlsFiles({ inUse, changed, unusable, everyMs = LOOK_EVERY_M
     failures = 0;
     const text = found.cert + found.key;
     const isNew = text !== tls.cert + tls.key;
-    if (isNew && text === seen && text !== told) {
+    if (isNew && text === seen && (text !== told || --untilAgain === 0)) {
       told = text;
+      untilAgain = AGAIN_LOOKS;
       changed();
     }
     if (!isNew) told = undefined;

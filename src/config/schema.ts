@@ -187,10 +187,10 @@ export const schema = z.strictObject({
       'Between keep-alive packets on an open channel; NAT and proxies drop connections idle for 60 s.',
     ),
     stall: seconds(
-      60,
-      5,
+      120,
+      10,
       3600,
-      'A client or target that takes nothing of what waits for it for this long is cut; its buffers are what memory is spent on.',
+      'A client or target that takes less than about a megabyte of what waits for it in this time is cut; its buffers cost memory.',
     ),
     close: seconds(
       5,

@@ -9,5 +9,7 @@ export interface Commons {
   readonly census: Census;
   readonly registry: Registry;
   readonly ids: IdShare;
+  /** A client that comes back may land in another process: TLS sessions are resumed in all of them. */
+  readonly ticketKeys: Uint8Array;
   readonly crossing: Pick<CrossingOptions, 'address' | 'secret'>;
 }

@@ -9,7 +9,7 @@ import type { BodyFraming } from './http/fields.js';
 import { lineOf, readLine } from './line.js';
 import { type Claim, type Directory, type IncomingLeg, NOBODY_WAITS } from './meeting.js';
 import type { Refusal } from './refusal.js';
-import { endSocket } from './sockets.js';
+import { endSocket, unheard } from './sockets.js';
 
 /** Where OUT legs wait, over all processes. Nothing here rejects. */
 export interface Registry {
@@ -127,6 +127,11 @@ export class Crossing implements Directory {
     const answer = await this.#answer(way);
     if (answer === undefined) throw new HeadError('OUT_GONE', 'the OUT channel ended before its IN channel began');
     if (isRefusal(answer)) return answer;
+    // It may have left while the other process was asked: a socket tells that once.
+    if (socket.destroyed) {
+      way.destroy();
+      return undefined;
+    }
     this.#options.guest(socket);
     if (rest.length > 0) way.write(rest);
     socket.pipe(way);
@@ -134,7 +139,6 @@ export class Crossing implements Directory {
     socket.once('close', () => way.end());
     way.once('data', accepted).resume();
     way.once('close', () => endSocket(socket, this.#options.timeouts().close * 1000));
-    if (socket.destroyed) way.end();
     return undefined;
   }
 
@@ -155,7 +159,7 @@ export class Crossing implements Directory {
 
   #keep(way: Socket): Socket {
     this.#sockets.add(way);
-    way.on('error', () => undefined);
+    way.on('error', unheard);
     way.once('close', () => this.#sockets.delete(way));
     return way;
   }

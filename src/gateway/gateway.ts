@@ -1,6 +1,6 @@
 /** The gateway: one TLS port, the tunnels behind it, and their orderly end. */
 import { type AddressInfo, createServer as createListener, type Server as Listener, type Socket } from 'node:net';
-import { createServer, type Server } from 'node:tls';
+import { createServer, type Server, type TlsOptions } from 'node:tls';
 import type { Config } from '../config/schema.js';
 import type { Commons } from './commons.js';
 import { Counters, type Counts } from './counters.js';
@@ -125,7 +125,7 @@ class RunningGateway implements Gateway {
       accepted: (socket) => this.#door.known(socket),
     });
     this.#server = createServer({
-      ...secureContext(tls),
+      ...this.#tls(tls),
       // Clients of the gateway offer no ALPN; whoever does gets HTTP/1.1 and nothing else.
       ALPNProtocols: ['http/1.1'],
       handshakeTimeout: timeouts.tls * 1000,
@@ -139,6 +139,11 @@ class RunningGateway implements Gateway {
       socket.destroy();
     });
     if (keylog) this.#server.on('keylog', keylog);
+  }
+
+  #tls(pair: Terms['tls']): TlsOptions {
+    const { commons } = this.#options;
+    return { ...secureContext(pair), ...(commons && { ticketKeys: Buffer.from(commons.ticketKeys) }) };
   }
 
   #crossingOf({ crossing, registry }: Commons): Crossing {
@@ -195,7 +200,7 @@ class RunningGateway implements Gateway {
 
   reload(terms: Terms): void {
     // The one step that can fail comes first.
-    this.#server.setSecureContext(secureContext(terms.tls));
+    this.#server.setSecureContext(this.#tls(terms.tls));
     this.#config = terms.config;
     const former = this.#decisions;
     this.#decisions = decisionsOf(terms);

@@ -139,6 +139,11 @@ export class Meeting {
       throw new HeadError('OUT_GONE', 'the OUT channel ended before its IN channel began');
     }
     const { socket, framing, rest } = incoming;
+    if (socket.destroyed) {
+      places.giveBack();
+      waiting.died('client closed');
+      throw new HeadError('IN_GONE', 'the IN channel ended before the channels met');
+    }
     const linger = config().timeouts.close * 1000;
     const transport = dualTransport(leg, { socket, body: bodyDecoder(framing), rest }, linger);
     waiting.died = (how, detail) => {

@@ -6,11 +6,15 @@ export interface Backlog {
   readonly taken: number;
 }
 
+/** No more than this counts from one look to the next: while a process stands still, nobody can take anything. */
+const LONGEST_GAP_MS = 2_000;
+
 /** Notices a peer that takes nothing while bytes wait for it. */
 export class Patience {
   readonly #ms: number;
   #taken = -1;
-  #since = 0;
+  #looked = Number.NEGATIVE_INFINITY;
+  #still = 0;
 
   constructor(ms: number) {
     this.#ms = ms;
@@ -18,10 +22,10 @@ export class Patience {
 
   /** Whether nothing has moved for the time given, as far as the looks so far can tell. */
   ended({ waiting, taken }: Backlog, now: number): boolean {
-    if (waiting === 0 || taken !== this.#taken) {
-      this.#taken = taken;
-      this.#since = now;
-    }
-    return now - this.#since >= this.#ms;
+    const moved = waiting === 0 || taken !== this.#taken;
+    this.#still = moved ? 0 : this.#still + Math.min(now - this.#looked, LONGEST_GAP_MS);
+    this.#taken = taken;
+    this.#looked = now;
+    return this.#still >= this.#ms;
   }
 }

@@ -1,7 +1,7 @@
 /** The connection to a target. */
 import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
 import type { Backlog } from './patience.js';
-import { endSocket, prepareSocket, unheard } from './sockets.js';
+import { endSocket, LINGER_BYTES, prepareSocket, unheard } from './sockets.js';
 import { BURST_MS, writeTogether } from './together.js';
 
 /** Read from a target at a time: half of it costs 15 % more of the processor per byte, a quarter 50 %. */
@@ -70,6 +70,8 @@ class SocketRelay implements Relay {
   #events: RelayEvents | undefined;
   #written = 0;
   #wroteAt = 0;
+  /** Bytes that came behind the end. */
+  #late = 0;
 
   constructor(host: string, port: number) {
     const options: TcpNetConnectOpts & { writableHighWaterMark: number } = {
@@ -126,7 +128,9 @@ class SocketRelay implements Relay {
   }
 
   #take(length: number): boolean {
-    this.#events?.bytes(intake.subarray(0, length));
+    if (this.#events) this.#events.bytes(intake.subarray(0, length));
+    else this.#late += length;
+    if (this.#late > LINGER_BYTES) this.socket.destroy();
     return true;
   }
 

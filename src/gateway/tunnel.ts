@@ -53,7 +53,7 @@ export class Tunnel {
   #relay: Relay | undefined;
   #relayFull = false;
   readonly #clientPatience: Patience;
-  readonly #targetPatience: Patience;
+  #targetPatience: Patience;
   #timer: NodeJS.Timeout | undefined;
   #target: string | undefined;
   #received = 0;
@@ -192,6 +192,7 @@ export class Tunnel {
   }
 
   #openRelay(relay: Relay): void {
+    this.#targetPatience = new Patience(this.#services.timeouts.stall);
     relay.open({
       bytes: (bytes) => this.#carry(relay, bytes),
       drain: () => {

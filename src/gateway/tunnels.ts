@@ -56,6 +56,7 @@ export class Tunnels {
 
   /** The client of a session that is another process's. */
   addGuest(client: Socket): void {
+    if (client.closed) return;
     this.#guests.add(client);
     client.once('close', () => {
       this.#guests.delete(client);
@@ -100,6 +101,7 @@ export class Tunnels {
       },
     });
     for (const socket of sockets) {
+      if (socket.closed) continue;
       this.#carriers.add(socket);
       socket.once('close', () => this.#carriers.delete(socket));
     }

@@ -6,7 +6,7 @@ import { isPrintable, toReason } from './printable.js';
 import type { Authenticator, AuthenticatorFactory } from './types.js';
 
 /** For a factory that opens a connection before it is ready. */
-const FACTORY_DEADLINE_MS = 30_000;
+export const FACTORY_DEADLINE_MS = 30_000;
 const NAME_MAX = 64;
 
 /**

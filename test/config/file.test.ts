@@ -34,7 +34,7 @@ describe('defaults', () => {
         pairing: 30,
         identity: 15,
         setup: 180,
-        stall: 60,
+        stall: 120,
         dial: 10,
         decision: 10,
         keepAlive: 30,

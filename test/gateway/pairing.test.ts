@@ -280,6 +280,27 @@ describe('the IN channel', () => {
     client.pipe.close();
   });
 
+  it('that is reset while the other one is looked for leaves nobody to wait for', async () => {
+    const site = await testGateway({ timeouts: { close: 0.3 } });
+    const attempts = 30;
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const id = randomUUID();
+      const out = await openOut(await tlsSocket(site), id);
+      const incoming = await tlsSocket(site);
+      incoming.on('error', () => undefined);
+      incoming.write(head(id, BODY));
+      // At every step on its way, from before its head is read to behind the meeting.
+      await new Promise((resolve) => setTimeout(resolve, (attempt % 10) / 4));
+      tcpOf(incoming).resetAndDestroy();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      out.socket.destroy();
+    }
+    await site.idle();
+    // Sessions that were forgotten would be waited for until the test is over.
+    await site.gateway.settle(600_000);
+    await site.stop();
+  });
+
   it('of two that race, exactly one wins', async () => {
     const id = randomUUID();
     await newOut(id);

@@ -26,6 +26,15 @@ describe('Patience', () => {
     expect(look(new Patience(100), looks)).toEqual([false, false, false, false, true]);
   });
 
+  it('does not count the time in which nobody looked', () => {
+    const looks = [
+      [0, 10, 5],
+      [60_000, 10, 5],
+      [61_000, 10, 5],
+    ] as const;
+    expect(look(new Patience(10_000), looks)).toEqual([false, false, false]);
+  });
+
   it('has all the time in the world while nothing waits', () => {
     const looks = [
       [0, 0, 5],

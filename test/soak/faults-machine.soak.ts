@@ -221,6 +221,19 @@ describe('a network that swallows everything', () => {
 });
 
 describe('a worker', () => {
+  /** Three signs of life that it misses, the last of them given up. */
+  const NOTICED_MS = 60_000;
+
+  itNeeds(undefined, 'that hangs is noticed, and another takes its place', 2 * NOTICED_MS, async () => {
+    const gateway = await startSoakGateway(lab, { flags: ['--workers', '2'] });
+    const lines = (event: string): LogLine[] => gateway.log().filter(({ msg }) => msg === event);
+    const [victim] = lines('worker started');
+    process.kill(Number(victim?.pid), 'SIGSTOP');
+    await until('it to be noticed', NOTICED_MS, () => lines('worker hangs and is replaced').length > 0);
+    await until('another one', SEEN_LIMIT_MS, () => lines('worker started').length === 3);
+    await expectServing(gateway, echo);
+  });
+
   itNeeds(undefined, 'that is killed takes its own sessions along, and another takes its place', LIMIT_MS, async () => {
     const gateway = await startSoakGateway(lab, { flags: ['--workers', '2'] });
     const lines = (event: string): LogLine[] => gateway.log().filter(({ msg }) => msg === event);

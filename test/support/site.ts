@@ -1,4 +1,5 @@
 /** The gateway that a test talks to: one process, or as if two served it, with every connection landing on the other one. */
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,12 +27,16 @@ export async function testPair(options: TestGatewayOptions): Promise<TestGateway
   const folder = mkdtempSync(join(tmpdir(), 'rdgw-site-'));
   const addressOf = (worker: number): string => join(folder, `${worker}.sock`);
   const secret = newSecret();
+  const ticketKeys = randomBytes(48);
   const ledger = new Ledger({ ...schema.parse({}).limits, ...options.limits });
   const start = (number: number): Promise<TestGateway> => {
     const [primary, worker] = wires();
     keepBooks(primary, ledger, number, addressOf);
     const crossing = { address: addressOf(number), secret };
-    return testGateway({ ...options, commons: commonsOver(worker, { ids: { first: number, step: 2 }, crossing }) });
+    return testGateway({
+      ...options,
+      commons: commonsOver(worker, { ids: { first: number, step: 2 }, crossing, ticketKeys }),
+    });
   };
   const gateways = [await start(1), await start(2)] as const;
   return joined(gateways, async () => {
