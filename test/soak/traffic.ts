@@ -66,8 +66,16 @@ export async function shortSession(gateway: SoakGateway, echo: { name: string; p
 export async function shortSessions(gateway: SoakGateway): Promise<Traffic> {
   const echo = await echoTarget();
   let count = 0;
+  let turnedAway = 0;
   const lanes = new Lanes(SHORT_LANES, async () => {
-    await shortSession(gateway, echo, count++);
+    try {
+      await shortSession(gateway, echo, count++);
+    } catch (error) {
+      // A machine that is busy with something else makes an overload, in which newcomers are to be turned away.
+      if (!/\b503\b/.test((error as Error).message)) throw error;
+      turnedAway++;
+      await sleep(1000);
+    }
     // The list of its sockets is for tests that end.
     echo.sockets.splice(0, Math.max(0, echo.sockets.length - 4 * SHORT_LANES));
   });
@@ -75,7 +83,7 @@ export async function shortSessions(gateway: SoakGateway): Promise<Traffic> {
     async stop() {
       await lanes.stop();
       await echo.stop();
-      return { sessions: count };
+      return { sessions: count - turnedAway, 'turned away': turnedAway };
     },
   };
 }
