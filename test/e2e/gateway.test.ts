@@ -60,7 +60,9 @@ describe.each(CLIENT_VERSIONS)('FreeRDP %s', (version) => {
       expect(target.connections() - before.reached).toBe(1);
       const lines = () => gateway.log().slice(before.lines);
       await until('the end in the log', 5_000, () => lines().some(({ msg }) => msg === 'session ended'));
-      expect(lines().map(({ msg, transport: used }) => [msg, used])).toEqual([
+      // A client that goes says so to its target first: which of them is noticed first is chance.
+      const told = lines().filter(({ msg }) => msg !== 'channel closed');
+      expect(told.map(({ msg, transport: used }) => [msg, used])).toEqual([
         ['user accepted', transport],
         ['channel opened', transport],
         ['session ended', transport],
