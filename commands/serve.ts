@@ -6,7 +6,7 @@ export default class Serve extends BaseCommand {
   static override description =
     `The first start makes a CA, a server certificate and a key for access tokens in the data folder. After that, "rdgw mkrdp" writes .rdp files that open desktops through this gateway.
 
-Newcomers who find no room, or an event loop that is late, get 503; sessions that are up go on. The settings limits.* say how many there may be, and metrics.listen serves counters for Prometheus.
+Newcomers who find no room, or an event loop that is late, are turned away, with 503 where that costs little; sessions that are up go on. The settings limits.* say how many there may be, and metrics.listen serves counters for Prometheus.
 
 SIGTERM and SIGINT let open sessions go on for --drain seconds. A second signal ends at once. SIGHUP, and a certificate that was renewed, make it read settings, certificate and keys again without an end to any session; what is wrong is told in the log and nothing changes.
 

@@ -10,14 +10,17 @@ export interface Keylog {
 }
 
 /**
- * Opens the file to append to it, and closes it to everybody but its owner. So loud because who reads it reads every session.
+ * Opens the file to append to it, and closes it to everybody but its owner. So loud because who reads it reads every session; one of
+ * several processes `announces` that.
  * Throws a `Fault` of kind `configuration`: `KEYLOG_KIND` for what is not a plain file, links included, or `KEYLOG_UNWRITABLE`.
  */
-export function openKeylog(path: string, log: Log): Keylog {
+export function openKeylog(path: string, log: Log, announces = true): Keylog {
   const { file, wasReadable, isForeign } = inWords(path, () => openPrivate(path));
-  log.warn('TLS secrets are written to a file: whoever reads it reads every session', { file: path });
-  if (wasReadable) log.warn('the key log could be read by other users until now', { file: path });
-  if (isForeign) log.warn('the key log belongs to another user, who can read it', { file: path });
+  if (announces) {
+    log.warn('TLS secrets are written to a file: whoever reads it reads every session', { file: path });
+    if (wasReadable) log.warn('the key log could be read by other users until now', { file: path });
+    if (isForeign) log.warn('the key log belongs to another user, who can read it', { file: path });
+  }
   let broken = false;
   return {
     write(line) {

@@ -27,10 +27,9 @@ export async function openGateway(
   { log, announces = true, commons }: GatewayStart,
 ): Promise<Gateway> {
   const { terms, warnings } = await makeTerms(reading);
-  const startLog = announces ? log : { ...log, warn: () => undefined };
-  for (const warning of warnings) startLog.warn(warning);
+  if (announces) for (const warning of warnings) log.warn(warning);
   const { keylog } = reading.config.log;
-  const write = keylog === undefined ? undefined : openKeylog(keylog, startLog).write;
+  const write = keylog === undefined ? undefined : openKeylog(keylog, log, announces).write;
   return startGateway({ ...terms, log, keylog: write, commons });
 }
 

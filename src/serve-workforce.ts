@@ -1,8 +1,8 @@
 /** The workers of one gateway: started, told what to do, and replaced when they crash. */
 import cluster, { type Worker } from 'node:cluster';
 import type { Log } from './gateway/log.js';
+import { Backoff } from './serve-backoff.js';
 import { type Failure, failureError } from './serve-failure.js';
-import { Patience } from './serve-patience.js';
 import { Wire } from './serve-wire.js';
 import type { Duty, WorkerFacts } from './serve-worker.js';
 
@@ -47,7 +47,7 @@ interface Hand {
 export class Workforce {
   readonly #options: WorkforceOptions;
   readonly #hands = new Map<number, Hand>();
-  readonly #patience = new Map<number, Patience>();
+  readonly #backoffs = new Map<number, Backoff>();
   readonly #returns = new Set<NodeJS.Timeout>();
   #first: Promise<WorkerFacts> | undefined;
   #complete = false;
@@ -172,15 +172,15 @@ export class Workforce {
   }
 
   #replace(number: number, livedMs: number): void {
-    const patience = this.#patience.get(number) ?? new Patience();
-    this.#patience.set(number, patience);
+    const backoff = this.#backoffs.get(number) ?? new Backoff();
+    this.#backoffs.set(number, backoff);
     const { log } = this.#options;
     const timer = setTimeout(() => {
       this.#returns.delete(timer);
       this.#hire(number).catch((error: Error) => {
         if (!this.#retired) log.error('worker cannot start', { worker: number, reason: error.message });
       });
-    }, patience.after(livedMs));
+    }, backoff.after(livedMs));
     this.#returns.add(timer);
   }
 }

@@ -44,6 +44,12 @@ describe('the key log', () => {
     expect(lines).toEqual(Array(2).fill(expect.stringContaining('whoever reads it reads every session')));
   });
 
+  it('is announced by one of several processes only, and written by all', () => {
+    for (const announces of [true, false]) openKeylog(path, log, announces).write(Buffer.from('line\n'));
+    expect(lines).toHaveLength(1);
+    expect(readFileSync(path, 'utf8')).toBe('line\nline\n');
+  });
+
   it('is closed to others where it was open to them, with a warning', () => {
     writeFileSync(path, 'old\n');
     chmodSync(path, 0o644);

@@ -1,7 +1,7 @@
 /** What has happened here, in plain numbers: whoever wants to show them adds names and a format. */
 
 /** Why a client that was let in got no session. */
-export type Refusal =
+export type RefusalKind =
   /** There is no room, or the gateway is shutting down. */
   | 'busy'
   /** Not a request that we understand, or for something that is not here. */
@@ -38,7 +38,7 @@ export interface Counts extends Traffic {
   /** By cause. */
   readonly ended: Readonly<Record<string, number>>;
   /** By reason. */
-  readonly refused: Readonly<Partial<Record<Refusal, number>>>;
+  readonly refused: Readonly<Partial<Record<RefusalKind, number>>>;
   /** TCP connections of clients. */
   readonly connections: number;
   /** Those of them whose user is not known. */
@@ -54,7 +54,7 @@ export class Counters {
   #received = 0;
   #sent = 0;
   readonly #ended: Record<string, number> = {};
-  readonly #refused: Partial<Record<Refusal, number>> = {};
+  readonly #refused: Partial<Record<RefusalKind, number>> = {};
   readonly #turnedAway: Record<string, number> = {};
 
   opened(): void {
@@ -67,7 +67,7 @@ export class Counters {
     this.#sent += sent;
   }
 
-  refused(why: Refusal): void {
+  refused(why: RefusalKind): void {
     add(this.#refused, why, 1);
   }
 

@@ -2,7 +2,7 @@
 import type { Server as WebServer } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Config } from '../config/schema.js';
-import type { Counters, Refusal as Kind } from './counters.js';
+import type { Counters, RefusalKind } from './counters.js';
 import { HeadError } from './http/errors.js';
 import type { BodyFraming } from './http/fields.js';
 import type { RequestHead } from './http/head.js';
@@ -35,7 +35,7 @@ export interface FrontOptions {
 /** Schemes that need nothing on the HTTP level; SSPI_NTLM is told inside the tunnel that it is not on offer. */
 const OPEN_SCHEMES: readonly (string | undefined)[] = [undefined, 'PAA', 'SSPI_NTLM'];
 /** What a status of ours means for the counters. */
-const KINDS: Readonly<Record<number, Kind>> = { 401: 'scheme', 403: 'transport', 409: 'pairing', 503: 'busy' };
+const KINDS: Readonly<Record<number, RefusalKind>> = { 401: 'scheme', 403: 'transport', 409: 'pairing', 503: 'busy' };
 
 const KNOWN_SCHEMES = ['NEGOTIATE', 'NTLM', 'BASIC', 'DIGEST', 'BEARER', 'SMARTCARD', 'CONNID'];
 

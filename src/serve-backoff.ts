@@ -6,7 +6,7 @@ const LONGEST_MS = 30_000;
 const STEADY_MS = 60_000;
 
 /** How long to wait before a worker is replaced: twice as long each time that it lived but a short while. */
-export class Patience {
+export class Backoff {
   #next = FIRST_MS;
 
   /** Milliseconds until the next start, behind a life of so many. */
