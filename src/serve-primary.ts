@@ -58,7 +58,7 @@ export async function serveWithWorkers(options: ServeOptions, count: number): Pr
 }
 
 /** Why a worker's answer forbids a reload. One that has gone, or has not begun to serve, has no say: its replacement starts with it. */
-function refusalOf({ worker, answer, error, serves }: WorkerAnswer<Readiness>): Error | undefined {
+export function refusalOf({ worker, answer, error, serves }: WorkerAnswer<Readiness>): Error | undefined {
   if (answer !== undefined) return 'failure' in answer ? failureError(answer.failure) : undefined;
   if (!serves) return undefined;
   return new Fault({

@@ -35,7 +35,7 @@ export const schema = z.strictObject({
     .prefault('1')
     .meta(
       row(
-        'Processes that serve, `auto` for one per core. Of several, a crash takes only the sessions of its own process.',
+        'Processes that serve, `auto` for one per core. Of several, a crash takes only the sessions that went through its process.',
         { needsRestart: true },
       ),
     ),

@@ -143,7 +143,10 @@ export class GatewaySession {
     return this.#flush();
   }
 
-  /** Bytes of the target become DATA PDUs. Only while `open`. */
+  /**
+   * Bytes of the target become DATA PDUs. Only while `open`. For drivers that send whole PDUs: one that writes them into its own framing
+   * uses `writeDataHeader` while `open`.
+   */
   wrap(bytes: Buffer, emit: (pdu: Buffer) => void): void {
     if (this.open) wrapData(bytes, emit);
   }

@@ -1,5 +1,5 @@
 /** What a machine does to a gateway: no descriptors left, a full disk, a clock that is stepped, a resolver that says nothing, a process that is killed. */
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from 'vitest';
@@ -218,6 +218,44 @@ describe('a network that swallows everything', () => {
     client.pipe.close();
     await target.stop();
   }
+});
+
+describe('a reload of several workers', () => {
+  /** An authenticator has half a minute to come. */
+  const GIVEN_UP_MS = 60_000;
+
+  itNeeds(
+    undefined,
+    'whose authenticator never comes is taken by none, and ends no session',
+    3 * GIVEN_UP_MS,
+    async () => {
+      const stuck = join(lab.folder, 'stuck');
+      const module = join(lab.folder, 'authenticator.mjs');
+      writeFileSync(
+        module,
+        `import { existsSync } from 'node:fs';
+       export default () => existsSync(${JSON.stringify(stuck)})
+         ? new Promise(() => setInterval(() => undefined, 1000))
+         : { name: 'own', authenticate: async () => ({ allow: true, user: 'anybody' }) };`,
+      );
+      const config = join(lab.folder, 'stuck.json');
+      writeFileSync(config, JSON.stringify({ auth: { module }, targets: { allow: [`127.0.0.1:${echo.port}`] } }));
+      const gateway = await startSoakGateway(lab, { flags: ['--workers', '2', '--config', config] });
+      const client = await gateway.client(echo);
+      writeFileSync(stuck, '');
+      process.kill(gateway.pid, 'SIGHUP');
+      const failed = 'reload failed, everything stays as it was';
+      await until('it to be given up', GIVEN_UP_MS, () => messages(gateway).includes(failed));
+      await expectMoving(client);
+      await expectServing(gateway, echo);
+      expect(messages(gateway).filter((msg) => msg === 'worker crashed' || msg === 'reloaded')).toEqual([]);
+      rmSync(stuck);
+      process.kill(gateway.pid, 'SIGHUP');
+      await until('the next one to be taken', SEEN_LIMIT_MS, () => messages(gateway).includes('reloaded'));
+      await expectMoving(client);
+      client.pipe.close();
+    },
+  );
 });
 
 describe('a worker', () => {
