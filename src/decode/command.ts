@@ -48,11 +48,11 @@ export async function decodeCommand(flags: DecodeFlags): Promise<DecodeResult> {
     progress: hasRoomForProgress(process.stdout, process.stderr, show) ? process.stderr : undefined,
   });
   const filter = flags.filter === undefined ? undefined : parseFilter(flags.filter);
+  const cleaning = [() => output.progressDone()];
+  // Before there is a file that could be left behind.
+  const forget = atSuddenEnd(cleaning);
   const inner = flags.write === undefined ? undefined : new InnerCapture(flags.write, flags.file);
-  const forget = atSuddenEnd(() => {
-    output.progressDone();
-    inner?.discard();
-  });
+  if (inner) cleaning.push(() => inner.discard());
   const result = await runDecode(
     {
       file: flags.file,
@@ -88,8 +88,11 @@ export async function decodeCommand(flags: DecodeFlags): Promise<DecodeResult> {
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** What has to be done when the process ends from outside. Returns how to call that off. */
-function atSuddenEnd(clean: () => void): () => void {
+/** What has to be done when the process ends from outside; more may be added. Returns how to call that off. */
+function atSuddenEnd(cleaning: readonly (() => void)[]): () => void {
+  const clean = (): void => {
+    for (const step of cleaning) step();
+  };
   // The signal itself ends the process: `exit` would wait for a read of a named pipe to which nobody writes.
   const end = (signal: NodeJS.Signals): void => {
     clean();

@@ -174,7 +174,8 @@ describe('rdgw decode', () => {
       const args = [join(CLI_ROOT, 'bin/run.js'), 'decode', pipe, '--write', join(cwd, `${signal}.pcap`)];
       const child = spawn(process.execPath, args, { cwd, stdio: 'ignore' });
       const isWaiting = () => readdirSync(cwd).some((name) => name.startsWith(`${signal}.pcap`));
-      await vi.waitUntil(isWaiting, { timeout: 10_000 });
+      // At once: a signal in the very moment in which the file appears must find somebody who takes it away again.
+      while (!isWaiting()) await new Promise((resolve) => setImmediate(resolve));
       child.kill(signal);
       expect(await new Promise((resolve) => child.on('close', (_code, how) => resolve(how)))).toBe(signal);
       expect(isWaiting()).toBe(false);
