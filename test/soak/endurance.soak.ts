@@ -9,7 +9,7 @@ import { type Desktop, openDesktop } from './desktop.js';
 import { MIB, mib, record, round } from './figures.js';
 import { startGarbage } from './garbage.js';
 import { type SoakGateway, startSoakGateway } from './gateway.js';
-import { GARBAGE_PER_SECOND, MINUTES, SAMPLE_MS, STALLED } from './plan.js';
+import { COLLECT_MS, GARBAGE_PER_SECOND, MINUTES, SAMPLE_MS, STALLED } from './plan.js';
 import { ProcessWatch, residentBytes } from './process.js';
 import { Stalled } from './stalled.js';
 import { bulkFlows, EchoSessions, shortSessions } from './traffic.js';
@@ -49,7 +49,7 @@ it(`mixed traffic for ${MINUTES} minutes`, { timeout: MINUTES * 60_000 + AROUND_
     startGarbage(lab, gateway, GARBAGE_PER_SECOND),
     EchoSessions.start(gateway),
   ]);
-  const watch = new ProcessWatch(gateway.pid, gateway.samplesFile, SAMPLE_MS);
+  const watch = new ProcessWatch(gateway.pid, gateway.samplesFile, SAMPLE_MS, COLLECT_MS);
   await watchDesktop(performance.now() + MINUTES * 60_000);
   const trends = watch.stop();
 

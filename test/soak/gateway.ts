@@ -10,7 +10,7 @@ import { until } from '../lab/until.js';
 import { RawClient, type Server, TRANSPORTS, type TransportKind } from '../support/client.js';
 import type { TestTarget } from '../support/target.js';
 import { SAMPLE_MS } from './plan.js';
-import { type Inside, openFiles, parseSamples } from './process.js';
+import { COLLECTED, collect, type Inside, openFiles, parseSamples } from './process.js';
 
 const SAMPLER = fileURLToPath(new URL('sampler.cjs', import.meta.url));
 /** Longer than any soak. */
@@ -66,7 +66,7 @@ export async function startSoakGateway(lab: Lab, options: SoakGatewayOptions = {
   const key = await process.key();
   const token: SoakGateway['token'] = (target, user = 'soak', expiresAt = new Date(Date.now() + TOKEN_MS)) =>
     mintToken(key, { user, targets: [target], audience: process.host, expiresAt, id: randomBytes(8).toString('hex') });
-  const collections = (): Inside[] => parseSamples(samplesFile).filter(({ note }) => note === 'collected');
+  const collections = (): Inside[] => parseSamples(samplesFile).filter(({ note }) => note === COLLECTED);
   return {
     port,
     ca,
@@ -82,7 +82,7 @@ export async function startSoakGateway(lab: Lab, options: SoakGatewayOptions = {
     },
     async collected() {
       const before = collections().length;
-      globalThis.process.kill(pid, 'SIGUSR2');
+      collect(pid);
       return until('the gateway to tell what it holds', SETTLE_LIMIT_MS, () => collections()[before]);
     },
     async settles(files) {

@@ -24,3 +24,5 @@ export const FLOOD_PER_SECOND = 1000;
 export const FLOOD_SECONDS = IS_SHORT ? 5 : 20;
 /** Between two samples of the gateway: some hundreds in an hour, a dozen in the short form. */
 export const SAMPLE_MS = IS_SHORT ? 2_000 : 5_000;
+/** Between two forced collections of its garbage: each takes some ten milliseconds from everybody. */
+export const COLLECT_MS = IS_SHORT ? 2_000 : 60_000;

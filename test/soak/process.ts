@@ -21,6 +21,14 @@ export function parseSamples(file: string): Inside[] {
   return lines.slice(0, -1).map((line) => JSON.parse(line));
 }
 
+/** What the sampler says of a line that was asked for. */
+export const COLLECTED = 'collected';
+
+/** Asks for a line of what is held without garbage. */
+export function collect(pid: number): void {
+  process.kill(pid, 'SIGUSR2');
+}
+
 export function openFiles(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
 }
@@ -44,12 +52,12 @@ type Watched = (typeof WATCHED)[number];
 type Sample = { readonly at: number } & Readonly<Record<Watched, number>>;
 
 /**
- * What may be gained in the second half and still be called flat: `slack` for what comes and goes (garbage that waits to be
- * collected, sessions that just opened), and on top of it `perHour`.
+ * What may be gained in the second half and still be called flat: `slack` for what comes and goes (sessions that just opened, memory
+ * that the allocator keeps), and on top of it `perHour`.
  */
 const FLAT: Readonly<Record<Watched, { readonly slack: number; readonly perHour: number }>> = {
   rss: { slack: 48, perHour: 16 },
-  heap: { slack: 24, perHour: 4 },
+  heap: { slack: 12, perHour: 4 },
   buffers: { slack: 24, perHour: 4 },
   files: { slack: 40, perHour: 0 },
   handles: { slack: 60, perHour: 0 },
@@ -66,15 +74,18 @@ export interface Trend {
   readonly isFlat: boolean;
 }
 
-/** Samples a process until it is stopped. */
+/**
+ * Samples a process until it is stopped. Its heap is told without garbage: between two collections it grows by as much as traffic makes
+ * of it, and a short run would take that for a leak.
+ */
 export class ProcessWatch {
   readonly #samples: Sample[] = [];
-  readonly #timer: NodeJS.Timeout;
+  readonly #timers: readonly NodeJS.Timeout[];
 
-  constructor(pid: number, samplesFile: string, everyMs: number) {
+  constructor(pid: number, samplesFile: string, everyMs: number, collectMs: number) {
     const start = performance.now();
-    this.#timer = setInterval(() => {
-      const inside = parseSamples(samplesFile).at(-1);
+    const sample = (): void => {
+      const inside = parseSamples(samplesFile).findLast(({ note }) => note === COLLECTED);
       if (inside === undefined) return;
       this.#samples.push({
         at: (performance.now() - start) / 1000,
@@ -85,11 +96,13 @@ export class ProcessWatch {
         handles: Object.values(inside.handles).reduce((sum, one) => sum + one, 0),
         threads: threads(pid),
       });
-    }, everyMs);
+    };
+    collect(pid);
+    this.#timers = [setInterval(sample, everyMs), setInterval(collect, collectMs, pid)];
   }
 
   stop(): Trend[] {
-    clearInterval(this.#timer);
+    for (const timer of this.#timers) clearInterval(timer);
     return WATCHED.map((of) => trend(of, this.#samples));
   }
 }
