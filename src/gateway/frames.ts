@@ -88,12 +88,12 @@ export class FrameReader {
         if (this.#opcode === undefined) at = this.#readHead(chunk, at);
         if (this.#opcode === undefined) return;
         const end = Math.min(chunk.length, at + this.#left);
-        this.#unmask(chunk.subarray(at, end));
+        unmask(chunk, at, end, this.#mask);
         if (this.#opcode >= OPCODE.CLOSE) this.#control = Buffer.concat([this.#control, chunk.subarray(at, end)]);
         else joined.add(at, end);
         this.#left -= end - at;
+        if (this.#left > 0) return this.#turnMask(end - at);
         at = end;
-        if (this.#left > 0) return;
         this.#finish(joined);
       }
     } finally {
@@ -143,13 +143,14 @@ export class FrameReader {
     this.#left = payloadLength(head, at);
     this.#opcode = first & OPCODE_BITS;
     if (this.#opcode < OPCODE.CLOSE) this.#fragmented = (first & FIN) === 0;
-    head.copy(this.#mask, 0, at + length - MASK_BYTES, at + length);
+    // A copy by the library makes a view first, for each frame.
+    const mask = at + length - MASK_BYTES;
+    for (let index = 0; index < MASK_BYTES; index++) this.#mask[index] = head[mask + index] as number;
   }
 
   /** A frame goes on in the next chunk with the mask where it stopped. */
-  #unmask(piece: Buffer): void {
-    unmask(piece, this.#mask);
-    const shift = piece.length & 3;
+  #turnMask(bytes: number): void {
+    const shift = bytes & 3;
     if (shift > 0) this.#mask.writeUInt32BE(rotated(this.#mask.readUInt32BE(0), shift * 8), 0);
   }
 

@@ -9,6 +9,8 @@ import { headerField, peekHeader } from './pdu.js';
 /** An empty DATA PDU: the bytes in front of every payload, with both lengths still to be filled in. */
 const TEMPLATE = DATA.encode({ data: Buffer.alloc(0) });
 
+const NOTHING = Buffer.alloc(0);
+
 /** Bytes in front of the payload of a DATA PDU. */
 export const DATA_OVERHEAD = TEMPLATE.length;
 const COUNT_OFFSET = dissect(TEMPLATE).children?.find(({ name }) => name === 'cbDataLen')?.offset ?? 0;
@@ -74,7 +76,8 @@ export class DataUnwrapper {
       at = Math.min(bytes.length, end + this.#behind);
       this.#behind -= at - end;
       const next = this.midway ? undefined : payloadAt(bytes, at);
-      if (next === undefined) return { payload: joined.take(), rest: bytes.subarray(at) };
+      if (next === undefined)
+        return { payload: joined.take(), rest: at === bytes.length ? NOTHING : bytes.subarray(at) };
       this.#payload = next;
       this.#behind = bytes.readUInt32LE(at + LENGTH_OFFSET) - DATA_OVERHEAD - next;
       at += DATA_OVERHEAD;

@@ -96,11 +96,9 @@ export class GatewaySession {
   receive(bytes: Buffer, now: number): Effect[] {
     if (this.#ended) return [];
     this.#guarded(() => {
-      // In slices, so that a large read is not taken for a client that sends ahead of its answers.
-      for (let offset = 0; offset < bytes.length; offset += SLICE) {
-        this.#framer.push(bytes.subarray(offset, offset + SLICE));
-        this.#read(now);
-      }
+      if (bytes.length <= SLICE) return this.#take(bytes, now);
+      // A large read must not be taken for a client that sends ahead of its answers.
+      for (let at = 0; at < bytes.length; at += SLICE) this.#take(bytes.subarray(at, at + SLICE), now);
     });
     return this.#flush();
   }
@@ -189,23 +187,35 @@ export class GatewaySession {
     return this.#flush();
   }
 
+  #take(bytes: Buffer, now: number): void {
+    const rest = this.#framer.buffered === 0 ? this.#unwrap(bytes) : bytes;
+    if (rest.length === 0) return;
+    this.#framer.push(rest);
+    this.#read(now);
+  }
+
   #read(now: number): void {
     while (!this.#ended && this.#asked === undefined) {
-      if (this.#state === 'channel' || this.#data.midway) this.#unwrap();
+      this.#unwrapWaiting();
       const pdu = this.#framer.next();
       if (pdu === undefined) return;
       this.#handle(this.#decode(pdu), now);
     }
   }
 
-  /** The hot path: DATA in order goes past framer and tables. Everything else is left to them. */
-  #unwrap(): void {
-    const head = this.#framer.peek(this.#data.midway ? 1 : DATA_OVERHEAD);
-    if (!head || !this.#data.begins(head)) return;
-    const { payload, rest } = this.#data.unwrap(this.#framer.drain());
-    this.#framer.push(rest);
+  /** The hot path: DATA in order goes past framer and tables. Returns what is left to them. */
+  #unwrap(bytes: Buffer): Buffer {
+    if (this.#state !== 'channel' && !this.#data.midway) return bytes;
+    const { payload, rest } = this.#data.unwrap(bytes);
     // Behind a close of ours the client may still be in the middle of a PDU; nobody gets that.
     if (this.#state === 'channel' && payload.length > 0) this.#effects.push({ do: 'deliver', bytes: payload });
+    return rest;
+  }
+
+  /** DATA behind a control PDU, or whose header came in pieces. */
+  #unwrapWaiting(): void {
+    const head = this.#framer.peek(this.#data.midway ? 1 : DATA_OVERHEAD);
+    if (head && this.#data.begins(head)) this.#framer.push(this.#unwrap(this.#framer.drain()));
   }
 
   /** A request that cannot be read is refused with its own response where it is the one that is due. */
@@ -357,7 +367,7 @@ export class GatewaySession {
   }
 
   #announceWake(): void {
-    const at = this.#deadlines.next();
+    const at = this.#deadlines.next;
     if (at === this.#wakeAt) return;
     this.#wakeAt = at;
     this.#effects.push({ do: 'wake', at });

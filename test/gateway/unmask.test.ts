@@ -11,7 +11,7 @@ const transformed = (bytes: Uint8Array, key: Buffer): Buffer =>
 
 describe.each<[string, Unmask]>([
   ['as this machine has it', unmask],
-  ['in words', unmaskWords],
+  ['in words', (chunk, from, to, key) => unmaskWords(chunk.subarray(from, to), key)],
   ['without native code', choose(undefined)],
 ])('unmask %s', (_, take) => {
   it('does what the RFC says, wherever the bytes begin', () => {
@@ -19,7 +19,7 @@ describe.each<[string, Unmask]>([
       fc.property(payload, mask, fc.nat(7), (bytes, key, offset) => {
         const memory = Buffer.alloc(offset + bytes.length + 8, 0xee);
         memory.set(bytes, offset);
-        take(memory.subarray(offset, offset + bytes.length), key);
+        take(memory, offset, offset + bytes.length, key);
         expect(memory.subarray(offset, offset + bytes.length)).toEqual(transformed(bytes, key));
         // Not a byte around them.
         expect(memory.subarray(0, offset).every((byte) => byte === 0xee)).toBe(true);
@@ -32,6 +32,6 @@ describe.each<[string, Unmask]>([
 it('long payloads go to native code where there is some, short ones never', () => {
   const lengths: number[] = [];
   const take = choose((bytes) => void lengths.push(bytes.length));
-  for (const length of [0, 1, 64, 1024, 16_384]) take(Buffer.alloc(length), Buffer.alloc(4));
+  for (const length of [0, 1, 64, 1024, 16_384]) take(Buffer.alloc(length), 0, length, Buffer.alloc(4));
   expect(lengths).toEqual([1024, 16_384]);
 });
