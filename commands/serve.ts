@@ -46,14 +46,14 @@ With --workers several processes serve on the same port. One that crashes or han
     const { flags } = await this.parse(Serve);
     const request = { file: flags.config, dataDir: this.dataDir, flags };
     if (flags.check) {
-      const { checkServe } = await import('../src/check-serve.js');
+      const { checkServe } = await import('../src/serve/check.js');
       const checked = await checkServe(request);
       for (const warning of checked.warnings) this.warn(warning);
       this.show(checked.text);
       for (const note of checked.notes) this.say(note);
       return checked.settings;
     }
-    const { runServe } = await import('../src/run-serve.js');
+    const { runServe } = await import('../src/serve/run.js');
     return runServe(request, {
       ready: (words, facts) => (this.jsonEnabled() ? this.logJson(facts) : this.show(words)),
       warn: (warning) => this.warn(warning),

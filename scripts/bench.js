@@ -10,7 +10,7 @@ import { plain } from './bench/figures.js';
 import { Broken } from './bench/load.js';
 import { descriptorLimit, machine, machineWords } from './bench/machine.js';
 import { nodesFor } from './bench/nodes.js';
-import { readOptions } from './bench/options.js';
+import { readOptions, UsageError } from './bench/options.js';
 import { markdownOf, textOf } from './bench/table.js';
 import { canInstall, installPackages, missingPackages, SetupError } from './debian.js';
 
@@ -25,9 +25,10 @@ process.on('SIGINT', () => process.exit(130)).on('SIGTERM', () => process.exit(1
 try {
   await main(readOptions());
 } catch (error) {
-  if (!(error instanceof Broken || error instanceof SetupError)) throw error;
+  const isKnown = [Broken, SetupError, UsageError].some((kind) => error instanceof kind);
+  if (!isKnown) throw error;
   process.stderr.write(`error: ${error.message}\n`);
-  process.exitCode = 1;
+  process.exitCode = error instanceof UsageError ? 2 : 1;
 }
 process.exit();
 

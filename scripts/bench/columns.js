@@ -17,13 +17,13 @@ export function columnsFor(relays, nodes) {
       throw new SetupError(`there is no relay "${kind}"; there are ${Object.keys(KINDS).join(', ')}`);
     const { inNode, title, ...how } = KINDS[kind];
     const among = inNode ? nodes : nodes.slice(0, 1);
-    return among.map(({ node, version, own }) => ({
+    return among.map(({ node, label, own }) => ({
       ...how,
       kind,
       node,
-      key: own ? kind : `${kind}@${version}`,
-      name: own || !inNode ? title : `${title}, ${version}`,
-      process: inNode ? `${how.relay}@${version}` : how.relay,
+      key: own ? kind : `${kind}@${label}`,
+      name: own || !inNode ? title : `${title}, ${label}`,
+      process: inNode ? `${how.relay}@${node}` : how.relay,
     }));
   });
 }

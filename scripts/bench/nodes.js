@@ -7,11 +7,15 @@ import { run } from './program.js';
 /** Outside of the repository, and kept: a Node has 120 MB. */
 const CACHE = resolve(process.env.RDGW_BENCH_CACHE || join(homedir(), '.cache', 'rdgw-bench'));
 
-/** `{ node, version, own }` each; this Node comes first. */
+/** `{ node, label, own }` each; this Node comes first. Paths are told apart by themselves: two may be of one version. */
 export function nodesFor({ paths, versions }) {
-  const own = { node: process.execPath, version: process.version, own: true };
-  const others = [...paths, ...versions.map(fromNpm)];
-  return [own, ...others.map((node) => ({ node, version: run(node, ['--version']).toString().trim(), own: false }))];
+  const own = { node: process.execPath, label: process.version, own: true };
+  const fetched = versions.map(fromNpm).map((node) => ({ node, label: versionOf(node), own: false }));
+  return [own, ...paths.map((node) => ({ node, label: `${node} (${versionOf(node)})`, own: false })), ...fetched];
+}
+
+function versionOf(node) {
+  return run(node, ['--version']).toString().trim();
 }
 
 /** The package `node` of npm holds the program of a version. */

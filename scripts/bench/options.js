@@ -5,8 +5,11 @@ import { parseArgs } from 'node:util';
 const USUAL = { reps: '5', seconds: '1', warmUp: 0.5, settle: 0.15, rest: 1.5 };
 const QUICK = { reps: '1', seconds: '0.15', warmUp: 0.05, settle: 0.05, rest: 0.1 };
 
+/** A command line that nobody understands. */
+export class UsageError extends Error {}
+
 export function readOptions() {
-  const { values } = parseArgs({
+  const values = parse({
     options: {
       quick: { type: 'boolean', default: false },
       cells: { type: 'string' },
@@ -29,8 +32,8 @@ export function readOptions() {
     quick: values.quick,
     cells: values.cells === undefined ? undefined : list(values.cells),
     relays: list(values.relays),
-    reps: Number(values.reps ?? defaults.reps),
-    seconds: Number(values.seconds ?? defaults.seconds),
+    reps: positive('reps', values.reps ?? defaults.reps),
+    seconds: positive('seconds', values.seconds ?? defaults.seconds),
     json: values.json,
     markdown: values.markdown,
     paths: values.node,
@@ -40,6 +43,22 @@ export function readOptions() {
     loadCore: values['load-core'],
     serveArgs: list(values['serve-args'], ' '),
   };
+}
+
+function parse(config) {
+  try {
+    return parseArgs(config).values;
+  } catch (error) {
+    throw new UsageError(
+      `${error.message.split('. ')[0]}: these are known: --${Object.keys(config.options).join(' --')}`,
+    );
+  }
+}
+
+function positive(name, text) {
+  const number = Number(text);
+  if (number > 0) return number;
+  throw new UsageError(`--${name} wants a number above 0, not "${text}"`);
 }
 
 function list(text, separator = ',') {

@@ -205,15 +205,20 @@ export class GatewaySession {
 
   /** The hot path: DATA in order goes past framer and tables. Returns what is left to them. */
   #unwrap(bytes: Buffer): Buffer {
-    if (this.#state !== 'channel' && !this.#data.midway) return bytes;
+    if (!this.#mayBeData) return bytes;
     const { payload, rest } = this.#data.unwrap(bytes);
     // Behind a close of ours the client may still be in the middle of a PDU; nobody gets that.
     if (this.#state === 'channel' && payload.length > 0) this.#effects.push({ do: 'deliver', bytes: payload });
     return rest;
   }
 
+  get #mayBeData(): boolean {
+    return this.#state === 'channel' || this.#data.midway;
+  }
+
   /** DATA behind a control PDU, or whose header came in pieces. */
   #unwrapWaiting(): void {
+    if (!this.#mayBeData) return;
     const head = this.#framer.peek(this.#data.midway ? 1 : DATA_OVERHEAD);
     if (head && this.#data.begins(head)) this.#framer.push(this.#unwrap(this.#framer.drain()));
   }

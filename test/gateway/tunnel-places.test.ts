@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Ledger } from '../../src/gateway/ledger.js';
 import { LocalPlaces, NO_PLACE, type TunnelPlaces, unlessOverloaded } from '../../src/gateway/tunnel-places.js';
-import { keepBooks, RemotePlaces } from '../../src/serve-commons.js';
+import { keepBooks, RemotePlaces } from '../../src/serve/commons.js';
 import { wires } from '../support/site.js';
 import { eventually } from '../support/wait.js';
 

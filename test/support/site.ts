@@ -7,8 +7,8 @@ import { schema } from '../../src/config/schema.js';
 import { sumOf } from '../../src/gateway/counters.js';
 import { newSecret } from '../../src/gateway/crossing.js';
 import { Ledger } from '../../src/gateway/ledger.js';
-import { commonsOver, keepBooks } from '../../src/serve-commons.js';
-import { Wire } from '../../src/serve-wire.js';
+import { commonsOver, keepBooks } from '../../src/serve/commons.js';
+import { Wire } from '../../src/serve/wire.js';
 import { type LogLine, type TestGateway, type TestGatewayOptions, testGateway } from './gateway.js';
 
 let apart = false;

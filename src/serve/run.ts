@@ -1,15 +1,15 @@
 /** `rdgw serve` as a process: settings in, words out. */
 import cluster from 'node:cluster';
 import { homedir } from 'node:os';
-import { nextLine } from './cli/next-line.js';
-import { Strays, takeStrays } from './cli/stray.js';
-import type { LoadedConfig } from './config.js';
-import { formatTarget } from './policy/target.js';
+import { nextLine } from '../cli/next-line.js';
+import { Strays, takeStrays } from '../cli/stray.js';
+import type { LoadedConfig } from '../config.js';
+import { formatTarget } from '../policy/target.js';
+import { serveWithWorkers, workerCount } from './primary.js';
 import { type Serving, serve } from './serve.js';
-import { serveWithWorkers, workerCount } from './serve-primary.js';
-import { loadServeSettings, type ServeRequest } from './serve-settings.js';
-import { untilDrained } from './serve-signals.js';
-import { runWorker } from './serve-worker.js';
+import { loadServeSettings, type ServeRequest } from './settings.js';
+import { untilDrained } from './signals.js';
+import { runWorker } from './worker.js';
 
 export interface ServeTerminal {
   /** Called once the gateway listens: what a person should read, and the same for a program. */

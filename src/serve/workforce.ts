@@ -1,10 +1,10 @@
 /** The workers of one gateway: started, told what to do, and replaced when they crash. */
 import cluster, { type Worker } from 'node:cluster';
-import type { Log } from './gateway/log.js';
-import { Backoff } from './serve-backoff.js';
-import { type Failure, failureError } from './serve-failure.js';
-import { Wire } from './serve-wire.js';
-import type { Duty, WorkerFacts } from './serve-worker.js';
+import type { Log } from '../gateway/log.js';
+import { Backoff } from './backoff.js';
+import { type Failure, failureError } from './failure.js';
+import { Wire } from './wire.js';
+import type { Duty, WorkerFacts } from './worker.js';
 
 /** A worker reads its files and listens, perhaps behind the first one; a busy machine gets time for that, a stuck worker does not. */
 const START_MS = 60_000;

@@ -1,7 +1,7 @@
 /** What a gateway is to its clients: its certificate and key, and the names that its tokens are for. */
-import { dataFiles } from './certs/folder.js';
-import { loadTlsFiles, type TlsFiles } from './certs/tls-files.js';
-import type { Config } from './config/schema.js';
+import { dataFiles } from '../certs/folder.js';
+import { loadTlsFiles, type TlsFiles } from '../certs/tls-files.js';
+import type { Config } from '../config/schema.js';
 
 export interface Identity {
   readonly tls: TlsFiles;

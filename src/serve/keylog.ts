@@ -1,9 +1,9 @@
 /** The file of TLS secrets that `rdgw serve --keylog` writes. */
 import { accessSync, appendFileSync, closeSync, constants, fchmodSync, fstatSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { Fault } from './fault.js';
-import { errnoOf, PRIVATE_FILE } from './files.js';
-import type { Log } from './gateway/log.js';
+import { Fault } from '../fault.js';
+import { errnoOf, PRIVATE_FILE } from '../files.js';
+import type { Log } from '../gateway/log.js';
 
 export interface Keylog {
   write(line: Buffer): void;

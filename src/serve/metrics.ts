@@ -2,9 +2,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
-import type { Listen } from './config/listen.js';
-import type { Counts } from './gateway/counters.js';
-import { listen } from './gateway/listen.js';
+import type { Listen } from '../config/listen.js';
+import type { Counts } from '../gateway/counters.js';
+import { listen } from '../gateway/listen.js';
 
 export interface Metrics {
   readonly address: AddressInfo;

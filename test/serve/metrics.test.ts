@@ -1,8 +1,8 @@
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Counts } from '../src/gateway/counters.js';
-import { type Metrics, serveMetrics } from '../src/serve-metrics.js';
+import type { Counts } from '../../src/gateway/counters.js';
+import { type Metrics, serveMetrics } from '../../src/serve/metrics.js';
 
 const COUNTS: Counts = {
   sessions: 3,

@@ -3,8 +3,8 @@
  * program says it for us; where there is none, or nobody listens, nothing happens.
  */
 import { type ExecFileException, execFile } from 'node:child_process';
-import type { ServiceManager } from './cli/environment.js';
-import type { Log } from './gateway/log.js';
+import type { ServiceManager } from '../cli/environment.js';
+import type { Log } from '../gateway/log.js';
 
 export interface NotifierOptions {
   /** Undefined when no service manager listens. */

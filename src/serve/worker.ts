@@ -1,12 +1,12 @@
 /** One of the processes that serve a gateway together: started by the primary, with what it has read, and told by it when to end. */
-import { Strays, takeStrays } from './cli/stray.js';
-import type { Gateway } from './gateway/gateway.js';
-import { createLog, type RootLog } from './gateway/log.js';
-import { type CommonsOptions, commonsOver } from './serve-commons.js';
-import { type Failure, failureOf } from './serve-failure.js';
-import { openGateway, type Prepared, prepareTerms } from './serve-gateway.js';
-import type { Reading } from './serve-terms.js';
-import { Wire } from './serve-wire.js';
+import { Strays, takeStrays } from '../cli/stray.js';
+import type { Gateway } from '../gateway/gateway.js';
+import { createLog, type RootLog } from '../gateway/log.js';
+import { type CommonsOptions, commonsOver } from './commons.js';
+import { type Failure, failureOf } from './failure.js';
+import { openGateway, type Prepared, prepareTerms } from './gateway.js';
+import type { Reading } from './terms.js';
+import { Wire } from './wire.js';
 
 /** What a worker is told at its start. */
 export interface Duty {

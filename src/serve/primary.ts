@@ -4,23 +4,23 @@
  */
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { untilRestart } from './config/compare.js';
-import type { Config } from './config/schema.js';
-import { Fault } from './fault.js';
-import type { Counts } from './gateway/counters.js';
-import { newSecret } from './gateway/crossing.js';
-import { Ledger } from './gateway/ledger.js';
-import { createLog, type RootLog } from './gateway/log.js';
-import { FACTORY_DEADLINE_MS } from './policy/module.js';
+import { untilRestart } from '../config/compare.js';
+import type { Config } from '../config/schema.js';
+import { Fault } from '../fault.js';
+import type { Counts } from '../gateway/counters.js';
+import { newSecret } from '../gateway/crossing.js';
+import { Ledger } from '../gateway/ledger.js';
+import { createLog, type RootLog } from '../gateway/log.js';
+import { FACTORY_DEADLINE_MS } from '../policy/module.js';
+import { keepBooks } from './commons.js';
+import { failureError } from './failure.js';
+import type { Prepared } from './gateway.js';
 import { metricsOf, readStart, type ServeOptions, type Serving } from './serve.js';
-import { keepBooks } from './serve-commons.js';
-import { failureError } from './serve-failure.js';
-import type { Prepared } from './serve-gateway.js';
-import { SocketFolder } from './serve-sockets.js';
-import { Tally } from './serve-tally.js';
-import { checkTerms, type Reading } from './serve-terms.js';
-import { type Duty, NOT_PREPARED, type Readiness } from './serve-worker.js';
-import { type WorkerAnswer, Workforce } from './serve-workforce.js';
+import { SocketFolder } from './sockets.js';
+import { Tally } from './tally.js';
+import { checkTerms, type Reading } from './terms.js';
+import { type Duty, NOT_PREPARED, type Readiness } from './worker.js';
+import { type WorkerAnswer, Workforce } from './workforce.js';
 
 /** Closing: a custom authenticator lets go of what it holds. The same again is what settling may take beside its own times. */
 const CLOSE_MS = 10_000;

@@ -1,16 +1,16 @@
 /** Joins configuration, certificates, policy and gateway into the running thing that `rdgw serve` is. */
 import { hostname } from 'node:os';
-import { type Certificates, ensureCertificates } from './certs/ensure.js';
-import { preferredName } from './certs/names.js';
-import { ensureTokenKey } from './certs/token-key.js';
-import { formatListen } from './config/listen.js';
-import type { Config } from './config/schema.js';
-import type { Counts } from './gateway/counters.js';
-import type { Gateway } from './gateway/gateway.js';
-import { createLog, type RootLog } from './gateway/log.js';
-import { openGateway, type Prepared, prepareTerms } from './serve-gateway.js';
-import { type Metrics, serveMetrics } from './serve-metrics.js';
-import { type Reading, readTerms } from './serve-terms.js';
+import { type Certificates, ensureCertificates } from '../certs/ensure.js';
+import { preferredName } from '../certs/names.js';
+import { ensureTokenKey } from '../certs/token-key.js';
+import { formatListen } from '../config/listen.js';
+import type { Config } from '../config/schema.js';
+import type { Counts } from '../gateway/counters.js';
+import type { Gateway } from '../gateway/gateway.js';
+import { createLog, type RootLog } from '../gateway/log.js';
+import { openGateway, type Prepared, prepareTerms } from './gateway.js';
+import { type Metrics, serveMetrics } from './metrics.js';
+import { type Reading, readTerms } from './terms.js';
 
 export interface ServeOptions {
   readonly config: Config;

@@ -1,11 +1,11 @@
 /** From settings to what a gateway goes by, at the start and at every reload. */
-import type { TlsFiles } from './certs/tls-files.js';
-import type { Config } from './config/schema.js';
+import type { TlsFiles } from '../certs/tls-files.js';
+import type { Config } from '../config/schema.js';
+import { secureContext, type Terms } from '../gateway/terms.js';
+import { type GuardFiles, makeGuard, readGuardFiles } from '../policy/open.js';
+import { parseRule } from '../policy/rules.js';
 import { fitDescriptors } from './descriptors.js';
-import { secureContext, type Terms } from './gateway/terms.js';
-import { type GuardFiles, makeGuard, readGuardFiles } from './policy/open.js';
-import { parseRule } from './policy/rules.js';
-import { loadIdentity } from './serve-identity.js';
+import { loadIdentity } from './identity.js';
 
 /**
  * All that was read from files: plain data, so that several processes get it from one reader and a file that was spoiled meanwhile

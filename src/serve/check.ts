@@ -1,13 +1,13 @@
 /** `rdgw serve --check`: everything that a start reads is read, and nothing is made, opened to clients or run. */
 import { hostname } from 'node:os';
-import { checkDataFolder } from './certs/check.js';
-import { defaultHosts } from './certs/names.js';
-import { madeWords } from './cli/certificates.js';
-import { describeConfig, effectiveSettings } from './config.js';
+import { checkDataFolder } from '../certs/check.js';
+import { defaultHosts } from '../certs/names.js';
+import { madeWords } from '../cli/certificates.js';
+import { describeConfig, effectiveSettings } from '../config.js';
+import { checkGuard } from '../policy/open.js';
+import { audiencesOf, loadIdentity } from './identity.js';
 import { checkKeylog } from './keylog.js';
-import { checkGuard } from './policy/open.js';
-import { audiencesOf, loadIdentity } from './serve-identity.js';
-import { loadServeSettings, type ServeRequest } from './serve-settings.js';
+import { loadServeSettings, type ServeRequest } from './settings.js';
 
 export interface CheckedStart {
   /** The effective settings, as a configuration file. */

@@ -1,9 +1,9 @@
 /** The gateway of this process, by what was read: started, and given other terms in two steps. */
-import type { Commons } from './gateway/commons.js';
-import { type Gateway, startGateway } from './gateway/gateway.js';
-import type { Log } from './gateway/log.js';
+import type { Commons } from '../gateway/commons.js';
+import { type Gateway, startGateway } from '../gateway/gateway.js';
+import type { Log } from '../gateway/log.js';
 import { openKeylog } from './keylog.js';
-import { makeTerms, type Reading } from './serve-terms.js';
+import { makeTerms, type Reading } from './terms.js';
 
 /** Other terms, ready to be taken: what can fail is behind them. One of both is called, once. */
 export interface Prepared {

@@ -1,13 +1,13 @@
 /** What a running gateway obeys, signals and a renewed certificate, and what its service manager hears of it. */
 import { isatty } from 'node:tty';
-import { watchTlsFiles } from './certs/watch.js';
-import { serviceManager } from './cli/environment.js';
-import { EXIT } from './cli/exit.js';
+import { watchTlsFiles } from '../certs/watch.js';
+import { serviceManager } from '../cli/environment.js';
+import { EXIT } from '../cli/exit.js';
+import { tlsPaths } from './identity.js';
+import { Notifier } from './notify.js';
+import { Reloader } from './reload.js';
 import type { Serving } from './serve.js';
-import { tlsPaths } from './serve-identity.js';
-import { Notifier } from './serve-notify.js';
-import { Reloader } from './serve-reload.js';
-import type { ServeRequest } from './serve-settings.js';
+import type { ServeRequest } from './settings.js';
 
 /** The first signal to end drains, the second one ends at once. Until then SIGHUP reloads. */
 export function untilDrained(serving: Serving, request: ServeRequest): Promise<void> {
