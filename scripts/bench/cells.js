@@ -26,6 +26,7 @@ const BESIDE = [
   { key: 'p50', title: 'p50 µs', digits: 0, compared: true },
   { key: 'p99', title: 'p99', digits: 0 },
   { key: 'p999', title: 'p99.9', digits: 0 },
+  { key: 'loop', title: 'loop µs', digits: 0 },
 ];
 const SETUP = [
   { key: 'rate', title: 'per s', digits: 0 },

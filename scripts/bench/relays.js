@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Load } from './load.js';
+import { loopProbe } from './loop.js';
 import { Program, run } from './program.js';
 
 const RDGW = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
@@ -13,7 +14,7 @@ const PIPE = fileURLToPath(new URL('pipe.js', import.meta.url));
 /** Sessions that haproxy allows; the largest cell has 2000. */
 const HAPROXY_CONNECTIONS = 8000;
 
-/** All have the same `core` or cores and the same priority. A relay is `{ pid, ports, stop }`; `ports[i]` leads to `targets[i]`. */
+/** All have the same `core` or cores and the same priority. A relay is `{ pid, ports, stop }`; `ports[i]` leads to `targets[i]`. Those in Node have `loopFile` for loop.js. */
 export const RELAYS = {
   gateway: startGateway,
   pipe: startPipe,
@@ -41,14 +42,10 @@ export function tokenFor(identity, port) {
 
 async function startGateway({ identity, node, core, priority, serveArgs }) {
   const args = ['serve', '--listen', '127.0.0.1:0', '--json', '--data-dir', identity.folder, ...serveArgs];
-  const program = new Program(node, [RDGW, ...args], {
-    core,
-    priority,
-    env: clean(),
-    log: join(identity.folder, 'log'),
-  });
+  const { file: loopFile, env } = loopProbe(identity.folder, clean());
+  const program = new Program(node, [RDGW, ...args], { core, priority, env, log: join(identity.folder, 'log') });
   const { port } = JSON.parse(await jsonOf(program));
-  return { pid: program.pid, ports: [port, port], stop: () => program.stop() };
+  return { pid: program.pid, ports: [port, port], loopFile, stop: () => program.stop() };
 }
 
 /** Settings of whoever runs the bench are not those of the bench. */
@@ -70,9 +67,10 @@ async function jsonOf(program) {
 }
 
 async function startPipe({ identity, node, core, priority, targets }) {
-  const program = new Program(node, [PIPE, identity.certificate, identity.key, ...targets], { core, priority });
+  const { file: loopFile, env } = loopProbe(identity.folder, clean());
+  const program = new Program(node, [PIPE, identity.certificate, identity.key, ...targets], { core, priority, env });
   const ports = (await program.line()).split(' ').map(Number);
-  return { pid: program.pid, ports, stop: () => program.stop() };
+  return { pid: program.pid, ports, loopFile, stop: () => program.stop() };
 }
 
 async function startHaproxy({ identity, core, priority, targets }) {

@@ -1,4 +1,5 @@
 // Round trips of 64 bytes, one after the other: the mouse.
+import { watchLoop } from '../loop.js';
 import { warmUp, watch } from '../window.js';
 import { startFlows, stopVerifying } from './transfer.js';
 
@@ -13,13 +14,13 @@ export async function echo(bench, relay, { first }) {
 export function echoBeside(flows) {
   return async (bench, relay, { first }) => {
     await startFlows(bench, relay, flows, false);
-    const seen = await roundTrips(bench, relay, first);
+    const seen = await roundTrips(bench, relay, first, watchLoop);
     await bench.finish(bench.bulk);
-    return seen.latency;
+    return { ...seen.latency, loop: seen.loop };
   };
 }
 
-async function roundTrips(bench, relay, first) {
+async function roundTrips(bench, relay, first, look = watch) {
   const { prober: clients } = bench;
   const block = bench.block(relay, PAYLOAD, 1);
   await clients.verify(first);
@@ -29,7 +30,7 @@ async function roundTrips(bench, relay, first) {
   await clients.go();
   await warmUp(relay.pid, bench.options.warmUp);
   if (first && !bench.options.quick) await stopVerifying(bench, relay);
-  const seen = await watch({ pid: relay.pid, clients }, bench.options.seconds);
+  const seen = await look({ relay, pid: relay.pid, clients }, bench.options.seconds);
   await bench.finish(clients);
   return seen;
 }
