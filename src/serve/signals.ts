@@ -9,8 +9,34 @@ import { Reloader } from './reload.js';
 import type { Serving } from './serve.js';
 import type { ServeRequest } from './settings.js';
 
+const STDIN = 0;
+
+/** SIGHUP from the start of a process on: one that comes before there is anything to reload must not end it, and has its turn later. */
+export class Hangups {
+  #reload: (() => void) | undefined;
+  #early = false;
+
+  constructor() {
+    const hadTerminal = isatty(STDIN);
+    process.on('SIGHUP', () => {
+      // The same signal says that somebody has closed the terminal. Nobody wants a gateway that stays behind unseen, and Node aborts
+      // when it ends in order on a terminal that is gone: so it ends like every program that knows nothing of the signal.
+      if (hadTerminal && !isatty(STDIN)) {
+        process.removeAllListeners('SIGHUP');
+        process.kill(process.pid, 'SIGHUP');
+      } else if (this.#reload) this.#reload();
+      else this.#early = true;
+    });
+  }
+
+  obey(reload: () => void): void {
+    this.#reload = reload;
+    if (this.#early) reload();
+  }
+}
+
 /** The first signal to end drains, the second one ends at once. Until then SIGHUP reloads. */
-export function untilDrained(serving: Serving, request: ServeRequest): Promise<void> {
+export function untilDrained(serving: Serving, request: ServeRequest, hangups: Hangups): Promise<void> {
   const { gateway, log } = serving;
   let draining = false;
   const notifier = new Notifier({
@@ -39,20 +65,11 @@ export function untilDrained(serving: Serving, request: ServeRequest): Promise<v
         resolve();
       }, reject);
     };
-    const hadTerminal = isatty(STDIN);
     process.on('SIGINT', stop);
     process.on('SIGTERM', stop);
-    process.on('SIGHUP', () => {
-      if (!hadTerminal || isatty(STDIN)) return void reloader.reload('SIGHUP');
-      // The same signal says that somebody has closed the terminal. Nobody wants a gateway that stays behind unseen, and Node aborts
-      // when it ends in order on a terminal that is gone: so it ends like every program that knows nothing of the signal.
-      process.removeAllListeners('SIGHUP');
-      process.kill(process.pid, 'SIGHUP');
-    });
+    hangups.obey(() => void reloader.reload('SIGHUP'));
   });
 }
-
-const STDIN = 0;
 
 function watchCertificate(reloader: Reloader, { log }: Serving, { dataDir }: ServeRequest): () => void {
   return watchTlsFiles({

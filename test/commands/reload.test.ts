@@ -268,6 +268,22 @@ describe('SIGHUP', () => {
   });
 });
 
+describe('SIGHUP while the gateway starts', () => {
+  it('has its turn once it runs', async () => {
+    write(
+      'auth.mjs',
+      `if (!globalThis.asked) process.kill(process.pid, 'SIGHUP');
+       globalThis.asked = true;
+       export default () => ({ name: 'custom', authenticate: () => ({ allow: false, reason: 'no' }) });`,
+    );
+    configure({ ...rules(), auth: { module: { path: 'auth.mjs' } } });
+    await start();
+    expect(await says(/reloaded/)).toContain('cause=SIGHUP');
+    run.kill('SIGTERM');
+    expect(await run.code).toBe(0);
+  });
+});
+
 describe('a certificate that was renewed', () => {
   it('is taken without a signal', async () => {
     await start();
