@@ -141,7 +141,7 @@ export const schema = z.strictObject({
       200,
       20,
       60_000,
-      'Mean delay of the event loop; a hand feels 100 ms. Above it for 3 s new connections get 503 and sessions that are up go on.',
+      'Mean delay of the event loop; a hand feels 100 ms. Above it for 3 s new connections are turned away and sessions that are up go on.',
       'ms',
     ),
   }),

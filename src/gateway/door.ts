@@ -24,7 +24,7 @@ export interface DoorOptions {
 /**
  * Whoever is turned away may hear why: a TLS handshake and a 503. That costs as much as serving an honest client does, so there are
  * few seats for it. A seat stays taken for TELL_MS, however soon its connection ends, which also bounds the handshakes that the
- * turned away can cost: 21 a second, some hundredths of a core. All others are cut.
+ * turned away can cost: 21 a second, about a hundredth of a core. All others are cut.
  */
 const TOLD_AT_A_TIME = 64;
 /** A quarter: one flood leaves seats for others. */

@@ -1,7 +1,7 @@
 /** The way to the client: PDUs in their envelopes, and how much of them the system has not taken yet. */
 import { DATA_OVERHEAD, DATA_PAYLOAD, writeDataHeader } from '../protocol/index.js';
 import type { Backlog } from './patience.js';
-import { READ_BYTES } from './relay.js';
+import { READ_BYTES, WRITES_MAX } from './relay.js';
 import { Slabs } from './slabs.js';
 import type { Transport } from './transport.js';
 
@@ -25,6 +25,8 @@ export class Downlink implements Backlog {
   /** Bytes that the system has not taken yet. */
   waiting = 0;
   taken = 0;
+  /** Writes that these bytes are in. */
+  #writes = 0;
 
   /** @param ready called when there is room again after `full` */
   constructor(transport: Transport, ready: () => void) {
@@ -34,7 +36,7 @@ export class Downlink implements Backlog {
 
   /** Whether the target should be read no more until `ready`. */
   get full(): boolean {
-    return this.waiting >= WINDOW;
+    return this.waiting >= WINDOW || this.#writes >= WRITES_MAX;
   }
 
   /** Sends one whole PDU. */
@@ -74,9 +76,11 @@ export class Downlink implements Backlog {
 
   #write(bytes: Buffer, slab?: Buffer): void {
     this.waiting += bytes.length;
+    this.#writes += 1;
     this.#transport.write(bytes, (error) => {
       const wasFull = this.full;
       this.waiting -= bytes.length;
+      this.#writes -= 1;
       this.taken += bytes.length;
       // After an error nobody can say whether the system still reads from it.
       if (slab && !error) slabs.give(slab);

@@ -36,8 +36,8 @@ export interface Gateway {
   readonly tunnels: number;
   /** TCP connections of clients, idle and lingering ones included. */
   readonly connections: number;
-  /** What has happened so far. The delay of the event loop is that since the last call. */
-  counts(): Counts;
+  /** What has happened so far. The delay of the event loop is that since the last call that was for a scrape. */
+  counts(scraped?: boolean): Counts;
   /** Whether the port is open: not before the start, not behind the end. */
   readonly listening: boolean;
   /**
@@ -184,12 +184,12 @@ class RunningGateway implements Gateway {
     return this.#sockets.size;
   }
 
-  counts(): Counts {
+  counts(scraped = true): Counts {
     const now = {
       sessions: this.tunnels,
       connections: this.connections,
       handshakes: this.#door.strangers,
-      loopDelay: this.#loop.delay(),
+      loopDelay: this.#loop.delay(scraped),
     };
     return this.#counters.snapshot(now, this.#tunnels.traffic);
   }

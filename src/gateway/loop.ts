@@ -6,8 +6,8 @@ import type { Log } from './log.js';
 /** What a gateway asks about the process that it runs in. */
 export interface Loop {
   readonly overloaded: boolean;
-  /** Since it was last asked for. */
-  delay(): LoopDelay;
+  /** Since it last began anew. */
+  delay(anew: boolean): LoopDelay;
   adjust(limitMs: number): void;
   stop(): void;
 }
@@ -38,9 +38,9 @@ export function watchLoop(limitMs: number, log: Log): Loop {
     get overloaded() {
       return load.overloaded;
     },
-    delay() {
+    delay(anew) {
       const delay = delayOf(asked);
-      asked.reset();
+      if (anew) asked.reset();
       return delay;
     },
     adjust: (to) => load.adjust(to),

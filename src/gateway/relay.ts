@@ -8,6 +8,8 @@ import { BURST_MS, writeTogether } from './together.js';
 export const READ_BYTES = 64 * 1024;
 /** Written to a target and not taken by the system, at which its client is read no more: others get their turn. */
 const WRITE_WINDOW = 64 * 1024;
+/** The same for writes, however short: each that waits is an object of some hundred bytes, and a client may send byte by byte. */
+export const WRITES_MAX = 1024;
 
 /**
  * Where every target's bytes come in, one read after the other: a buffer for each session would be most of its memory.
@@ -69,6 +71,8 @@ class SocketRelay implements Relay {
   readonly socket: Socket;
   #events: RelayEvents | undefined;
   #written = 0;
+  /** Writes that wait. */
+  #writes = 0;
   #wroteAt = 0;
   /** Bytes that came behind the end. */
   #late = 0;
@@ -111,8 +115,16 @@ class SocketRelay implements Relay {
     const now = performance.now();
     if (now - this.#wroteAt < BURST_MS) writeTogether(this.socket);
     this.#wroteAt = now;
-    return this.socket.write(bytes);
+    this.#writes += 1;
+    return this.socket.write(bytes, this.#took) && this.#writes < WRITES_MAX;
   }
+
+  /** One for all writes: a closure for each would cost more than it counts. */
+  readonly #took = (): void => {
+    this.#writes -= 1;
+    // Where bytes are too many as well, the socket says by itself when they are not.
+    if (this.#writes === WRITES_MAX - 1 && !this.socket.writableNeedDrain) this.#events?.drain();
+  };
 
   pause(): void {
     this.socket.pause();

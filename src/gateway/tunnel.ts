@@ -126,7 +126,8 @@ export class Tunnel {
         this.#connect(effect.names, effect.port).catch((error) => this.#fail(error));
         return;
       case 'disconnect':
-        this.#log.info('channel closed', { target: this.#target, cause: 'client closed' });
+        // Without a relay the target was faster, and that was told.
+        if (this.#relay) this.#log.info('channel closed', { target: this.#target, cause: 'client closed' });
         return this.#dropRelay();
       case 'wake':
         return this.#wake(effect.at);

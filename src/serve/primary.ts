@@ -12,6 +12,7 @@ import { newSecret } from '../gateway/crossing.js';
 import { Ledger } from '../gateway/ledger.js';
 import { createLog, type RootLog } from '../gateway/log.js';
 import { FACTORY_DEADLINE_MS } from '../policy/module.js';
+import { atEnd } from './at-end.js';
 import { keepBooks } from './commons.js';
 import { failureError } from './failure.js';
 import type { Prepared } from './gateway.js';
@@ -58,7 +59,7 @@ export async function serveWithWorkers(options: ServeOptions, count: number): Pr
 }
 
 /** Why a worker's answer forbids a reload. One that has gone, or has not begun to serve, has no say: its replacement starts with it. */
-export function refusalOf({ worker, answer, error, serves }: WorkerAnswer<Readiness>): Error | undefined {
+export function refusalOf({ worker, answer, error, serves }: Omit<WorkerAnswer<Readiness>, 'pid'>): Error | undefined {
   if (answer !== undefined) return 'failure' in answer ? failureError(answer.failure) : undefined;
   if (!serves) return undefined;
   return new Fault({
@@ -108,13 +109,13 @@ class Primary {
       }),
       gone: (number) => {
         sockets.giveBack(number);
+        this.#missed.delete(number);
         const sessions = this.#ledger.close(number);
         this.#tally.gone(number, sessions);
         return sessions;
       },
     });
-    // Whatever ends this process, a second signal too: nothing of it stays behind.
-    process.once('exit', () => {
+    atEnd(() => {
       this.#workforce.kill();
       sockets.remove();
     });
@@ -137,7 +138,7 @@ class Primary {
 
   /** Those of a worker that does not answer are as it told them last. */
   async counts(): Promise<Counts> {
-    await this.#workforce.command('count', undefined, COUNT_MS);
+    await this.#workforce.command('count', true, COUNT_MS);
     return this.#tally.total;
   }
 
@@ -161,29 +162,28 @@ class Primary {
   async #take(reading: Reading): Promise<void> {
     this.#reading = reading;
     this.#ledger.adjust(reading.config.limits);
-    let answers = await this.#workforce.instruct('take', undefined, TAKE_MS);
-    if (answers.some(({ error }) => error === NOT_PREPARED)) {
-      // One that came while the others were asked. It may have sessions by now.
-      await this.#workforce.instruct('prepare', reading, PREPARE_MS);
-      answers = await this.#workforce.instruct('take', undefined, TAKE_MS);
-    }
-    for (const { worker, error } of answers) {
-      if (error === undefined) continue;
+    const answers = await this.#workforce.instruct('take', undefined, TAKE_MS);
+    // One that came while the others were asked. It may have sessions by now.
+    const late = new Set(answers.filter(({ error }) => error === NOT_PREPARED).map(({ worker }) => worker));
+    const isLate = (worker: number): boolean => late.has(worker);
+    if (late.size > 0) await this.#workforce.instruct('prepare', reading, PREPARE_MS, isLate);
+    const again = late.size > 0 ? await this.#workforce.instruct('take', undefined, TAKE_MS, isLate) : [];
+    for (const answer of [...answers.filter(({ worker }) => !isLate(worker)), ...again]) {
+      const { worker, error } = answer;
+      if (error === undefined || !this.#workforce.discharge(answer)) continue;
       this.#log.error('worker did not take the reload and is replaced', { worker, reason: error });
-      this.#workforce.discharge(worker);
     }
   }
 
   /** A worker that hangs serves nobody and keeps its places: it is ended, and another one comes. */
   async #feelPulse(): Promise<void> {
-    const answers = await this.#workforce.command('count', undefined, PULSE_MS / 2);
-    for (const { worker, error, serves } of answers) {
+    const answers = await this.#workforce.command('count', false, PULSE_MS / 2);
+    for (const answer of answers) {
+      const { worker, error, serves } = answer;
       const missed = error === undefined || !serves ? 0 : (this.#missed.get(worker) ?? 0) + 1;
       this.#missed.set(worker, missed);
-      if (missed < PULSES_MISSED) continue;
+      if (missed < PULSES_MISSED || !this.#workforce.discharge(answer)) continue;
       this.#log.error('worker hangs and is replaced', { worker, seconds: (PULSES_MISSED * PULSE_MS) / 1000 });
-      this.#missed.delete(worker);
-      this.#workforce.discharge(worker);
     }
   }
 

@@ -8,7 +8,7 @@ import { formatTarget } from '../policy/target.js';
 import { serveWithWorkers, workerCount } from './primary.js';
 import { type Serving, serve } from './serve.js';
 import { loadServeSettings, type ServeRequest } from './settings.js';
-import { Hangups, untilDrained } from './signals.js';
+import { Signals, untilDrained } from './signals.js';
 import { runWorker } from './worker.js';
 
 export interface ServeTerminal {
@@ -34,7 +34,7 @@ export interface ReadyFacts {
 export async function runServe(request: ServeRequest, terminal: ServeTerminal): Promise<void> {
   // A worker is the same command once more.
   if (cluster.isWorker) return runWorker();
-  const hangups = new Hangups();
+  const signals = new Signals();
   const loaded = await loadServeSettings(request);
   for (const warning of loaded.warnings) terminal.warn(warning);
   const { config } = loaded;
@@ -47,7 +47,7 @@ export async function runServe(request: ServeRequest, terminal: ServeTerminal): 
   const serving = workers === 1 ? await serve(options) : await serveWithWorkers(options, workers);
   strays.tell((facts) => serving.log.error('stray error', { ...facts }));
   // Before anyone is told that the gateway listens: who reads it may send a signal at once.
-  const drained = untilDrained(serving, request, hangups);
+  const drained = untilDrained(serving, request, signals);
   const facts = await readyFacts(serving, loaded, request.dataDir);
   terminal.ready(readyWords(facts, request, terminal), facts);
   await drained;

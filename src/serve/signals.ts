@@ -3,6 +3,7 @@ import { isatty } from 'node:tty';
 import { watchTlsFiles } from '../certs/watch.js';
 import { serviceManager } from '../cli/environment.js';
 import { EXIT } from '../cli/exit.js';
+import { cleanUp } from './at-end.js';
 import { tlsPaths } from './identity.js';
 import { Notifier } from './notify.js';
 import { Reloader } from './reload.js';
@@ -11,32 +12,54 @@ import type { ServeRequest } from './settings.js';
 
 const STDIN = 0;
 
-/** SIGHUP from the start of a process on: one that comes before there is anything to reload must not end it, and has its turn later. */
-export class Hangups {
-  #reload: (() => void) | undefined;
+export interface Obedience {
+  readonly reload: () => void;
+  readonly stop: (signal: Ending) => void;
+}
+type Ending = 'SIGINT' | 'SIGTERM';
+
+/**
+ * Signals from the start of a process on. Before there is anything to drain SIGINT and SIGTERM end it, in order; a SIGHUP before there is
+ * anything to reload has its turn later.
+ */
+export class Signals {
+  #obedience: Obedience | undefined;
   #early = false;
 
   constructor() {
     const hadTerminal = isatty(STDIN);
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(signal, () => (this.#obedience ? this.#obedience.stop(signal) : endAtOnce(signal)));
+    }
     process.on('SIGHUP', () => {
-      // The same signal says that somebody has closed the terminal. Nobody wants a gateway that stays behind unseen, and Node aborts
-      // when it ends in order on a terminal that is gone: so it ends like every program that knows nothing of the signal.
-      if (hadTerminal && !isatty(STDIN)) {
-        process.removeAllListeners('SIGHUP');
-        process.kill(process.pid, 'SIGHUP');
-      } else if (this.#reload) this.#reload();
+      if (hadTerminal && !isatty(STDIN)) loseTerminal();
+      else if (this.#obedience) this.#obedience.reload();
       else this.#early = true;
     });
   }
 
-  obey(reload: () => void): void {
-    this.#reload = reload;
-    if (this.#early) reload();
+  obey(obedience: Obedience): void {
+    this.#obedience = obedience;
+    if (this.#early) obedience.reload();
   }
 }
 
+function endAtOnce(signal: Ending): never {
+  process.exit(signal === 'SIGINT' ? EXIT.sigint : EXIT.sigterm);
+}
+
+/**
+ * SIGHUP says too that somebody has closed the terminal. Nobody wants a gateway that stays behind unseen, and Node aborts when it ends in
+ * order on a terminal that is gone: so it ends like every program that knows nothing of the signal.
+ */
+function loseTerminal(): void {
+  cleanUp();
+  process.removeAllListeners('SIGHUP');
+  process.kill(process.pid, 'SIGHUP');
+}
+
 /** The first signal to end drains, the second one ends at once. Until then SIGHUP reloads. */
-export function untilDrained(serving: Serving, request: ServeRequest, hangups: Hangups): Promise<void> {
+export function untilDrained(serving: Serving, request: ServeRequest, signals: Signals): Promise<void> {
   const { gateway, log } = serving;
   let draining = false;
   const notifier = new Notifier({
@@ -52,8 +75,8 @@ export function untilDrained(serving: Serving, request: ServeRequest, hangups: H
   const unwatch = watchCertificate(reloader, serving, request);
   void notifier.ready();
   return new Promise((resolve, reject) => {
-    const stop = (signal: NodeJS.Signals): void => {
-      if (draining) process.exit(signal === 'SIGINT' ? EXIT.sigint : EXIT.sigterm);
+    const stop = (signal: Ending): void => {
+      if (draining) endAtOnce(signal);
       draining = true;
       reloader.stop();
       unwatch();
@@ -65,9 +88,7 @@ export function untilDrained(serving: Serving, request: ServeRequest, hangups: H
         resolve();
       }, reject);
     };
-    process.on('SIGINT', stop);
-    process.on('SIGTERM', stop);
-    hangups.obey(() => void reloader.reload('SIGHUP'));
+    signals.obey({ stop, reload: () => void reloader.reload('SIGHUP') });
   });
 }
 

@@ -48,7 +48,7 @@ export async function runWorker(): Promise<void> {
   wire.on('settle', async (ms: number) => (await working).gateway.settle(ms));
   wire.on('close', async () => (await working).gateway.close());
   // Told rather than answered: what was told before this process crashed still counts.
-  wire.on('count', async () => wire.tell('counts', (await working).gateway.counts()));
+  wire.on('count', async (scraped: boolean) => wire.tell('counts', (await working).gateway.counts(scraped)));
   obeyReloads(wire, working);
   try {
     const facts: WorkerFacts = { port: (await working).gateway.address.port };

@@ -1,12 +1,13 @@
 /** The workers of one gateway: started, told what to do, and replaced when they crash. */
 import cluster, { type Worker } from 'node:cluster';
+import { Fault } from '../fault.js';
 import type { Log } from '../gateway/log.js';
 import { Backoff } from './backoff.js';
 import { type Failure, failureError } from './failure.js';
 import { Wire } from './wire.js';
 import type { Duty, WorkerFacts } from './worker.js';
 
-/** A worker reads its files and listens, perhaps behind the first one; a busy machine gets time for that, a stuck worker does not. */
+/** What a worker may take to be there, and then to read its files and listen: a busy machine gets time for that, a stuck worker does not. */
 const START_MS = 60_000;
 /** A worker that was told to go has nothing left to do. */
 const GO_MS = 2_000;
@@ -25,6 +26,8 @@ export interface WorkforceOptions {
 /** What became of a command to one worker. */
 export interface WorkerAnswer<Answer> {
   readonly worker: number;
+  /** Of the process that was asked: another one may have its number by now. */
+  readonly pid: number | undefined;
   readonly answer?: Answer;
   /** Why there is none. */
   readonly error?: string;
@@ -87,18 +90,20 @@ export class Workforce {
   }
 
   /** The same, and also those that do not listen yet but know what they have to do: they answer when they do. */
-  instruct<Answer>(name: string, body: unknown, within: number): Promise<readonly WorkerAnswer<Answer>[]> {
-    return ask(
-      [...this.#hands.values()].filter(({ briefed }) => briefed),
-      name,
-      body,
-      within,
-    );
+  instruct<Answer>(
+    name: string,
+    body: unknown,
+    within: number,
+    whom: (worker: number) => boolean = () => true,
+  ): Promise<readonly WorkerAnswer<Answer>[]> {
+    const hands = [...this.#hands.values()].filter(({ briefed, number }) => briefed && whom(number));
+    return ask(hands, name, body, within);
   }
 
-  /** Ends a worker, in whose place comes another one. */
-  discharge(number: number): void {
-    this.#hands.get(number)?.worker.process.kill('SIGKILL');
+  /** Ends the worker that answered so, in whose place comes another one. False where it has gone by itself. */
+  discharge({ worker: number, pid }: WorkerAnswer<unknown>): boolean {
+    const process = this.#hands.get(number)?.worker.process;
+    return process !== undefined && process.pid === pid && process.kill('SIGKILL');
   }
 
   get #ready(): readonly Hand[] {
@@ -135,13 +140,14 @@ export class Workforce {
     worker.on('message', (message) => void wire.receive(message));
     const { log, hired, duty, gone } = this.#options;
     return new Promise((resolve, reject) => {
-      const late = setTimeout(() => worker.process.kill('SIGKILL'), START_MS);
+      const patience = (): NodeJS.Timeout => setTimeout(() => worker.process.kill('SIGKILL'), START_MS);
+      let late = patience();
       const left = leaving(worker).then(({ code, signal }) => {
         clearTimeout(late);
         wire.close();
         this.#hands.delete(number);
         const sessions = gone(number);
-        reject(new Error(`a worker ended before it listened (${signal ?? code})`));
+        reject(endedEarly(signal ?? code));
         if (this.#retired) return;
         const facts = { worker: number, pid: worker.process.pid, signal: signal ?? undefined, code: code ?? undefined };
         if (hand.ready) log.error('worker crashed', { ...facts, sessions });
@@ -150,8 +156,11 @@ export class Workforce {
       const hand: Hand = { number, wire, worker, since: performance.now(), briefed: false, ready: false, left };
       this.#hands.set(number, hand);
       wire.on('hello', async () => {
+        clearTimeout(late);
         // What is wrong with all of them is then said once.
         if (number > 1) await this.#first;
+        if (wire.isClosed) return undefined;
+        late = patience();
         hand.briefed = true;
         return duty(number);
       });
@@ -192,13 +201,23 @@ async function ask<Answer>(
   within: number,
 ): Promise<readonly WorkerAnswer<Answer>[]> {
   return Promise.all(
-    hands.map((hand) =>
-      hand.wire.ask<Answer>(name, body, { within }).then(
-        (answer) => ({ worker: hand.number, answer, serves: true }),
-        (error: Error) => ({ worker: hand.number, error: error.message, serves: hand.ready && !hand.wire.isClosed }),
-      ),
-    ),
+    hands.map((hand) => {
+      const who = { worker: hand.number, pid: hand.worker.process.pid };
+      return hand.wire.ask<Answer>(name, body, { within }).then(
+        (answer) => ({ ...who, answer, serves: true }),
+        (error: Error) => ({ ...who, error: error.message, serves: hand.ready && !hand.wire.isClosed }),
+      );
+    }),
   );
+}
+
+function endedEarly(how: string | number | null): Fault {
+  return new Fault({
+    kind: 'configuration',
+    code: 'WORKER_ENDED',
+    message: `a worker ended before it listened (${how})`,
+    hint: 'too little memory, a signal from outside, or a custom authenticator that takes longer than a minute to load',
+  });
 }
 
 interface Leaving {

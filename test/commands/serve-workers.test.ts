@@ -1,7 +1,7 @@
 /** `rdgw serve --workers` as processes. What a connection landed on is known from the log. */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import type { Program } from '../support/program.js';
 import { echoTarget, type TestTarget } from '../support/target.js';
 import { eventually } from '../support/wait.js';
 import {
+  configure,
   echoes,
   lines,
   listeningWorkers,
@@ -50,6 +51,23 @@ const rdgw = (...args: string[]): Program => {
 
 const listening = (settings: object = {}, ...args: string[]): Promise<Workers> =>
   listeningWorkers({ folder, target, settings, args, started: (run) => void running.push(run) });
+
+/** A start that waits for a custom authenticator for ever, once a worker (this one) waits for it. */
+async function startSlowly(): Promise<{ readonly run: Program; readonly pid: number }> {
+  const waits = `import { writeFileSync } from 'node:fs';
+    export default () => (writeFileSync('waits', String(process.pid)), new Promise(() => setInterval(() => {}, 1000)));`;
+  writeFileSync(join(folder, 'auth.mjs'), waits);
+  const run = rdgw(
+    '--listen',
+    '127.0.0.1:0',
+    '--config',
+    configure(folder, { auth: { module: { path: 'auth.mjs' } } }),
+  );
+  // A file that is there may still be empty, and 0 would be all of us.
+  const pid = (): number => (existsSync(join(folder, 'waits')) ? Number(readFileSync(join(folder, 'waits'))) : 0);
+  await eventually(() => pid() > 0);
+  return { run, pid: pid() };
+}
 
 describe('rdgw serve --workers 2', () => {
   it('says once what is to be said at a start', async () => {
@@ -152,6 +170,14 @@ describe('rdgw serve --workers 2', () => {
     await eventually(() => pids.every((pid) => !existsSync(`/proc/${pid}`)));
   });
 
+  it('ends at once on a signal while it starts, and leaves nothing behind', async () => {
+    const { run, pid } = await startSlowly();
+    run.kill('SIGTERM');
+    expect(await run.code).toBe(143);
+    await eventually(() => !existsSync(`/proc/${pid}`));
+    expect(readdirSync(folder).filter((name) => name.startsWith('rdgw-'))).toEqual([]);
+  });
+
   it('takes its workers along when it is killed', async () => {
     const server = await listening();
     const pids = await Promise.all([1, 2].map((worker) => pidOf(server, worker)));
@@ -196,6 +222,12 @@ describe('rdgw serve --workers 2 fails, and says so once', () => {
 
   it('with 4 where the certificate cannot be read', async () => {
     await expectFailure(rdgw('--cert', 'no.pem', '--key', 'no.key'), 4, /no\.pem/);
+  });
+
+  it('with 4 where a worker is killed before it listens', async () => {
+    const { run, pid } = await startSlowly();
+    process.kill(pid, 'SIGKILL');
+    await expectFailure(run, 4, /a worker ended before it listened \(SIGKILL\)/);
   });
 
   it('with 2 for a number of workers that is none', async () => {

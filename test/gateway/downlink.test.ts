@@ -5,7 +5,7 @@ import { Sender } from 'ws';
 import { Downlink, WINDOW } from '../../src/gateway/downlink.js';
 import { FRAME_HEAD_MAX, writeFrameHead } from '../../src/gateway/frames.js';
 import { CHUNKS, encodeChunk } from '../../src/gateway/http/chunked.js';
-import { READ_BYTES } from '../../src/gateway/relay.js';
+import { READ_BYTES, WRITES_MAX } from '../../src/gateway/relay.js';
 import { BARE, type Envelope, type Transport } from '../../src/gateway/transport.js';
 import { KEEPALIVE, wrapData } from '../../src/protocol/index.js';
 
@@ -100,8 +100,18 @@ describe('the window', () => {
 
   it('counts control PDUs too: nobody fills the memory with them', () => {
     const { downlink } = stage();
-    while (!downlink.full) downlink.send(KEEPALIVE.encode({}));
-    expect(downlink.waiting).toBeGreaterThanOrEqual(WINDOW);
+    const large = Buffer.alloc(READ_BYTES);
+    while (!downlink.full) downlink.send(large);
+    expect(downlink.waiting).toBe(WINDOW);
+  });
+
+  it('is full of so many writes too, however short they are', () => {
+    const { downlink, writes, take, ready } = stage();
+    while (!downlink.full) downlink.carry(Buffer.from('.'));
+    expect(writes).toHaveLength(WRITES_MAX);
+    take();
+    expect(downlink.full).toBe(false);
+    expect(ready()).toBe(1);
   });
 
   it('is open again when the connection has failed', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createLog } from '../../src/gateway/log.js';
-import type { Relay } from '../../src/gateway/relay.js';
+import type { Relay, RelayEvents } from '../../src/gateway/relay.js';
 import { BARE, type Transport, type TransportEvents } from '../../src/gateway/transport.js';
 import { Tunnel, type TunnelServices } from '../../src/gateway/tunnel.js';
 import type { Identity } from '../../src/policy/types.js';
@@ -167,6 +167,22 @@ describe('a tunnel with many channels', () => {
     expect(lines.length).toBeGreaterThan(10);
     expect(lines.filter((line) => line.split('"client":').length > 2)).toEqual([]);
     expect(seen.trusted).toBe(1);
+  });
+});
+
+describe('a tunnel whose target leaves', () => {
+  it('while its client closes the channel: that it was closed is told once, with the cause that came first', async () => {
+    let events: RelayEvents | undefined;
+    const target = relay();
+    target.open = (handlers) => {
+      events = handlers;
+    };
+    const { log, bytes } = stage({ openTarget: async () => ({ relay: target, ...DESK }) });
+    bytes(SETUP);
+    await eventually(() => events !== undefined);
+    events?.end('end');
+    bytes(CLOSE_CHANNEL.encode({ statusCode: 0 }));
+    expect(log.filter(({ msg }) => msg === 'channel closed')).toMatchObject([{ cause: 'target closed' }]);
   });
 });
 
