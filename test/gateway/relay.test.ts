@@ -38,7 +38,7 @@ describe('what waits to be written to a target', () => {
     expect(relay.waiting).toBe(0);
   });
 
-  it('is said once to have room again where bytes and writes were too many', async () => {
+  it('has room again where bytes and writes were too many', async () => {
     const { drained } = await open((socket) => void socket.resume());
     fill();
     expect(relay.write(Buffer.alloc(1024 * 1024))).toBe(false);
