@@ -9,7 +9,7 @@ export type FaultKind =
   | 'input'
   /** Configuration, certificates or keys. */
   | 'configuration'
-  /** An address cannot be bound or reached. */
+  /** An address cannot be bound or reached, or a process of ours does not come up: another try may succeed. */
   | 'unreachable';
 
 export interface FaultDetail {

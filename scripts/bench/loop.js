@@ -14,7 +14,8 @@ let files = 0;
 export function loopProbe(folder, env) {
   files += 1;
   const file = join(folder, `loop-${files}`);
-  return { file, env: { ...env, NODE_OPTIONS: `--require=${PROBE}`, BENCH_LOOP_FILE: file } };
+  const options = [env.NODE_OPTIONS, `--require="${PROBE}"`].filter(Boolean).join(' ');
+  return { file, env: { ...env, NODE_OPTIONS: options, BENCH_LOOP_FILE: file } };
 }
 
 /** As `watch`, with the 99th percentile of the delay meanwhile, in microseconds; NaN for a relay that is not in Node. */

@@ -45,7 +45,14 @@ async function startGateway({ identity, node, core, priority, serveArgs }) {
   const { file: loopFile, env } = loopProbe(identity.folder, clean());
   const program = new Program(node, [RDGW, ...args], { core, priority, env, log: join(identity.folder, 'log') });
   const { port } = JSON.parse(await jsonOf(program));
-  return { pid: program.pid, ports: [port, port], loopFile, stop: () => program.stop() };
+  // With workers this process serves nobody.
+  const isAlone = !serveArgs.some((arg) => arg.startsWith('--workers'));
+  return {
+    pid: program.pid,
+    ports: [port, port],
+    loopFile: isAlone ? loopFile : undefined,
+    stop: () => program.stop(),
+  };
 }
 
 /** Settings of whoever runs the bench are not those of the bench. */

@@ -11,8 +11,11 @@ import type { Transport } from './transport.js';
  */
 export const WINDOW = 2 * READ_BYTES;
 
-/** What fits into this is left to Node's own pool for small buffers. */
-const SMALL = 2048;
+/**
+ * A read that is no more than this gets a buffer of its own: in a slab it would hold much that the window does not count. Bulk comes in
+ * larger ones.
+ */
+const SMALL = DATA_PAYLOAD;
 /** Around one read: PDUs of 16 KiB, each with its header and the longest envelope (8 hexadecimal digits and two line ends). */
 const SLAB = READ_BYTES + (READ_BYTES / DATA_PAYLOAD) * (DATA_OVERHEAD + 16);
 /** Kept for the next burst; a gateway that sends on all its connections has more of them for that long. */

@@ -1,4 +1,4 @@
-/** What must not stay behind, whatever ends this process: a failed start, a second signal, a terminal that is gone. All but SIGKILL. */
+/** What must not stay behind, when this process ends: a failed start, a second signal, a terminal that is gone. Only a crash leaves it. */
 const tasks: (() => void)[] = [];
 
 export function atEnd(task: () => void): void {

@@ -76,17 +76,25 @@ export const NOT_PREPARED = 'it was not prepared';
 /** Two steps, so that all workers take another reading or none does. */
 function obeyReloads(wire: Wire, working: Promise<Working>): void {
   let next: { readonly prepared: Prepared; readonly reading: Reading } | undefined;
+  /** What is prepared may take long, and nobody wait for it any more when it is. */
+  let turn = 0;
   const drop = async (): Promise<void> => {
+    turn += 1;
     const dropped = next;
     next = undefined;
     await dropped?.prepared.drop();
   };
   wire.on('prepare', async (reading: Reading): Promise<Readiness> => {
     await drop();
+    const mine = turn;
     // One that cannot even start has no say in what comes next: that is no failure of the reload.
     const { gateway } = await working;
     try {
       const prepared = await prepareTerms(gateway, reading);
+      if (mine !== turn) {
+        await prepared.drop();
+        throw new Error('another reload came meanwhile');
+      }
       next = { prepared, reading };
       return { warnings: prepared.warnings };
     } catch (error) {

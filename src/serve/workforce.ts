@@ -213,7 +213,7 @@ async function ask<Answer>(
 
 function endedEarly(how: string | number | null): Fault {
   return new Fault({
-    kind: 'configuration',
+    kind: 'unreachable',
     code: 'WORKER_ENDED',
     message: `a worker ended before it listened (${how})`,
     hint: 'too little memory, a signal from outside, or a custom authenticator that takes longer than a minute to load',

@@ -224,10 +224,10 @@ describe('rdgw serve --workers 2 fails, and says so once', () => {
     await expectFailure(rdgw('--cert', 'no.pem', '--key', 'no.key'), 4, /no\.pem/);
   });
 
-  it('with 4 where a worker is killed before it listens', async () => {
+  it('with 5 where a worker is killed before it listens', async () => {
     const { run, pid } = await startSlowly();
     process.kill(pid, 'SIGKILL');
-    await expectFailure(run, 4, /a worker ended before it listened \(SIGKILL\)/);
+    await expectFailure(run, 5, /a worker ended before it listened \(SIGKILL\)/);
   });
 
   it('with 2 for a number of workers that is none', async () => {

@@ -38,6 +38,17 @@ describe('what waits to be written to a target', () => {
     expect(relay.waiting).toBe(0);
   });
 
+  it('does not hold on to a large chunk for a few bytes of it', async () => {
+    const got: Buffer[] = [];
+    await open((socket) => socket.on('data', (bytes) => got.push(bytes)));
+    const chunk = Buffer.alloc(16_384, '.');
+    relay.write(Buffer.from('first'));
+    // On its heels: it waits for the end of the turn.
+    relay.write(chunk.subarray(100, 103));
+    chunk.fill('x');
+    await eventually(() => Buffer.concat(got).toString() === 'first...');
+  });
+
   it('has room again where bytes and writes were too many', async () => {
     const { drained } = await open((socket) => void socket.resume());
     fill();

@@ -50,8 +50,8 @@ it(`mixed traffic for ${MINUTES} minutes`, { timeout: MINUTES * 60_000 + AROUND_
     EchoSessions.start(gateway),
   ]);
   const watch = new ProcessWatch(gateway.pid, gateway.samplesFile, SAMPLE_MS, COLLECT_MS);
-  await watchDesktop(performance.now() + MINUTES * 60_000);
-  const trends = watch.stop();
+  await watchDesktop(performance.now() + MINUTES * 60_000).finally(() => watch.stop());
+  const { trends } = watch;
 
   const distance = await desktop.showsNewPicture();
   const titles = ['short sessions', 'bulk flows', 'garbage connections', 'echo beside everything'];

@@ -101,8 +101,11 @@ export class ProcessWatch {
     this.#timers = [setInterval(sample, everyMs), setInterval(collect, collectMs, pid)];
   }
 
-  stop(): Trend[] {
+  stop(): void {
     for (const timer of this.#timers) clearInterval(timer);
+  }
+
+  get trends(): Trend[] {
     return WATCHED.map((of) => trend(of, this.#samples));
   }
 }
