@@ -11,10 +11,13 @@ import { Program, run } from './program.js';
 
 const RDGW = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
 const PIPE = fileURLToPath(new URL('pipe.js', import.meta.url));
-/** Sessions that haproxy allows; the largest cell has 2000. */
+/** Sessions that haproxy allows; the largest of its cells has 2000. */
 const HAPROXY_CONNECTIONS = 8000;
 
-/** All have the same `core` or cores and the same priority. A relay is `{ pid, ports, stop }`; `ports[i]` leads to `targets[i]`. Those in Node have `loopFile` for loop.js. */
+/**
+ * All have the same `core` or cores and the same priority. A relay is `{ pid, ports, stop }`; `ports[i]` leads to `targets[i]`. Those in
+ * Node have `loopFile` for loop.js.
+ */
 export const RELAYS = {
   gateway: startGateway,
   pipe: startPipe,
