@@ -42,7 +42,7 @@ export class Stalled implements Traffic {
       const socket = await target.socket(0);
       void pour((flushed) => void socket.write(BLOCK, flushed), socket);
       // The target alone notices an end: whoever does not read sees none.
-      return stall(client, target, closed(socket));
+      return stall(client, target, heardEnd(socket));
     });
   }
 
@@ -57,7 +57,7 @@ export class Stalled implements Traffic {
         up.write('', flushed);
       };
       void pour(send, up);
-      return stall(client, target, Promise.race(sockets.map(closed)));
+      return stall(client, target, Promise.race(sockets.map(heardEnd)));
     });
   }
 
@@ -117,9 +117,16 @@ function stall(client: RawClient, target: TestTarget, ended: Promise<void>): Sta
 
 /** Writes block after block, each when the one before has left for the kernel: soon none does. */
 async function pour(write: (flushed: () => void) => void, socket: Socket): Promise<void> {
-  while (!socket.destroyed) await new Promise<void>((resolve) => write(resolve));
+  while (socket.writable) await new Promise<void>((resolve) => write(resolve));
 }
 
-function closed(socket: Socket): Promise<void> {
-  return new Promise((resolve) => (socket.closed ? resolve() : void socket.once('close', () => resolve())));
+/**
+ * The other side has ended the connection. That this side has closed it as well says less: it still has bytes to send, and where the
+ * kernel opposite had no room for the last of them, it sends them again when its timer is up, which has grown to minutes in the stall.
+ */
+function heardEnd(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.readableEnded || socket.closed) return resolve();
+    for (const event of ['end', 'close']) socket.once(event, () => resolve());
+  });
 }
