@@ -115,6 +115,36 @@ describe('a reload', () => {
     expect(lines(server, 'reloaded')).toEqual([]);
   });
 
+  it('is taken by a worker too that came while the others prepared', async () => {
+    const module = (word: string) => ({
+      auth: { module: { path: 'auth.mjs', options: { word } } },
+      targets: { allow: [target.name] },
+    });
+    writeFileSync(
+      at('auth.mjs'),
+      `import cluster from 'node:cluster';
+       import { existsSync, writeFileSync } from 'node:fs';
+       const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+       export default async ({ word }) => {
+         const isSlow = word === 'next' && cluster.worker.id === 1;
+         if (isSlow) writeFileSync('prepares', '');
+         while (isSlow && !existsSync('go')) await sleep(20);
+         return { name: 'custom', authenticate: ({ token }) => ({ allow: token === word, user: 'alice', reason: 'no' }) };
+       };`,
+    );
+    const server = await listening(module('former'));
+    configure(folder, module('next'));
+    server.run.kill('SIGHUP');
+    await eventually(() => existsSync(at('prepares')));
+    await replaced(server, 2);
+    expect(lines(server, 'reloaded')).toEqual([]);
+    writeFileSync(at('go'), '');
+    await eventually(() => lines(server, 'reloaded').length > 0);
+    for (const client of await onBoth(server, 'websocket', 'next')) await echoes(client);
+    await Promise.all(Array.from({ length: 8 }, () => expect(server.open('websocket', 'former')).rejects.toThrow()));
+    expect(lines(server, 'worker started')).toHaveLength(3);
+  });
+
   it('with a file that is wrong changes nothing, for workers that come later either', async () => {
     const server = await listening();
     const clients = await onBoth(server, 'websocket');
