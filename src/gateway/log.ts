@@ -34,16 +34,16 @@ export function createLog(options: LogOptions): RootLog {
   return new OurLog(new Writer(options), {});
 }
 
-/** A line of pino's, if it is one that is told, in the form that is wanted. */
+/** An event, if it is one that is told, as a line in the form that is wanted: pino's for programs, our own for people. */
 class Writer {
+  readonly #write: (line: string) => void;
   readonly #logger: pino.Logger;
   #settings: LogSettings;
 
   constructor({ write, ...settings }: LogOptions) {
+    this.#write = write;
     this.#settings = settings;
-    const stream: DestinationStream = {
-      write: (line) => write(this.#settings.format === 'json' ? line : textLine(line)),
-    };
+    const stream: DestinationStream = { write };
     const options = {
       // The most there is: pino's own level would not change in what comes from it.
       level: 'debug',
@@ -60,7 +60,9 @@ class Writer {
 
   tell(level: LogLevel, event: string, always: LogFields, fields: LogFields | undefined): void {
     if (LEVELS.indexOf(level) < LEVELS.indexOf(this.#settings.level)) return;
-    this.#logger[level]({ ...always, ...fields }, event);
+    const all = { ...always, ...fields };
+    if (this.#settings.format === 'json') this.#logger[level](all, event);
+    else this.#write(textLine(level, event, all));
   }
 }
 
@@ -102,15 +104,15 @@ class OurLog implements RootLog {
 }
 
 /** `2026-11-23T22:10:00.123Z info  channel opened user=alice target=10.0.0.5:3389` */
-function textLine(json: string): string {
-  const { time, level, msg, ...fields } = JSON.parse(json) as Record<string, unknown>;
-  const pairs = Object.entries(fields).map(([name, value]) => ` ${name}=${textValue(value)}`);
-  return `${time} ${String(level).padEnd(5)} ${msg}${pairs.join('')}\n`;
+function textLine(level: LogLevel, event: string, fields: LogFields): string {
+  let line = `${new Date().toISOString()} ${level.padEnd(5)} ${event}`;
+  for (const [name, value] of Object.entries(fields)) if (value !== undefined) line += ` ${name}=${textValue(value)}`;
+  return `${line}\n`;
 }
 
 /** Bare where that is unmistakable, else a JSON string in ASCII: no control character, bidi mark or newline gets through. */
-function textValue(value: unknown): string {
-  const text = Array.isArray(value) ? value.join(',') : String(value);
+function textValue(value: NonNullable<LogFields[string]>): string {
+  const text = String(value);
   if (/^[\w.:/@[\]{}*+,()-]+$/.test(text)) return text;
   return JSON.stringify(text).replace(
     /[^\x20-\x7e]/g,

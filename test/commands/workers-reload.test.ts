@@ -65,6 +65,12 @@ async function replaced(server: Workers, worker: number): Promise<void> {
   await eventually(() => lines(server, 'worker started').length > before);
 }
 
+/** Settings of a custom authenticator, which the test writes, and the word it goes by. */
+const module = (word: string) => ({
+  auth: { module: { path: 'auth.mjs', options: { word } } },
+  targets: { allow: [target.name] },
+});
+
 describe('a reload', () => {
   it('of the certificate is seen at every worker, and sessions with moving data go on', async () => {
     const server = await listening();
@@ -93,10 +99,6 @@ describe('a reload', () => {
   });
 
   it('that one worker cannot take is taken by none', async () => {
-    const module = (word: string) => ({
-      auth: { module: { path: 'auth.mjs', options: { word } } },
-      targets: { allow: [target.name] },
-    });
     writeFileSync(
       at('auth.mjs'),
       `import cluster from 'node:cluster';
@@ -116,10 +118,6 @@ describe('a reload', () => {
   });
 
   it('is taken by a worker too that came while the others prepared', async () => {
-    const module = (word: string) => ({
-      auth: { module: { path: 'auth.mjs', options: { word } } },
-      targets: { allow: [target.name] },
-    });
     writeFileSync(
       at('auth.mjs'),
       `import cluster from 'node:cluster';
