@@ -105,8 +105,14 @@ function bulk(name, title, flows, goals = []) {
 }
 
 function dual(name, title, flows) {
-  const goals = [{ key: 'cost', of: 'dual', against: 'gateway', limit: 1 }];
-  return { ...bulk(name, title, flows, goals), relays: ['gateway', 'dual'] };
+  const goals = [
+    { key: 'cost', of: 'dual', against: 'gateway', limit: 1 },
+    ...(flows.up ? [{ key: 'cost', of: 'crossed', against: 'dual', added: 0.5 }] : []),
+  ];
+  return {
+    ...bulk(name, title, flows, goals),
+    relays: flows.up ? ['gateway', 'dual', 'crossed'] : ['gateway', 'dual'],
+  };
 }
 
 function beside(name, title, flows, limit) {

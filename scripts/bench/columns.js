@@ -5,6 +5,7 @@ import { SetupError } from '../debian.js';
 const KINDS = {
   gateway: { relay: 'gateway', transport: 'websocket', inNode: true, title: 'rdgw' },
   dual: { relay: 'gateway', transport: 'dual', inNode: true, title: 'rdgw, dual channel' },
+  crossed: { relay: 'crossed', transport: 'dual', inNode: true, title: 'rdgw, IN across' },
   pipe: { relay: 'pipe', transport: 'plain', inNode: true, title: 'Node TLS pipe' },
   haproxy: { relay: 'haproxy', transport: 'plain', inNode: false, title: 'haproxy TLS' },
   raw: { relay: 'raw', transport: 'plain', inNode: false, title: 'no relay, TLS in C' },

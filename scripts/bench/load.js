@@ -43,6 +43,11 @@ export class Load {
     return this.#ask(`churn ${parallel} ${port} ${script} ${resume ? 1 : 0}`);
   }
 
+  /** Two processes share the port: one gets the first leg of each session, the other one the second. Without them chance decides. */
+  land([first = 0, second = 0] = []) {
+    return this.#ask(`land ${first} ${second}`);
+  }
+
   role(role, block = '-') {
     return this.#ask(`role ${role} ${block}`);
   }

@@ -13,7 +13,7 @@ export function readOptions() {
     options: {
       quick: { type: 'boolean', default: false },
       cells: { type: 'string' },
-      relays: { type: 'string', default: 'gateway,dual,pipe,haproxy,raw' },
+      relays: { type: 'string', default: 'gateway,dual,crossed,pipe,haproxy,raw' },
       reps: { type: 'string' },
       seconds: { type: 'string' },
       json: { type: 'string' },

@@ -5,6 +5,8 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { SetupError } from '../debian.js';
+import { tree } from './cpu.js';
 import { Load } from './load.js';
 import { loopProbe } from './loop.js';
 import { Program, run } from './program.js';
@@ -16,10 +18,11 @@ const HAPROXY_CONNECTIONS = 8000;
 
 /**
  * All have the same `core` or cores and the same priority. A relay is `{ pid, ports, stop }`; `ports[i]` leads to `targets[i]`. Those in
- * Node have `loopFile` for loop.js.
+ * Node have `loopFile` for loop.js, `landing` has the processes for the legs of a session.
  */
 export const RELAYS = {
   gateway: startGateway,
+  crossed: startCrossed,
   pipe: startPipe,
   haproxy: startHaproxy,
   raw: startRaw,
@@ -43,9 +46,9 @@ export function tokenFor(identity, port) {
   return /^gatewayaccesstoken:s:(\S+)/m.exec(file.toString('utf16le'))[1];
 }
 
-async function startGateway({ identity, node, core, priority, serveArgs }) {
+async function startGateway({ identity, node, core, priority, serveArgs, settings = {} }) {
   const args = ['serve', '--listen', '127.0.0.1:0', '--json', '--data-dir', identity.folder, ...serveArgs];
-  const { file: loopFile, env } = loopProbe(identity.folder, clean());
+  const { file: loopFile, env } = loopProbe(identity.folder, { ...clean(), ...settings });
   const program = new Program(node, [RDGW, ...args], { core, priority, env, log: join(identity.folder, 'log') });
   const { port } = JSON.parse(await jsonOf(program));
   // With workers this process serves nobody.
@@ -56,6 +59,15 @@ async function startGateway({ identity, node, core, priority, serveArgs }) {
     loopFile: isAlone ? loopFile : undefined,
     stop: () => program.stop(),
   };
+}
+
+/** Two workers. Of each session one gets the first leg, the other one the second. */
+async function startCrossed(how) {
+  const gateway = await startGateway({ ...how, settings: { RDGW_WORKERS: '2' } });
+  const [, ...landing] = tree(gateway.pid);
+  if (landing.length === 2) return { ...gateway, landing };
+  await gateway.stop();
+  throw new SetupError(`"crossed" is about two workers, not ${landing.length}: leave it out with --relays`);
 }
 
 /** Settings of whoever runs the bench are not those of the bench. All its clients have one address. */

@@ -83,7 +83,12 @@ function number(value, digits) {
 }
 
 const NOTHING = '–';
-const NAMES = { pipe: 'the Node TLS pipe', haproxy: 'haproxy', gateway: 'the WebSocket' };
+const NAMES = {
+  pipe: 'the Node TLS pipe',
+  haproxy: 'haproxy',
+  gateway: 'the WebSocket',
+  dual: 'the dual channel in one process',
+};
 
 /** What is wanted, then what was reached. */
 function goalWords({ goal, reached }) {
@@ -91,5 +96,6 @@ function goalWords({ goal, reached }) {
   const relation = added === undefined ? 'against' : 'more than';
   const what = against === undefined ? key : `${key} ${relation} ${NAMES[against]}`;
   const isRatio = against !== undefined && added === undefined;
-  return [`${what} at most ${added ?? limit}`, reached ? withSpread(reached, isRatio ? 2 : 1) : NOTHING];
+  const most = added ?? limit;
+  return [`${what} at most ${most}`, reached ? withSpread(reached, isRatio || most < 1 ? 2 : 1) : NOTHING];
 }

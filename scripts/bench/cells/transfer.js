@@ -24,12 +24,14 @@ export async function startFlows(bench, relay, { down = 0, up = 0, size = 0 }, v
   await clients.verify(verified);
   await clients.elsewhere(relay.far !== undefined);
   await relay.far?.verify(verified);
+  await clients.land(relay.landing);
   const open = async (role, count, block) => {
     await relay.far?.role(role, block);
     await clients.open(role, count, { ...way, block });
   };
   if (down > 0) await open('down', down, bench.block(relay, PAYLOAD, PDUS));
   if (up > 0) await open('up', up, bench.frames(relay, size));
+  await clients.land();
   await relay.far?.go();
   await clients.go();
 }

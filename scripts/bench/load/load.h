@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum role { IDLE, DOWN, UP, ECHO };
 
@@ -117,6 +118,8 @@ void stream_bytes(struct stream *stream, const uint8_t *bytes, size_t length);
 
 /* session.c */
 void session_open(int port, enum role role, const struct script *script, const struct block *block, bool resume, bool passing);
+/* Two processes share the port: leg i of each session is to land at the i-th. 0 leaves it to the system. */
+void sessions_land(pid_t first, pid_t second);
 void sessions_go(void);
 void sessions_close(void);
 bool sessions_pulse(unsigned times, const struct block *block);

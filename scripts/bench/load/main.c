@@ -54,7 +54,7 @@ static enum role role_of(const char *name) {
 
 static void command(char *line) {
   char role[16], script[512], block[512];
-  int count, port, resume;
+  int count, port, resume, first, second;
   if (sscanf(line, "open %15s %d %d %511s %511s", role, &count, &port, script, block) == 5) {
     opening.left = count;
     opening.port = port;
@@ -75,6 +75,9 @@ static void command(char *line) {
   } else if (sscanf(line, "pulse %d %511s", &count, block) == 2) {
     sessions_pulse((unsigned)count, read_block(block));
     pending = "pulse";
+  } else if (sscanf(line, "land %d %d", &first, &second) == 2) {
+    sessions_land(first, second);
+    answer("ok");
   } else if (sscanf(line, "verify %d", &count) == 1) {
     static unsigned last;
     verifying = count != 0 ? ++last : 0;

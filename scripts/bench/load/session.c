@@ -1,5 +1,6 @@
 /* A client: set up by a script, then idle, a source, a sink, or on a round trip. */
 #include "load.h"
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ struct session {
   /* Closed as soon as it is open, and followed by another one. */
   bool passing;
   bool open;
+  bool buried;
   unsigned verified;
   uint64_t number;
   uint32_t step;
@@ -41,6 +43,9 @@ bool pulsing;
 static struct session *sessions, *graves, *pulse_at;
 static unsigned pulses_left, pulses;
 static uint64_t numbers;
+
+/* Where the legs of a session are to land. */
+static pid_t landing[2];
 
 static void ready(struct leg *leg, uint32_t events);
 static void advance(struct session *session);
@@ -66,12 +71,34 @@ static void bury(struct session *session) {
     *link = session->next;
     break;
   }
+  session->buried = true;
   session->next = graves;
   graves = session;
 }
 
+void sessions_land(pid_t first, pid_t second) {
+  landing[0] = first;
+  landing[1] = second;
+}
+
+/* Who is stopped accepts nobody: whoever connects meanwhile lands at the other process. */
+static bool stop_other(int leg) {
+  return landing[1 - leg] == 0 || kill(landing[1 - leg], SIGSTOP) == 0;
+}
+
+static void go_on_both(void) {
+  for (int i = 0; i < 2; i++)
+    if (landing[i]) kill(landing[i], SIGCONT);
+}
+
+static bool join(struct session *session, int leg) {
+  SSL_SESSION *ticket = session->resume ? last_session() : NULL;
+  return stop_other(leg) && leg_connect(&session->legs[leg], session->port, session->number, ticket);
+}
+
 static void lose(struct session *session, const char *why) {
-  if (session->legs[0].fd < 0) return;
+  if (session->buried) return;
+  go_on_both();
   fprintf(stderr, "load: session %llu was lost at step %u: %s %.60s\n", (unsigned long long)session->number, session->step, why,
           session->head);
   counted.lost++;
@@ -88,7 +115,7 @@ void sessions_bury(void) {
 
 void session_open(int port, enum role role, const struct script *script, const struct block *block, bool resume, bool passing) {
   struct session *session = born(port, role, script, block, resume, passing);
-  if (!leg_connect(&session->legs[0], port, session->number, resume ? last_session() : NULL)) lose(session, "no socket");
+  if (!join(session, 0)) lose(session, "no socket");
 }
 
 /* --- sending --- */
@@ -230,7 +257,7 @@ static void advance(struct session *session) {
     const struct step *step = &session->script->step[session->step];
     struct leg *leg = &session->legs[step->leg];
     if (leg->fd < 0) {
-      if (!leg_connect(leg, session->port, session->number, session->resume ? last_session() : NULL)) lose(session, "no socket");
+      if (!join(session, (int)step->leg)) lose(session, "no socket");
       return;
     }
     if (!leg->up) return;
@@ -258,6 +285,7 @@ static void ready(struct leg *leg, uint32_t events) {
     int up = leg_handshake(leg);
     if (up < 0) return lose(session, "no TLS");
     if (up == 0) return;
+    go_on_both();
     advance(session);
     if (leg->fd < 0) return;
   }
