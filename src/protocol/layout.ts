@@ -89,7 +89,7 @@ function uintBytes(bytes: 1 | 2 | 4, name: string, value: number): Buffer {
   if (!Number.isInteger(value) || value < 0 || value >= 2 ** (8 * bytes)) {
     throw new PduError('PDU_VALUE', name, 0, `${value} does not fit into ${bytes} unsigned bytes`);
   }
-  const out = Buffer.alloc(bytes);
+  const out = Buffer.allocUnsafe(bytes);
   out.writeUIntLE(value, 0, bytes);
   return out;
 }
@@ -121,7 +121,7 @@ export const u64: Field<bigint, 'given'> = {
   write: (parts, name, value) => {
     if (value < 0n || value >= 2n ** 64n)
       throw new PduError('PDU_VALUE', name, 0, `${value} does not fit into 64 bits`);
-    const out = Buffer.alloc(8);
+    const out = Buffer.allocUnsafe(8);
     out.writeBigUInt64LE(value);
     parts.push(out);
   },
@@ -251,9 +251,9 @@ export function readRows<R extends Rows>(rows: R, cursor: Cursor): Decoded<R> {
   const seen: Record<string, unknown> = {};
   for (const [name, field] of Object.entries(rows)) {
     if (field.bit !== undefined && ((seen.fieldsPresent as number) & field.bit) === 0) continue;
-    seen[name] = field.read(cursor, name, seen);
+    const value = field.read(cursor, name, seen);
+    if (field.role !== 'reserved') seen[name] = value;
   }
-  for (const [name, field] of Object.entries(rows)) if (field.role === 'reserved') delete seen[name];
   return seen as Decoded<R>;
 }
 
