@@ -9,6 +9,7 @@ import { serveWithWorkers, workerCount } from './primary.js';
 import { type Serving, serve } from './serve.js';
 import { loadServeSettings, type ServeRequest } from './settings.js';
 import { Signals, untilDrained } from './signals.js';
+import { freeInPlaceOnOneCore } from './single-core.js';
 import { runWorker } from './worker.js';
 
 export interface ServeTerminal {
@@ -32,6 +33,7 @@ export interface ReadyFacts {
 
 /** Runs until a signal has drained the gateway; SIGHUP and a renewed certificate make it read everything again. */
 export async function runServe(request: ServeRequest, terminal: ServeTerminal): Promise<void> {
+  freeInPlaceOnOneCore();
   // A worker is the same command once more.
   if (cluster.isWorker) return runWorker();
   const signals = new Signals();
