@@ -4,14 +4,16 @@ import { warmUp, watch } from '../window.js';
 
 /** At one time: enough to keep a core busy, far below every limit. */
 const PARALLEL = 16;
+/** Times the usual warm-up: what runs once in a session is compiled after some thousand sessions. */
+const UNTIL_COMPILED = 8;
 
 export function setUps({ resume }) {
-  return async (bench, relay) => {
+  return async (bench, relay, { first }) => {
     const { bulk: clients } = bench;
     await clients.elsewhere(relay.far !== undefined);
     if (resume) await fetchTicket(bench, relay);
     await clients.churn(PARALLEL, { ...bench.way(relay, 0), resume });
-    await warmUp(relay.pid, bench.options.warmUp);
+    await warmUp(relay.pid, bench.options.warmUp * (first ? UNTIL_COMPILED : 1));
     const seen = await watch({ pid: relay.pid, clients }, bench.options.seconds);
     await bench.finish(clients);
     return {
