@@ -3,11 +3,12 @@
  * so the bytes of the body do, over a local socket, undecoded: the process that owns the tunnel reads them as it would its own.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type IpcNetConnectOpts, type Server, type Socket } from 'node:net';
 import { HeadError } from './http/errors.js';
 import type { BodyFraming } from './http/fields.js';
 import { lineOf, readLine } from './line.js';
 import { type Claim, type Directory, type IncomingLeg, NOBODY_WAITS } from './meeting.js';
+import { Outlet, WRITE_WINDOW } from './outlet.js';
 import type { Refusal } from './refusal.js';
 import { endSocket, unheard } from './sockets.js';
 
@@ -71,7 +72,11 @@ export class Crossing implements Directory {
     const { registry, secret } = this.#options;
     const address = await registry.find(connectionId, peer);
     if (address === undefined) return undefined;
-    const way = this.#keep(connect(address));
+    const options: IpcNetConnectOpts & { writableHighWaterMark: number } = {
+      path: address,
+      writableHighWaterMark: WRITE_WINDOW,
+    };
+    const way = this.#keep(connect(options));
     const question: Question = { secret, connectionId, peer };
     way.write(lineOf(question));
     const answer = await this.#answer(way);
@@ -133,10 +138,14 @@ export class Crossing implements Directory {
       return undefined;
     }
     this.#options.guest(socket);
-    if (rest.length > 0) way.write(rest);
-    socket.pipe(way);
-    // A pipe ends its other side at an orderly end alone.
-    socket.once('close', () => way.end());
+    const outlet = new Outlet(way);
+    const pass = (bytes: Buffer): void => {
+      if (!outlet.write(bytes)) socket.pause();
+    };
+    outlet.open(() => void socket.resume());
+    if (rest.length > 0) pass(rest);
+    socket.on('data', pass);
+    for (const event of ['end', 'close']) socket.once(event, () => way.end());
     way.once('data', accepted).resume();
     way.once('close', () => endSocket(socket, this.#options.timeouts().close * 1000));
     return undefined;

@@ -1,7 +1,8 @@
 /** The way to the client: PDUs in their envelopes, and how much of them the system has not taken yet. */
 import { DATA_OVERHEAD, DATA_PAYLOAD, writeDataHeader } from '../protocol/index.js';
+import { WRITES_MAX } from './outlet.js';
 import type { Backlog } from './patience.js';
-import { READ_BYTES, WRITES_MAX } from './relay.js';
+import { READ_BYTES } from './relay.js';
 import { Slabs } from './slabs.js';
 import type { Transport } from './transport.js';
 

@@ -1,15 +1,11 @@
 /** The connection to a target. */
 import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
+import { Outlet, WRITE_WINDOW } from './outlet.js';
 import type { Backlog } from './patience.js';
 import { endSocket, LINGER_BYTES, prepareSocket, unheard } from './sockets.js';
-import { BURST_MS, writeTogether } from './together.js';
 
 /** Read from a target at a time: half of it costs 15 % more of the processor per byte, a quarter 50 %. */
 export const READ_BYTES = 64 * 1024;
-/** Written to a target and not taken by the system, at which its client is read no more: others get their turn. */
-const WRITE_WINDOW = 64 * 1024;
-/** The same for writes, however short: each that waits is an object of some hundred bytes, and a client may send byte by byte. */
-export const WRITES_MAX = 1024;
 
 /**
  * Where every target's bytes come in, one read after the other: a buffer for each session would be most of its memory.
@@ -27,7 +23,7 @@ export interface RelayEvents {
 
 export interface Relay extends Backlog {
   open(events: RelayEvents): void;
-  /** False asks the caller to wait for `drain`. The first bytes go out at once, what follows on their heels goes out together. */
+  /** As `Outlet.write`: false asks the caller to wait for `drain`. */
   write(bytes: Buffer): boolean;
   pause(): void;
   resume(): void;
@@ -67,19 +63,10 @@ export function dial(address: string, port: number, timeoutMs: number, signal: A
   });
 }
 
-/** A view that waits keeps all of its chunk from being freed: a small one of a large chunk waits as a copy. */
-function lean(bytes: Buffer): Buffer {
-  return bytes.length * SMALL_SHARE < bytes.buffer.byteLength ? Buffer.from(bytes) : bytes;
-}
-const SMALL_SHARE = 8;
-
 class SocketRelay implements Relay {
   readonly socket: Socket;
   #events: RelayEvents | undefined;
-  #written = 0;
-  /** Writes that wait. */
-  #writes = 0;
-  #wroteAt = 0;
+  readonly #outlet: Outlet;
   /** Bytes that came behind the end. */
   #late = 0;
 
@@ -93,13 +80,14 @@ class SocketRelay implements Relay {
       onread: { buffer: intake, callback: (length) => this.#take(length) },
     };
     this.socket = connect(options);
+    this.#outlet = new Outlet(this.socket);
   }
 
   open(events: RelayEvents): void {
     const { socket } = this;
     this.#events = events;
     if (socket.destroyed) return this.#finish('reset');
-    socket.on('drain', () => this.#events?.drain());
+    this.#outlet.open(() => this.#events?.drain());
     socket.on('end', () => this.#finish('end'));
     // A keep-alive that times out is no more of an orderly end than a reset is.
     socket.on('error', (error) => this.#finish('reset', error.message));
@@ -108,29 +96,16 @@ class SocketRelay implements Relay {
   }
 
   get waiting(): number {
-    return this.socket.writableLength;
+    return this.#outlet.waiting;
   }
 
   get taken(): number {
-    return this.#written - this.waiting;
+    return this.#outlet.taken;
   }
 
   write(bytes: Buffer): boolean {
-    if (!this.socket.writable) return true;
-    this.#written += bytes.length;
-    const now = performance.now();
-    if (now - this.#wroteAt < BURST_MS) writeTogether(this.socket);
-    this.#wroteAt = now;
-    this.#writes += 1;
-    return this.socket.write(lean(bytes), this.#took) && this.#writes < WRITES_MAX;
+    return this.#outlet.write(bytes);
   }
-
-  /** One for all writes: a closure for each would cost more than it counts. */
-  readonly #took = (): void => {
-    this.#writes -= 1;
-    // Where bytes are too many as well, the socket says by itself when they are not.
-    if (this.#writes === WRITES_MAX - 1 && !this.socket.writableNeedDrain) this.#events?.drain();
-  };
 
   pause(): void {
     this.socket.pause();

@@ -5,7 +5,8 @@ import { Sender } from 'ws';
 import { Downlink, WINDOW } from '../../src/gateway/downlink.js';
 import { FRAME_HEAD_MAX, writeFrameHead } from '../../src/gateway/frames.js';
 import { CHUNKS, encodeChunk } from '../../src/gateway/http/chunked.js';
-import { READ_BYTES, WRITES_MAX } from '../../src/gateway/relay.js';
+import { WRITES_MAX } from '../../src/gateway/outlet.js';
+import { READ_BYTES } from '../../src/gateway/relay.js';
 import { BARE, type Envelope, type Transport } from '../../src/gateway/transport.js';
 import { KEEPALIVE, wrapData } from '../../src/protocol/index.js';
 

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { dial, type Relay, WRITES_MAX } from '../../src/gateway/relay.js';
+import { WRITES_MAX } from '../../src/gateway/outlet.js';
+import { dial, type Relay } from '../../src/gateway/relay.js';
 import { type TestTarget, testTarget } from '../support/target.js';
 import { eventually } from '../support/wait.js';
 

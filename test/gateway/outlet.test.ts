@@ -1,0 +1,79 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket, type TcpNetConnectOpts } from 'node:net';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { Outlet, WRITE_WINDOW, WRITES_MAX } from '../../src/gateway/outlet.js';
+import { eventually } from '../support/wait.js';
+
+let server: Server;
+let near: Socket;
+let far: Socket;
+let outlet: Outlet;
+let drains: number;
+
+beforeEach(async () => {
+  server = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const accepted = once(server, 'connection');
+  const options: TcpNetConnectOpts & { writableHighWaterMark: number } = {
+    port: (server.address() as AddressInfo).port,
+    host: '127.0.0.1',
+    writableHighWaterMark: WRITE_WINDOW,
+  };
+  near = connect(options);
+  near.on('error', () => undefined);
+  [far] = (await accepted) as [Socket];
+  if (near.connecting) await once(near, 'connect');
+  outlet = new Outlet(near);
+  drains = 0;
+  outlet.open(() => {
+    drains++;
+  });
+});
+
+afterEach(() => {
+  near.destroy();
+  far.destroy();
+  server.close();
+});
+
+it.each([
+  ['bytes', Buffer.alloc(10_000)],
+  ['writes', Buffer.alloc(1)],
+])('says when %s are too many, loses nothing, and says when there is room again', async (_, piece) => {
+  // What the system takes by itself is not what is meant here.
+  near.cork();
+  let written = 0;
+  do written += piece.length;
+  while (outlet.write(piece));
+  expect(outlet.waiting).toBe(written);
+  expect(outlet.taken).toBe(0);
+  expect(written).toBeLessThanOrEqual(WRITE_WINDOW + piece.length);
+  expect(written / piece.length).toBeLessThanOrEqual(WRITES_MAX);
+  expect(drains).toBe(0);
+  let got = 0;
+  far.on('data', (bytes: Buffer) => {
+    got += bytes.length;
+  });
+  far.resume();
+  near.uncork();
+  await eventually(() => drains > 0 && got === written);
+  expect(outlet.waiting).toBe(0);
+  expect(outlet.taken).toBe(written);
+});
+
+it('keeps no large chunk for a small view', async () => {
+  const chunk = Buffer.alloc(64 * 1024, 'a');
+  near.cork();
+  outlet.write(chunk.subarray(0, 1));
+  chunk.fill('b');
+  const first = once(far, 'data') as Promise<[Buffer]>;
+  near.uncork();
+  far.resume();
+  expect((await first)[0].toString()).toBe('a');
+});
+
+it('takes what comes for a socket that is gone, and asks nobody to wait', () => {
+  near.destroy();
+  for (let count = 0; count < 2 * WRITES_MAX; count++) expect(outlet.write(Buffer.alloc(1000))).toBe(true);
+  expect(outlet.taken).toBe(0);
+});
