@@ -15,7 +15,7 @@ it.each([
 it('V8 knows what it is told', () => {
   const setFlags = vi.fn<(flags: string) => void>();
   freeInPlaceOnOneCore(1, setFlags);
-  // At a start it refuses flags that it does not know; later on it would say nothing.
+  // At a start it refuses flags that it does not know; later on it only complains.
   const [flag = ''] = setFlags.mock.calls[0] ?? [];
   expect(flag).toMatch(/^--/);
   expect(execFileSync(process.execPath, [flag, '--print', '1'], { encoding: 'utf8' }).trim()).toBe('1');
