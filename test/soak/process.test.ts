@@ -10,16 +10,6 @@ describe('the slope of samples', () => {
     expect(Math.abs(slope([0, 1, 2, 3, 4, 5, 6, 7].map((x) => [x, 100 + 20 * (x % 2)])))).toBeLessThan(2);
   });
 
-  const FIFTIES = Array.from({ length: 50 }, (_, index) => index);
-
-  it.each([0, 20, 40])('is none for a dip, though it comes at sample %i', (from) => {
-    expect(slope(FIFTIES.map((x) => [x, x >= from && x < from + 10 ? 1700 : 1840]))).toBe(0);
-  });
-
-  it('is that of a leak, dip or not', () => {
-    expect(slope(FIFTIES.map((x) => [x, (x < 10 ? 1700 : 1840) + 0.5 * x]))).toBeCloseTo(0.5);
-  });
-
   it('is none for a single sample', () => {
     expect(slope([[1, 1]])).toBe(0);
   });

@@ -69,7 +69,7 @@ export interface Trend {
   readonly first: number;
   readonly last: number;
   readonly most: number;
-  /** As `slope` of the second half. */
+  /** Of a straight line through the second half. */
   readonly perHour: number;
   readonly isFlat: boolean;
 }
@@ -126,14 +126,11 @@ function trend(of: Watched, samples: readonly Sample[]): Trend {
   };
 }
 
-/**
- * The median of the slopes between any two of them (Theil and Sen). Samples that lie apart, such as those of a moment in which all stalled
- * readers are replaced, do not tilt it; least squares took four minutes with one of those at their beginning for a leak.
- */
+/** Least squares. */
 export function slope(points: readonly (readonly [x: number, y: number])[]): number {
-  const slopes = points.flatMap(([x, y], index) =>
-    points.slice(index + 1).flatMap(([otherX, otherY]) => (otherX === x ? [] : [(otherY - y) / (otherX - x)])),
-  );
-  slopes.sort((one, other) => one - other);
-  return slopes[Math.floor(slopes.length / 2)] ?? 0;
+  const mean = (values: readonly number[]): number => values.reduce((sum, one) => sum + one, 0) / values.length;
+  const [x, y] = [mean(points.map(([one]) => one)), mean(points.map(([, one]) => one))];
+  const over = points.reduce((sum, [px, py]) => sum + (px - x) * (py - y), 0);
+  const under = points.reduce((sum, [px]) => sum + (px - x) ** 2, 0);
+  return under === 0 ? 0 : over / under;
 }
