@@ -7,7 +7,7 @@ import { BURST_MS, writeTogether } from './together.js';
 export const WRITE_WINDOW = 64 * 1024;
 /** The same for writes, however short: each that waits is an object of some hundred bytes, and a client may send byte by byte. */
 export const WRITES_MAX = 1024;
-/** A view that waits keeps all of its chunk from being freed: one of less than this share of it waits as a copy. */
+/** A view that waits keeps all of its chunk from being freed: one of less than an eighth of it waits as a copy. */
 const SMALL_SHARE = 8;
 
 export class Outlet implements Backlog {
