@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const RESULTS = '.test-results';
 const FIGURES = `${RESULTS}/soak-figures.json`;
+const SAMPLES = `${RESULTS}/soak-samples.ndjson`;
 // A stalled connection fills the kernel's buffers: with the usual 10 MiB, 400 of them would take the memory of every socket of the machine.
 const LARGEST_BUFFER = 512 * 1024;
 const NETWORK = [
@@ -17,7 +18,7 @@ const NETWORK = [
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 mkdirSync(RESULTS, { recursive: true });
-rmSync(FIGURES, { force: true });
+for (const file of [FIGURES, SAMPLES]) rmSync(file, { force: true });
 
 const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--project', 'soak'];
 const reports = ['--reporter=verbose', '--reporter=json', `--outputFile.json=${RESULTS}/soak.json`];

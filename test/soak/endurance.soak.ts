@@ -6,7 +6,7 @@ import { SAME_PICTURE_RMSE } from '../lab/picture.js';
 import { until } from '../lab/until.js';
 import { sleep } from '../support/wait.js';
 import { type Desktop, openDesktop } from './desktop.js';
-import { MIB, mib, record, round } from './figures.js';
+import { MIB, mib, record, round, SAMPLES_FILE } from './figures.js';
 import { startGarbage } from './garbage.js';
 import { type SoakGateway, startSoakGateway } from './gateway.js';
 import { COLLECT_MS, GARBAGE_PER_SECOND, MINUTES, SAMPLE_MS, STALLED } from './plan.js';
@@ -64,7 +64,10 @@ it(`mixed traffic for ${MINUTES} minutes`, { timeout: MINUTES * 60_000 + AROUND_
   for (const [index, traffic] of [...others, ...stalled].entries()) record(titles[index] ?? '', await traffic.stop());
 
   expect(distance).toBeLessThanOrEqual(SAME_PICTURE_RMSE);
-  expect(trends.filter(({ isFlat }) => !isFlat)).toEqual([]);
+  expect(
+    trends.filter(({ isFlat }) => !isFlat),
+    `every sample is in ${SAMPLES_FILE}`,
+  ).toEqual([]);
   lifetimes.forEach(expectEnded);
 });
 

@@ -1,8 +1,10 @@
 /** What the soak found, for people: kept in one file that the launcher prints as a table at the end. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 const FILE = '.test-results/soak-figures.json';
+/** Beside them, what a trend was drawn through: one line of JSON each, so that a run that failed, or never ended, can be looked at. */
+export const SAMPLES_FILE = '.test-results/soak-samples.ndjson';
 
 export type Facts = Readonly<Record<string, number | string>>;
 
@@ -23,6 +25,11 @@ export function recordNotRun(title: string, reason: string): void {
   change(({ notRun }) => {
     notRun[title] = reason;
   });
+}
+
+export function keepSample(sample: Facts): void {
+  mkdirSync(dirname(SAMPLES_FILE), { recursive: true });
+  appendFileSync(SAMPLES_FILE, `${JSON.stringify(sample)}\n`);
 }
 
 /** One decimal is all that these figures are good for. */

@@ -1,6 +1,6 @@
 /** What a process holds on to: told by the kernel, and by the process itself through the sampler. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { MIB, round } from './figures.js';
+import { keepSample, MIB, round } from './figures.js';
 
 /** A line of the sampler. */
 export interface Inside {
@@ -48,6 +48,9 @@ function threads(pid: number): number {
 const WATCHED = ['rss', 'heap', 'buffers', 'files', 'handles', 'threads'] as const;
 type Watched = (typeof WATCHED)[number];
 
+/** What only the process itself can tell. */
+type Told = Readonly<Record<'heap' | 'buffers' | 'handles', number>>;
+
 /** `at` in seconds. */
 type Sample = { readonly at: number } & Readonly<Record<Watched, number>>;
 
@@ -75,9 +78,22 @@ export interface Trend {
 }
 
 /**
- * Samples a process until it is stopped. Its heap is told without garbage: between two collections it grows by as much as traffic makes
- * of it, and a short run would take that for a leak.
+ * What is held after these lines of the sampler; undefined before the first collection. The heap is told without garbage: between two
+ * collections it grows by as much as traffic makes of it, and a short run would take that for a leak. Handles are told by the latest line
+ * of all: they come and go in seconds, and a count that stood for the whole minute to the next collection would make a trend of a moment.
  */
+export function told(lines: readonly Inside[]): Told | undefined {
+  const collected = lines.findLast(({ note }) => note === COLLECTED);
+  const latest = lines.at(-1);
+  if (collected === undefined || latest === undefined) return undefined;
+  return {
+    heap: collected.heap / MIB,
+    buffers: collected.arrayBuffers / MIB,
+    handles: Object.values(latest.handles).reduce((sum, one) => sum + one, 0),
+  };
+}
+
+/** Samples a process until it is stopped, and keeps every sample where people can look at it. */
 export class ProcessWatch {
   readonly #samples: Sample[] = [];
   readonly #timers: readonly NodeJS.Timeout[];
@@ -85,17 +101,17 @@ export class ProcessWatch {
   constructor(pid: number, samplesFile: string, everyMs: number, collectMs: number) {
     const start = performance.now();
     const sample = (): void => {
-      const inside = parseSamples(samplesFile).findLast(({ note }) => note === COLLECTED);
+      const inside = told(parseSamples(samplesFile));
       if (inside === undefined) return;
-      this.#samples.push({
-        at: (performance.now() - start) / 1000,
+      const taken = {
+        at: round((performance.now() - start) / 1000),
         rss: residentBytes(pid) / MIB,
-        heap: inside.heap / MIB,
-        buffers: inside.arrayBuffers / MIB,
         files: openFiles(pid),
-        handles: Object.values(inside.handles).reduce((sum, one) => sum + one, 0),
         threads: threads(pid),
-      });
+        ...inside,
+      };
+      this.#samples.push(taken);
+      keepSample(taken);
     };
     collect(pid);
     this.#timers = [setInterval(sample, everyMs), setInterval(collect, collectMs, pid)];
