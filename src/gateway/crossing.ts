@@ -3,12 +3,12 @@
  * so the bytes of the body do, over a local socket, undecoded: the process that owns the tunnel reads them as it would its own.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { connect, createServer, type IpcNetConnectOpts, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { HeadError } from './http/errors.js';
 import type { BodyFraming } from './http/fields.js';
 import { lineOf, readLine } from './line.js';
 import { type Claim, type Directory, type IncomingLeg, NOBODY_WAITS } from './meeting.js';
-import { Outlet, WRITE_WINDOW } from './outlet.js';
+import { OUTLET_OPTIONS, Outlet } from './outlet.js';
 import type { Refusal } from './refusal.js';
 import { endSocket, unheard } from './sockets.js';
 
@@ -72,11 +72,7 @@ export class Crossing implements Directory {
     const { registry, secret } = this.#options;
     const address = await registry.find(connectionId, peer);
     if (address === undefined) return undefined;
-    const options: IpcNetConnectOpts & { writableHighWaterMark: number } = {
-      path: address,
-      writableHighWaterMark: WRITE_WINDOW,
-    };
-    const way = this.#keep(connect(options));
+    const way = this.#keep(connect({ path: address, ...OUTLET_OPTIONS }));
     const question: Question = { secret, connectionId, peer };
     way.write(lineOf(question));
     const answer = await this.#answer(way);

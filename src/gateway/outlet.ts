@@ -3,8 +3,10 @@ import type { Socket } from 'node:net';
 import type { Backlog } from './patience.js';
 import { BURST_MS, writeTogether } from './together.js';
 
-/** Bytes that wait, at which no more should come: for `writableHighWaterMark` of the socket, which counts them. */
+/** Bytes that wait, at which no more should come. */
 export const WRITE_WINDOW = 64 * 1024;
+/** INVARIANT: what every socket below an outlet is opened with, since the socket counts the bytes. Node knows it, its types do not. */
+export const OUTLET_OPTIONS: object = { writableHighWaterMark: WRITE_WINDOW };
 /** The same for writes, however short: each that waits is an object of some hundred bytes, and a client may send byte by byte. */
 export const WRITES_MAX = 1024;
 /** A view that waits keeps all of its chunk from being freed: one of less than an eighth of it waits as a copy. */

@@ -1,6 +1,6 @@
 /** The connection to a target. */
-import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
-import { Outlet, WRITE_WINDOW } from './outlet.js';
+import { connect, type Socket } from 'node:net';
+import { OUTLET_OPTIONS, Outlet } from './outlet.js';
 import type { Backlog } from './patience.js';
 import { endSocket, LINGER_BYTES, prepareSocket, unheard } from './sockets.js';
 
@@ -71,15 +71,14 @@ class SocketRelay implements Relay {
   #late = 0;
 
   constructor(host: string, port: number) {
-    const options: TcpNetConnectOpts & { writableHighWaterMark: number } = {
+    this.socket = connect({
+      ...OUTLET_OPTIONS,
       host,
       port,
       // The target's FIN must not throw away what is still to be written to it.
       allowHalfOpen: true,
-      writableHighWaterMark: WRITE_WINDOW,
       onread: { buffer: intake, callback: (length) => this.#take(length) },
-    };
-    this.socket = connect(options);
+    });
     this.#outlet = new Outlet(this.socket);
   }
 

@@ -1,13 +1,13 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Crossing, newSecret } from '../../src/gateway/crossing.js';
 import { lineOf, readLine } from '../../src/gateway/line.js';
-import { joinIn, openOut, RawClient, tcpOf, tlsSocket } from '../support/client.js';
+import { gone, joinIn, openOut, RawClient, rdgHead, remainder, tcpOf, tlsSocket } from '../support/client.js';
 import type { TestGateway } from '../support/gateway.js';
 import { testPair } from '../support/site.js';
 import { echoTarget, everything, type TestTarget, testTarget } from '../support/target.js';
@@ -75,6 +75,31 @@ describe('a session over two processes', () => {
     await server.idle();
     await server.stop();
     await target.stop();
+  });
+
+  it('ends on both when the client has said everything before its legs have met', async () => {
+    const server = await testPair({ timeouts: { close: 0.3 } });
+    const id = randomUUID();
+    const out = await openOut(await tlsSocket(server), id);
+    const { port, ca } = server;
+    const held: Buffer[] = [];
+    let hold = false;
+    const between = createServer((near) => {
+      const far = connect(port, '127.0.0.1');
+      far.pipe(near);
+      near.on('data', (bytes) => void (hold ? held.push(bytes) : far.write(bytes)));
+      near.on('end', () => far.end(Buffer.concat(held)));
+    }).listen(0, '127.0.0.1');
+    await once(between, 'listening');
+    const socket = await tlsSocket({ port: (between.address() as AddressInfo).port, ca });
+    // The head of the IN leg and its end arrive as one: the end is there before the other process has answered.
+    hold = true;
+    socket.end(`${rdgHead('RDG_IN_DATA', id, ['Transfer-Encoding: chunked']).join('\r\n')}\r\n\r\n`);
+    socket.resume();
+    await remainder(out.socket);
+    await gone(socket);
+    await server.idle();
+    await server.stop();
   });
 
   it('ends on both when its target ends', async () => {
