@@ -28,10 +28,13 @@ it(`${FLOOD_PER_SECOND} garbage connections per second, and the desktop goes on`
   const flood = await startGarbage(lab, gateway, FLOOD_PER_SECOND);
   const wild = await desktop.movement(FLOOD_SECONDS * 1000);
   const during = echoes.facts();
-  record('during the flood', { ...wild.facts, ...during, ...(await flood.stop()) });
+  const connections = await flood.stop();
+  record('during the flood', { ...wild.facts, ...during, ...connections });
   await echoes.stop();
   expect(wild.bytes).toBeGreaterThan(0);
   expect(during['round trips']).toBeGreaterThan(0);
+  expect(connections.made).toBeGreaterThan(FLOOD_PER_SECOND);
   expect(desktop.client.exitCode(), desktop.client.log()).toBeUndefined();
   expect(await desktop.showsNewPicture()).toBeLessThanOrEqual(SAME_PICTURE_RMSE);
+  expect(await gateway.troubles()).toEqual([]);
 });

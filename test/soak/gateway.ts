@@ -1,7 +1,8 @@
 /** `rdgw serve` under watch: a process of its own, its log in a file, what it holds on to sampled from outside and inside. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { mintToken } from '../../src/policy/token.js';
 import { type GatewayProcess, type GatewayProcessOptions, type LogLine, startGatewayProcess } from '../lab/gateway.js';
@@ -17,6 +18,8 @@ const SAMPLER = fileURLToPath(new URL('sampler.cjs', import.meta.url));
 const TOKEN_MS = 24 * 3600 * 1000;
 /** The lingering of ended sessions is over by then: `LONGEST_LINGER_MS` of the gateway, and a busy machine. */
 const SETTLE_LIMIT_MS = 60_000;
+/** Messages of the log that no client, target or stranger can bring about. */
+const TROUBLES = /"(stray error|connection failed)"/;
 
 export interface SoakGateway extends Server {
   readonly pid: number;
@@ -24,6 +27,8 @@ export interface SoakGateway extends Server {
   readonly samplesFile: string;
   readonly logFile: string;
   log(): LogLine[];
+  /** Lines of its log about errors that nobody foresaw: it survives them, and a test must not. */
+  troubles(): Promise<string[]>;
   token(target: string, user?: string, expiresAt?: Date): Promise<string>;
   /** A client whose channel to this target is open. */
   client(target: { readonly name: string; readonly port: number }, how?: ClientHow): Promise<RawClient>;
@@ -66,7 +71,7 @@ export async function startSoakGateway(lab: Lab, options: SoakGatewayOptions = {
   const key = await process.key();
   const token: SoakGateway['token'] = (target, user = 'soak', expiresAt = new Date(Date.now() + TOKEN_MS)) =>
     mintToken(key, { user, targets: [target], audience: process.host, expiresAt, id: randomBytes(8).toString('hex') });
-  const collections = (): Inside[] => parseSamples(samplesFile).filter(({ note }) => note === COLLECTED);
+  const collections = (): Inside[] => parseSamples(samplesFile, pid).filter(({ note }) => note === COLLECTED);
   return {
     port,
     ca,
@@ -75,6 +80,13 @@ export async function startSoakGateway(lab: Lab, options: SoakGatewayOptions = {
     samplesFile,
     logFile,
     token,
+    async troubles() {
+      const found: string[] = [];
+      // Line by line: the log of an hour is larger than memory should be.
+      for await (const line of createInterface({ input: createReadStream(logFile) }))
+        if (TROUBLES.test(line)) found.push(line);
+      return found;
+    },
     log: () => (existsSync(logFile) ? linesOf(readFileSync(logFile, 'utf8')) : []),
     async client(target, { transport = 'websocket', user, resources } = {}) {
       const options = { transport, token: await token(target.name, user), port: target.port };

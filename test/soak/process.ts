@@ -14,12 +14,16 @@ export interface Inside {
   readonly handles: Readonly<Record<string, number>>;
 }
 
-export function parseSamples(file: string): Inside[] {
+/** What one process has told so far. */
+export function parseSamples(file: string, pid: number): Inside[] {
   if (!existsSync(file)) return [];
   const lines = readFileSync(file, 'utf8').split('\n');
   // The last line may still be on its way.
-  return lines.slice(0, -1).map((line) => JSON.parse(line));
+  const all = lines.slice(0, -1).map((line): Inside => JSON.parse(line));
+  return all.filter((line) => line.pid === pid);
 }
+
+export const handlesIn = ({ handles }: Inside): number => Object.values(handles).reduce((sum, one) => sum + one, 0);
 
 /** What the sampler says of a line that was asked for. */
 export const COLLECTED = 'collected';
@@ -48,11 +52,15 @@ function threads(pid: number): number {
 const WATCHED = ['rss', 'heap', 'buffers', 'files', 'handles', 'threads'] as const;
 type Watched = (typeof WATCHED)[number];
 
-/** What only the process itself can tell. */
-type Told = Readonly<Record<'heap' | 'buffers' | 'handles', number>>;
+/** What only the process itself can tell, and when it did so: in seconds of its own clock. */
+interface Told extends Readonly<Record<'heap' | 'buffers' | 'handles', number>> {
+  readonly collectedAt: number;
+  readonly toldAt: number;
+  readonly kinds: Readonly<Record<string, number>>;
+}
 
 /** `at` in seconds. */
-type Sample = { readonly at: number } & Readonly<Record<Watched, number>>;
+export type Sample = { readonly at: number } & Told & Readonly<Record<Watched, number>>;
 
 /**
  * What may be gained in the second half and still be called flat: `slack` for what comes and goes (sessions that just opened, memory
@@ -89,19 +97,39 @@ export function told(lines: readonly Inside[]): Told | undefined {
   return {
     heap: collected.heap / MIB,
     buffers: collected.arrayBuffers / MIB,
-    handles: Object.values(latest.handles).reduce((sum, one) => sum + one, 0),
+    handles: handlesIn(latest),
+    collectedAt: collected.at,
+    toldAt: latest.at,
+    kinds: latest.handles,
   };
+}
+
+/** What the process may be late with a line that is due. */
+const LATE_S = 15;
+
+/** @throws when the process had stopped telling before the last sample: what stands still passes for flat. */
+export function expectTold(samples: readonly Sample[], everyMs: number, collectMs: number): void {
+  const [first, last] = [samples[0], samples.at(-1)];
+  if (first === undefined || last === undefined) throw new Error('there are no samples');
+  const seconds = last.at - first.at;
+  if (last.toldAt - first.toldAt < seconds - everyMs / 1000 - LATE_S) throw new Error('the sampler fell silent');
+  if (last.collectedAt - first.collectedAt < seconds - collectMs / 1000 - LATE_S)
+    throw new Error('the collector fell silent');
 }
 
 /** Samples a process until it is stopped, and keeps every sample where people can look at it. */
 export class ProcessWatch {
   readonly #samples: Sample[] = [];
   readonly #timers: readonly NodeJS.Timeout[];
+  readonly #everyMs: number;
+  readonly #collectMs: number;
 
   constructor(pid: number, samplesFile: string, everyMs: number, collectMs: number) {
+    this.#everyMs = everyMs;
+    this.#collectMs = collectMs;
     const start = performance.now();
     const sample = (): void => {
-      const inside = told(parseSamples(samplesFile));
+      const inside = told(parseSamples(samplesFile, pid));
       if (inside === undefined) return;
       const taken = {
         at: round((performance.now() - start) / 1000),
@@ -121,12 +149,14 @@ export class ProcessWatch {
     for (const timer of this.#timers) clearInterval(timer);
   }
 
-  get trends(): Trend[] {
+  /** @throws when there is too little to judge by */
+  trends(): Trend[] {
+    expectTold(this.#samples, this.#everyMs, this.#collectMs);
     return WATCHED.map((of) => trend(of, this.#samples));
   }
 }
 
-function trend(of: Watched, samples: readonly Sample[]): Trend {
+export function trend(of: Watched, samples: readonly Sample[]): Trend {
   const half = samples.slice(Math.floor(samples.length / 2));
   if (half.length < 2) throw new Error('too few samples for a trend');
   const perSecond = slope(half.map((sample) => [sample.at, sample[of]]));
@@ -138,6 +168,7 @@ function trend(of: Watched, samples: readonly Sample[]): Trend {
     last: round(samples.at(-1)?.[of] ?? Number.NaN),
     most: round(Math.max(...samples.map((sample) => sample[of]))),
     perHour: round(perSecond * 3600),
+    // What is no number is not flat either.
     isFlat: perSecond * 3600 * hours <= slack + perHour * hours,
   };
 }

@@ -5,7 +5,7 @@ import { echoTarget } from '../support/target.js';
 import { MIB, mib, record } from './figures.js';
 import { type SoakGateway, startSoakGateway } from './gateway.js';
 import { SESSIONS, SESSIONS_AT_ONCE } from './plan.js';
-import { openFiles, residentBytes } from './process.js';
+import { handlesIn, openFiles, residentBytes } from './process.js';
 import { shortSession } from './traffic.js';
 
 /** Before anything is measured: code is compiled, buffers and pools have found their size. */
@@ -26,7 +26,7 @@ afterAll(() => lab?.close());
 
 it(`${SESSIONS} sessions leave nothing behind`, { timeout: 120_000 + SESSIONS * 120 }, async () => {
   const files = openFiles(gateway.pid);
-  const handles = (await gateway.collected()).handles;
+  const first = await gateway.collected();
   const echo = await echoTarget();
   const run = async (count: number): Promise<void> => {
     for (let done = 0; done < count; done += SESSIONS_AT_ONCE) {
@@ -53,15 +53,13 @@ it(`${SESSIONS} sessions leave nothing behind`, { timeout: 120_000 + SESSIONS * 
     'heap MiB after': mib(after.heap),
     'files before': files,
     'files after': openFiles(gateway.pid),
-    'handles before': sum(handles),
-    'handles after': sum(after.handles),
+    'handles before': handlesIn(first),
+    'handles after': handlesIn(after),
   });
   // Sockets and timers by their kind: the same as before the first session, not only as many.
-  expect(after.handles).toEqual(handles);
+  expect(after.handles).toEqual(first.handles);
   expect(after.heap - before.heap).toBeLessThan(HEAP_SLACK);
   expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(HEAP_SLACK);
   expect(after.rss - before.rss).toBeLessThan(RESIDENT_SLACK);
+  expect(await gateway.troubles()).toEqual([]);
 });
-
-const sum = (counts: Readonly<Record<string, number>>): number =>
-  Object.values(counts).reduce((total, one) => total + one, 0);

@@ -11,24 +11,25 @@ import { Lanes, type Traffic } from './traffic.js';
 const BLOCK = randomBytes(64 * 1024);
 
 export class Stalled implements Traffic {
-  readonly #open = new Set<() => void>();
+  /** When each that is open began to stall. */
+  readonly #open = new Map<() => void, number>();
   readonly #lanes: Lanes;
-  /** Seconds that each lived which the gateway has ended. */
-  readonly #lifetimes: number[] = [];
+  readonly #lifetimes: Record<TransportKind, number[]> = { websocket: [], http: [] };
   #opened = 0;
   #stopping = false;
   #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(count: number, open: (transport: TransportKind) => Promise<Stall>) {
     this.#lanes = new Lanes(count, async (lane) => {
-      const { end, ended, tidy } = await this.#inTurn(() => open(TRANSPORTS[lane % TRANSPORTS.length] ?? 'websocket'));
+      const transport = TRANSPORTS[lane % TRANSPORTS.length] ?? 'websocket';
+      const { end, ended, tidy } = await this.#inTurn(() => open(transport));
       const start = performance.now();
-      this.#open.add(end);
+      this.#open.set(end, start);
       this.#opened++;
       if (this.#stopping) end();
       await ended;
       this.#open.delete(end);
-      if (!this.#stopping) this.#lifetimes.push((performance.now() - start) / 1000);
+      if (!this.#stopping) this.#lifetimes[transport].push((performance.now() - start) / 1000);
       await tidy();
     });
   }
@@ -74,8 +75,13 @@ export class Stalled implements Traffic {
   }
 
   /** Seconds that those lived which the gateway has ended so far. */
-  get lifetimes(): readonly number[] {
-    return this.#lifetimes;
+  lifetimes(transport: TransportKind): readonly number[] {
+    return [...this.#lifetimes[transport]];
+  }
+
+  /** Seconds that the oldest of those lives which are open at this moment. */
+  get oldest(): number {
+    return (performance.now() - Math.min(performance.now(), ...this.#open.values())) / 1000;
   }
 
   /** One handshake after the other: all at once they would be more strangers than one address may bring. */
@@ -87,12 +93,13 @@ export class Stalled implements Traffic {
 
   async stop(): Promise<Facts> {
     this.#stopping = true;
-    for (const end of this.#open) end();
+    for (const end of this.#open.keys()) end();
     await this.#lanes.stop();
-    const [shortest, longest] = [Math.min(...this.#lifetimes), Math.max(...this.#lifetimes)];
+    const lifetimes = Object.values(this.#lifetimes).flat();
+    const [shortest, longest] = [Math.min(...lifetimes), Math.max(...lifetimes)];
     return {
-      'ended by the gateway': this.#lifetimes.length,
-      ...(this.#lifetimes.length === 0 ? {} : { 'shortest s': round(shortest), 'longest s': round(longest) }),
+      'ended by the gateway': lifetimes.length,
+      ...(lifetimes.length === 0 ? {} : { 'shortest s': round(shortest), 'longest s': round(longest) }),
     };
   }
 }

@@ -1,5 +1,6 @@
 /** Flows that go on until they are stopped, and tell what went wrong. */
 import { randomBytes, randomInt } from 'node:crypto';
+import { until } from '../lab/until.js';
 import { type RawClient, TRANSPORTS, type TransportKind } from '../support/client.js';
 import { echoTarget, testTarget } from '../support/target.js';
 import { sleep } from '../support/wait.js';
@@ -63,6 +64,9 @@ export async function shortSession(gateway: SoakGateway, echo: { name: string; p
   await GOODBYES[index % GOODBYES.length]?.(client);
 }
 
+/** Short sessions that an overload may cost. */
+const TURNED_AWAY_SHARE = 0.1;
+
 export async function shortSessions(gateway: SoakGateway): Promise<Traffic> {
   const echo = await echoTarget();
   let count = 0;
@@ -83,6 +87,8 @@ export async function shortSessions(gateway: SoakGateway): Promise<Traffic> {
     async stop() {
       await lanes.stop();
       await echo.stop();
+      if (turnedAway > count * TURNED_AWAY_SHARE)
+        throw new Error(`${turnedAway} of ${count} sessions were turned away`);
       return { sessions: count - turnedAway, 'turned away': turnedAway };
     },
   };
@@ -93,15 +99,20 @@ const PATTERN = randomBytes(65_521);
 const TWICE = Buffer.concat([PATTERN, PATTERN, PATTERN]);
 const BLOCK = 32 * 1024;
 
+/** What was under way arrives within this time even on a busy machine. */
+const REST_LIMIT_MS = 30_000;
+
 /** Holds bytes against the pattern. */
 class PatternCheck {
   bytes = 0;
+  failure: Error | undefined;
 
   take(piece: Buffer): void {
     for (let at = 0; at < piece.length; at += PATTERN.length) {
       const part = piece.subarray(at, at + PATTERN.length);
       const from = this.bytes % PATTERN.length;
-      if (!part.equals(TWICE.subarray(from, from + part.length))) throw new Error(`other bytes near ${this.bytes}`);
+      if (!part.equals(TWICE.subarray(from, from + part.length)))
+        this.failure ??= new Error(`other bytes near ${this.bytes}`);
       this.bytes += part.length;
     }
   }
@@ -163,13 +174,15 @@ function paced(
     const from = sent % PATTERN.length;
     await write(TWICE.subarray(from, from + BLOCK));
     sent += BLOCK;
+    if (check.failure) throw check.failure;
     if (client.closed) throw new Error('a bulk flow has ended');
     const ahead = sent / BULK_BYTES_PER_SECOND - (performance.now() - started) / 1000;
     if (ahead > 0) await sleep(ahead * 1000);
   });
   return async () => {
     await lanes.stop();
-    while (check.bytes < sent && !client.closed) await sleep(20);
+    await until('the rest of a bulk flow', REST_LIMIT_MS, () => check.bytes >= sent || client.closed);
+    if (check.failure) throw check.failure;
     if (check.bytes !== sent) throw new Error(`a bulk flow lost ${sent - check.bytes} bytes`);
     client.pipe.close();
     await end();
