@@ -26,12 +26,15 @@ A file for the same target is replaced, any other file only with --force.`;
       required: true,
     }),
     gateway: Flags.string({
-      summary: 'The gateway as clients reach it. The default is the first name in its certificate.',
+      summary: 'The gateway as clients reach it. The default is hostname, else a name in its certificate.',
       helpValue: 'HOST[:PORT]',
     }),
     user: Flags.string({ summary: 'Whom the token is for. The default is you.', helpValue: 'NAME' }),
     ttl: Flags.string({ summary: 'How long the token lives, 1m to 30d. The default is 8h.', helpValue: '30m|8h|7d' }),
-    output: Flags.string({ summary: 'Where to write. The default is HOST.rdp, - is stdout.', helpValue: 'FILE' }),
+    output: Flags.string({
+      summary: 'Where to write, - is stdout. The default is HOST.rdp, or HOST-PORT.rdp where the port is not 3389.',
+      helpValue: 'FILE',
+    }),
     set: Flags.string({
       summary: 'Change or add a setting; may be repeated.',
       helpValue: 'NAME:TYPE:VALUE',

@@ -10,7 +10,7 @@ Newcomers who find no room, or an event loop that is late, are turned away, with
 
 SIGTERM and SIGINT let open sessions go on for --drain seconds. A second signal ends at once. SIGHUP, and a certificate that was renewed, make it read settings, certificate and keys again without an end to any session; what is wrong is told in the log and nothing changes.
 
-With --workers several processes serve on the same port. One that crashes or hangs takes only the sessions that went through it along, and is replaced.`;
+With --workers several processes serve on the same port. One that crashes or hangs ends only the sessions that went through it, and is replaced.`;
   static override examples = [
     { description: 'Start with nothing else.', command: '<%= config.bin %> serve' },
     {
@@ -27,13 +27,28 @@ With --workers several processes serve on the same port. One that crashes or han
   static override flags = {
     ...configFlag,
     check: Flags.boolean({ summary: 'Check settings and files, print the settings, and end.' }),
-    listen: Flags.string({ summary: 'Address and port; all interfaces and 8443.', helpValue: '[HOST:]PORT' }),
+    listen: Flags.string({
+      summary: 'Address and port. The default is 8443 on all interfaces.',
+      helpValue: '[HOST:]PORT',
+    }),
     cert: Flags.string({ summary: 'Certificate with its chain, PEM.', helpValue: 'FILE' }),
     key: Flags.string({ summary: 'Private key of the certificate, PEM.', helpValue: 'FILE' }),
-    drain: Flags.string({ summary: 'How long sessions may go on after a signal; 30.', helpValue: 'SECONDS' }),
-    'log-level': Flags.string({ summary: 'How much is logged; info.', helpValue: 'debug|info|warn|error' }),
-    'log-format': Flags.string({ summary: 'Lines for people or for machines; text.', helpValue: 'text|json' }),
-    workers: Flags.string({ summary: 'Processes that serve, or one for each core; 1.', helpValue: 'N|auto' }),
+    drain: Flags.string({
+      summary: 'How long sessions may go on after a signal. The default is 30.',
+      helpValue: 'SECONDS',
+    }),
+    'log-level': Flags.string({
+      summary: 'How much is logged. The default is info.',
+      helpValue: 'debug|info|warn|error',
+    }),
+    'log-format': Flags.string({
+      summary: 'Lines for people or for machines. The default is text.',
+      helpValue: 'text|json',
+    }),
+    workers: Flags.string({
+      summary: 'Processes that serve, or one for each core. The default is 1.',
+      helpValue: 'N|auto',
+    }),
     keylog: Flags.string({ summary: 'Append TLS secrets here, to decrypt captures.', helpValue: 'FILE' }),
   };
 

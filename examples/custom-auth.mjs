@@ -4,6 +4,8 @@
 //       module:
 //         path: ./custom-auth.mjs
 //         options: { users: { alice: { token: "9f2c…", desk: "192.168.0.101" } } }
+//     targets:
+//       allow: [192.168.0.0/24]
 //
 // A throw, an answer after `timeouts.decision` seconds, and an answer of another shape deny.
 // For types in an editor: import('rdgw/policy').AuthenticatorFactory
@@ -24,7 +26,8 @@ export default ({ users = {} }) => ({
     return { allow: true, user: found[0] };
   },
 
-  // Called for each address that the rules in `targets.allow` have let through. Leave it out if they suffice.
+  // Called for each address that the verdict's own `targets`, or else the rules in `targets.allow`, have let through. Leave it out if
+  // they suffice.
   async authorize({ user }, { address }, signal) {
     signal.throwIfAborted();
     return address === users[user]?.desk

@@ -4,7 +4,7 @@ import { ClientSession, decode, GatewaySession, packetName } from 'rdgw/protocol
 
 const client = new ClientSession({ token: 'secret', clientName: 'PC', resources: ['desk.example'], port: 3389 });
 const gateway = new GatewaySession({
-  timeouts: { setup: 180_000, keepAlive: 30_000, close: 5_000 },
+  timeouts: { identity: 15_000, setup: 180_000, keepAlive: 30_000, close: 5_000 },
   tunnelId: 1,
   nextChannelId: () => 1,
   now: 0,

@@ -10,7 +10,7 @@ export const configFlag = {
   config: Flags.string({
     helpGroup: 'GLOBAL',
     helpValue: 'FILE',
-    summary: 'Configuration file; ./rdgw.yaml where there is one.',
+    summary: 'Configuration file. The default is ./rdgw.yaml, else ~/.config/rdgw/rdgw.yaml, where there is one.',
     env: 'RDGW_CONFIG',
   }),
 };

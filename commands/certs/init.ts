@@ -7,7 +7,7 @@ export default class CertsInit extends BaseCommand {
   static override summary = 'Make the CA, the server certificate and the keys a gateway needs.';
   static override description = [
     'The files go to the data folder: ca.pem, ca.key, server.pem, server.key and token.key. What is there and good stays untouched, so this can be run at any time.',
-    'Without --host a certificate keeps its names, and the first one is for the name of this machine, localhost, 127.0.0.1 and ::1. The first name is what mkrdp tells clients.',
+    'Without --host a certificate keeps its names, and the first one is for the name of this machine, localhost, 127.0.0.1 and ::1. mkrdp tells clients the first name that others can use, unless the configuration has a hostname.',
     'With --force the server certificate and its key are made anew. The CA and the token key stay where they can still be used, so clients need not trust anything new and issued .rdp files go on working.',
   ].join('\n\n');
   static override examples = [
@@ -32,6 +32,7 @@ export default class CertsInit extends BaseCommand {
       multipleNonGreedy: true,
     }),
     'key-type': Flags.option({
+      helpValue: 'ecdsa|rsa',
       options: ['ecdsa', 'rsa'] as const,
       summary: 'ECDSA on P-256 (default), or RSA with 2048 bits.',
     })(),

@@ -89,9 +89,9 @@ export async function makeConnection(
     warnings: [
       ...gateway.warnings,
       ...settingWarnings(set),
-      ...tokenWarnings(used, config),
+      ...lengthWarnings(used),
       // Whoever brings a token knows what it opens.
-      ...(used === token ? placeWarnings(settings, target, gateway) : []),
+      ...(used === token ? [...modeWarnings(config), ...placeWarnings(settings, target, gateway)] : []),
     ],
   };
 }
@@ -136,13 +136,12 @@ function placeWarnings(settings: readonly RdpSetting[], target: Target, gateway:
   ];
 }
 
-function tokenWarnings(token: string, { auth }: Config): readonly string[] {
-  const warnings: string[] = [];
-  if (token.length > TOKEN_WARN_LENGTH) {
-    warnings.push(`the token has ${token.length} characters, some clients take no more than ${TOKEN_WARN_LENGTH}`);
-  }
-  if (auth.module !== undefined || auth.paa.mode === 'static') {
-    warnings.push('the configured gateway does not take tokens signed here (auth.paa.mode is not signed)');
-  }
-  return warnings;
+function lengthWarnings({ length }: string): readonly string[] {
+  if (length <= TOKEN_WARN_LENGTH) return [];
+  return [`the token has ${length} characters, some clients take no more than ${TOKEN_WARN_LENGTH}`];
+}
+
+function modeWarnings({ auth }: Config): readonly string[] {
+  if (auth.module === undefined && auth.paa.mode !== 'static') return [];
+  return ['the configured gateway does not take tokens signed here (auth.paa.mode is not signed)'];
 }

@@ -45,7 +45,7 @@ const EXIT_CODES = [
   '2  the command line is wrong',
   '3  input was not understood, or a check found something',
   '4  configuration, certificates or keys',
-  '5  an address cannot be bound or reached',
+  '5  an address cannot be bound or reached, or a worker ends while it starts',
   '130 and 143  interrupted by SIGINT and SIGTERM',
 ].join('\n');
 

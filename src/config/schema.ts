@@ -172,13 +172,13 @@ export const schema = z.strictObject({
       10,
       1,
       90,
-      'Connecting to one address of a target; clients wait 30 to 90 s, and a target may have several addresses.',
+      'Connecting to one address of a target, which may have several; all of them together get 25 s, since clients wait for 30.',
     ),
     decision: seconds(
       10,
       1,
       90,
-      'One answer of an authenticator, or one look-up and decision about a target; clients wait 30 to 90 s.',
+      'One answer of an authenticator, or one look-up and decision about a target, for which clients wait 30 to 90 s.',
     ),
     keepAlive: seconds(
       30,
@@ -214,7 +214,7 @@ export const schema = z.strictObject({
       .optional()
       .meta(
         row(
-          'Serve `/metrics` for Prometheus here, `[HOST:]PORT`, over plain HTTP; without a host 127.0.0.1, `*` for all interfaces. Names nobody.',
+          'Serve `/metrics` for Prometheus here, `[HOST:]PORT`, over plain HTTP; without a host 127.0.0.1, `*` for all interfaces. It holds no names of users or targets.',
           { needsRestart: true },
         ),
       ),

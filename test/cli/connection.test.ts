@@ -77,6 +77,8 @@ describe('makeConnection', () => {
     ]);
     const overrides = { 'auth.paa.mode': 'static', 'auth.paa.tokensFile': 'tokens' };
     expect((await make({}, overrides)).warnings).toEqual([expect.stringMatching(/does not take tokens signed here/)]);
+    const brought = ['gatewayaccesstoken:s:4f1c09ab5e6d7788aa'];
+    expect((await make({ set: brought }, overrides)).warnings).toEqual([]);
     expect((await make({ set: ['audiomod:i:1'] })).warnings).toEqual([
       '"audiomod" is no known setting, "audiomode" is',
     ]);
