@@ -39,13 +39,27 @@ const OVERLOADED = 'limits.loopDelay';
 
 /** Somebody who came in. */
 interface Visitor {
+  /** For the books of all processes. Unlike the ends of a connection it never comes again. */
+  readonly name: string;
+  readonly ends: string;
   readonly network: string;
+  hasLeft: boolean;
   /** No identity is proven yet. */
   isStranger: boolean;
   /** Its TLS handshake is over. */
   isServed: boolean;
 }
 
+/** Why somebody was turned away who sits in a seat. */
+interface Told {
+  readonly reason: string;
+}
+
+/**
+ * The ends of a connection join the TCP connection, which comes in, to the TLS connection on it, which is all that others know.
+ * INVARIANT: nothing else goes by them. A client that resets its connection may come again from the same port before this process hears of
+ * the end, so that what is told of the one must never be done to the other.
+ */
 export class Door {
   readonly #options: DoorOptions;
   readonly #connections: Places;
@@ -53,8 +67,11 @@ export class Door {
   readonly #seats = new Places('seats', TOLD_AT_A_TIME, TOLD_PER_ADDRESS);
   /** By the ends of their connection. */
   readonly #visitors = new Map<string, Visitor>();
-  /** Why those who sit in a seat were turned away, by the ends of their connection. */
-  readonly #toldWhy = new Map<string, string>();
+  /** By the TLS connection. */
+  readonly #served = new WeakMap<Socket, Visitor>();
+  /** Who sits in a seat, by the ends of their connection. */
+  readonly #told = new Map<string, Told>();
+  #entered = 0;
   #turnedAway = 0;
 
   constructor(options: DoorOptions) {
@@ -93,16 +110,19 @@ export class Door {
   /** The same client behind its TLS handshake. True when it was turned away: it is told so and needs nobody else. */
   tellsWhy(socket: Socket): boolean {
     const ends = endsOf(socket);
-    const reason = this.#toldWhy.get(ends);
-    if (reason === undefined) {
+    const told = this.#told.get(ends);
+    if (told === undefined) {
       const visitor = this.#visitors.get(ends);
-      if (visitor) visitor.isServed = true;
+      if (visitor) {
+        visitor.isServed = true;
+        this.#served.set(socket, visitor);
+      }
       return false;
     }
     socket.on('error', unheard);
     // Behind its first bytes, since an answer to no request confuses HTTP clients.
     socket.once('data', () => {
-      if (socket.writable) socket.write(refusedForNow(reason === OVERLOADED ? 'overloaded' : 'full'));
+      if (socket.writable) socket.write(refusedForNow(told.reason === OVERLOADED ? 'overloaded' : 'full'));
       endSocket(socket, TELL_MS);
     });
     return true;
@@ -110,9 +130,10 @@ export class Door {
 
   /** The client's user is known: it makes room for the next stranger. */
   known(socket: Socket): void {
-    const ends = endsOf(socket);
-    this.#forgetStranger(ends);
-    this.#options.census?.known(ends);
+    const visitor = this.#served.get(socket);
+    if (visitor === undefined || visitor.hasLeft) return;
+    this.#forgetStranger(visitor);
+    this.#options.census?.known(visitor.name);
   }
 
   #takePlace(network: string): string | undefined {
@@ -126,33 +147,33 @@ export class Door {
 
   #welcome(socket: Socket, network: string): void {
     const ends = endsOf(socket);
-    this.#visitors.set(ends, { network, isStranger: true, isServed: false });
-    this.#options.census?.enter(ends, network, (setting) => this.#turnOut(socket, setting));
-    socket.once('close', () => this.#leave(ends));
+    const name = `${ends} ${this.#entered++}`;
+    const visitor: Visitor = { name, ends, network, hasLeft: false, isStranger: true, isServed: false };
+    this.#visitors.set(ends, visitor);
+    this.#told.delete(ends);
+    this.#options.census?.enter(name, network, (setting) => this.#turnOut(socket, visitor, setting));
+    socket.once('close', () => this.#leave(visitor));
   }
 
-  #leave(ends: string): void {
-    const visitor = this.#visitors.get(ends);
-    if (visitor === undefined) return;
-    this.#forgetStranger(ends);
-    this.#visitors.delete(ends);
+  #leave(visitor: Visitor): void {
+    if (visitor.hasLeft) return;
+    visitor.hasLeft = true;
+    this.#forgetStranger(visitor);
+    if (this.#visitors.get(visitor.ends) === visitor) this.#visitors.delete(visitor.ends);
     this.#connections.leave(visitor.network);
-    this.#options.census?.leave(ends);
+    this.#options.census?.leave(visitor.name);
   }
 
-  #forgetStranger(ends: string): void {
-    const visitor = this.#visitors.get(ends);
-    if (!visitor?.isStranger) return;
+  #forgetStranger(visitor: Visitor): void {
+    if (!visitor.isStranger) return;
     visitor.isStranger = false;
     this.#handshakes.leave(visitor.network);
   }
 
   /** Somebody who came in was one too many, as the count of all processes says: mostly while the TLS handshake still goes on. */
-  #turnOut(socket: Socket, reason: string): void {
-    const ends = endsOf(socket);
-    const visitor = this.#visitors.get(ends);
-    if (visitor === undefined) return;
-    this.#leave(ends);
+  #turnOut(socket: Socket, visitor: Visitor, reason: string): void {
+    if (visitor.hasLeft) return;
+    this.#leave(visitor);
     this.#count(socket, reason);
     if (visitor.isServed || !this.#seat(socket, visitor.network, reason)) cut(socket);
   }
@@ -168,8 +189,11 @@ export class Door {
   #seat(socket: Socket, network: string, reason: string): boolean {
     if (this.#seats.take(network) !== undefined) return false;
     const ends = endsOf(socket);
-    this.#toldWhy.set(ends, reason);
-    socket.once('close', () => this.#toldWhy.delete(ends));
+    const told: Told = { reason };
+    this.#told.set(ends, told);
+    socket.once('close', () => {
+      if (this.#told.get(ends) === told) this.#told.delete(ends);
+    });
     setTimeout(() => {
       socket.destroy();
       this.#seats.leave(network);
@@ -184,7 +208,7 @@ function cut(socket: Socket): false {
   return false;
 }
 
-/** Both ends of a connection: the TCP connection and the TLS connection on it have the same, and no other one at the time. */
+/** Both ends of a connection: the TCP connection and the TLS connection on it have the same. */
 function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }

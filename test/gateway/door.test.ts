@@ -32,12 +32,16 @@ function doorWith(limits: Partial<typeof ROOM>, overloaded = () => false, census
 
 let port = 0;
 class Peer extends EventEmitter {
-  readonly remotePort = ++port;
+  readonly remotePort: number;
   readonly localAddress = '192.0.2.99';
   readonly localPort = 443;
   destroyed = false;
-  constructor(readonly remoteAddress: string | undefined) {
+  constructor(
+    readonly remoteAddress: string | undefined,
+    remotePort = ++port,
+  ) {
     super();
+    this.remotePort = remotePort;
   }
   destroy(): void {
     if (this.destroyed) return;
@@ -46,6 +50,9 @@ class Peer extends EventEmitter {
   }
 }
 const from = (address: string | undefined): Socket & Peer => new Peer(address) as unknown as Socket & Peer;
+/** Comes again from the port of another connection, whose end nobody has heard of yet. */
+const again = ({ remoteAddress, remotePort }: Peer): Socket & Peer =>
+  new Peer(remoteAddress, remotePort) as unknown as Socket & Peer;
 const turnedAwayBy = ({ counters }: Setting): object =>
   counters.snapshot({ sessions: 0, connections: 0, handshakes: 0, loopDelay: { mean: 0, p50: 0, p99: 0, max: 0 } })
     .turnedAway;
@@ -70,7 +77,7 @@ describe('the door', () => {
     const setting = doorWith({ connectionsPerAddress: 1 });
     const { door } = setting;
     const first = from('10.0.0.1');
-    door.enter(first);
+    expect([door.enter(first), door.tellsWhy(first)]).toEqual([true, false]);
     door.known(first);
     const second = from('::ffff:10.0.0.1');
     door.enter(second);
@@ -85,7 +92,7 @@ describe('the door', () => {
   it('takes no place away for those whom another limit turns away', () => {
     const { door } = doorWith({ connections: 2, handshakes: 1 });
     const first = from('10.0.0.1');
-    door.enter(first);
+    expect([door.enter(first), door.tellsWhy(first)]).toEqual([true, false]);
     for (let count = 0; count < 5; count++) door.enter(from('10.0.0.2'));
     door.known(first);
     const next = from('10.0.0.2');
@@ -113,6 +120,56 @@ describe('the door', () => {
     const next = from('10.0.0.1');
     setting.door.enter(next);
     expect(setting.door.tellsWhy(next)).toBe(false);
+  });
+});
+
+describe('somebody who comes again from the same port before the end of the former connection was heard of', () => {
+  it('is counted like anybody else, whoever ends first', () => {
+    const { door } = doorWith({ connections: 2, handshakes: 2 });
+    const first = from('10.0.0.1');
+    for (let former = first, count = 0; count < 10; count++) {
+      expect([door.enter(former), door.tellsWhy(former)]).toEqual([true, false]);
+      const next = again(former);
+      expect([door.enter(next), door.tellsWhy(next)]).toEqual([true, false]);
+      expect(door.strangers).toBe(2);
+      for (const socket of count % 2 ? [former, next] : [next, former]) socket.destroy();
+      expect(door.strangers).toBe(0);
+      former = again(former);
+    }
+  });
+
+  it('has nothing of what is told of the former one', () => {
+    const { door } = doorWith({});
+    const former = from('10.0.0.1');
+    expect([door.enter(former), door.tellsWhy(former)]).toEqual([true, false]);
+    const next = again(former);
+    expect([door.enter(next), door.tellsWhy(next)]).toEqual([true, false]);
+    door.known(former);
+    expect(door.strangers).toBe(1);
+    former.destroy();
+    door.known(next);
+    expect(door.strangers).toBe(0);
+  });
+
+  it('is not turned away for the former one, nor let in', () => {
+    let full = true;
+    const { door } = doorWith({}, () => full);
+    const former = from('10.0.0.1');
+    door.enter(former);
+    const turned = again(former);
+    door.enter(turned);
+    former.destroy();
+    expect(door.tellsWhy(turned)).toBe(true);
+    full = false;
+    const welcome = again(former);
+    door.enter(welcome);
+    expect(door.tellsWhy(welcome)).toBe(false);
+    turned.destroy();
+    full = true;
+    const last = again(former);
+    door.enter(last);
+    welcome.destroy();
+    expect(door.tellsWhy(last)).toBe(true);
   });
 });
 
@@ -191,7 +248,7 @@ describe('those who were one too many over all processes', () => {
   it('are nobody when they are gone', () => {
     const { door, setting, heard, turnAway } = counted();
     const socket = from('10.0.0.1');
-    door.enter(socket);
+    expect([door.enter(socket), door.tellsWhy(socket)]).toEqual([true, false]);
     door.known(socket);
     socket.destroy();
     turnAway('limits.connections');
