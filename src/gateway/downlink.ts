@@ -31,8 +31,9 @@ export class Downlink implements Backlog {
   taken = 0;
   /** Writes that these bytes are in. */
   #writes = 0;
+  #failed = false;
 
-  /** @param ready called when there is room again after `full` */
+  /** @param ready called when there is room again after `full`; never once a write has failed */
   constructor(transport: Transport, ready: () => void) {
     this.#transport = transport;
     this.#ready = ready;
@@ -40,7 +41,15 @@ export class Downlink implements Backlog {
 
   /** Whether the target should be read no more until `ready`. */
   get full(): boolean {
-    return this.waiting >= WINDOW || this.#writes >= WRITES_MAX;
+    return this.#failed || this.waiting >= WINDOW || this.#writes >= WRITES_MAX;
+  }
+
+  /**
+   * Whether the client too should be read no more until `ready`: it asks, and takes no answer. The target alone never brings it so far,
+   * so that a client which writes for a while before it reads is not taken for one that never will.
+   */
+  get flooded(): boolean {
+    return this.waiting >= 2 * WINDOW || this.#writes >= 2 * WRITES_MAX;
   }
 
   /** Sends one whole PDU. */
@@ -83,6 +92,7 @@ export class Downlink implements Backlog {
     this.#writes += 1;
     this.#transport.write(bytes, (error) => {
       const wasFull = this.full;
+      if (error) this.#failed = true;
       this.waiting -= bytes.length;
       this.#writes -= 1;
       this.taken += bytes.length;

@@ -29,6 +29,8 @@ export interface Relay extends Backlog {
   resume(): void;
   /** As `endSocket`. No event follows. */
   end(lingerMs: number): void;
+  /** Until nothing is left of the connection. */
+  gone(): Promise<void>;
 }
 
 /** Connects to a checked address; rejects with a short reason when that fails, takes too long or is aborted. */
@@ -117,6 +119,11 @@ class SocketRelay implements Relay {
   end(lingerMs: number): void {
     this.#events = undefined;
     endSocket(this.socket, lingerMs);
+  }
+
+  gone(): Promise<void> {
+    const { socket } = this;
+    return new Promise((resolve) => (socket.closed ? resolve() : void socket.once('close', () => resolve())));
   }
 
   #take(length: number): boolean {

@@ -51,6 +51,8 @@ export class Tunnel {
   #log: Log;
   #identity: Identity | undefined;
   #relay: Relay | undefined;
+  /** The one before it, which may take its time to go. */
+  #former: Relay | undefined;
   #relayFull = false;
   readonly #clientPatience: Patience;
   #targetPatience: Patience;
@@ -62,7 +64,10 @@ export class Tunnel {
 
   constructor(transport: Transport, services: TunnelServices) {
     this.#transport = transport;
-    this.#downlink = new Downlink(transport, () => this.#relay?.resume());
+    this.#downlink = new Downlink(transport, () => {
+      this.#relay?.resume();
+      this.#balance();
+    });
     this.#services = services;
     this.#log = services.log;
     this.#clientPatience = new Patience(services.timeouts.stall);
@@ -136,10 +141,10 @@ export class Tunnel {
     }
   }
 
-  /** INVARIANT: the client is read only while the session takes bytes and the target keeps up; memory stays flat. */
+  /** INVARIANT: the client is read only while the session takes bytes, the target keeps up and answers are taken; memory stays flat. */
   #balance(): void {
     if (this.#ended) return;
-    if (this.#session.paused || this.#relayFull) this.#transport.pause();
+    if (this.#session.paused || this.#relayFull || this.#downlink.flooded) this.#transport.pause();
     else this.#transport.resume();
     if (this.#downlink.full) this.#relay?.pause();
   }
@@ -166,6 +171,10 @@ export class Tunnel {
     if (!identity) return this.close(RESULT.E_PROXY_INTERNALERROR);
     const client = this.#session.clientName;
     this.#log = this.#log.with({ client });
+    // INVARIANT: one connection to a target at a time. Channel after channel would leave more of them behind than anybody counts.
+    await this.#former?.gone();
+    this.#former = undefined;
+    if (this.#ended) return;
     const opened = await this.#services.openTarget(
       { ...identity, clientName: client },
       names,
@@ -202,6 +211,7 @@ export class Tunnel {
       },
       end: (how, detail) => this.#targetGone(relay, how, detail),
     });
+    if (this.#downlink.full) relay.pause();
   }
 
   #targetGone(relay: Relay, how: TargetEnd, detail?: string): void {
@@ -226,6 +236,7 @@ export class Tunnel {
 
   #dropRelay(): void {
     this.#relay?.end(this.#services.timeouts.close);
+    this.#former = this.#relay ?? this.#former;
     this.#relay = undefined;
     this.#relayFull = false;
   }

@@ -115,11 +115,34 @@ describe('the window', () => {
     expect(ready()).toBe(1);
   });
 
-  it('is open again when the connection has failed', () => {
-    const { downlink, take } = stage();
-    while (!downlink.full) downlink.carry(read);
-    while (downlink.waiting > 0) take(new Error('gone'));
-    expect(downlink.full).toBe(false);
+  it('stays full when the connection has failed: what the target sends comes to nothing', () => {
+    const { downlink, take, ready } = stage();
+    downlink.carry(read);
+    take(new Error('gone'));
+    expect(downlink.waiting).toBe(0);
+    expect(downlink.full).toBe(true);
+    expect(ready()).toBe(0);
+  });
+
+  it('is never flooded by a target, which is read no more once it is full', () => {
+    for (const size of [1, 1000, READ_BYTES]) {
+      const { downlink } = stage(FRAMES);
+      while (!downlink.full) downlink.carry(Buffer.alloc(size));
+      expect(downlink.flooded).toBe(false);
+    }
+  });
+
+  it.each([
+    ['bytes', 10_000],
+    ['writes', 8],
+  ])('is flooded by answers that nobody takes: too many %s', (_, size) => {
+    const { downlink, writes, take } = stage();
+    while (!downlink.flooded) downlink.send(Buffer.alloc(size));
+    expect(downlink.waiting).toBeLessThan(2 * WINDOW + size);
+    expect(writes.length).toBeLessThanOrEqual(2 * WRITES_MAX);
+    take();
+    expect(downlink.flooded).toBe(false);
+    expect(downlink.full).toBe(true);
   });
 
   it('never shows one client what another one still has to be sent', () => {

@@ -34,28 +34,36 @@ const SETUP = Buffer.concat([
   CREATE_CHANNEL,
 ]);
 
-function relay(): Relay & { opens: number; ends: number } {
+function relay(): Relay & { opens: number; ends: number; isRead: boolean } {
   return {
+    isRead: false,
     waiting: 0,
     taken: 0,
     opens: 0,
     ends: 0,
     open() {
       this.opens++;
+      this.isRead = true;
     },
     write: () => true,
-    pause: () => undefined,
-    resume: () => undefined,
+    pause() {
+      this.isRead = false;
+    },
+    resume() {
+      this.isRead = true;
+    },
     end() {
       this.ends++;
     },
+    gone: async () => undefined,
   };
 }
 
 /** A tunnel on a transport that only remembers. */
 function stage(services: Partial<TunnelServices>) {
   const log: Record<string, unknown>[] = [];
-  const seen = { sent: [] as Buffer[], transportEnds: 0, trusted: 0, ended: 0 };
+  const seen = { sent: [] as Buffer[], transportEnds: 0, trusted: 0, ended: 0, paused: false };
+  const untaken: ((error?: Error) => void)[] = [];
   let events: TransportEvents | undefined;
   const transport: Transport = {
     kind: 'websocket',
@@ -63,12 +71,19 @@ function stage(services: Partial<TunnelServices>) {
       events = handlers;
     },
     envelope: BARE,
-    write: (bytes) => void seen.sent.push(bytes),
+    write: (bytes, sent) => {
+      seen.sent.push(bytes);
+      untaken.push(sent);
+    },
     trust: () => {
       seen.trusted++;
     },
-    pause: () => undefined,
-    resume: () => undefined,
+    pause: () => {
+      seen.paused = true;
+    },
+    resume: () => {
+      seen.paused = false;
+    },
     end: () => {
       seen.transportEnds++;
     },
@@ -93,6 +108,10 @@ function stage(services: Partial<TunnelServices>) {
     tunnel,
     bytes: (bytes: Buffer) => events?.bytes(bytes),
     gone: () => events?.end('client closed'),
+    /** The client takes everything that waits for it. */
+    takeAll: () => {
+      for (const taken of untaken.splice(0)) taken();
+    },
   };
 }
 
@@ -167,6 +186,65 @@ describe('a tunnel with many channels', () => {
     expect(lines.length).toBeGreaterThan(10);
     expect(lines.filter((line) => line.split('"client":').length > 2)).toEqual([]);
     expect(seen.trusted).toBe(1);
+  });
+});
+
+describe('a client that opens channel after channel', () => {
+  const CLOSE = CLOSE_CHANNEL.encode({ statusCode: 0 });
+
+  it('is read no more while it takes no answers, and again when it has taken them', async () => {
+    const { seen, bytes, takeAll } = stage({});
+    bytes(SETUP);
+    let channels = 0;
+    for (; channels < 3_000; channels++) {
+      const before = seen.sent.length;
+      await eventually(() => seen.sent.length > before || !seen.paused);
+      await new Promise((resolve) => setImmediate(resolve));
+      if (seen.paused) break;
+      bytes(Buffer.concat([CLOSE, CREATE_CHANNEL]));
+    }
+    expect(seen.paused).toBe(true);
+    expect(channels).toBeGreaterThan(1000);
+    takeAll();
+    expect(seen.paused).toBe(false);
+  });
+
+  it('gets the next target when the connection to the former one is gone', async () => {
+    let leave: () => void = () => undefined;
+    const former = relay();
+    former.gone = () =>
+      new Promise((resolve) => {
+        leave = resolve;
+      });
+    const relays = [former, relay()];
+    let dialled = 0;
+    const { bytes } = stage({ openTarget: async () => ({ relay: relays[dialled++] ?? relay(), ...DESK }) });
+    bytes(SETUP);
+    await eventually(() => former.opens === 1);
+    bytes(Buffer.concat([CLOSE, CREATE_CHANNEL]));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([former.ends, dialled]).toEqual([1, 1]);
+    leave();
+    await eventually(() => relays[1]?.opens === 1);
+    expect(dialled).toBe(2);
+  });
+
+  it('has nothing read from a new target for it while it is behind', async () => {
+    const [first, second] = [relay(), relay()];
+    const relays = [first, second];
+    let events: RelayEvents | undefined;
+    first.open = (handlers) => {
+      events = handlers;
+      first.isRead = true;
+    };
+    const { bytes } = stage({ openTarget: async () => ({ relay: relays.shift() as Relay, ...DESK }) });
+    bytes(SETUP);
+    await eventually(() => events !== undefined);
+    while (first.isRead) events?.bytes(Buffer.alloc(65_536));
+    bytes(Buffer.concat([CLOSE, CREATE_CHANNEL]));
+    await eventually(() => second.opens === 1);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(second.isRead).toBe(false);
   });
 });
 
