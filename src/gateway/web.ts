@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { HeadLimits } from './http/head.js';
 import { fromIncomingMessage, isGatewayPath, type RdgRequest } from './http/request.js';
 import { closingResponse } from './http/respond.js';
+import { boundLives } from './lives.js';
 import { endSocket } from './sockets.js';
 
 /** What a reload may change. */
@@ -20,11 +21,13 @@ export interface WebOptions {
   readonly unwell: () => 'draining' | 'overloaded' | undefined;
   /** A `GET` upgrade for the gateway's own path; `read` throws HeadError when it is none that we know. */
   readonly upgrade: (socket: Socket, read: () => RdgRequest, rest: Buffer) => void;
+  /** `LIFE_MS` unless a test is in a hurry. */
+  readonly lifeMs?: number;
 }
 
 /** A connection that is done with its request may send another one for this long. */
 const KEEP_ALIVE_MS = 5_000;
-/** Then a monitor connects anew: nobody keeps a place among the strangers for ever. */
+/** Then a monitor connects anew, as it does at the end of its life: nobody keeps a place among the strangers for ever. */
 const MAX_REQUESTS = 100;
 /** What somebody may send with a request by mistake: a form, and nothing that costs anyone anything. */
 const MAX_BODY_BYTES = 65_536;
@@ -40,17 +43,22 @@ export interface Web {
   close(): void;
 }
 
-export function createWeb({ settings, unwell, upgrade }: WebOptions): Web {
+export function createWeb({ settings, unwell, upgrade, lifeMs }: WebOptions): Web {
   let current = settings;
   const web = createServer(
     {
       keepAliveTimeout: KEEP_ALIVE_MS,
       connectionsCheckingInterval: CHECK_INTERVAL_MS,
     },
-    (request, response) => answer(request, response, unwell()),
+    (request, response) => {
+      lives.bound(response);
+      answer(request, response, unwell());
+    },
   );
+  const lives = boundLives(web, lifeMs);
   web.maxRequestsPerSocket = MAX_REQUESTS;
   web.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    lives.letGo(socket);
     if (isGatewayPath((request.url ?? '').split('?', 1)[0] ?? '')) {
       upgrade(socket, () => fromIncomingMessage(request, current.limits), head);
     } else {

@@ -5,6 +5,7 @@ import type { Registry } from 'prom-client';
 import type { Listen } from '../config/listen.js';
 import type { Counts } from '../gateway/counters.js';
 import { listen } from '../gateway/listen.js';
+import { boundLives } from '../gateway/lives.js';
 
 export interface Metrics {
   readonly address: AddressInfo;
@@ -19,7 +20,11 @@ const HEAD_BYTES = 8192;
 type Register = (counts: Counts) => void;
 
 /** Serves what `counts` says at each request. Throws a `Fault` when the address cannot be had. */
-export async function serveMetrics(where: Listen, counts: () => Counts | Promise<Counts>): Promise<Metrics> {
+export async function serveMetrics(
+  where: Listen,
+  counts: () => Counts | Promise<Counts>,
+  lifeMs?: number,
+): Promise<Metrics> {
   const { registry, update } = await openRegistry();
   const text = async (): Promise<string> => {
     update(await counts());
@@ -27,8 +32,12 @@ export async function serveMetrics(where: Listen, counts: () => Counts | Promise
   };
   const server = createServer(
     { maxHeaderSize: HEAD_BYTES, headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS },
-    (request, response) => void answer(request, response, text, registry.contentType),
+    (request, response) => {
+      lives.bound(response);
+      void answer(request, response, text, registry.contentType);
+    },
   );
+  const lives = boundLives(server, lifeMs);
   server.maxConnections = MAX_CONNECTIONS;
   await listen(server, where, 'metrics.listen');
   // Counters alone are no reason for a process to live.
