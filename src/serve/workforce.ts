@@ -183,14 +183,21 @@ export class Workforce {
   #replace(number: number, livedMs: number): void {
     const backoff = this.#backoffs.get(number) ?? new Backoff();
     this.#backoffs.set(number, backoff);
-    const { log } = this.#options;
     const timer = setTimeout(() => {
       this.#returns.delete(timer);
-      this.#hire(number).catch((error: Error) => {
-        if (!this.#retired) log.error('worker cannot start', { worker: number, reason: error.message });
-      });
+      try {
+        this.#hire(number).catch((error: Error) => this.#tell(number, error));
+      } catch (error) {
+        // Without memory for a process the system refuses it at once: then there is nobody whose end would bring the next one.
+        this.#tell(number, error as Error);
+        this.#replace(number, 0);
+      }
     }, backoff.after(livedMs));
     this.#returns.add(timer);
+  }
+
+  #tell(number: number, { message }: Error): void {
+    if (!this.#retired) this.#options.log.error('worker cannot start', { worker: number, reason: message });
   }
 }
 

@@ -1,0 +1,77 @@
+import cluster, { type Worker } from 'node:cluster';
+import { EventEmitter } from 'node:events';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createLog } from '../../src/gateway/log.js';
+import { Wire } from '../../src/serve/wire.js';
+import { Workforce } from '../../src/serve/workforce.js';
+
+const SECOND = 1000;
+const lines: string[] = [];
+/** Those that the system has started. */
+let workers: EventEmitter[];
+
+/** A process that asks for its duty and is ready at once. */
+function startOne(): Worker {
+  const worker = Object.assign(new EventEmitter(), {
+    process: { pid: 1000 + workers.length, kill: () => true },
+    send: (message: object) => void far.receive(message),
+  });
+  const far = new Wire((message) => void worker.emit('message', message));
+  workers.push(worker);
+  queueMicrotask(async () => {
+    await far.ask('hello');
+    far.tell('ready', {});
+  });
+  return worker as unknown as Worker;
+}
+
+function workforce(): Workforce {
+  return new Workforce({
+    count: 1,
+    log: createLog({ level: 'info', format: 'text', write: (line) => void lines.push(line) }),
+    hired: () => undefined,
+    duty: () => ({}) as never,
+    gone: () => 3,
+  });
+}
+
+beforeEach(() => {
+  workers = [];
+  lines.length = 0;
+  vi.useFakeTimers();
+  vi.spyOn(cluster, 'setupPrimary').mockReturnValue();
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+describe('a worker that crashed', () => {
+  it('is replaced, also when the system refuses a process at first', async () => {
+    const fork = vi.spyOn(cluster, 'fork').mockImplementation(startOne);
+    const force = workforce();
+    await force.start();
+    const refuse = (): never => {
+      throw new Error('spawn ENOMEM');
+    };
+    fork.mockImplementationOnce(refuse).mockImplementationOnce(refuse);
+    workers[0]?.emit('exit', null, 'SIGKILL');
+    await vi.advanceTimersByTimeAsync(SECOND);
+    expect([workers.length, force.atWork]).toEqual([1, 0]);
+    expect(lines.join('')).toMatch(/worker cannot start worker=1 reason="spawn ENOMEM"/);
+    await vi.advanceTimersByTimeAsync(10 * SECOND);
+    expect([workers.length, force.atWork]).toEqual([2, 1]);
+    force.retire();
+  });
+
+  it('is not replaced once nobody is', async () => {
+    const fork = vi.spyOn(cluster, 'fork').mockImplementation(startOne);
+    const force = workforce();
+    await force.start();
+    workers[0]?.emit('exit', 1, null);
+    await vi.advanceTimersByTimeAsync(0);
+    force.retire();
+    await vi.advanceTimersByTimeAsync(100 * SECOND);
+    expect(fork).toHaveBeenCalledTimes(1);
+  });
+});
