@@ -28,27 +28,15 @@ With --workers several processes serve on the same port. One that crashes or han
     ...configFlag,
     check: Flags.boolean({ summary: 'Check settings and files, print the settings, and end.' }),
     listen: Flags.string({
-      summary: 'Address and port. The default is 8443 on all interfaces.',
+      summary: 'Where to listen. The default is 8443, all interfaces.',
       helpValue: '[HOST:]PORT',
     }),
     cert: Flags.string({ summary: 'Certificate with its chain, PEM.', helpValue: 'FILE' }),
     key: Flags.string({ summary: 'Private key of the certificate, PEM.', helpValue: 'FILE' }),
-    drain: Flags.string({
-      summary: 'How long sessions may go on after a signal. The default is 30.',
-      helpValue: 'SECONDS',
-    }),
-    'log-level': Flags.string({
-      summary: 'How much is logged. The default is info.',
-      helpValue: 'debug|info|warn|error',
-    }),
-    'log-format': Flags.string({
-      summary: 'Lines for people or for machines. The default is text.',
-      helpValue: 'text|json',
-    }),
-    workers: Flags.string({
-      summary: 'Processes that serve, or one for each core. The default is 1.',
-      helpValue: 'N|auto',
-    }),
+    drain: Flags.string({ summary: 'Time for sessions after a signal. The default is 30.', helpValue: 'SECONDS' }),
+    'log-level': Flags.string({ summary: 'What is logged. The default is info.', helpValue: 'debug|info|warn|error' }),
+    'log-format': Flags.string({ summary: 'For people or machines. The default is text.', helpValue: 'text|json' }),
+    workers: Flags.string({ summary: 'Processes, auto is one for each core. The default is 1.', helpValue: 'N|auto' }),
     keylog: Flags.string({ summary: 'Append TLS secrets here, to decrypt captures.', helpValue: 'FILE' }),
   };
 

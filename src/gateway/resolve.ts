@@ -9,14 +9,54 @@ const ofTheSystem: Lookup = async (host) => {
   return found.map(({ address }) => address);
 };
 
-/** A look-up cannot be taken back and holds a thread until it ends: nobody may hold many of them with one name. */
-export function sharedLookup(ask: Lookup = ofTheSystem): Lookup {
+/**
+ * Look-ups that one user may have under way. The pool has threads for sixteen, and one that nobody answers holds its thread for half a
+ * minute: whoever asks for names of a dead zone waits for himself.
+ */
+const TURNS = 4;
+
+/** Who has how many turns, and who waits for one. */
+class Turns {
+  readonly #users = new Map<string, { taken: number; readonly waiting: (() => void)[] }>();
+
+  async take(user: string): Promise<void> {
+    const own = this.#users.get(user) ?? { taken: 0, waiting: [] };
+    this.#users.set(user, own);
+    if (own.taken >= TURNS) return new Promise((resolve) => void own.waiting.push(resolve));
+    own.taken += 1;
+  }
+
+  /** Hands the turn on to who waits longest. */
+  giveBack(user: string): void {
+    const own = this.#users.get(user);
+    if (own === undefined) return;
+    const next = own.waiting.shift();
+    if (next) return next();
+    own.taken -= 1;
+    if (own.taken === 0) this.#users.delete(user);
+  }
+}
+
+/** A look-up cannot be taken back and holds a thread until it ends: nobody may hold many of them, with one name or with many. */
+export function sharedLookup(
+  ask: Lookup = ofTheSystem,
+): (host: string, user: string, signal: AbortSignal) => Promise<readonly string[]> {
   const underWay = new Map<string, Promise<readonly string[]>>();
-  return (host) => {
-    const other = underWay.get(host);
-    if (other) return other;
+  const turns = new Turns();
+  const begin = (host: string): Promise<readonly string[]> => {
     const own = ask(host).finally(() => underWay.delete(host));
     underWay.set(host, own);
     return own;
+  };
+  return async (host, user, signal) => {
+    const other = underWay.get(host);
+    if (other) return other;
+    await turns.take(user);
+    try {
+      signal.throwIfAborted();
+      return await (underWay.get(host) ?? begin(host));
+    } finally {
+      turns.giveBack(user);
+    }
   };
 }

@@ -1,7 +1,10 @@
 /** The same few manners for every socket. */
 import type { Socket } from 'node:net';
 
-/** After this long without traffic TCP itself asks whether the peer still lives: FreeRDP sends nothing of its own when idle. */
+/**
+ * After this long without traffic TCP itself asks whether the peer still lives: FreeRDP sends nothing of its own when idle. Where our own
+ * keep-alive packets are under way, TCP sends them again instead, until the system gives up.
+ */
 const KEEP_ALIVE_AFTER_MS = 30_000;
 
 /** A relay answers at once and notices dead peers. */

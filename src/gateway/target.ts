@@ -6,7 +6,7 @@ import { RESULT } from '../protocol/index.js';
 import { dial, type Relay } from './relay.js';
 import { sharedLookup } from './resolve.js';
 
-const resolve = sharedLookup();
+const lookUp = sharedLookup();
 
 export type OpenedTarget =
   | { readonly relay: Relay; readonly target: string; readonly address: string }
@@ -31,6 +31,7 @@ export interface TargetTimeouts {
 /** Opens the first target that is allowed and answers. Never rejects. */
 export function targetOpener(parts: Omit<AdmissionParts, 'resolve'>, timeouts: TargetTimeouts): TargetOpener {
   return async (identity, names, port, ended) => {
+    const resolve = (host: string, signal: AbortSignal) => lookUp(host, identity.user, signal);
     const all = deadline(timeouts.all, ended);
     const failures: Failure[] = [];
     for (const host of names) {
