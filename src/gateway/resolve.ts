@@ -11,9 +11,9 @@ const ofTheSystem: Lookup = async (host) => {
 
 /**
  * Look-ups that one user may have under way. The pool has threads for sixteen, and one that nobody answers holds its thread for half a
- * minute: whoever asks for names of a dead zone waits for himself.
+ * minute: whoever asks for names of a dead zone leaves a quarter to others, and beyond it waits for himself.
  */
-const TURNS = 4;
+export const TURNS = 12;
 
 /** Who has how many turns, and who waits for one. */
 class Turns {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { sharedLookup } from '../../src/gateway/resolve.js';
+import { sharedLookup, TURNS } from '../../src/gateway/resolve.js';
 
 const { signal } = new AbortController();
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
@@ -34,39 +34,43 @@ describe('a user with many dead names', () => {
     });
     return { asked, resolve, end: (host: string) => ends.get(host)?.() };
   }
+  const names = (zone: string, count: number): string[] =>
+    Array.from({ length: count }, (_, index) => `${index}.${zone}`);
+
   it('waits for himself, and keeps nobody else waiting', async () => {
     const { asked, resolve, end } = dead();
-    const all = ['a', 'b', 'c', 'd', 'e', 'f'].map((host) => resolve(host, 'mallory', signal));
+    const [first, late, more] = [names('dead', TURNS), names('late', 2), names('more', TURNS)];
+    const all = [...first, ...late].map((host) => resolve(host, 'mallory', signal));
     await turn();
-    expect(asked).toEqual(['a', 'b', 'c', 'd']);
+    expect(asked).toEqual(first);
     const other = resolve('desk', 'alice', signal);
     await turn();
     expect(asked.at(-1)).toBe('desk');
     end('desk');
     expect(await other).toEqual(['10.0.0.1']);
-    for (const host of ['b', 'a', 'c', 'd']) end(host);
+    for (const host of first) end(host);
     await turn();
-    expect(asked.slice(-2)).toEqual(['e', 'f']);
-    for (const host of ['e', 'f']) end(host);
-    expect(await Promise.all(all)).toHaveLength(6);
-    await turn();
+    expect(asked.slice(-2)).toEqual(late);
+    for (const host of late) end(host);
+    await Promise.all(all);
     // Every turn was given back.
-    const more = ['g', 'h', 'i', 'j'].map((host) => resolve(host, 'mallory', signal));
+    const again = more.map((host) => resolve(host, 'mallory', signal));
     await turn();
-    expect(asked.slice(-4)).toEqual(['g', 'h', 'i', 'j']);
-    for (const host of ['g', 'h', 'i', 'j']) end(host);
-    await Promise.all(more);
+    expect(asked.slice(-TURNS)).toEqual(more);
+    for (const host of more) end(host);
+    await Promise.all(again);
   });
 
   it('has nothing looked up that nobody waits for any more', async () => {
     const { asked, resolve, end } = dead();
-    const first = ['a', 'b', 'c', 'd'].map((host) => resolve(host, 'mallory', signal));
+    const first = names('dead', TURNS);
+    const all = first.map((host) => resolve(host, 'mallory', signal));
     const leaving = new AbortController();
     const late = resolve('late', 'mallory', leaving.signal);
     leaving.abort();
     await turn();
-    for (const host of ['a', 'b', 'c', 'd']) end(host);
-    await Promise.all(first);
+    for (const host of first) end(host);
+    await Promise.all(all);
     await expect(late).rejects.toThrow(/abort/);
     expect(asked).not.toContain('late');
   });
