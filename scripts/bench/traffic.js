@@ -12,7 +12,7 @@ const EXPECT = { nothing: 0, head: 1, pdu: 2 };
 const CONNECTION_ID = '00000000-0000-4000-8000-000000000000';
 /** What Windows sends first on the OUT channel, and FreeRDP skips. */
 const SEED = 10;
-/** A block is at least this long, so that the same bytes come back only after many reads of everybody on the way. */
+/** A client's block is at least this long, so that the same bytes come back only after many reads of everybody on the way. */
 const BLOCK = 1 << 20;
 /** Windows' largest frame fills a TLS record: header and key of RFC 6455 and the header of DATA go off the payload. */
 const WEBSOCKET_OVERHEAD = 8;

@@ -13,7 +13,7 @@ export async function echo(bench, relay, { first }) {
 /** The same while others move bulk data in the same relay. */
 export function echoBeside(flows) {
   return async (bench, relay, { first }) => {
-    await startFlows(bench, relay, flows, false);
+    await startFlows(bench, relay, flows, first);
     const seen = await roundTrips(bench, relay, first, watchLoop);
     await bench.finish(bench.bulk);
     return { ...seen.latency, loop: seen.loop };

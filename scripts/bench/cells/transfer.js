@@ -15,7 +15,8 @@ export function transfer(flows) {
 
 /** Sources of a desktop send as much as a socket takes, of PDUs that Windows would make of it. */
 const PAYLOAD = 16 * 1024;
-const PDUS = 64;
+/** A prime: no pool of buffers has the size of a block, and bytes of the wrong buffer are wrong bytes. */
+const PDUS = 61;
 
 /** With `verified` every byte is compared where it arrives. */
 export async function startFlows(bench, relay, { down = 0, up = 0, size = 0 }, verified) {
