@@ -173,9 +173,10 @@ export class Door {
   /** Somebody who came in was one too many, as the count of all processes says: mostly while the TLS handshake still goes on. */
   #turnOut(socket: Socket, visitor: Visitor, reason: string): void {
     if (visitor.hasLeft) return;
+    const isArriving = !visitor.isServed && this.#visitors.get(visitor.ends) === visitor;
     this.#leave(visitor);
     this.#count(socket, reason);
-    if (visitor.isServed || !this.#seat(socket, visitor.network, reason)) cut(socket);
+    if (!isArriving || !this.#seat(socket, visitor.network, reason)) cut(socket);
   }
 
   #count(socket: Socket, reason: string): void {

@@ -13,14 +13,14 @@ export interface Lives {
 }
 
 /**
- * Cuts each connection of `server` after `lifeMs`. Node's own limits are on requests and on silence, and a client that sends an empty
+ * Cuts each connection of `server` after LIFE_MS. Node's own limits are on requests and on silence, and a client that sends an empty
  * line every few seconds between two requests is in neither.
  */
-export function boundLives(server: Server, lifeMs = LIFE_MS): Lives {
+export function boundLives(server: Server): Lives {
   const lives = new WeakMap<Socket, { readonly end: NodeJS.Timeout; readonly born: number }>();
   const letGo = (socket: Socket): void => clearTimeout(lives.get(socket)?.end);
   server.on('connection', (socket: Socket) => {
-    const end = setTimeout(() => socket.destroy(), lifeMs);
+    const end = setTimeout(() => socket.destroy(), LIFE_MS);
     lives.set(socket, { end, born: performance.now() });
     socket.once('close', () => letGo(socket));
   });
@@ -28,7 +28,7 @@ export function boundLives(server: Server, lifeMs = LIFE_MS): Lives {
     letGo,
     bound(response) {
       const life = response.socket && lives.get(response.socket);
-      if (life && performance.now() - life.born > lifeMs / 2) response.setHeader('Connection', 'close');
+      if (life && performance.now() - life.born > LIFE_MS / 2) response.setHeader('Connection', 'close');
     },
   };
 }

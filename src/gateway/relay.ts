@@ -22,6 +22,7 @@ export interface RelayEvents {
 }
 
 export interface Relay extends Backlog {
+  /** From now on events are delivered. Nothing is read before `resume`. */
   open(events: RelayEvents): void;
   /** As `Outlet.write`: false asks the caller to wait for `drain`. */
   write(bytes: Buffer): boolean;
@@ -93,7 +94,6 @@ class SocketRelay implements Relay {
     // A keep-alive that times out is no more of an orderly end than a reset is.
     socket.on('error', (error) => this.#finish('reset', error.message));
     socket.on('close', () => this.#finish('end'));
-    socket.resume();
   }
 
   get waiting(): number {

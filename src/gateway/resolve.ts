@@ -17,21 +17,40 @@ export const TURNS = 12;
 
 /** Who has how many turns, and who waits for one. */
 class Turns {
-  readonly #users = new Map<string, { taken: number; readonly waiting: (() => void)[] }>();
+  /** Those who wait are sessions, each once and for as long as its decision may take: they need no cap of their own. */
+  readonly #users = new Map<string, { taken: number; readonly waiting: Set<() => void> }>();
 
-  async take(user: string): Promise<void> {
-    const own = this.#users.get(user) ?? { taken: 0, waiting: [] };
+  /** Rejects when `signal` aborts before the turn has come. */
+  async take(user: string, signal: AbortSignal): Promise<void> {
+    const own = this.#users.get(user) ?? { taken: 0, waiting: new Set() };
     this.#users.set(user, own);
-    if (own.taken >= TURNS) return new Promise((resolve) => void own.waiting.push(resolve));
-    own.taken += 1;
+    if (own.taken < TURNS) {
+      own.taken += 1;
+      return;
+    }
+    await new Promise<void>((resolve, reject) => {
+      const turn = (): void => {
+        signal.removeEventListener('abort', leave);
+        resolve();
+      };
+      const leave = (): void => {
+        own.waiting.delete(turn);
+        reject(signal.reason);
+      };
+      own.waiting.add(turn);
+      signal.addEventListener('abort', leave, { once: true });
+    });
   }
 
   /** Hands the turn on to who waits longest. */
   giveBack(user: string): void {
     const own = this.#users.get(user);
     if (own === undefined) return;
-    const next = own.waiting.shift();
-    if (next) return next();
+    const [next] = own.waiting;
+    if (next) {
+      own.waiting.delete(next);
+      return next();
+    }
     own.taken -= 1;
     if (own.taken === 0) this.#users.delete(user);
   }
@@ -51,9 +70,9 @@ export function sharedLookup(
   return async (host, user, signal) => {
     const other = underWay.get(host);
     if (other) return other;
-    await turns.take(user);
+    signal.throwIfAborted();
+    await turns.take(user, signal);
     try {
-      signal.throwIfAborted();
       return await (underWay.get(host) ?? begin(host));
     } finally {
       turns.giveBack(user);

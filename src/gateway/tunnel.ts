@@ -15,9 +15,9 @@ import type { Traffic } from './counters.js';
 import { Downlink } from './downlink.js';
 import type { Log } from './log.js';
 import { Patience } from './patience.js';
-import type { Relay } from './relay.js';
 import { OVER, type TargetOpener } from './target.js';
 import type { Transport, TransportEnd } from './transport.js';
+import { Uplink } from './uplink.js';
 
 export interface TunnelServices {
   /** Who is this? Never rejects. */
@@ -32,6 +32,8 @@ export interface TunnelServices {
   readonly accepted: () => void;
   /** Called once, when nothing of the tunnel is left but lingering sockets. */
   readonly ended: (cause: string) => void;
+  /** Called once behind that, when the connection to its target is gone too. */
+  readonly released: () => void;
 }
 
 export type Verdict =
@@ -50,12 +52,8 @@ export class Tunnel {
   readonly #abort = new AbortController();
   #log: Log;
   #identity: Identity | undefined;
-  #relay: Relay | undefined;
-  /** The one before it, which may take its time to go. */
-  #former: Relay | undefined;
-  #relayFull = false;
-  readonly #clientPatience: Patience;
-  #targetPatience: Patience;
+  readonly #uplink: Uplink;
+  readonly #patience: Patience;
   #timer: NodeJS.Timeout | undefined;
   #target: string | undefined;
   #received = 0;
@@ -65,14 +63,14 @@ export class Tunnel {
   constructor(transport: Transport, services: TunnelServices) {
     this.#transport = transport;
     this.#downlink = new Downlink(transport, () => {
-      this.#relay?.resume();
+      this.#uplink.resume();
       this.#balance();
     });
     this.#services = services;
     this.#log = services.log;
-    this.#clientPatience = new Patience(services.timeouts.stall);
-    this.#targetPatience = new Patience(services.timeouts.stall);
     const { timeouts, tunnelId, nextChannelId } = services;
+    this.#uplink = new Uplink(timeouts);
+    this.#patience = new Patience(timeouts.stall);
     this.#session = new GatewaySession({ timeouts, tunnelId, nextChannelId, now: this.#started });
   }
 
@@ -96,9 +94,8 @@ export class Tunnel {
   /** Looks whether a side has stalled: it is cut. Bytes that it did not take for so long it will not take while we linger. */
   look(): void {
     const now = clock();
-    if (this.#clientPatience.ended(this.#downlink, now)) return this.#finish('client stalled', undefined, undefined, 0);
-    const relay = this.#relay;
-    if (relay && this.#targetPatience.ended(relay, now)) this.#targetGone(relay, 'stall');
+    if (this.#patience.ended(this.#downlink, now)) return this.#finish('client stalled', undefined, undefined, 0);
+    if (this.#uplink.hasStalled(now)) this.#targetGone('stall');
   }
 
   /** INVARIANT: every step of the session goes through here, so that a bug of ours ends one session and never the process. */
@@ -122,8 +119,7 @@ export class Tunnel {
         return this.#downlink.send(effect.pdu);
       case 'deliver':
         this.#received += effect.bytes.length;
-        if (this.#relay?.write(effect.bytes) === false) this.#relayFull = true;
-        return;
+        return this.#uplink.write(effect.bytes);
       case 'authenticate':
         this.#authenticate(effect.token).catch((error) => this.#fail(error));
         return;
@@ -131,9 +127,9 @@ export class Tunnel {
         this.#connect(effect.names, effect.port).catch((error) => this.#fail(error));
         return;
       case 'disconnect':
-        // Without a relay the target was faster, and that was told.
-        if (this.#relay) this.#log.info('channel closed', { target: this.#target, cause: 'client closed' });
-        return this.#dropRelay();
+        // Where nothing is up the target was faster, and that was told.
+        if (this.#uplink.isUp) this.#log.info('channel closed', { target: this.#target, cause: 'client closed' });
+        return this.#uplink.drop();
       case 'wake':
         return this.#wake(effect.at);
       case 'end':
@@ -144,9 +140,9 @@ export class Tunnel {
   /** INVARIANT: the client is read only while the session takes bytes, the target keeps up and answers are taken; memory stays flat. */
   #balance(): void {
     if (this.#ended) return;
-    if (this.#session.paused || this.#relayFull || this.#downlink.flooded) this.#transport.pause();
+    if (this.#session.paused || this.#uplink.full || this.#downlink.flooded) this.#transport.pause();
     else this.#transport.resume();
-    if (this.#downlink.full) this.#relay?.pause();
+    if (this.#downlink.full) this.#uplink.pause();
   }
 
   async #authenticate(token: string): Promise<void> {
@@ -171,9 +167,7 @@ export class Tunnel {
     if (!identity) return this.close(RESULT.E_PROXY_INTERNALERROR);
     const client = this.#session.clientName;
     this.#log = this.#log.with({ client });
-    // INVARIANT: one connection to a target at a time. Channel after channel would leave more of them behind than anybody counts.
-    await this.#former?.gone();
-    this.#former = undefined;
+    await this.#uplink.clear();
     if (this.#ended) return;
     const opened = await this.#services.openTarget(
       { ...identity, clientName: client },
@@ -195,50 +189,39 @@ export class Tunnel {
       return this.#run(() => this.#session.failed(opened.code));
     }
     this.#log.info('channel opened', { target: opened.target, address: opened.address });
-    this.#relay = opened.relay;
+    this.#uplink.take(opened.relay);
     this.#run(() => this.#session.connected(clock()));
     // What the client sent along may have closed the channel, or the session, already.
-    if (this.#relay === opened.relay) this.#openRelay(opened.relay);
+    if (this.#uplink.isUp) this.#openUplink();
   }
 
-  #openRelay(relay: Relay): void {
-    this.#targetPatience = new Patience(this.#services.timeouts.stall);
-    relay.open({
-      bytes: (bytes) => this.#carry(relay, bytes),
-      drain: () => {
-        this.#relayFull = false;
-        this.#balance();
-      },
-      end: (how, detail) => this.#targetGone(relay, how, detail),
+  #openUplink(): void {
+    this.#uplink.open({
+      bytes: (bytes) => this.#carry(bytes),
+      drain: () => this.#balance(),
+      end: (how, detail) => this.#targetGone(how, detail),
     });
-    if (this.#downlink.full) relay.pause();
+    // Node reads once from a socket that is resumed and paused at once: a client that is behind would get that as well.
+    if (!this.#downlink.full) this.#uplink.resume();
   }
 
-  #targetGone(relay: Relay, how: TargetEnd, detail?: string): void {
+  #targetGone(how: TargetEnd, detail?: string): void {
     this.#log.info('channel closed', { target: this.#target, cause: TARGET_CAUSE[how], detail });
-    if (how === 'stall') relay.end(0);
-    this.#dropRelay();
+    this.#uplink.drop(how === 'stall' ? 0 : undefined);
     this.#run(() => this.#session.targetEnded(how, clock()));
   }
 
   /** INVARIANT: nothing of the session is asked for DATA but whether its channel is open: this is the hot path to the client. */
-  #carry(relay: Relay, bytes: Buffer): void {
+  #carry(bytes: Buffer): void {
     // The target may go on behind our CLOSE_CHANNEL; nobody gets that.
     if (!this.#session.open) return;
     try {
       this.#sent += bytes.length;
       this.#downlink.carry(bytes);
-      if (this.#downlink.full) relay.pause();
+      if (this.#downlink.full) this.#uplink.pause();
     } catch (error) {
       this.#fail(error);
     }
-  }
-
-  #dropRelay(): void {
-    this.#relay?.end(this.#services.timeouts.close);
-    this.#former = this.#relay ?? this.#former;
-    this.#relay = undefined;
-    this.#relayFull = false;
   }
 
   #wake(at: number | undefined): void {
@@ -261,7 +244,7 @@ export class Tunnel {
     this.#ended = true;
     clearTimeout(this.#timer);
     this.#abort.abort(OVER);
-    this.#dropRelay();
+    this.#uplink.drop();
     this.#transport.end(lingerMs);
     const why = this.#session.closing ?? cause;
     this.#log.info('session ended', {
@@ -274,6 +257,7 @@ export class Tunnel {
       seconds: Math.round(clock() - this.#started) / 1000,
     });
     this.#services.ended(why);
+    this.#uplink.onceGone(this.#services.released);
   }
 }
 

@@ -64,7 +64,7 @@ export class Tunnels {
     });
   }
 
-  /** A tunnel is born; the place that was taken for it is given back at its end. */
+  /** A tunnel is born; the place that was taken for it is given back when nothing of it is left at its target. */
   open({ transport, request, peer, sockets, accepted, ended }: OpenedTransport): void {
     const { config, counters, ids, places, log } = this.#options;
     const { identity, setup, keepAlive, close, stall } = config().timeouts;
@@ -94,11 +94,11 @@ export class Tunnels {
       accepted,
       ended: (cause) => {
         this.#all.delete(tunnel);
-        places.giveBack();
         counters.ended(cause, tunnel.traffic);
         ended();
         this.#sessionEnded();
       },
+      released: () => places.giveBack(),
     });
     for (const socket of sockets) {
       if (socket.closed) continue;

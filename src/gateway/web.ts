@@ -21,8 +21,6 @@ export interface WebOptions {
   readonly unwell: () => 'draining' | 'overloaded' | undefined;
   /** A `GET` upgrade for the gateway's own path; `read` throws HeadError when it is none that we know. */
   readonly upgrade: (socket: Socket, read: () => RdgRequest, rest: Buffer) => void;
-  /** `LIFE_MS` unless a test is in a hurry. */
-  readonly lifeMs?: number;
 }
 
 /** A connection that is done with its request may send another one for this long. */
@@ -43,7 +41,7 @@ export interface Web {
   close(): void;
 }
 
-export function createWeb({ settings, unwell, upgrade, lifeMs }: WebOptions): Web {
+export function createWeb({ settings, unwell, upgrade }: WebOptions): Web {
   let current = settings;
   const web = createServer(
     {
@@ -55,7 +53,7 @@ export function createWeb({ settings, unwell, upgrade, lifeMs }: WebOptions): We
       answer(request, response, unwell());
     },
   );
-  const lives = boundLives(web, lifeMs);
+  const lives = boundLives(web);
   web.maxRequestsPerSocket = MAX_REQUESTS;
   web.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     lives.letGo(socket);

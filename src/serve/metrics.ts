@@ -20,11 +20,7 @@ const HEAD_BYTES = 8192;
 type Register = (counts: Counts) => void;
 
 /** Serves what `counts` says at each request. Throws a `Fault` when the address cannot be had. */
-export async function serveMetrics(
-  where: Listen,
-  counts: () => Counts | Promise<Counts>,
-  lifeMs?: number,
-): Promise<Metrics> {
+export async function serveMetrics(where: Listen, counts: () => Counts | Promise<Counts>): Promise<Metrics> {
   const { registry, update } = await openRegistry();
   const text = async (): Promise<string> => {
     update(await counts());
@@ -37,7 +33,7 @@ export async function serveMetrics(
       void answer(request, response, text, registry.contentType);
     },
   );
-  const lives = boundLives(server, lifeMs);
+  const lives = boundLives(server);
   server.maxConnections = MAX_CONNECTIONS;
   await listen(server, where, 'metrics.listen');
   // Counters alone are no reason for a process to live.

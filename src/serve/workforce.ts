@@ -71,7 +71,7 @@ export class Workforce {
 
   /** Rejects with what a worker failed of. */
   async start(): Promise<WorkerFacts> {
-    const hires = Array.from({ length: this.#options.count }, (_, index) => this.#hire(index + 1));
+    const hires = Array.from({ length: this.#options.count }, async (_, index) => this.#hire(index + 1));
     const [first] = hires as [Promise<WorkerFacts>];
     this.#first = first;
     await Promise.all(hires);
@@ -132,9 +132,9 @@ export class Workforce {
     for (const { worker } of this.#hands.values()) worker.process.kill('SIGKILL');
   }
 
-  /** Resolves when the worker listens. */
+  /** Resolves when the worker listens. Throws when there is not even a process. */
   #hire(number: number): Promise<WorkerFacts> {
-    const worker = cluster.fork();
+    const worker = fork();
     // Without a callback a worker that is just gone would be an error that nobody catches.
     const wire = new Wire((message) => void worker.send(message, () => undefined));
     worker.on('message', (message) => void wire.receive(message));
@@ -218,12 +218,21 @@ async function ask<Answer>(
   );
 }
 
-function endedEarly(how: string | number | null): Fault {
+function fork(): Worker {
+  try {
+    return cluster.fork();
+  } catch (cause) {
+    throw endedEarly((cause as NodeJS.ErrnoException).code ?? null, cause);
+  }
+}
+
+function endedEarly(how: string | number | null, cause?: unknown): Fault {
   return new Fault({
     kind: 'unreachable',
     code: 'WORKER_ENDED',
     message: `a worker ended before it listened (${how})`,
     hint: 'too little memory, a signal from outside, or a custom authenticator that takes longer than a minute to load',
+    cause,
   });
 }
 

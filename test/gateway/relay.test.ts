@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { WRITE_WINDOW, WRITES_MAX } from '../../src/gateway/outlet.js';
 import { dial, type Relay } from '../../src/gateway/relay.js';
 import { type TestTarget, testTarget } from '../support/target.js';
-import { eventually } from '../support/wait.js';
+import { eventually, sleep } from '../support/wait.js';
 
 let target: TestTarget;
 let relay: Relay;
@@ -17,6 +17,7 @@ async function open(serve?: Parameters<typeof testTarget>[0]) {
   relay = await dial('127.0.0.1', target.port, 5_000, new AbortController().signal);
   let drained = 0;
   relay.open({ bytes: () => undefined, drain: () => drained++, end: () => undefined });
+  relay.resume();
   return { drained: () => drained };
 }
 
@@ -42,5 +43,19 @@ describe('what waits to be written to a target', () => {
     expect(relay.waiting).toBeGreaterThanOrEqual(WRITE_WINDOW);
     expect(relay.waiting).toBeLessThan(WRITE_WINDOW + block.length);
     await eventually(() => drained() === 1);
+  });
+});
+
+describe('what a target sends', () => {
+  it('is not read before it is wanted', async () => {
+    target = await testTarget((socket) => void socket.write('hello'));
+    relay = await dial('127.0.0.1', target.port, 5_000, new AbortController().signal);
+    let got = '';
+    relay.open({ bytes: (bytes) => (got += bytes), drain: () => undefined, end: () => undefined });
+    relay.pause();
+    await sleep(50);
+    expect(got).toBe('');
+    relay.resume();
+    await eventually(() => got === 'hello');
   });
 });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createLog } from '../../src/gateway/log.js';
 import type { Relay, RelayEvents } from '../../src/gateway/relay.js';
 import { BARE, type Transport, type TransportEvents } from '../../src/gateway/transport.js';
@@ -43,7 +43,6 @@ function relay(): Relay & { opens: number; ends: number; isRead: boolean } {
     ends: 0,
     open() {
       this.opens++;
-      this.isRead = true;
     },
     write: () => true,
     pause() {
@@ -62,7 +61,7 @@ function relay(): Relay & { opens: number; ends: number; isRead: boolean } {
 /** A tunnel on a transport that only remembers. */
 function stage(services: Partial<TunnelServices>) {
   const log: Record<string, unknown>[] = [];
-  const seen = { sent: [] as Buffer[], transportEnds: 0, trusted: 0, ended: 0, paused: false };
+  const seen = { sent: [] as Buffer[], transportEnds: 0, trusted: 0, ended: 0, released: 0, paused: false };
   const untaken: ((error?: Error) => void)[] = [];
   let events: TransportEvents | undefined;
   const transport: Transport = {
@@ -98,6 +97,9 @@ function stage(services: Partial<TunnelServices>) {
     accepted: () => undefined,
     ended: () => {
       seen.ended++;
+    },
+    released: () => {
+      seen.released++;
     },
     ...services,
   });
@@ -191,6 +193,7 @@ describe('a tunnel with many channels', () => {
 
 describe('a client that opens channel after channel', () => {
   const CLOSE = CLOSE_CHANNEL.encode({ statusCode: 0 });
+  const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
   it('is read no more while it takes no answers, and again when it has taken them', async () => {
     const { seen, bytes, takeAll } = stage({});
@@ -229,17 +232,58 @@ describe('a client that opens channel after channel', () => {
     expect(dialled).toBe(2);
   });
 
+  it('does not wait for long for a former one that never goes, and for a new one not at all when it has left', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const former = relay();
+    let dialled = 0;
+    former.gone = () => new Promise(() => undefined);
+    const { seen, bytes, gone } = stage({
+      openTarget: async () => {
+        dialled++;
+        return { relay: former, ...DESK };
+      },
+    });
+    bytes(SETUP);
+    await turn();
+    bytes(Buffer.concat([CLOSE, CREATE_CHANNEL]));
+    await turn();
+    expect(former.ends).toBe(1);
+    vi.advanceTimersByTime(3_000);
+    expect(former.ends).toBe(2);
+    gone();
+    await turn();
+    expect([seen.ended, seen.released, dialled]).toEqual([1, 0, 1]);
+    vi.useRealTimers();
+  });
+
+  it('keeps its place until the last target is gone', async () => {
+    const target = relay();
+    let leave: () => void = () => undefined;
+    target.gone = () =>
+      new Promise((resolve) => {
+        leave = resolve;
+      });
+    const { seen, bytes, gone } = stage({ openTarget: async () => ({ relay: target, ...DESK }) });
+    bytes(SETUP);
+    await turn();
+    gone();
+    await turn();
+    expect([seen.ended, seen.released]).toEqual([1, 0]);
+    leave();
+    await turn();
+    expect(seen.released).toBe(1);
+  });
+
   it('has nothing read from a new target for it while it is behind', async () => {
     const [first, second] = [relay(), relay()];
     const relays = [first, second];
     let events: RelayEvents | undefined;
     first.open = (handlers) => {
       events = handlers;
-      first.isRead = true;
     };
     const { bytes } = stage({ openTarget: async () => ({ relay: relays.shift() as Relay, ...DESK }) });
     bytes(SETUP);
-    await eventually(() => events !== undefined);
+    await eventually(() => first.isRead);
     while (first.isRead) events?.bytes(Buffer.alloc(65_536));
     bytes(Buffer.concat([CLOSE, CREATE_CHANNEL]));
     await eventually(() => second.opens === 1);

@@ -25,9 +25,9 @@ function startOne(): Worker {
   return worker as unknown as Worker;
 }
 
-function workforce(): Workforce {
+function workforce(count = 1): Workforce {
   return new Workforce({
-    count: 1,
+    count,
     log: createLog({ level: 'info', format: 'text', write: (line) => void lines.push(line) }),
     hired: () => undefined,
     duty: () => ({}) as never,
@@ -46,19 +46,32 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+/** As a system without memory does. */
+const refuse = (): never => {
+  throw Object.assign(new Error('spawn ENOMEM'), { code: 'ENOMEM' });
+};
+
+describe('a start', () => {
+  it('fails with a word for it when the system refuses one of the processes', async () => {
+    vi.spyOn(cluster, 'fork').mockImplementationOnce(startOne).mockImplementationOnce(refuse);
+    await expect(workforce(2).start()).rejects.toMatchObject({
+      code: 'WORKER_ENDED',
+      kind: 'unreachable',
+      message: expect.stringContaining('ENOMEM'),
+    });
+  });
+});
+
 describe('a worker that crashed', () => {
   it('is replaced, also when the system refuses a process at first', async () => {
     const fork = vi.spyOn(cluster, 'fork').mockImplementation(startOne);
     const force = workforce();
     await force.start();
-    const refuse = (): never => {
-      throw new Error('spawn ENOMEM');
-    };
     fork.mockImplementationOnce(refuse).mockImplementationOnce(refuse);
     workers[0]?.emit('exit', null, 'SIGKILL');
     await vi.advanceTimersByTimeAsync(SECOND);
     expect([workers.length, force.atWork]).toEqual([1, 0]);
-    expect(lines.join('')).toMatch(/worker cannot start worker=1 reason="spawn ENOMEM"/);
+    expect(lines.join('')).toMatch(/worker cannot start worker=1 reason=.*ENOMEM/);
     await vi.advanceTimersByTimeAsync(10 * SECOND);
     expect([workers.length, force.atWork]).toEqual([2, 1]);
     force.retire();
