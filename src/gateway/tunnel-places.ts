@@ -2,7 +2,7 @@
 export interface TunnelPlaces {
   /**
    * Takes a place for a tunnel that is about to be born: undefined, or why there is none. Never rejects.
-   * INVARIANT: whoever got a place gives it back once, when the tunnel has ended or was not born after all.
+   * INVARIANT: whoever got a place gives it back once, when nothing is left of the tunnel at its target, or it was not born after all.
    */
   take(): Promise<string | undefined>;
   /** Why `take` would give none now; undefined where there is room. What it says may be over with the next tunnel. */

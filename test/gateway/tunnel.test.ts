@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createLog } from '../../src/gateway/log.js';
 import type { Relay, RelayEvents } from '../../src/gateway/relay.js';
 import { BARE, type Transport, type TransportEvents } from '../../src/gateway/transport.js';
@@ -232,28 +232,60 @@ describe('a client that opens channel after channel', () => {
     expect(dialled).toBe(2);
   });
 
-  it('does not wait for long for a former one that never goes, and for a new one not at all when it has left', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    const former = relay();
-    let dialled = 0;
-    former.gone = () => new Promise(() => undefined);
-    const { seen, bytes, gone } = stage({
-      openTarget: async () => {
-        dialled++;
-        return { relay: former, ...DESK };
-      },
+  describe('behind a former one that goes only when it is cut', () => {
+    beforeEach(() => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     });
-    bytes(SETUP);
-    await turn();
-    bytes(Buffer.concat([CLOSE, CREATE_CHANNEL]));
-    await turn();
-    expect(former.ends).toBe(1);
-    vi.advanceTimersByTime(3_000);
-    expect(former.ends).toBe(2);
-    gone();
-    await turn();
-    expect([seen.ended, seen.released, dialled]).toEqual([1, 0, 1]);
-    vi.useRealTimers();
+    afterEach(() => {
+      vi.useRealTimers();
+    });
+
+    /** A tunnel whose second channel waits for its first target. */
+    async function waiting() {
+      const former = relay();
+      const lingers: number[] = [];
+      let isGone: () => void = () => undefined;
+      const gone = new Promise<void>((resolve) => {
+        isGone = resolve;
+      });
+      former.gone = () => gone;
+      former.end = (lingerMs) => {
+        lingers.push(lingerMs);
+        if (lingerMs === 0) isGone();
+      };
+      let dialled = 0;
+      const staged = stage({
+        openTarget: async () => {
+          dialled++;
+          return { relay: dialled === 1 ? former : relay(), ...DESK };
+        },
+      });
+      staged.bytes(SETUP);
+      await turn();
+      staged.bytes(Buffer.concat([CLOSE, CREATE_CHANNEL]));
+      await turn();
+      return { ...staged, lingers, isGone, dialled: () => dialled };
+    }
+
+    it('gets the next target after three seconds', async () => {
+      const { lingers, dialled } = await waiting();
+      vi.advanceTimersByTime(2_999);
+      await turn();
+      expect([lingers, dialled()]).toEqual([[1000], 1]);
+      vi.advanceTimersByTime(1);
+      await turn();
+      expect([lingers, dialled()]).toEqual([[1000, 0], 2]);
+    });
+
+    it('gets none when it has left meanwhile, and its place is free when the former one is gone', async () => {
+      const { seen, gone, isGone, dialled } = await waiting();
+      gone();
+      await turn();
+      expect([seen.ended, seen.released]).toEqual([1, 0]);
+      isGone();
+      await turn();
+      expect([seen.released, dialled()]).toEqual([1, 1]);
+    });
   });
 
   it('keeps its place until the last target is gone', async () => {
@@ -274,14 +306,14 @@ describe('a client that opens channel after channel', () => {
     expect(seen.released).toBe(1);
   });
 
-  it('has nothing read from a new target for it while it is behind', async () => {
+  it('has nothing read from a new target for it while it is behind, and all of it afterwards', async () => {
     const [first, second] = [relay(), relay()];
     const relays = [first, second];
     let events: RelayEvents | undefined;
     first.open = (handlers) => {
       events = handlers;
     };
-    const { bytes } = stage({ openTarget: async () => ({ relay: relays.shift() as Relay, ...DESK }) });
+    const { bytes, takeAll } = stage({ openTarget: async () => ({ relay: relays.shift() as Relay, ...DESK }) });
     bytes(SETUP);
     await eventually(() => first.isRead);
     while (first.isRead) events?.bytes(Buffer.alloc(65_536));
@@ -289,6 +321,8 @@ describe('a client that opens channel after channel', () => {
     await eventually(() => second.opens === 1);
     await new Promise((resolve) => setImmediate(resolve));
     expect(second.isRead).toBe(false);
+    takeAll();
+    expect(second.isRead).toBe(true);
   });
 });
 
