@@ -17,6 +17,8 @@ export class Uplink {
   readonly #timeouts: UplinkTimeouts;
   #relay: Relay | undefined;
   #former: Relay | undefined;
+  /** Cuts the former one, for the next. */
+  #cutting: NodeJS.Timeout | undefined;
   #patience: Patience;
   #full = false;
 
@@ -82,14 +84,16 @@ export class Uplink {
   async clear(): Promise<void> {
     const former = this.#former;
     if (former === undefined) return;
-    const timer = setTimeout(() => former.end(0), FORMER_MS);
+    this.#cutting = setTimeout(() => former.end(0), FORMER_MS);
     await former.gone();
-    clearTimeout(timer);
+    clearTimeout(this.#cutting);
     this.#former = undefined;
   }
 
   /** Calls back when nothing is left of the connection that was dropped: what the client sent last may still be on its way there. */
   onceGone(release: () => void): void {
+    // Nobody waits for the next one any more.
+    clearTimeout(this.#cutting);
     if (this.#former) void this.#former.gone().then(release);
     else release();
   }

@@ -142,12 +142,12 @@ export class Workforce {
     return new Promise((resolve, reject) => {
       const patience = (): NodeJS.Timeout => setTimeout(() => worker.process.kill('SIGKILL'), START_MS);
       let late = patience();
-      const left = leaving(worker).then(({ code, signal }) => {
+      const left = leaving(worker).then(({ code, signal, error }) => {
         clearTimeout(late);
         wire.close();
         this.#hands.delete(number);
         const sessions = gone(number);
-        reject(endedEarly(signal ?? code));
+        reject(endedEarly(signal ?? code ?? error?.code ?? null, error));
         if (this.#retired) return;
         const facts = { worker: number, pid: worker.process.pid, signal: signal ?? undefined, code: code ?? undefined };
         if (hand.ready) log.error('worker crashed', { ...facts, sessions });
@@ -239,6 +239,8 @@ function endedEarly(how: string | number | null, cause?: unknown): Fault {
 interface Leaving {
   readonly code: number | null;
   readonly signal: string | null;
+  /** Why there was no process. */
+  readonly error?: NodeJS.ErrnoException;
 }
 
 /** Resolves when the process is gone, or was never there. */
@@ -246,8 +248,8 @@ function leaving(worker: Worker): Promise<Leaving> {
   return new Promise((resolve) => {
     worker.once('exit', (code, signal) => resolve({ code, signal }));
     // The system may refuse a new process; then there is no exit either.
-    worker.on('error', () => {
-      if (worker.process.pid === undefined) resolve({ code: null, signal: null });
+    worker.on('error', (error) => {
+      if (worker.process.pid === undefined) resolve({ code: null, signal: null, error });
     });
   });
 }

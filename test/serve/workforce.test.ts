@@ -10,6 +10,16 @@ const lines: string[] = [];
 /** Those that the system has started. */
 let workers: EventEmitter[];
 
+/** A process that the system has refused, as it mostly says it: a moment later. */
+function startNone(): Worker {
+  const worker = Object.assign(new EventEmitter(), {
+    process: { pid: undefined, kill: () => false },
+    send: () => false,
+  });
+  queueMicrotask(() => worker.emit('error', Object.assign(new Error('spawn EAGAIN'), { code: 'EAGAIN' })));
+  return worker as unknown as Worker;
+}
+
 /** A process that asks for its duty and is ready at once. */
 function startOne(): Worker {
   const worker = Object.assign(new EventEmitter(), {
@@ -52,12 +62,15 @@ const refuse = (): never => {
 };
 
 describe('a start', () => {
-  it('fails with a word for it when the system refuses one of the processes', async () => {
-    vi.spyOn(cluster, 'fork').mockImplementationOnce(startOne).mockImplementationOnce(refuse);
+  it.each([
+    ['at once', refuse, 'ENOMEM'],
+    ['a moment later', startNone, 'EAGAIN'],
+  ])('fails with a word for it when the system refuses one of the processes %s', async (_, second, word) => {
+    vi.spyOn(cluster, 'fork').mockImplementationOnce(startOne).mockImplementationOnce(second);
     await expect(workforce(2).start()).rejects.toMatchObject({
       code: 'WORKER_ENDED',
       kind: 'unreachable',
-      message: expect.stringContaining('ENOMEM'),
+      message: expect.stringContaining(word),
     });
   });
 });
