@@ -142,8 +142,6 @@ export class Crossing implements Directory {
     if (rest.length > 0) pass(rest);
     socket.on('data', pass);
     for (const event of ['end', 'close']) socket.once(event, () => way.end());
-    // It may have said all it has to say while the other process was asked.
-    if (socket.readableEnded) way.end();
     way.once('data', accepted).resume();
     way.once('close', () => endSocket(socket, this.#options.timeouts().close * 1000));
     return undefined;
