@@ -2,22 +2,22 @@
 import { type AddressInfo, createServer as createListener, type Server as Listener, type Socket } from 'node:net';
 import { createServer, type Server, type TlsOptions } from 'node:tls';
 import type { Config } from '../config/schema.js';
-import type { Commons } from './commons.js';
-import { Counters, type Counts } from './counters.js';
-import { Crossing } from './crossing.js';
-import type { Decisions } from './decisions.js';
-import { Door } from './door.js';
-import { Front } from './front.js';
-import { Ids } from './ids.js';
-import { listen } from './listen.js';
-import type { Log } from './log.js';
-import { type Loop, watchLoop } from './loop.js';
-import { NO_NEIGHBOURS } from './meeting.js';
-import { peerOf } from './sockets.js';
-import { decisionsOf, secureContext, type Terms, webSettings } from './terms.js';
-import { LocalPlaces, type TunnelPlaces, unlessOverloaded } from './tunnel-places.js';
-import { Tunnels } from './tunnels.js';
-import { createWeb, type Web } from './web.js';
+import { Door } from './admission/connection-admission.js';
+import { type Loop, watchLoop } from './admission/event-loop.js';
+import { LocalPlaces, type TunnelPlaces, unlessOverloaded } from './admission/tunnel-quota.js';
+import { Crossing } from './cluster/forward.js';
+import type { Commons } from './cluster/shared-state.js';
+import { listen } from './io/listen.js';
+import { peerOf } from './io/sockets.js';
+import { Front } from './listener/dispatch.js';
+import { NO_NEIGHBOURS } from './listener/pairing.js';
+import { createWeb, type Web } from './listener/web.js';
+import { Counters, type Counts } from './report/counters.js';
+import type { Log } from './report/log.js';
+import type { Decisions } from './settings/access-decisions.js';
+import { decisionsOf, secureContext, type Terms, webSettings } from './settings/runtime-settings.js';
+import { Ids } from './tunnel/ids.js';
+import { Tunnels } from './tunnel/tunnels.js';
 
 export interface GatewayOptions extends Terms {
   readonly config: Terms['config'] & Pick<Config, 'listen'>;

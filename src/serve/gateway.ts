@@ -1,7 +1,7 @@
 /** The gateway of this process, by what was read: started, and given other terms in two steps. */
-import type { Commons } from '../gateway/commons.js';
+import type { Commons } from '../gateway/cluster/shared-state.js';
 import { type Gateway, startGateway } from '../gateway/gateway.js';
-import type { Log } from '../gateway/log.js';
+import type { Log } from '../gateway/report/log.js';
 import { openKeylog } from './keylog.js';
 import { makeTerms, type Reading } from './terms.js';
 

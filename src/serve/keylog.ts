@@ -3,7 +3,7 @@ import { accessSync, appendFileSync, closeSync, constants, fchmodSync, fstatSync
 import { dirname } from 'node:path';
 import { Fault } from '../fault.js';
 import { errnoOf, PRIVATE_FILE } from '../files.js';
-import type { Log } from '../gateway/log.js';
+import type { Log } from '../gateway/report/log.js';
 
 export interface Keylog {
   write(line: Buffer): void;

@@ -3,9 +3,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
 import type { Listen } from '../config/listen.js';
-import type { Counts } from '../gateway/counters.js';
-import { listen } from '../gateway/listen.js';
-import { boundLives } from '../gateway/lives.js';
+import { listen } from '../gateway/io/listen.js';
+import { boundLives } from '../gateway/listener/connection-age.js';
+import type { Counts } from '../gateway/report/counters.js';
 
 export interface Metrics {
   readonly address: AddressInfo;

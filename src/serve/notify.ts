@@ -4,7 +4,7 @@
  */
 import { type ExecFileException, execFile } from 'node:child_process';
 import type { ServiceManager } from '../cli/environment.js';
-import type { Log } from '../gateway/log.js';
+import type { Log } from '../gateway/report/log.js';
 
 export interface NotifierOptions {
   /** Undefined when no service manager listens. */

@@ -1,7 +1,7 @@
 /** From settings to what a gateway goes by, at the start and at every reload. */
 import type { TlsFiles } from '../certs/tls-files.js';
 import type { Config } from '../config/schema.js';
-import { secureContext, type Terms } from '../gateway/terms.js';
+import { secureContext, type Terms } from '../gateway/settings/runtime-settings.js';
 import { type GuardFiles, makeGuard, readGuardFiles } from '../policy/open.js';
 import { parseRule } from '../policy/rules.js';
 import { fitDescriptors } from './descriptors.js';

@@ -1,7 +1,7 @@
 /** One of the processes that serve a gateway together: started by the primary, with what it has read, and told by it when to end. */
 import { Strays, takeStrays } from '../cli/stray.js';
 import type { Gateway } from '../gateway/gateway.js';
-import { createLog, type RootLog } from '../gateway/log.js';
+import { createLog, type RootLog } from '../gateway/report/log.js';
 import { type CommonsOptions, commonsOver } from './commons.js';
 import { type Failure, failureOf } from './failure.js';
 import { openGateway, type Prepared, prepareTerms } from './gateway.js';

@@ -1,7 +1,7 @@
 /** The workers of one gateway: started, told what to do, and replaced when they crash. */
 import cluster, { type Worker } from 'node:cluster';
 import { Fault } from '../fault.js';
-import type { Log } from '../gateway/log.js';
+import type { Log } from '../gateway/report/log.js';
 import { Backoff } from './backoff.js';
 import { type Failure, failureError } from './failure.js';
 import { Wire } from './wire.js';

@@ -2,7 +2,7 @@ import { randomUUID, X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { issueAuthority, issueServer } from '../../src/certs/issue.js';
 import { type Config, schema } from '../../src/config/schema.js';
-import type { Terms } from '../../src/gateway/terms.js';
+import type { Terms } from '../../src/gateway/settings/runtime-settings.js';
 import { createGuard, type Guard } from '../../src/policy/guard.js';
 import { parseRule } from '../../src/policy/rules.js';
 import type { Authenticator } from '../../src/policy/types.js';

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createLog } from '../../src/gateway/log.js';
+import { createLog } from '../../src/gateway/report/log.js';
 import { checkKeylog, openKeylog } from '../../src/serve/keylog.js';
 
 let folder = '';

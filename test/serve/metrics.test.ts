@@ -1,7 +1,7 @@
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Counts } from '../../src/gateway/counters.js';
+import type { Counts } from '../../src/gateway/report/counters.js';
 import { type Metrics, serveMetrics } from '../../src/serve/metrics.js';
 
 const COUNTS: Counts = {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ServiceManager } from '../../src/cli/environment.js';
-import { createLog } from '../../src/gateway/log.js';
+import { createLog } from '../../src/gateway/report/log.js';
 import { Notifier } from '../../src/serve/notify.js';
 import { eventually, sleep } from '../support/wait.js';
 

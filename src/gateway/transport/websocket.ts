@@ -1,0 +1,86 @@
+/** The WebSocket transport (MS-TSGU 1.3.2.1.1, RFC 6455), on a socket whose upgrade we answered ourselves. */
+import type { Socket } from 'node:net';
+import { Sender } from 'ws';
+import { CLOSE, FRAME_HEAD_MAX, FrameError, FrameReader, writeFrameHead } from '../frames.js';
+import { endSocket, isReset, onceSent } from '../io/sockets.js';
+import { type Envelope, STRANGER_BYTES, type Transport, type TransportEnd, type TransportEvents } from './transport.js';
+
+/** One binary frame for each PDU: clients take no more than one out of a frame. */
+const FRAMES: Envelope = {
+  most: FRAME_HEAD_MAX,
+  before: writeFrameHead,
+  after: (_to, at) => at,
+};
+
+/** `rest` is what came behind the upgrade request. The 101 has been written. */
+export function webSocketTransport(socket: Socket, rest: Buffer): Transport {
+  let early: Buffer | undefined = rest;
+  let events: TransportEvents | undefined;
+  let finished = false;
+  let allowance = STRANGER_BYTES;
+
+  const finish = (how: TransportEnd, detail?: string): void => {
+    if (finished) return;
+    finished = true;
+    events?.end(how, detail);
+  };
+  const refuse = (code: number, how: TransportEnd, detail: string): void => {
+    if (finished) return;
+    if (socket.writable) new Sender(socket).close(code, undefined, false);
+    finish(how, detail);
+  };
+
+  const reader = new FrameReader({
+    bytes(bytes) {
+      if (!finished) events?.bytes(bytes);
+    },
+    // No ping of our own is ever sent (FreeRDP 3.10 to 3.30 cannot answer one), those of proxies are answered: unless earlier
+    // answers wait to be read, since a stranger who pings and never reads must not fill the memory.
+    ping(payload) {
+      if (socket.writable && !finished && !socket.writableNeedDrain) new Sender(socket).pong(payload, false);
+    },
+    close(code) {
+      if (socket.writable && !finished) new Sender(socket).close(code, undefined, false);
+      finish('client closed');
+    },
+  });
+
+  const take = (chunk: Buffer): void => {
+    if (finished) return;
+    allowance -= chunk.length;
+    if (allowance < 0) {
+      return refuse(CLOSE.TOO_BIG, 'too much data', 'more than a token came before the client said who it is');
+    }
+    try {
+      reader.read(chunk);
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error;
+      refuse(error.code, error.code === CLOSE.TOO_BIG ? 'too much data' : 'bad framing', error.message);
+    }
+  };
+
+  return {
+    kind: 'websocket',
+    envelope: FRAMES,
+    open(handlers) {
+      events = handlers;
+      socket.on('data', take);
+      socket.on('end', () => finish('client closed'));
+      socket.on('error', (error) => finish(isReset(error) ? 'client reset' : 'client closed', error.message));
+      socket.on('close', () => finish('client closed'));
+      if (socket.destroyed) finish('client closed');
+      else if (early) take(early);
+      early = undefined;
+    },
+    trust() {
+      allowance = Number.POSITIVE_INFINITY;
+    },
+    write: (bytes, sent) => onceSent(socket, bytes, sent),
+    pause: () => socket.pause(),
+    resume: () => socket.resume(),
+    end(lingerMs) {
+      finished = true;
+      endSocket(socket, lingerMs);
+    },
+  };
+}

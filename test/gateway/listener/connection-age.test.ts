@@ -1,0 +1,105 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect, createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { boundLives, LIFE_MS } from '../../../src/gateway/listener/connection-age.js';
+import { createWeb } from '../../../src/gateway/listener/web.js';
+import { serveMetrics } from '../../../src/serve/metrics.js';
+
+const GET = 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n';
+const ends: (() => void)[] = [];
+
+// The life alone: the limits of node:http have timers of their own, which no test reaches in its few milliseconds.
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+  for (const end of ends.splice(0)) end();
+});
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise<void>((resolve) => void setImmediate(resolve));
+}
+
+async function portOf(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  ends.push(() => server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+/** A client that keeps what it hears. */
+async function client(port: number): Promise<{ socket: Socket; heard: () => string }> {
+  const socket = connect(port, '127.0.0.1');
+  ends.push(() => socket.destroy());
+  socket.on('error', () => undefined);
+  let heard = '';
+  socket.on('data', (bytes) => (heard += bytes));
+  await once(socket, 'connect');
+  return { socket, heard: () => heard };
+}
+
+/** One request, and then what is none, to the end of a life. */
+async function dawdle(port: number): Promise<string> {
+  const { socket, heard } = await client(port);
+  socket.write(GET);
+  await until(() => heard() !== '');
+  for (let count = 0; count < 10; count++) {
+    vi.advanceTimersByTime(LIFE_MS / 10 - 1);
+    await new Promise((resolve) => void socket.write('\r\n', resolve));
+    expect(socket.closed).toBe(false);
+  }
+  vi.advanceTimersByTime(LIFE_MS / 10);
+  await until(() => socket.closed);
+  return heard();
+}
+
+const settings = { limits: { headBytes: 8192, headFields: 100 }, headTimeoutMs: 60_000, closeTimeoutMs: 60_000 };
+
+describe('a client that sends empty lines after its request', () => {
+  it('is cut by the port of the gateway', async () => {
+    const { server } = createWeb({ settings, unwell: () => undefined, upgrade: () => undefined });
+    const port = await portOf(createTcpServer((socket) => void server.emit('connection', socket)));
+    expect(await dawdle(port)).toMatch(/^HTTP\/1.1 200 /);
+  });
+
+  it('is cut by the port of the metrics', async () => {
+    const metrics = await serveMetrics({ host: '127.0.0.1', port: 0 }, () => Promise.reject(new Error()));
+    ends.push(() => void metrics.close());
+    expect(await dawdle(metrics.address.port)).toMatch(/^HTTP\/1.1 404 /);
+  });
+});
+
+describe('a connection of ordinary HTTP', () => {
+  it('hears in time which answer is its last', async () => {
+    const server = createServer((_, response) => {
+      lives.bound(response);
+      response.end();
+    });
+    const lives = boundLives(server);
+    const { socket, heard } = await client(await portOf(server));
+    socket.write(GET);
+    await until(() => heard().includes('\r\n\r\n'));
+    expect(heard()).not.toMatch(/Connection: close/);
+    vi.advanceTimersByTime(LIFE_MS / 2 + 1);
+    socket.write(GET);
+    await until(() => socket.readableEnded);
+    expect(heard()).toMatch(/Connection: close/);
+  });
+
+  it('lives on when somebody else has taken it', async () => {
+    const server = createServer();
+    const lives = boundLives(server);
+    let taken: Socket | undefined;
+    server.on('upgrade', (_, socket: Socket) => {
+      lives.letGo(socket);
+      taken = socket;
+    });
+    const { socket, heard } = await client(await portOf(server));
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n');
+    await until(() => taken !== undefined);
+    vi.advanceTimersByTime(2 * LIFE_MS);
+    taken?.end('still there');
+    await until(() => heard() === 'still there');
+  });
+});

@@ -1,0 +1,413 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { TLSSocket } from 'node:tls';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import {
+  chunk,
+  dualPipe,
+  gone,
+  joinIn,
+  type OutChannel,
+  openOut,
+  type Pipe,
+  RawClient,
+  rdgHead,
+  readAnswer,
+  remainder,
+  request,
+  type Server,
+  tcpOf,
+  tlsSocket,
+} from '../../support/client.js';
+import type { TestGateway } from '../../support/gateway.js';
+import { testSite as testGateway } from '../../support/site.js';
+import { echoTarget, everything, type TestTarget, testTarget } from '../../support/target.js';
+
+let server: TestGateway;
+let target: TestTarget;
+beforeAll(async () => {
+  server = await testGateway({ timeouts: { close: 0.3 } });
+  target = await echoTarget();
+});
+afterAll(async () => {
+  await server.stop();
+  await target.stop();
+});
+
+const connections: TLSSocket[] = [];
+async function connection(to: Server, localAddress?: string): Promise<TLSSocket> {
+  const socket = await tlsSocket(to, localAddress);
+  connections.push(socket);
+  return socket;
+}
+afterEach(async () => {
+  for (const socket of connections.splice(0)) socket.destroy();
+  await server.idle();
+});
+
+const newOut = async (id: string): Promise<OutChannel> => openOut(await connection(server), id);
+const PROBE = ['Content-Length: 0'];
+const BODY = ['Transfer-Encoding: chunked'];
+const probe = (socket: TLSSocket, id: string) => request(socket, rdgHead('RDG_IN_DATA', id, PROBE));
+const head = (id: string, more: readonly string[]): string =>
+  `${rdgHead('RDG_IN_DATA', id, more).join('\r\n')}\r\n\r\n`;
+
+/** That a tunnel on this pipe gets as far as to the target and back. */
+async function works(pipe: Pipe): Promise<RawClient> {
+  const client = new RawClient(pipe, { token: await server.token(target.name), port: target.port });
+  client.start();
+  await client.until('opened');
+  client.send(Buffer.from('ping'));
+  expect((await client.gets(4)).toString()).toBe('ping');
+  return client;
+}
+
+describe('the OUT channel', () => {
+  it('is answered with 200, ten bytes of seed and nothing else', async () => {
+    const id = randomUUID();
+    const { socket, answer } = await newOut(id);
+    expect(answer.head).not.toMatch(/content-length|transfer-encoding/i);
+    const incoming = await connection(server);
+    expect((await probe(incoming, id)).status).toBe(200);
+    const seed = Buffer.concat([answer.rest, socket.read() ?? Buffer.alloc(0)]);
+    expect(seed).toHaveLength(10);
+    incoming.write(head(id, BODY));
+    const client = await works(dualPipe({ socket, answer: { ...answer, rest: seed } }, incoming, chunk));
+    client.pipe.close();
+  });
+
+  it('comes in chunks where the settings say so, and ends with the last one', async () => {
+    const chunked = await testGateway({ transports: { outEncoding: 'chunked' }, timeouts: { close: 0.3 } });
+    const source = await testTarget((socket) => socket.end(randomBytes(100_000)));
+    const id = randomUUID();
+    const out = await openOut(await connection(chunked), id);
+    expect(out.answer.head).toMatch(/\r\ntransfer-encoding: chunked/i);
+    const raw: Buffer[] = [out.answer.rest];
+    out.socket.prependListener('data', (bytes: Buffer) => raw.push(bytes));
+    const pipe = await joinIn(out, await connection(chunked), id);
+    const client = new RawClient(pipe, { token: await chunked.token(source.name), port: source.port });
+    client.start();
+    await client.ended();
+    expect(client.receivedBytes).toBe(100_000);
+    const stream = Buffer.concat(raw);
+    expect(stream.subarray(0, 3).toString()).toBe('a\r\n');
+    expect(stream.subarray(-5).toString()).toBe('0\r\n\r\n');
+    await chunked.stop();
+    await source.stop();
+  });
+
+  it('is answered with 200 where the client asked for a WebSocket and the settings have none', async () => {
+    const plain = await testGateway({ transports: { websocket: false } });
+    const socket = await connection(plain);
+    const id = randomUUID();
+    const upgrade = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: x'];
+    const answer = await request(socket, rdgHead('RDG_OUT_DATA', id, upgrade));
+    expect(answer.status).toBe(200);
+    await plain.stop();
+  });
+
+  it('is refused where the settings have only the WebSocket', async () => {
+    const modern = await testGateway({ transports: { http: false } });
+    const socket = await connection(modern);
+    expect((await request(socket, rdgHead('RDG_OUT_DATA', randomUUID()))).status).toBe(403);
+    await modern.stop();
+  });
+
+  it('may carry the request once more (MS-TSGU 3.3.5.1), and other noise, but not without end', async () => {
+    const id = randomUUID();
+    const out = await newOut(id);
+    const client = await works(await joinIn(out, await connection(server), id));
+    out.socket.write(`${rdgHead('RDG_OUT_DATA', id).join('\r\n')}\r\n\r\n`);
+    client.send(Buffer.from('on'));
+    expect((await client.gets(6)).toString()).toBe('pingon');
+    out.socket.write(randomBytes(70_000));
+    await client.ended();
+    const line = await server.line('session ended', ({ connection }) => connection === id);
+    expect(line.cause).toBe('too much data');
+  });
+
+  it('a second one under a live id is refused, and the first goes on', async () => {
+    const id = randomUUID();
+    const first = await newOut(id);
+    const early = await request(await connection(server), rdgHead('RDG_OUT_DATA', id));
+    expect(early.status).toBe(409);
+    const client = await works(await joinIn(first, await connection(server), id));
+    const late = await request(await connection(server), rdgHead('RDG_OUT_DATA', id.toUpperCase()));
+    expect(late.status).toBe(409);
+    client.send(Buffer.from('still here'));
+    expect((await client.gets(14)).toString()).toBe('pingstill here');
+    client.pipe.close();
+  });
+
+  it('is given up after timeouts.pairing', async () => {
+    const hasty = await testGateway({ timeouts: { pairing: 0.1, close: 0.3 } });
+    const id = randomUUID();
+    const out = await openOut(await connection(hasty), id);
+    await remainder(out.socket);
+    const line = await hasty.line('request ended', ({ connection }) => connection === id);
+    expect(line.reason).toMatch(/in time/);
+    const again = await openOut(await connection(hasty), id);
+    expect(again.answer.status).toBe(200);
+    await hasty.stop();
+  });
+
+  it.each([
+    ['ends', (socket: TLSSocket) => void socket.end()],
+    ['is reset', (socket: TLSSocket) => void tcpOf(socket).resetAndDestroy()],
+    ['is dropped', (socket: TLSSocket) => void tcpOf(socket).destroy()],
+  ])('frees its id when it %s while it waits', async (_, leave) => {
+    const id = randomUUID();
+    const out = await newOut(id);
+    leave(out.socket);
+    await server.idle();
+    (await works(await joinIn(await newOut(id), await connection(server), id))).pipe.close();
+  });
+});
+
+describe('the IN channel', () => {
+  it('without an OUT channel is refused', async () => {
+    const socket = await connection(server);
+    expect((await probe(socket, randomUUID())).status).toBe(409);
+    expect(await remainder(socket)).toHaveLength(0);
+  });
+
+  it('gets an empty 200 to its probe, and no answer to its body', async () => {
+    const id = randomUUID();
+    const out = await newOut(id);
+    const incoming = await connection(server);
+    const answer = await probe(incoming, id);
+    expect(answer.head).toMatch(/\r\ncontent-length: 0/i);
+    expect(answer.rest).toHaveLength(0);
+    incoming.write(head(id, BODY));
+    const said: Buffer[] = [];
+    incoming.on('data', (bytes) => said.push(bytes));
+    const client = await works(dualPipe(out, incoming, chunk));
+    expect(said).toEqual([]);
+    client.pipe.close();
+  });
+
+  it('may bring its body with the first request, and the first PDU with it', async () => {
+    const id = randomUUID();
+    const out = await newOut(id);
+    const incoming = await connection(server);
+    const pipe = dualPipe(out, incoming, chunk);
+    let first = true;
+    const send = (bytes: Buffer): void => {
+      if (!first) return pipe.send(bytes);
+      first = false;
+      incoming.write(Buffer.concat([Buffer.from(head(id, BODY)), chunk(bytes)]));
+    };
+    (await works({ ...pipe, send })).pipe.close();
+  });
+
+  it('may send both requests and the first PDU in one segment', async () => {
+    const id = randomUUID();
+    const out = await newOut(id);
+    const incoming = await connection(server);
+    const pipe = dualPipe(out, incoming, chunk);
+    let first = true;
+    const send = (bytes: Buffer): void => {
+      if (!first) return pipe.send(bytes);
+      first = false;
+      incoming.write(Buffer.concat([Buffer.from(head(id, PROBE) + head(id, BODY)), chunk(bytes)]));
+    };
+    (await works({ ...pipe, send })).pipe.close();
+  });
+
+  it('may announce a gigabyte instead of chunks (MS-TSGU 1.5.3)', async () => {
+    const id = randomUUID();
+    const out = await newOut(id);
+    const incoming = await connection(server);
+    await probe(incoming, id);
+    incoming.write(head(id, ['Content-Length: 1073741824']));
+    (await works(dualPipe(out, incoming, (bytes) => bytes))).pipe.close();
+  });
+
+  it('ends its session at the end of its body', async () => {
+    for (const finish of ['0\r\n\r\n', '0\r\nX-Trailer: 1\r\n\r\n']) {
+      const id = randomUUID();
+      const client = await works(await joinIn(await newOut(id), await connection(server), id));
+      client.pipe.up.write(finish);
+      await client.ended();
+      const line = await server.line('session ended', ({ connection }) => connection === id);
+      expect(line.cause).toBe('client closed');
+    }
+  });
+
+  it('with a short Content-Length ends there', async () => {
+    const id = randomUUID();
+    const out = await newOut(id);
+    const incoming = await connection(server);
+    incoming.write(`${head(id, ['Content-Length: 5'])}01000`);
+    await server.line('session ended', ({ connection }) => connection === id);
+    await remainder(out.socket);
+  });
+
+  it.each([
+    ['a size that is none', 'zz\r\n'],
+    ['a chunk without its end', '1\r\nab\r\n'],
+    ['a bare line feed', '1\na'],
+    ['an endless size line', '1'.repeat(400)],
+    ['a size of 2^64', '10000000000000000\r\n'],
+  ])('with %s for a body ends the session', async (_, bytes) => {
+    const id = randomUUID();
+    const client = await works(await joinIn(await newOut(id), await connection(server), id));
+    client.pipe.up.write(bytes);
+    await client.ended();
+    const line = await server.line('session ended', ({ connection }) => connection === id);
+    expect(line.cause).toBe('bad framing');
+  });
+
+  it('gets 100 where it expects that', async () => {
+    const id = randomUUID();
+    const out = await newOut(id);
+    const incoming = await connection(server);
+    const answer = await request(incoming, rdgHead('RDG_IN_DATA', id, [...BODY, 'Expect: 100-continue']));
+    expect(answer.status).toBe(100);
+    (await works(dualPipe(out, incoming, chunk))).pipe.close();
+  });
+
+  it('is one per OUT channel: of two the first wins, and the second does not disturb it', async () => {
+    const id = randomUUID();
+    const out = await newOut(id);
+    const [first, second] = [await connection(server), await connection(server)];
+    expect((await probe(first, id)).status).toBe(200);
+    expect((await probe(second, id)).status).toBe(409);
+    first.write(head(id, BODY));
+    const client = await works(dualPipe(out, first, chunk));
+    expect((await probe(await connection(server), id)).status).toBe(409);
+    client.send(Buffer.from('!'));
+    expect((await client.gets(5)).toString()).toBe('ping!');
+    client.pipe.close();
+  });
+
+  it('that is reset while the other one is looked for leaves nobody to wait for', async () => {
+    const site = await testGateway({ timeouts: { close: 0.3 } });
+    const attempts = 30;
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const id = randomUUID();
+      const out = await openOut(await tlsSocket(site), id);
+      const incoming = await tlsSocket(site);
+      incoming.on('error', () => undefined);
+      incoming.write(head(id, BODY));
+      // At every step on its way, from before its head is read to behind the meeting.
+      await new Promise((resolve) => setTimeout(resolve, (attempt % 10) / 4));
+      tcpOf(incoming).resetAndDestroy();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      out.socket.destroy();
+    }
+    await site.idle();
+    // Sessions that were forgotten would be waited for until the test is over.
+    await site.gateway.settle(600_000);
+    await site.stop();
+  });
+
+  it('of two that race, exactly one wins', async () => {
+    const id = randomUUID();
+    await newOut(id);
+    const sockets = await Promise.all(Array.from({ length: 6 }, () => connection(server)));
+    const answers = await Promise.all(sockets.map((socket) => probe(socket, id)));
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 409, 409, 409, 409, 409]);
+  });
+
+  it('from another address is no match, and the right one still is', async () => {
+    const id = randomUUID();
+    const out = await newOut(id);
+    const stranger = await connection(server, '127.0.0.2');
+    expect((await probe(stranger, id)).status).toBe(409);
+    (await works(await joinIn(out, await connection(server), id))).pipe.close();
+  });
+
+  it('under another id is no match', async () => {
+    await newOut(randomUUID());
+    expect((await probe(await connection(server), randomUUID())).status).toBe(409);
+  });
+
+  const OTHER = randomUUID();
+  it.each([
+    ['a GET', () => 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'],
+    ['RDG_OUT_DATA', (id: string) => `${rdgHead('RDG_OUT_DATA', id).join('\r\n')}\r\n\r\n`],
+    ['RDG_IN_DATA with another id', () => head(OTHER, BODY)],
+    ['another probe', (id: string) => head(id, PROBE)],
+    ['RPC_IN_DATA', () => 'RPC_IN_DATA /rpc/rpcproxy.dll HTTP/1.1\r\nHost: x\r\n\r\n'],
+    ['garbage', () => 'RDG_IN_DATA \x01\x02\x03\r\n\r\n'],
+    ['HTTP/1.0', (id: string) => head(id, BODY).replace('HTTP/1.1', 'HTTP/1.0')],
+  ])('that goes on with %s is turned away, and its OUT channel ends', async (_, next) => {
+    const id = randomUUID();
+    const out = await newOut(id);
+    const incoming = await connection(server);
+    expect((await probe(incoming, id)).status).toBe(200);
+    incoming.write(next(id));
+    expect((await readAnswer(incoming)).status).toBeGreaterThanOrEqual(400);
+    await remainder(incoming);
+    await remainder(out.socket);
+    (await works(await joinIn(await newOut(id), await connection(server), id))).pipe.close();
+  });
+
+  it.each([
+    ['with a polite end', (socket: TLSSocket) => void socket.end()],
+    ['by reset', (socket: TLSSocket) => void tcpOf(socket).resetAndDestroy()],
+  ])('that leaves behind its probe %s frees the id', async (_, leave) => {
+    const id = randomUUID();
+    const out = await newOut(id);
+    const incoming = await connection(server);
+    await probe(incoming, id);
+    leave(incoming);
+    await remainder(out.socket);
+    (await works(await joinIn(await newOut(id), await connection(server), id))).pipe.close();
+  });
+
+  it('that is silent behind its probe is given up after timeouts.pairing', async () => {
+    const hasty = await testGateway({ timeouts: { pairing: 0.1, close: 0.3 } });
+    const id = randomUUID();
+    const out = await openOut(await connection(hasty), id);
+    const incoming = await connection(hasty);
+    await probe(incoming, id);
+    await Promise.all([remainder(incoming), remainder(out.socket)]);
+    await hasty.idle();
+    await hasty.stop();
+  });
+});
+
+describe('a session on two channels', () => {
+  const DEATHS: readonly [string, (pipe: Pipe) => void][] = [
+    ['its OUT channel is reset', ({ sockets }) => void tcpOf(sockets[0]).resetAndDestroy()],
+    ['its OUT channel ends', ({ sockets }) => void sockets[0].end()],
+    ['its IN channel is reset', ({ up }) => void tcpOf(up).resetAndDestroy()],
+    ['its IN channel ends', ({ up }) => void up.end()],
+  ];
+  it.each(DEATHS)('ends when %s, and the same id works again', async (_, die) => {
+    const id = randomUUID();
+    const client = await works(await joinIn(await newOut(id), await connection(server), id));
+    const other = client.pipe.sockets;
+    die(client.pipe);
+    await Promise.all(other.map(gone));
+    await server.line('session ended', ({ connection }) => connection === id);
+    (await works(await joinIn(await newOut(id), await connection(server), id))).pipe.close();
+  });
+
+  it('frees its id as soon as its OUT channel is gone, whatever its IN channel does', async () => {
+    const slow = await testGateway({ timeouts: { close: 60 } });
+    const id = randomUUID();
+    const pipe = await joinIn(await openOut(await connection(slow), id), await connection(slow), id);
+    pipe.sockets[0].end();
+    await gone(pipe.sockets[0]);
+    expect((await openOut(await connection(slow), id)).answer.status).toBe(200);
+    await slow.stop();
+  });
+
+  it('takes what was on its way on IN when OUT ended', async () => {
+    const sink = await testTarget();
+    const id = randomUUID();
+    const pipe = await joinIn(await newOut(id), await connection(server), id);
+    const client = new RawClient(pipe, { token: await server.token(sink.name), port: sink.port });
+    client.start();
+    await client.until('opened');
+    const got = everything(await sink.socket(0));
+    pipe.sockets[0].end();
+    await gone(pipe.sockets[0]);
+    client.send(Buffer.from('last words'));
+    pipe.up.end();
+    expect((await got).toString()).toBe('last words');
+    await sink.stop();
+  });
+});

@@ -1,0 +1,233 @@
+import { randomUUID } from 'node:crypto';
+import { request as httpsRequest } from 'node:https';
+import { connect } from 'node:tls';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import {
+  chunk,
+  gone,
+  rdgHead,
+  readAnswer,
+  remainder,
+  request,
+  type Server,
+  tcpOf,
+  tlsSocket,
+  upgradeHeaders,
+} from '../../support/client.js';
+import { type TestGateway, testGateway } from '../../support/gateway.js';
+
+let server: TestGateway;
+beforeAll(async () => {
+  server = await testGateway({ timeouts: { close: 0.3 } });
+});
+afterAll(() => server.stop());
+afterEach(() => server.idle());
+
+const host = ['Host: localhost'];
+
+function https(to: Server, method: string, path: string): Promise<{ status: number; headers: object; body: string }> {
+  return new Promise((resolve, reject) => {
+    const sent = httpsRequest({ host: '127.0.0.1', port: to.port, ca: to.ca, method, path, agent: false }, (answer) => {
+      const parts: Buffer[] = [];
+      answer.on('data', (part) => parts.push(part));
+      answer.on('end', () => {
+        resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: Buffer.concat(parts).toString() });
+      });
+    });
+    sent.on('error', reject);
+    sent.end(method === 'POST' ? 'a body' : undefined);
+  });
+}
+
+describe('/healthz', () => {
+  it('says ok to GET, the same without a body to HEAD, and 405 to others', async () => {
+    expect(await https(server, 'GET', '/healthz')).toMatchObject({ status: 200, body: 'ok\n' });
+    expect(await https(server, 'GET', '/healthz?probe=1')).toMatchObject({ status: 200, body: 'ok\n' });
+    const head = await https(server, 'HEAD', '/healthz');
+    expect(head).toMatchObject({
+      status: 200,
+      body: '',
+      headers: { 'content-length': '3', 'cache-control': 'no-store' },
+    });
+    expect(await https(server, 'POST', '/healthz')).toMatchObject({ status: 405, headers: { allow: 'GET, HEAD' } });
+  });
+
+  it('answers HTTP/1.0 and ends the connection', async () => {
+    const socket = await tlsSocket(server);
+    const { status, rest } = await request(socket, ['GET /healthz HTTP/1.0']);
+    expect(status).toBe(200);
+    expect(rest.toString() + (await remainder(socket)).toString()).toBe('ok\n');
+  });
+
+  it('answers several requests on one connection, also when they come at once', async () => {
+    const socket = await tlsSocket(server);
+    for (let count = 0; count < 3; count++) {
+      expect((await request(socket, ['GET /healthz HTTP/1.1', ...host])).status).toBe(200);
+    }
+    socket.write(
+      'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+    );
+    const all = (await remainder(socket)).toString();
+    expect(all.match(/^HTTP\/1\.1 \d+/gm)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 404']);
+  });
+
+  it('reads a request that comes byte by byte', async () => {
+    const socket = await tlsSocket(server);
+    for (const byte of 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n') socket.write(byte);
+    expect((await readAnswer(socket)).status).toBe(200);
+    socket.destroy();
+  });
+});
+
+describe('everything else', () => {
+  it('is not there', async () => {
+    for (const path of ['/', '/rpc/rpcproxy.dll', '/healthz/', '/HEALTHZ', '/remoteDesktopGateway/', '/%2e%2e']) {
+      expect((await https(server, 'GET', path)).status).toBe(404);
+    }
+  });
+
+  it('tells people what the path of the gateway is for', async () => {
+    expect((await https(server, 'GET', '/remoteDesktopGateway/')).body).toMatch(/Remote Desktop/);
+  });
+
+  it('RPC over HTTP is not there either', async () => {
+    for (const method of ['RPC_IN_DATA', 'RPC_OUT_DATA']) {
+      const socket = await tlsSocket(server);
+      const lines = [`${method} /rpc/rpcproxy.dll?localhost:3388 HTTP/1.1`, ...host, 'Content-Length: 0'];
+      expect((await request(socket, lines)).status).toBe(404);
+      await remainder(socket);
+    }
+  });
+
+  it.each([
+    ['garbage', '\x00\x01\x02\x03\r\n\r\n', 400],
+    ['a method that is none', 'FOO /healthz HTTP/1.1\r\nHost: x\r\n\r\n', 400],
+    ['no Host', 'GET /healthz HTTP/1.1\r\n\r\n', 400],
+    ['two lengths', 'POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n', 400],
+    [
+      'length and chunks',
+      'POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n',
+      400,
+    ],
+    ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400],
+    ['RDG in small letters', 'rdg_out_data /remoteDesktopGateway/ HTTP/1.1\r\nHost: x\r\n\r\n', 400],
+  ])('%s is answered with an error, and the connection ends', async (_, bytes, status) => {
+    const socket = await tlsSocket(server);
+    socket.write(bytes, 'latin1');
+    expect((await readAnswer(socket)).status).toBe(status);
+    await remainder(socket);
+  });
+
+  it('CONNECT opens nothing', async () => {
+    const socket = await tlsSocket(server);
+    socket.write(`CONNECT 127.0.0.1:${server.port} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    expect((await remainder(socket)).toString()).not.toMatch(/^HTTP\/1\.1 2/);
+  });
+
+  it.each([
+    ['an upgrade of another path', 'GET /elsewhere', 404],
+    ['an upgrade by POST', 'POST /remoteDesktopGateway/', 405],
+    ['an upgrade without a connection id', 'GET /remoteDesktopGateway/', 400],
+  ])('%s is refused, and a client that stays is cut', async (_, line, status) => {
+    const half = { allowHalfOpen: true };
+    const socket = connect({ host: '127.0.0.1', port: server.port, ca: server.ca, servername: 'localhost', ...half });
+    socket.on('error', () => undefined);
+    const answer = await request(socket, [`${line} HTTP/1.1`, ...host, ...upgradeHeaders()]);
+    expect(answer.status).toBe(status);
+    // This client leaves its half open; the gateway must not wait for it.
+    socket.resume();
+    await server.idle();
+    socket.destroy();
+  });
+
+  it('an upgrade to something else is refused', async () => {
+    const socket = await tlsSocket(server);
+    const lines = [
+      `GET /remoteDesktopGateway/?ConId=${randomUUID()} HTTP/1.1`,
+      ...host,
+      'Connection: Upgrade',
+      'Upgrade: h2c',
+    ];
+    expect((await request(socket, lines)).status).toBe(404);
+    await remainder(socket);
+  });
+});
+
+describe('a connection of a browser', () => {
+  it.each(['RDG_OUT_DATA', 'RDG_IN_DATA', 'RPC_IN_DATA'])('does not become one of %s', async (method) => {
+    const socket = await tlsSocket(server);
+    expect((await request(socket, ['GET /healthz HTTP/1.1', ...host])).status).toBe(200);
+    const before = server.log.length;
+    expect((await request(socket, rdgHead(method, randomUUID(), upgradeHeaders()))).status).toBe(400);
+    await remainder(socket);
+    expect(server.log.slice(before)).toEqual([]);
+  });
+
+  it('with a body hides no request in it', async () => {
+    const socket = await tlsSocket(server);
+    const inner = `${rdgHead('RDG_OUT_DATA', randomUUID()).join('\r\n')}\r\n\r\n`;
+    socket.write(
+      `POST /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${inner.length}\r\n\r\n${inner}`,
+    );
+    const all = (await remainder(socket)).toString();
+    expect(all.match(/^HTTP\/1\.1 \d+/gm)).toEqual(['HTTP/1.1 405']);
+  });
+
+  it('that promises a body and does not send it is cut', async () => {
+    const hasty = await testGateway({ timeouts: { head: 0.1, close: 0.3 } });
+    const socket = await tlsSocket(hasty);
+    socket.write('POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n');
+    socket.resume();
+    await gone(socket);
+    await hasty.idle();
+    await hasty.stop();
+  });
+
+  it.each([
+    ['of a length', 'Content-Length: 1000000000', (bytes: Buffer) => bytes],
+    ['in chunks', 'Transfer-Encoding: chunked', chunk],
+    ['that it was to ask for', 'Content-Length: 1000000000\r\nExpect: 100-continue', (bytes: Buffer) => bytes],
+  ])('that sends a gigabyte %s is cut', async (_, field, framed) => {
+    const socket = await tlsSocket(server);
+    socket.write(`POST /healthz HTTP/1.1\r\nHost: x\r\n${field}\r\n\r\n`);
+    const piece = framed(Buffer.alloc(16_384));
+    let sent = 0;
+    socket.resume();
+    while (!socket.destroyed && sent < 1e9) {
+      await new Promise<void>((resolve) => void socket.write(piece, () => resolve()));
+      sent += piece.length;
+    }
+    // What both systems hold on the way, at most.
+    expect(sent).toBeLessThan(100e6);
+  });
+
+  it('that resets in the middle of anything leaves nothing behind', async () => {
+    for (const text of [
+      '',
+      'G',
+      'RDG_O',
+      'GET /healthz HTTP/1.1\r\n',
+      'RDG_OUT_DATA /remoteDesktopGateway/ HTTP/1.1\r\n',
+    ]) {
+      const socket = await tlsSocket(server);
+      await new Promise<void>((resolve) => void socket.write(text, () => resolve()));
+      tcpOf(socket).resetAndDestroy();
+    }
+    await server.idle();
+  });
+
+  it('may speak HTTP/1.1 by ALPN, and nothing else', async () => {
+    const options = { host: '127.0.0.1', port: server.port, ca: server.ca, servername: 'localhost' };
+    const protocol = (offer: string[]) =>
+      new Promise((resolve) => {
+        const socket = connect({ ...options, ALPNProtocols: offer });
+        socket.on('secureConnect', () => {
+          resolve(socket.alpnProtocol);
+          socket.destroy();
+        });
+        socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code));
+      });
+    expect(await protocol(['h2', 'http/1.1'])).toBe('http/1.1');
+    expect(await protocol(['h2'])).toBe('ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL');
+  });
+});

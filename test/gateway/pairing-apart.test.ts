@@ -1,5 +1,0 @@
-/** Everything of pairing.test.ts once more, with two processes that serve one gateway. */
-import { landApart } from '../support/site.js';
-
-landApart();
-await import('./pairing.test.js');

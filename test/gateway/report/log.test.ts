@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import { createLog, type LogSettings } from '../../../src/gateway/report/log.js';
+
+function logged(settings: LogSettings) {
+  const lines: string[] = [];
+  return { lines, log: createLog({ ...settings, write: (line) => void lines.push(line) }) };
+}
+
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/;
+const withoutTime = (line: string | undefined): string | undefined => line?.replace(TIME, 'T');
+
+describe('a line of text', () => {
+  it('has the time, the level, the event and what belongs to it', () => {
+    const { log, lines } = logged({ level: 'info', format: 'text' });
+    const fields = { target: '[fe80::1]:3389', bytes: 7, local: false, detail: undefined, names: ['a.lan:1', '*.lan'] };
+    log.with({ peer: '::1', user: 'alice' }).info('channel opened', fields);
+    expect(lines[0]).toMatch(TIME);
+    expect(lines.map(withoutTime)).toEqual([
+      'T info  channel opened peer=::1 user=alice target=[fe80::1]:3389 bytes=7 local=false names=a.lan:1,*.lan\n',
+    ]);
+  });
+
+  it.each([
+    ['"two words"', 'two words'],
+    ['""', ''],
+    [String.raw`"say \"no\""`, 'say "no"'],
+    [String.raw`"a\nT error forged=1"`, 'a\nT error forged=1'],
+    [String.raw`"\u001b[2J"`, '\u001b[2J'],
+    [String.raw`"\u202ecod\u200b.exe"`, '\u202ecod\u200b.exe'],
+    [String.raw`"\u007f\u009b"`, '\u007f\u009b'],
+    [String.raw`"m\u00fcller"`, 'müller'],
+    [String.raw`"\ud800"`, '\ud800'],
+    [String.raw`"\ud83d\ude00"`, '😀'],
+    ['"key=value"', 'key=value'],
+  ])('shows %s', (text, value) => {
+    const { log, lines } = logged({ level: 'info', format: 'text' });
+    log.info('refused', { user: value });
+    expect(withoutTime(lines[0])).toBe(`T info  refused user=${text}\n`);
+  });
+});
+
+it('a line of JSON has the same as an object', () => {
+  const { log, lines } = logged({ level: 'info', format: 'json' });
+  log.with({ peer: '::1' }).warn('user refused', { reason: 'a\nb', detail: undefined, names: ['a', 'b'] });
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).toMatch(/^[^\n]+\n$/);
+  expect(JSON.parse(lines[0] as string)).toEqual({
+    level: 'warn',
+    time: expect.stringMatching(TIME),
+    peer: '::1',
+    reason: 'a\nb',
+    names: ['a', 'b'],
+    msg: 'user refused',
+  });
+});
+
+it('a field of a line wins over one that every line has', () => {
+  const { log, lines } = logged({ level: 'info', format: 'text' });
+  log.with({ user: 'alice', peer: '::1' }).info('known', { user: 'bob' });
+  expect(withoutTime(lines[0])).toBe('T info  known user=bob peer=::1\n');
+});
+
+it('levels and forms change in every log that came from this one', () => {
+  const { log, lines } = logged({ level: 'warn', format: 'text' });
+  const child = log.with({ user: 'alice' });
+  for (const one of [log, child]) {
+    one.debug('debug');
+    one.info('info');
+    one.warn('warn');
+    one.error('error');
+  }
+  expect(lines.map(withoutTime)).toEqual([
+    'T warn  warn\n',
+    'T error error\n',
+    'T warn  warn user=alice\n',
+    'T error error user=alice\n',
+  ]);
+  lines.length = 0;
+  log.adjust({ level: 'debug', format: 'json' });
+  child.debug('debug');
+  expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ level: 'debug', user: 'alice', msg: 'debug' }]);
+});
