@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { Sender } from 'ws';
-import { encodeChunk } from '../../dist/src/gateway/http/chunked.js';
+import { encodeChunk } from '../../dist/src/http/chunked.js';
 import * as tsgu from '../../dist/src/protocol/index.js';
 import { dialogue } from './dialogue.js';
 

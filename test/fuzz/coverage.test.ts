@@ -1,5 +1,5 @@
 import { afterEach, expect, it } from 'vitest';
-import { parseHead } from '../../src/gateway/http/head.js';
+import { parseHead } from '../../src/http/head.js';
 import { inRequest } from '../gateway/http/samples.js';
 import { Coverage } from './coverage.js';
 

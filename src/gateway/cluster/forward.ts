@@ -4,8 +4,8 @@
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { HeadError } from '../http/errors.js';
-import type { BodyFraming } from '../http/fields.js';
+import { HeadError } from '../../http/errors.js';
+import type { BodyFraming } from '../../http/fields.js';
 import type { Refusal } from '../http/refusal.js';
 import { lineOf, readLine } from '../io/json-line.js';
 import { endSocket, unheard } from '../io/sockets.js';

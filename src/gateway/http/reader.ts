@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
-import { HeadError } from './errors.js';
-import { type HeadLimits, HeadReader, type RequestHead } from './head.js';
+import { HeadError } from '../../http/errors.js';
+import { type HeadLimits, HeadReader, type RequestHead } from '../../http/head.js';
 import { classify } from './peek.js';
 
 export type ReadResult =

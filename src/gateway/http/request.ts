@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import { HeadError } from './errors.js';
-import { type BodyFraming, isToken, listElements } from './fields.js';
-import { HEAD_LIMITS, type HeadLimits, headFromParts, type RequestHead } from './head.js';
+import { HeadError } from '../../http/errors.js';
+import { type BodyFraming, isToken, listElements } from '../../http/fields.js';
+import { HEAD_LIMITS, type HeadLimits, headFromParts, type RequestHead } from '../../http/head.js';
 
 /** What a gateway request says, in header form (MS-TSGU 2.2.3.2) or query form (2.2.3.3). Nothing in it is proven. */
 export interface RdgRequest {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
-import type { HeadError } from './errors.js';
+import type { HeadError } from '../../http/errors.js';
 import type { WebSocketUpgrade } from './request.js';
 
 /** Field values by name; a list becomes one line each, as WWW-Authenticate needs it. */

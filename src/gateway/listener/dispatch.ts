@@ -2,10 +2,10 @@
 import type { Server as WebServer } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Config } from '../../config/schema.js';
+import { HeadError } from '../../http/errors.js';
+import type { BodyFraming } from '../../http/fields.js';
+import type { RequestHead } from '../../http/head.js';
 import type { NewcomersPlaces } from '../admission/tunnel-quota.js';
-import { HeadError } from '../http/errors.js';
-import type { BodyFraming } from '../http/fields.js';
-import type { RequestHead } from '../http/head.js';
 import { readRequest } from '../http/reader.js';
 import { busy, type Refusal } from '../http/refusal.js';
 import { type RdgRequest, rdgRequest, type WebSocketUpgrade } from '../http/request.js';

@@ -1,10 +1,10 @@
 /** Where the two legs of a dual channel meet: an OUT leg waits here until its IN leg claims it, from this process or another. */
 import type { Socket } from 'node:net';
 import type { Config } from '../../config/schema.js';
+import { bodyDecoder } from '../../http/body.js';
+import { HeadError } from '../../http/errors.js';
+import type { BodyFraming } from '../../http/fields.js';
 import type { NewcomersPlaces } from '../admission/tunnel-quota.js';
-import { bodyDecoder } from '../http/body.js';
-import { HeadError } from '../http/errors.js';
-import type { BodyFraming } from '../http/fields.js';
 import { busy, type Refusal } from '../http/refusal.js';
 import type { RdgRequest } from '../http/request.js';
 import type { Log } from '../report/log.js';

@@ -1,7 +1,7 @@
 /** Ordinary HTTP on the gateway's port: node:http serves what our own head reader handed over. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { HeadLimits } from '../http/head.js';
+import type { HeadLimits } from '../../http/head.js';
 import { fromIncomingMessage, isGatewayPath, type RdgRequest } from '../http/request.js';
 import { closingResponse } from '../http/respond.js';
 import { endSocket } from '../io/sockets.js';

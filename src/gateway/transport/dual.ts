@@ -1,7 +1,7 @@
 /** The dual-channel HTTP transport (MS-TSGU 1.3.2.1.2): RDG_OUT_DATA carries PDUs to the client, RDG_IN_DATA those from it. */
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { type BodyDecoder, CHUNKS, encodeChunk, LAST_CHUNK } from '../http/chunked.js';
+import { type BodyDecoder, CHUNKS, encodeChunk, LAST_CHUNK } from '../../http/chunked.js';
 import { responseHead } from '../http/respond.js';
 import { endSocket, isReset, onceSent } from '../io/sockets.js';
 import {

@@ -1,7 +1,7 @@
 /** The WebSocket transport (MS-TSGU 1.3.2.1.1, RFC 6455), on a socket whose upgrade we answered ourselves. */
 import type { Socket } from 'node:net';
 import { Sender } from 'ws';
-import { CLOSE, FRAME_HEAD_MAX, FrameError, FrameReader, writeFrameHead } from '../frames.js';
+import { CLOSE, FRAME_HEAD_MAX, FrameError, FrameReader, writeFrameHead } from '../../websocket/frames.js';
 import { endSocket, isReset, onceSent } from '../io/sockets.js';
 import { type Envelope, STRANGER_BYTES, type Transport, type TransportEnd, type TransportEvents } from './transport.js';
 

@@ -1,6 +1,6 @@
 /** Request bodies, chunked or counted: the first byte says which, for a counted one the next two are its length. */
-import { bodyDecoder } from '../../../src/gateway/http/body.js';
-import { BodyError } from '../../../src/gateway/http/errors.js';
+import { bodyDecoder } from '../../../src/http/body.js';
+import { BodyError } from '../../../src/http/errors.js';
 import { STREAMS, stream } from '../../capture/http/vectors.js';
 import type { Stage } from '../stage.js';
 import { inEverySplit } from './splits.js';

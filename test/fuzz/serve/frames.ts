@@ -1,5 +1,5 @@
 /** WebSocket frames from a client. */
-import { FrameError, FrameReader } from '../../../src/gateway/frames.js';
+import { FrameError, FrameReader } from '../../../src/websocket/frames.js';
 import { STREAMS, stream } from '../../capture/http/vectors.js';
 import { frame } from '../../support/wire.js';
 import type { Stage } from '../stage.js';

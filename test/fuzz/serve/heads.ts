@@ -1,10 +1,10 @@
 /** Request heads: the reader of sockets, the parser behind it, and what a request of the gateway is taken to mean. */
 import { PassThrough } from 'node:stream';
-import { HeadError } from '../../../src/gateway/http/errors.js';
-import { HeadReader, REQUEST_LINE_BYTES, type RequestHead } from '../../../src/gateway/http/head.js';
 import { classify } from '../../../src/gateway/http/peek.js';
 import { readRequest } from '../../../src/gateway/http/reader.js';
 import { MAX_LOG_TEXT, rdgRequest } from '../../../src/gateway/http/request.js';
+import { HeadError } from '../../../src/http/errors.js';
+import { HeadReader, REQUEST_LINE_BYTES, type RequestHead } from '../../../src/http/head.js';
 import { inRequest, lines, REAL_REQUESTS } from '../../gateway/http/samples.js';
 import type { Stage } from '../stage.js';
 import { inEverySplit } from './splits.js';

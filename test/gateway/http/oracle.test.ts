@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bodyDecoder } from '../../../src/gateway/http/body.js';
-import { encodeChunk, LAST_CHUNK } from '../../../src/gateway/http/chunked.js';
-import { BodyError, HeadError } from '../../../src/gateway/http/errors.js';
-import { parseHead } from '../../../src/gateway/http/head.js';
+import { bodyDecoder } from '../../../src/http/body.js';
+import { encodeChunk, LAST_CHUNK } from '../../../src/http/chunked.js';
+import { BodyError, HeadError } from '../../../src/http/errors.js';
+import { parseHead } from '../../../src/http/head.js';
 import { Oracle } from './oracle.js';
 import { lines, mutations, REAL_REQUESTS } from './samples.js';
 

@@ -3,9 +3,9 @@ import { createServer as createWebServer } from 'node:http';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { type Duplex, PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { HEAD_LIMITS } from '../../../src/gateway/http/head.js';
 import { type ReadOptions, readRequest } from '../../../src/gateway/http/reader.js';
 import { emptyResponse } from '../../../src/gateway/http/respond.js';
+import { HEAD_LIMITS } from '../../../src/http/head.js';
 import { inRequest, lines, MSTSC_WEBSOCKET, vector } from './samples.js';
 
 const OPTIONS: ReadOptions = { limits: HEAD_LIMITS, deadlineMs: 10_000 };

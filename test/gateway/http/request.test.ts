@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { HeadError } from '../../../src/gateway/http/errors.js';
 import { fromIncomingMessage, isGatewayPath, MAX_LOG_TEXT, rdgRequest } from '../../../src/gateway/http/request.js';
+import { HeadError } from '../../../src/http/errors.js';
 import { CAPTURED_REQUESTS, headOf, ID, lines, MSTSC_WEBSOCKET, vector } from './samples.js';
 
 const OTHER = '11111111-2222-3333-4444-555555555555';

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { HeadError } from '../../../src/gateway/http/errors.js';
 import { rdgRequest } from '../../../src/gateway/http/request.js';
 import {
   closingResponse,
@@ -9,6 +8,7 @@ import {
   switchingProtocols,
   webSocketAccept,
 } from '../../../src/gateway/http/respond.js';
+import { HeadError } from '../../../src/http/errors.js';
 import { headOf, vector } from './samples.js';
 
 describe('webSocketAccept', () => {

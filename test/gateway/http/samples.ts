@@ -1,7 +1,7 @@
 /** Heads of real clients, and small helpers that take heads apart. */
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { type HeadLimits, type HeadResult, parseHead, type RequestHead } from '../../../src/gateway/http/head.js';
+import { type HeadLimits, type HeadResult, parseHead, type RequestHead } from '../../../src/http/head.js';
 
 interface HttpVector {
   readonly id: string;

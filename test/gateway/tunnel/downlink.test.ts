@@ -2,13 +2,13 @@ import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Sender } from 'ws';
-import { FRAME_HEAD_MAX, writeFrameHead } from '../../../src/gateway/frames.js';
-import { CHUNKS, encodeChunk } from '../../../src/gateway/http/chunked.js';
 import { WRITES_MAX } from '../../../src/gateway/io/write-queue.js';
 import { READ_BYTES } from '../../../src/gateway/target/relay.js';
 import { BARE, type Envelope, type Transport } from '../../../src/gateway/transport/transport.js';
 import { Downlink, WINDOW } from '../../../src/gateway/tunnel/downlink.js';
+import { CHUNKS, encodeChunk } from '../../../src/http/chunked.js';
 import { KEEPALIVE, wrapData } from '../../../src/protocol/index.js';
+import { FRAME_HEAD_MAX, writeFrameHead } from '../../../src/websocket/frames.js';
 
 const FRAMES: Envelope = { most: FRAME_HEAD_MAX, before: writeFrameHead, after: (_to, at) => at };
 

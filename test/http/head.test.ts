@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { HeadError } from '../../../src/gateway/http/errors.js';
-import { HEAD_LIMITS, HeadReader, parseHead, REQUEST_LINE_BYTES } from '../../../src/gateway/http/head.js';
+import { HeadError } from '../../src/http/errors.js';
+import { HEAD_LIMITS, HeadReader, parseHead, REQUEST_LINE_BYTES } from '../../src/http/head.js';
 import {
   CAPTURED_REQUESTS,
   headOf,
@@ -13,7 +13,7 @@ import {
   REAL_REQUESTS,
   split,
   vector,
-} from './samples.js';
+} from '../gateway/http/samples.js';
 
 afterEach(() => {
   vi.restoreAllMocks();

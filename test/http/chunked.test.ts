@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CHUNKED_LIMITS, ChunkedDecoder, encodeChunk, LAST_CHUNK } from '../../../src/gateway/http/chunked.js';
-import { BodyError } from '../../../src/gateway/http/errors.js';
-import { mutations, split, vector } from './samples.js';
+import { CHUNKED_LIMITS, ChunkedDecoder, encodeChunk, LAST_CHUNK } from '../../src/http/chunked.js';
+import { BodyError } from '../../src/http/errors.js';
+import { mutations, split, vector } from '../gateway/http/samples.js';
 
 interface StreamVector {
   readonly id: string;
@@ -13,7 +13,7 @@ interface StreamVector {
 }
 
 const STREAMS: StreamVector[] = JSON.parse(
-  readFileSync(new URL('../../vectors/streams.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../vectors/streams.json', import.meta.url), 'utf8'),
 ).filter((stream: StreamVector) => stream.carrier === 'chunked');
 
 /** Payload, or the code of the error, with what came before it. */

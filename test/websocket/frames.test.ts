@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Receiver } from 'ws';
-import { CLOSE, FRAME_HEAD_MAX, FrameError, FrameReader, writeFrameHead } from '../../src/gateway/frames.js';
-import { split } from './http/samples.js';
+import { CLOSE, FRAME_HEAD_MAX, FrameError, FrameReader, writeFrameHead } from '../../src/websocket/frames.js';
+import { split } from '../gateway/http/samples.js';
 
 /** What a reader makes of a stream; of a message cut short by an error only ours has the beginning. */
 interface Reading {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { choose, type Unmask, unmask, unmaskWords } from '../../src/gateway/unmask.js';
+import { choose, type Unmask, unmask, unmaskWords } from '../../src/websocket/unmask.js';
 
 const mask = fc.uint8Array({ minLength: 4, maxLength: 4 }).map((bytes) => Buffer.from(bytes));
 const payload = fc.uint8Array({ maxLength: 400 });

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bodyDecoder, LengthDecoder } from '../../../src/gateway/http/body.js';
-import { ChunkedDecoder } from '../../../src/gateway/http/chunked.js';
-import { split } from './samples.js';
+import { bodyDecoder, LengthDecoder } from '../../src/http/body.js';
+import { ChunkedDecoder } from '../../src/http/chunked.js';
+import { split } from '../gateway/http/samples.js';
 
 describe('LengthDecoder', () => {
   it('gives as many bytes as announced, in any split, and the others as rest', () => {
