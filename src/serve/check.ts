@@ -5,7 +5,7 @@ import { defaultHosts } from '../certs/names.js';
 import { madeWords } from '../cli/certificates.js';
 import { describeConfig, effectiveSettings } from '../config.js';
 import { checkGuard } from '../policy/open.js';
-import { audiencesOf, loadIdentity } from './identity.js';
+import { audiencesOf, loadIdentity } from './certificate.js';
 import { checkKeylog } from './keylog.js';
 import { loadServeSettings, type ServeRequest } from './settings.js';
 

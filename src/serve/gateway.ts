@@ -3,7 +3,7 @@ import type { Commons } from '../gateway/cluster/shared-state.js';
 import { type Gateway, startGateway } from '../gateway/gateway.js';
 import type { Log } from '../gateway/report/log.js';
 import { openKeylog } from './keylog.js';
-import { makeTerms, type Reading } from './terms.js';
+import { makeTerms, type Reading } from './runtime-settings.js';
 
 /** Other terms, ready to be taken: what can fail is behind them. One of both is called, once. */
 export interface Prepared {

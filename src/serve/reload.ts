@@ -4,9 +4,9 @@ import { loadTokenKey } from '../certs/token-key.js';
 import { troubleOf } from '../cli/trouble.js';
 import { differingSettings } from '../config/compare.js';
 import type { Config } from '../config/schema.js';
+import { type Reading, readTerms } from './runtime-settings.js';
 import type { Serving } from './serve.js';
 import { loadServeSettings, type ServeRequest } from './settings.js';
-import { type Reading, readTerms } from './terms.js';
 
 export interface ReloadEvents {
   /** A reload waits for both: the service manager hears of one before it hears of the next. */

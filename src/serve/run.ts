@@ -5,12 +5,12 @@ import { nextLine } from '../cli/next-line.js';
 import { Strays, takeStrays } from '../cli/stray.js';
 import type { LoadedConfig } from '../config.js';
 import { formatTarget } from '../policy/target.js';
-import { serveWithWorkers, workerCount } from './primary.js';
 import { type Serving, serve } from './serve.js';
 import { loadServeSettings, type ServeRequest } from './settings.js';
 import { Signals, untilDrained } from './signals.js';
 import { freeInPlaceOnOneCore } from './single-core.js';
-import { runWorker } from './worker.js';
+import { serveWithWorkers, workerCount } from './workers/primary.js';
+import { runWorker } from './workers/worker.js';
 
 export interface ServeTerminal {
   /** Called once the gateway listens: what a person should read, and the same for a program. */

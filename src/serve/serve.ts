@@ -10,7 +10,7 @@ import type { Counts } from '../gateway/report/counters.js';
 import { createLog, type RootLog } from '../gateway/report/log.js';
 import { openGateway, type Prepared, prepareTerms } from './gateway.js';
 import { type Metrics, serveMetrics } from './metrics.js';
-import { type Reading, readTerms } from './terms.js';
+import { type Reading, readTerms } from './runtime-settings.js';
 
 export interface ServeOptions {
   readonly config: Config;

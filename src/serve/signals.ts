@@ -4,7 +4,7 @@ import { watchTlsFiles } from '../certs/watch.js';
 import { serviceManager } from '../cli/environment.js';
 import { EXIT } from '../cli/exit.js';
 import { cleanUp } from './at-end.js';
-import { tlsPaths } from './identity.js';
+import { tlsPaths } from './certificate.js';
 import { Notifier } from './notify.js';
 import { Reloader } from './reload.js';
 import type { Serving } from './serve.js';

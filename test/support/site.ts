@@ -7,8 +7,8 @@ import { schema } from '../../src/config/schema.js';
 import { newSecret } from '../../src/gateway/cluster/forward.js';
 import { Ledger } from '../../src/gateway/cluster/shared-registry.js';
 import { sumOf } from '../../src/gateway/report/counters.js';
-import { commonsOver, keepBooks } from '../../src/serve/commons.js';
-import { Wire } from '../../src/serve/wire.js';
+import { Wire } from '../../src/serve/workers/rpc.js';
+import { commonsOver, keepBooks } from '../../src/serve/workers/shared-state.js';
 import { type LogLine, type TestGateway, type TestGatewayOptions, testGateway } from './gateway.js';
 
 let apart = false;

@@ -6,7 +6,7 @@ import {
   unlessOverloaded,
 } from '../../../src/gateway/admission/tunnel-quota.js';
 import { Ledger } from '../../../src/gateway/cluster/shared-registry.js';
-import { keepBooks, RemotePlaces } from '../../../src/serve/commons.js';
+import { keepBooks, RemotePlaces } from '../../../src/serve/workers/shared-state.js';
 import { wires } from '../../support/site.js';
 import { eventually } from '../../support/wait.js';
 

@@ -1,12 +1,12 @@
 /** What the workers of one gateway share, with both ends of each message: the primary keeps the books, the workers ask. */
-import type { Census } from '../gateway/admission/connection-count.js';
-import type { TunnelPlaces } from '../gateway/admission/tunnel-quota.js';
-import type { Registry } from '../gateway/cluster/forward.js';
-import type { Ledger } from '../gateway/cluster/shared-registry.js';
-import type { Commons } from '../gateway/cluster/shared-state.js';
-import { busy } from '../gateway/http/refusal.js';
-import { IS_LIVE } from '../gateway/listener/pairing.js';
-import type { Wire } from './wire.js';
+import type { Census } from '../../gateway/admission/connection-count.js';
+import type { TunnelPlaces } from '../../gateway/admission/tunnel-quota.js';
+import type { Registry } from '../../gateway/cluster/forward.js';
+import type { Ledger } from '../../gateway/cluster/shared-registry.js';
+import type { Commons } from '../../gateway/cluster/shared-state.js';
+import { busy } from '../../gateway/http/refusal.js';
+import { IS_LIVE } from '../../gateway/listener/pairing.js';
+import type { Wire } from './rpc.js';
 
 const NO_ANSWER = 'the primary process does not answer';
 

@@ -4,24 +4,24 @@
  */
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { untilRestart } from '../config/compare.js';
-import type { Config } from '../config/schema.js';
-import { Fault } from '../fault.js';
-import { newSecret } from '../gateway/cluster/forward.js';
-import { Ledger } from '../gateway/cluster/shared-registry.js';
-import type { Counts } from '../gateway/report/counters.js';
-import { createLog, type RootLog } from '../gateway/report/log.js';
-import { FACTORY_DEADLINE_MS } from '../policy/module.js';
-import { atEnd } from './at-end.js';
-import { keepBooks } from './commons.js';
+import { untilRestart } from '../../config/compare.js';
+import type { Config } from '../../config/schema.js';
+import { Fault } from '../../fault.js';
+import { newSecret } from '../../gateway/cluster/forward.js';
+import { Ledger } from '../../gateway/cluster/shared-registry.js';
+import type { Counts } from '../../gateway/report/counters.js';
+import { createLog, type RootLog } from '../../gateway/report/log.js';
+import { FACTORY_DEADLINE_MS } from '../../policy/module.js';
+import { atEnd } from '../at-end.js';
+import type { Prepared } from '../gateway.js';
+import { checkTerms, type Reading } from '../runtime-settings.js';
+import { metricsOf, readStart, type ServeOptions, type Serving } from '../serve.js';
+import { Tally } from './counts.js';
 import { failureError } from './failure.js';
-import type { Prepared } from './gateway.js';
-import { metricsOf, readStart, type ServeOptions, type Serving } from './serve.js';
-import { SocketFolder } from './sockets.js';
-import { Tally } from './tally.js';
-import { checkTerms, type Reading } from './terms.js';
+import { keepBooks } from './shared-state.js';
+import { SocketFolder } from './socket-folder.js';
+import { type WorkerAnswer, Workforce } from './supervisor.js';
 import { type Duty, NOT_PREPARED, type Readiness } from './worker.js';
-import { type WorkerAnswer, Workforce } from './workforce.js';
 
 /** Closing: a custom authenticator lets go of what it holds. The same again is what settling may take beside its own times. */
 const CLOSE_MS = 10_000;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Backoff } from '../../src/serve/backoff.js';
+import { Backoff } from '../../../src/serve/workers/backoff.js';
 
 it('waits twice as long behind every short life, up to a limit, and begins anew behind a long one', () => {
   const backoff = new Backoff();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Counters, type Counts } from '../../src/gateway/report/counters.js';
-import { Tally } from '../../src/serve/tally.js';
+import { Counters, type Counts } from '../../../src/gateway/report/counters.js';
+import { Tally } from '../../../src/serve/workers/counts.js';
 
 const NOW = { connections: 3, handshakes: 1, loopDelay: { mean: 0.1, p50: 0.1, p99: 0.2, max: 0.3 } };
 

@@ -1,5 +1,5 @@
 /** The counts of a gateway that is served by several processes: what each has told, and what those that are gone had told last. */
-import { Counters, type Counts, sumOf } from '../gateway/report/counters.js';
+import { Counters, type Counts, sumOf } from '../../gateway/report/counters.js';
 
 const NOTHING_NOW = { sessions: 0, connections: 0, handshakes: 0, loopDelay: { mean: 0, p50: 0, p99: 0, max: 0 } };
 /** The cause of the end of sessions that went with their process, which could say none. */

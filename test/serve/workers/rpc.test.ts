@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Wire } from '../../src/serve/wire.js';
-import { wires } from '../support/site.js';
+import { Wire } from '../../../src/serve/workers/rpc.js';
+import { wires } from '../../support/site.js';
 
 describe('a wire', () => {
   it('brings answers to those who asked, and what went wrong', async () => {

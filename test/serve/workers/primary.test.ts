@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { Fault } from '../../src/fault.js';
-import { failureOf } from '../../src/serve/failure.js';
-import { refusalOf } from '../../src/serve/primary.js';
+import { Fault } from '../../../src/fault.js';
+import { failureOf } from '../../../src/serve/workers/failure.js';
+import { refusalOf } from '../../../src/serve/workers/primary.js';
 
 describe('what a worker says to a reload', () => {
   const fault = new Fault({ kind: 'configuration', code: 'KEY_INVALID', message: 'is no key', place: 'portal.pem' });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { troubleOf } from '../../src/cli/trouble.js';
-import { Fault } from '../../src/fault.js';
-import { failureError, failureOf } from '../../src/serve/failure.js';
+import { troubleOf } from '../../../src/cli/trouble.js';
+import { Fault } from '../../../src/fault.js';
+import { failureError, failureOf } from '../../../src/serve/workers/failure.js';
 
 const CONTEXT = { command: 'rdgw serve', flags: [] };
 

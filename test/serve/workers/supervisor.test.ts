@@ -1,9 +1,9 @@
 import cluster, { type Worker } from 'node:cluster';
 import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createLog } from '../../src/gateway/report/log.js';
-import { Wire } from '../../src/serve/wire.js';
-import { Workforce } from '../../src/serve/workforce.js';
+import { createLog } from '../../../src/gateway/report/log.js';
+import { Wire } from '../../../src/serve/workers/rpc.js';
+import { Workforce } from '../../../src/serve/workers/supervisor.js';
 
 const SECOND = 1000;
 const lines: string[] = [];

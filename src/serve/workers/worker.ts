@@ -1,12 +1,12 @@
 /** One of the processes that serve a gateway together: started by the primary, with what it has read, and told by it when to end. */
-import { Strays, takeStrays } from '../cli/stray.js';
-import type { Gateway } from '../gateway/gateway.js';
-import { createLog, type RootLog } from '../gateway/report/log.js';
-import { type CommonsOptions, commonsOver } from './commons.js';
+import { Strays, takeStrays } from '../../cli/stray.js';
+import type { Gateway } from '../../gateway/gateway.js';
+import { createLog, type RootLog } from '../../gateway/report/log.js';
+import { openGateway, type Prepared, prepareTerms } from '../gateway.js';
+import type { Reading } from '../runtime-settings.js';
 import { type Failure, failureOf } from './failure.js';
-import { openGateway, type Prepared, prepareTerms } from './gateway.js';
-import type { Reading } from './terms.js';
-import { Wire } from './wire.js';
+import { Wire } from './rpc.js';
+import { type CommonsOptions, commonsOver } from './shared-state.js';
 
 /** What a worker is told at its start. */
 export interface Duty {

@@ -1,5 +1,5 @@
 /** Why a worker could not start, on its way to the process that says it. */
-import { Fault, type FaultDetail } from '../fault.js';
+import { Fault, type FaultDetail } from '../../fault.js';
 
 export interface Failure {
   readonly fault?: Omit<FaultDetail, 'cause'>;

@@ -1,10 +1,10 @@
 /** The workers of one gateway: started, told what to do, and replaced when they crash. */
 import cluster, { type Worker } from 'node:cluster';
-import { Fault } from '../fault.js';
-import type { Log } from '../gateway/report/log.js';
+import { Fault } from '../../fault.js';
+import type { Log } from '../../gateway/report/log.js';
 import { Backoff } from './backoff.js';
 import { type Failure, failureError } from './failure.js';
-import { Wire } from './wire.js';
+import { Wire } from './rpc.js';
 import type { Duty, WorkerFacts } from './worker.js';
 
 /** What a worker may take to be there, and then to read its files and listen: a busy machine gets time for that, a stuck worker does not. */
