@@ -1,18 +1,19 @@
 /** The whole way down for one capture: packets in, events of gateway conversations out, in the order of the capture. */
-import type { Conversation, ConversationSink } from './conversation.js';
-import { Conversations } from './conversations.js';
+
+import { authIn } from './auth/tunnel-auth.js';
+import type { Conversation, ConversationSink } from './conversation/conversation.js';
+import { Conversations } from './conversation/conversations.js';
+import { type PduEvent, TunnelStation } from './conversation/tunnel.js';
 import type { AuthEvent, EndCause, HttpOptions, RequestEvent, ResponseEvent } from './http/events.js';
-import { type InnerEvent, InnerReader } from './inner.js';
-import { SegmentReader } from './ip.js';
+import { type InnerEvent, InnerReader } from './inner/reader.js';
+import { SegmentReader } from './ip/ip.js';
 import { type Note, noteOf } from './notes.js';
-import { TcpAssembler } from './tcp.js';
+import { TcpAssembler } from './tcp/assembler.js';
 import type { TlsInfo } from './tls/info.js';
 import type { KeyLog } from './tls/keylog.js';
 import { TlsStation } from './tls/station.js';
-import { type PduEvent, TunnelStation } from './tunnel.js';
-import { authIn } from './tunnel-auth.js';
 import type { ByteSink, CapturedPacket, Connection, GapCause, Place } from './types.js';
-import type { FrameEvent } from './websocket.js';
+import type { FrameEvent } from './websocket/websocket.js';
 
 export type Direction = PduEvent['direction'];
 

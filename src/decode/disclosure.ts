@@ -1,5 +1,5 @@
 /** What of a PDU may be shown: payloads and secrets leave its tree unless they are asked for, their places stay. */
-import { withoutSignature } from '../capture/access-token.js';
+import { withoutSignature } from '../capture/auth/access-token.js';
 import { decodePaaCookie, encodePaaCookie, PKT_TYPE, type Span } from '../protocol/index.js';
 
 export interface Disclosure {

@@ -1,5 +1,5 @@
 /** PDUs that come as text or bare bytes: no time, no frame, no connection. */
-import { checkPdu } from '../capture/checks.js';
+import { checkPdu } from '../capture/conversation/checks.js';
 import type { Direction } from '../capture/dissection.js';
 import { type Note, note } from '../capture/notes.js';
 import {

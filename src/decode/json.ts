@@ -1,5 +1,5 @@
 /** Events as the objects of `--format ndjson`. Others script on them: docs/decode-ndjson.schema.json describes each. */
-import type { Conversation } from '../capture/conversation.js';
+import type { Conversation } from '../capture/conversation/conversation.js';
 import type { DecodeEvent } from '../capture/dissection.js';
 import type { Note } from '../capture/notes.js';
 import type { Endpoint, Place } from '../capture/types.js';

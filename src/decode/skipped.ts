@@ -1,6 +1,6 @@
 /** Packets that were not read: by reason for the summary, and as a remark where nothing was understood because of them. */
 import type { Dissection } from '../capture/dissection.js';
-import { linkTypeName } from '../capture/link.js';
+import { linkTypeName } from '../capture/ip/link.js';
 import { type Note, note } from '../capture/notes.js';
 
 export type Skipped = Dissection['skipped']['skipped'];

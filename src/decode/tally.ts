@@ -1,5 +1,5 @@
 /** What one conversation amounts to, while it is counted. A capture may have a hundred thousand: nothing is held that is empty. */
-import type { Conversation } from '../capture/conversation.js';
+import type { Conversation } from '../capture/conversation/conversation.js';
 import type { DecodeEvent, Direction, Opened } from '../capture/dissection.js';
 import type { Note } from '../capture/notes.js';
 import type { Place } from '../capture/types.js';

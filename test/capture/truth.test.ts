@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { summariseToken } from '../../src/capture/security-token.js';
+import { summariseToken } from '../../src/capture/auth/security-token.js';
 import type { CapturedPacket } from '../../src/capture/types.js';
 import { captureFile, dissectFile, keyFile, type Leaf, type Told } from '../support/dissect.js';
 import { pcapFile, pcapng } from '../support/pcap.js';

@@ -1,17 +1,17 @@
 /** Each station of `decode` as something that takes hostile bytes. What it throws is a finding, and so is what it makes wrong. */
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import { Conversations } from '../../src/capture/conversations.js';
+import { summariseToken } from '../../src/capture/auth/security-token.js';
+import { Conversations } from '../../src/capture/conversation/conversations.js';
+import { type PduEvent, TunnelStation } from '../../src/capture/conversation/tunnel.js';
 import { type DecodeEvent, Dissection } from '../../src/capture/dissection.js';
 import { openCapture } from '../../src/capture/file/open.js';
-import { parseHexText } from '../../src/capture/hextext.js';
-import { InnerReader } from '../../src/capture/inner.js';
-import { SegmentReader } from '../../src/capture/ip.js';
-import { summariseToken } from '../../src/capture/security-token.js';
-import { TcpAssembler } from '../../src/capture/tcp.js';
+import { parseHexText } from '../../src/capture/hextext/parse.js';
+import { InnerReader } from '../../src/capture/inner/reader.js';
+import { SegmentReader } from '../../src/capture/ip/ip.js';
+import { TcpAssembler } from '../../src/capture/tcp/assembler.js';
 import { TlsStation } from '../../src/capture/tls/index.js';
 import { KeyLog } from '../../src/capture/tls/keylog.js';
-import { type PduEvent, TunnelStation } from '../../src/capture/tunnel.js';
 import type { CapturedPacket, Place, Sender } from '../../src/capture/types.js';
 import { parseFilter } from '../../src/decode/filter.js';
 import { jsonLine } from '../../src/decode/json.js';

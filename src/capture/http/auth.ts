@@ -1,6 +1,6 @@
 /** The authentication headers, taken apart and told without their secrets. */
-import type { TokenClaims } from '../access-token.js';
-import { summariseToken, type TokenSummary } from '../security-token.js';
+import type { TokenClaims } from '../auth/access-token.js';
+import { summariseToken, type TokenSummary } from '../auth/security-token.js';
 import type { Header } from './head.js';
 
 export interface AuthSummary {

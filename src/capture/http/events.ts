@@ -1,6 +1,6 @@
 /** What the HTTP station says. */
 import type { Endpoint, NoteEvent, Place, Sender } from '../types.js';
-import type { WebSocketSink } from '../websocket.js';
+import type { WebSocketSink } from '../websocket/websocket.js';
 import type { AuthSummary } from './auth.js';
 import type { RequestHead, ResponseHead } from './head.js';
 import type { RdgRequest } from './rdg.js';

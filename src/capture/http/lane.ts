@@ -1,6 +1,6 @@
-import { type Find, type Landmark, Seeker } from '../resync.js';
+import { type Find, type Landmark, Seeker } from '../conversation/resync.js';
 import type { GapCause, Place, Sender } from '../types.js';
-import { WebSocketReader } from '../websocket.js';
+import { WebSocketReader } from '../websocket/websocket.js';
 import { BodyReader } from './body.js';
 import type { EndCause, HttpSink } from './events.js';
 import type { Framing } from './head.js';

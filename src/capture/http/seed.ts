@@ -1,4 +1,4 @@
-import { looksLikePdu, PROBE_BYTES } from '../pdu-probe.js';
+import { looksLikePdu, PROBE_BYTES } from '../conversation/pdu-probe.js';
 
 /**
  * MS-TSGU 3.3.5.1 speaks of 100 bytes; Windows sends 10, and every client skips exactly 10. We take 10, unless what follows

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Find, Landmark } from '../resync.js';
+import type { Find, Landmark } from '../conversation/resync.js';
 import type { ByteSink, Place, Sender } from '../types.js';
 import { summariseChallenges, summariseCredentials, targetWithoutSecrets, withoutSecrets } from './auth.js';
 import type { EndCause, HttpConnection, HttpOptions, HttpSink, RequestEvent } from './events.js';

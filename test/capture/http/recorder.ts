@@ -1,5 +1,5 @@
 /** What stations say, as plain values that can be compared: neighbouring bytes are joined, so that splits do not show. */
-import type { Conversation, ConversationsSink } from '../../../src/capture/conversation.js';
+import type { Conversation, ConversationsSink } from '../../../src/capture/conversation/conversation.js';
 import type { HttpSink } from '../../../src/capture/http/events.js';
 import type { ByteSink, Place, Sender } from '../../../src/capture/types.js';
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { MAX_SEEK_BYTES } from '../../../src/capture/conversation/resync.js';
 import { MAX_HEAD_BYTES } from '../../../src/capture/http/head-reader.js';
 import { HttpStation } from '../../../src/capture/http/station.js';
-import { MAX_SEEK_BYTES } from '../../../src/capture/resync.js';
 import { pdusOf } from '../../support/wire.js';
 import { finish, httpRecorder, play, type Step } from './recorder.js';
 import { HTTP, httpBytes, stream } from './vectors.js';
