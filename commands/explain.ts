@@ -1,5 +1,5 @@
 import { Args } from '@oclif/core';
-import { BaseCommand } from '../src/cli.js';
+import { BaseCommand } from '../src/cli/base-command.js';
 
 export default class Explain extends BaseCommand {
   static override summary = 'Say what an error code means, why it comes, and what to do.';

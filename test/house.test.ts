@@ -23,7 +23,7 @@ interface Import {
 const FOUNDATIONS: Readonly<Record<string, readonly string[]>> = {
   'src/protocol/errors.ts': [],
   'src/protocol/cursor.ts': ['src/protocol/errors.ts'],
-  'src/protocol/layout.ts': ['src/protocol/cursor.ts', 'src/protocol/errors.ts'],
+  'src/protocol/field-kinds.ts': ['src/protocol/cursor.ts', 'src/protocol/errors.ts'],
   'src/fault.ts': [],
 };
 
@@ -162,7 +162,7 @@ describe('the check itself', () => {
     ['to the top', 'src/gateway/gateway.ts', "import { serve } from '../serve.js';", 'upwards'],
     ['to a command', 'src/serve/run.ts', "import Serve from '../../commands/serve.js';", 'for oclif alone'],
     ['sideways', 'src/render/tree.ts', "import { read } from '../capture/pcap.js';", 'sideways'],
-    ['from floor 0 to floor 1', 'src/protocol/layout.ts', "import { PKT_TYPE } from './codes.js';", 'foundation'],
+    ['from floor 0 to floor 1', 'src/protocol/field-kinds.ts', "import { PKT_TYPE } from './codes.js';", 'foundation'],
     [
       'from the protocol to a fault',
       'src/protocol/framer.ts',

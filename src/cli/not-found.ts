@@ -1,6 +1,6 @@
 import { Errors, type Hook, type Interfaces } from '@oclif/core';
-import { nearest } from '../config/nearest.js';
 import { Fault } from '../fault.js';
+import { nearest } from '../yaml/nearest.js';
 import { reportError } from './report.js';
 import { quoteWord } from './trouble.js';
 

@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
-import { nearest } from '../config/nearest.js';
 import { Fault } from '../fault.js';
 import { errnoOf } from '../files.js';
+import { nearest } from '../yaml/nearest.js';
 import { EXIT } from './exit.js';
 
 /** Anything that went wrong, ready to be said. */

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
-import type { LoadedConfig } from '../config.js';
 import { formatListen, formatLocalListen } from './listen.js';
+import type { LoadedConfig } from './load.js';
 import { formatDefault, SETTINGS, type Setting } from './settings.js';
 import { isTree, setAt, type Tree, valueAt } from './tree.js';
 

@@ -1,5 +1,5 @@
 import { Fault } from '../fault.js';
-import { nearest } from './nearest.js';
+import { nearest } from '../yaml/nearest.js';
 import { SETTINGS, type Setting } from './settings.js';
 
 export interface EnvSettings {

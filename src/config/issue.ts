@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { Fault } from '../fault.js';
-import { nearest } from './nearest.js';
+import { nearest } from '../yaml/nearest.js';
 import type { OriginOf } from './origin.js';
 import { keysOf, SETTINGS } from './settings.js';
 

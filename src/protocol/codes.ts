@@ -1,5 +1,5 @@
 /** The numbers of MS-TSGU with their names, sections and plain words. */
-import type { Names } from './layout.js';
+import type { Names } from './field-kinds.js';
 
 /** HTTP_PACKET_TYPE, 2.2.5.3.3. 0x0E and 0x0F are unassigned. */
 export const PKT_TYPE = {

@@ -1,8 +1,8 @@
 /** DATA, the hot path: wrapped and unwrapped without objects. Offsets come from the table in `packets.ts`. */
 import { PKT_TYPE } from './codes.js';
 import { PduError } from './errors.js';
+import { MAX_COUNTED_BYTES } from './field-kinds.js';
 import { Joined } from './joined.js';
-import { MAX_COUNTED_BYTES } from './layout.js';
 import { DATA, dissect } from './packets.js';
 import { headerField, peekHeader } from './pdu.js';
 

@@ -2,7 +2,7 @@
 import { PKT_TYPE, packetName } from './codes.js';
 import { MAX_DATA_PDU } from './data.js';
 import { LimitError, PduError } from './errors.js';
-import { MAX_COUNTED_BYTES } from './layout.js';
+import { MAX_COUNTED_BYTES } from './field-kinds.js';
 import { HEADER_LENGTH, peekHeader } from './pdu.js';
 
 /** Largest control PDU: one 64 KiB blob (a token, a cookie, a consent text) and the fixed fields around it. */

@@ -30,8 +30,6 @@ export {
   type TargetEnd,
 } from './effects.js';
 export { LimitError, PduError, ProtocolError } from './errors.js';
-export { type FlowState, resultOf, type Side, step } from './flow.js';
-export { Framer, MAX_CONTROL_PDU, MAX_WAITING } from './framer.js';
 export {
   type Decoded,
   type Encodable,
@@ -40,7 +38,9 @@ export {
   type Role,
   type Rows,
   type Shape,
-} from './layout.js';
+} from './field-kinds.js';
+export { type FlowState, resultOf, type Side, step } from './flow.js';
+export { Framer, MAX_CONTROL_PDU, MAX_WAITING } from './framer.js';
 export * from './packets.js';
 export { HEADER_LENGTH, type Header, type Pdu, peekHeader } from './pdu.js';
 export { GatewaySession } from './session.js';

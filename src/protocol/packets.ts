@@ -33,7 +33,7 @@ import {
   u32,
   u64,
   ustring,
-} from './layout.js';
+} from './field-kinds.js';
 import { decodeWith, dissectWith, type Pdu, pdu } from './pdu.js';
 
 const result = code(4, (value) => {

@@ -2,7 +2,7 @@
 import { type PacketType, packetName } from './codes.js';
 import { Cursor, type Span } from './cursor.js';
 import { PduError } from './errors.js';
-import { code, type Decoded, type Encodable, type Rows, readRows, reserved16, u32, writeRows } from './layout.js';
+import { code, type Decoded, type Encodable, type Rows, readRows, reserved16, u32, writeRows } from './field-kinds.js';
 
 /** HTTP_PACKET_HEADER, 2.2.10.9; `packetLength` counts the whole PDU, these eight bytes included. */
 const HEADER = { packetType: code(2, packetName), reserved: reserved16, packetLength: u32 };

@@ -1,5 +1,5 @@
-import { nearest } from '../config/nearest.js';
 import { Fault } from '../fault.js';
+import { nearest } from '../yaml/nearest.js';
 import { knownSetting, type RdpSetting, SETTINGS, type SettingType } from './settings.js';
 
 /** The longest known name has 41 characters. */

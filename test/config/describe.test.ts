@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { describeConfig, effectiveSettings, settingsTable } from '../../src/config/load.js';
 import { SETTINGS } from '../../src/config/settings.js';
-import { describeConfig, effectiveSettings, settingsTable } from '../../src/config.js';
 import { workplace } from './workplace.js';
 
 const here = workplace();

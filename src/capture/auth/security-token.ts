@@ -2,8 +2,8 @@
  * The tokens of Negotiate and NTLM, and of the tunnel's own SSPI messages: which mechanism, and what it says in the clear.
  * SPNEGO (RFC 4178) is unwrapped one level; of Kerberos (RFC 4120) the message is named, with the realm and service of a ticket.
  */
-import { descend, type Element, oidText, readElement, readElements } from '../der.js';
-import { type NtlmOptions, type NtlmSummary, summariseNtlm } from '../ntlm.js';
+import { descend, type Element, oidText, readElement, readElements } from '../../der/element.js';
+import { type NtlmOptions, type NtlmSummary, summariseNtlm } from '../../ntlm/summary.js';
 
 export interface TokenSummary {
   /** Bytes of the whole token. */

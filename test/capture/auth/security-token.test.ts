@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { summariseToken } from '../../../src/capture/auth/security-token.js';
-import { oidText, readElement, readElements } from '../../../src/capture/der.js';
+import { oidText, readElement, readElements } from '../../../src/der/element.js';
 import { tokenIn } from '../http/vectors.js';
 
 /** SPNEGO made by pyspnego 0.12.4, Kerberos messages laid out by `openssl asn1parse -genconf`. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MAX_NTLM_TEXT, summariseNtlm } from '../../src/capture/ntlm.js';
-import { tokenIn } from './http/vectors.js';
+import { MAX_NTLM_TEXT, summariseNtlm } from '../../src/ntlm/summary.js';
+import { tokenIn } from '../capture/http/vectors.js';
 
 /** MS-NLMP 4.2.4.3, NTLMv2. */
 const CHALLENGE = hex(`

@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CLI_ROOT, type CliOptions, type CliRun, rdgw } from './support/cli.js';
+import { CLI_ROOT, type CliOptions, type CliRun, rdgw } from '../support/cli.js';
 
 let cwd = '';
 beforeAll(() => {

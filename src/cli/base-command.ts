@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
 import { Command, Errors, Flags, type Interfaces } from '@oclif/core';
-import { reportError, reportWarning } from './cli/report.js';
-import type { Context } from './cli/trouble.js';
+import { reportError, reportWarning } from './report.js';
+import type { Context } from './trouble.js';
 
-export { EXIT } from './cli/exit.js';
+export { EXIT } from './exit.js';
 
 /** `--config`, for commands that read the configuration. */
 export const configFlag = {

@@ -1,17 +1,17 @@
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
-import { checkTogether } from './config/check.js';
-import { readEnv } from './config/env.js';
-import { readConfigFile } from './config/file.js';
-import { faultOf } from './config/issue.js';
-import { originFinder } from './config/origin.js';
-import { type Config, schema } from './config/schema.js';
-import { SECTIONS, SETTINGS } from './config/settings.js';
-import { deleteAt, isTree, setAt, type Tree, valueAt } from './config/tree.js';
+import { checkTogether } from './check.js';
+import { readEnv } from './env.js';
+import { readConfigFile } from './file.js';
+import { faultOf } from './issue.js';
+import { originFinder } from './origin.js';
+import { type Config, schema } from './schema.js';
+import { SECTIONS, SETTINGS } from './settings.js';
+import { deleteAt, isTree, setAt, type Tree, valueAt } from './tree.js';
 
-export { describeConfig, effectiveSettings } from './config/describe.js';
-export { parseListen } from './config/listen.js';
-export { settingsTable } from './config/settings.js';
+export { describeConfig, effectiveSettings } from './describe.js';
+export { parseListen } from './listen.js';
+export { settingsTable } from './settings.js';
 export type { Config };
 
 export interface LoadOptions {

@@ -2,7 +2,7 @@
  * NTLM messages (MS-NLMP 2.2.1), summarised for people: who, from where, against what, and how. What a password could be
  * guessed from (challenges, responses, session keys, the MIC) is left out unless it is asked for.
  */
-import { flagNames } from '../protocol/layout.js';
+import { flagNames } from '../protocol/field-kinds.js';
 
 export interface NtlmSummary {
   readonly type: 'negotiate' | 'challenge' | 'authenticate' | 'unknown';
