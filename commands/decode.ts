@@ -1,5 +1,5 @@
 import { Args, Flags } from '@oclif/core';
-import { BaseCommand, EXIT } from '../src/cli/base-command.js';
+import { BaseCommand, EXIT } from '../src/cli/index.js';
 
 export default class Decode extends BaseCommand {
   static override summary = 'Show the gateway conversations in a capture, field by field.';

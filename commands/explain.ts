@@ -1,5 +1,5 @@
 import { Args } from '@oclif/core';
-import { BaseCommand } from '../src/cli/base-command.js';
+import { BaseCommand } from '../src/cli/index.js';
 
 export default class Explain extends BaseCommand {
   static override summary = 'Say what an error code means, why it comes, and what to do.';

@@ -1,6 +1,6 @@
 import { Args } from '@oclif/core';
-import { BaseCommand } from '../src/cli/base-command.js';
 import RdgwHelp from '../src/cli/help.js';
+import { BaseCommand } from '../src/cli/index.js';
 
 export default class HelpCommand extends BaseCommand {
   static override summary = 'Show what the commands do.';

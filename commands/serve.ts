@@ -1,5 +1,5 @@
 import { Flags } from '@oclif/core';
-import { BaseCommand, configFlag } from '../src/cli/base-command.js';
+import { BaseCommand, configFlag } from '../src/cli/index.js';
 
 export default class Serve extends BaseCommand {
   static override summary = 'Run a Remote Desktop Gateway.';

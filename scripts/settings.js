@@ -1,6 +1,6 @@
 // Writes the table of settings into the README from the schema. Needs a build.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { settingsTable } from '../dist/src/config/load.js';
+import { settingsTable } from '../dist/src/config/index.js';
 
 const file = new URL('../README.md', import.meta.url);
 const [start, end] = ['<!-- settings: written by scripts/settings.js -->\n', '<!-- /settings -->'];

@@ -1,4 +1,7 @@
-/** The house of ARCHITECTURE.md, held: imports point down, sockets and the environment stay where they belong, files stay small. */
+/**
+ * The floors of ARCHITECTURE.md, enforced: imports point down and form no circle, floor 1 reads no clock and no random numbers,
+ * sockets and the environment stay where they belong, files stay small.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, posix, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,24 +27,46 @@ const FOUNDATIONS: Readonly<Record<string, readonly string[]>> = {
   'src/protocol/errors.ts': [],
   'src/protocol/cursor.ts': ['src/protocol/errors.ts'],
   'src/protocol/field-kinds.ts': ['src/protocol/cursor.ts', 'src/protocol/errors.ts'],
+  'src/der/element.ts': [],
   'src/fault.ts': [],
 };
 
 const TOP = 4;
-/** The rooms of each floor; `files` is the one file src/files.ts, the rest of src/*.ts joins rooms on the top floor. */
+/** The rooms of each floor. `files` is the single file src/files.ts; rooms that are planned are listed with their floor. */
 const ROOMS: Readonly<Record<number, readonly string[]>> = {
-  1: ['protocol', 'ntlm'],
-  2: ['policy', 'config', 'rdpfile', 'certs', 'explain', 'files'],
-  3: ['gateway', 'client', 'capture', 'render', 'identity'],
+  1: ['protocol', 'ntlm', 'spnego', 'kerberos'],
+  2: ['policy', 'config', 'yaml', 'http', 'websocket', 'rdpfile', 'certs', 'explain', 'files'],
+  3: ['gateway', 'client', 'capture', 'render', 'identity', 'admin', 'store'],
   [TOP]: ['cli', 'decode', 'serve'],
 };
+
+/** Rooms with inner rooms, from the top down: a file may import from its own inner room and from those behind it. */
+const INNER_ROOMS: Readonly<Record<string, readonly string[]>> = {
+  'src/gateway': [
+    'gateway.ts',
+    'cluster',
+    'tunnel',
+    'settings',
+    'listener',
+    'target',
+    'admission',
+    'transport',
+    'http',
+    'io',
+    'report',
+  ],
+};
+
+/** What floor 1 may take from Node: functions of their arguments alone. The protocol package takes nothing. */
+const PURE_CRYPTO = /^(?:createHash|createHmac|createCipheriv|createDecipheriv|timingSafeEqual|getHashes|getCiphers)$/;
 
 /** Modules that open or accept connections. */
 const SOCKETS = /^(?:node:)?(?:net|http|https|http2|tls|dgram|dns|dns\/promises)$|^ws$/;
 /** What node:net also has, and what needs no socket. */
 const PURE_NET = /^isIP(?:v4|v6)?$/;
-/** Time, chance and talk: inputs or somebody else's business below the third floor's drivers. */
-const IMPURE = /\b(?:Date\.now|new Date|performance\.now|Math\.random|setTimeout|setInterval|console|process)\b/;
+/** Clock, random numbers and output: on floor 1 time, challenges and nonces are arguments. */
+const IMPURE =
+  /\bnew Date(?:\(\s*\)|(?!\())|\b(?:Date\.now|performance\.now|hrtime|Math\.random|random(?:Bytes|UUID|Int|Fill|FillSync)|getRandomValues|generateKey\w*|set(?:Timeout|Interval|Immediate)|queueMicrotask|console|process)\b/;
 /** Settings come from the configuration; the command line itself minds the terminal's conventions (NO_COLOR). */
 const READS_ENVIRONMENT = /^src\/(?:config|cli)(?:\.ts$|\/)/;
 
@@ -72,10 +97,11 @@ function breaches(sources: readonly Source[]): string[] {
   return sources.flatMap((source) => {
     const place = placeOf(source.path);
     if (!place) return [`${source.path}: the room has no floor`];
+    if (innerRoomOf(source.path)?.level === -1) return [`${source.path}: the inner room has no place in the list`];
     const code = withoutComments(source.text);
     return [
       ...importsOf(source.path, code).flatMap((one) => wrongImport(source.path, place, one) ?? []),
-      ...(isProtocol(source.path) && IMPURE.test(code) ? ['reads a clock, chance or the process'] : []),
+      ...(place.floor <= 1 && IMPURE.test(code) ? ['reads a clock, random numbers or the process'] : []),
       ...(/\bprocess\.env\b/.test(code) && !READS_ENVIRONMENT.test(source.path) ? ['reads process.env'] : []),
     ].map((what) => `${source.path}: ${what}`);
   });
@@ -85,6 +111,10 @@ function wrongImport(path: string, from: Place, { of, names }: Import): string |
   const allowed = FOUNDATIONS[path];
   if (allowed) return allowed.includes(of) ? undefined : `a foundation imports ${of}`;
   if (isProtocol(path)) return isProtocol(of) ? undefined : `the protocol imports ${of}`;
+  if (from.floor === 1 && !of.startsWith('src/')) {
+    const pure = of === 'node:crypto' && names.length > 0 && names.every((name) => PURE_CRYPTO.test(name));
+    return pure ? undefined : `imports ${of} on floor 1`;
+  }
   if (!of.startsWith('src/') && !of.startsWith('commands/')) {
     const harmless = /^(?:node:)?net$/.test(of) && names.length > 0 && names.every((name) => PURE_NET.test(name));
     return from.floor <= 2 && SOCKETS.test(of) && !harmless ? `imports ${of} on floor ${from.floor}` : undefined;
@@ -94,7 +124,48 @@ function wrongImport(path: string, from: Place, { of, names }: Import): string |
   if (to.floor > from.floor) return `imports ${of} upwards`;
   if (to.room === 'commands') return `imports ${of}: commands are for oclif alone`;
   const sideways = to.floor === from.floor && to.room !== from.room && from.floor !== TOP && from.floor !== 2;
-  return sideways ? `imports ${of} sideways` : undefined;
+  if (sideways) return `imports ${of} sideways`;
+  const inner = [innerRoomOf(path), innerRoomOf(of)] as const;
+  return inner[0] && inner[1] && inner[0].parent === inner[1].parent && inner[1].level < inner[0].level
+    ? `imports ${of} upwards within ${inner[0].parent}`
+    : undefined;
+}
+
+/** Where a file stands inside a room that has inner rooms; the level of the topmost is 0, that of an unknown one -1. */
+function innerRoomOf(path: string): { readonly parent: string; readonly level: number } | undefined {
+  const parent = Object.keys(INNER_ROOMS).find((room) => path.startsWith(`${room}/`));
+  if (parent === undefined) return undefined;
+  const inner = path.slice(parent.length + 1).split('/')[0] ?? '';
+  return { parent, level: INNER_ROOMS[parent]?.indexOf(inner) ?? -1 };
+}
+
+/** Files that import each other, over however many others, one line for each such group. */
+function circles(sources: readonly Source[]): string[] {
+  const imports = new Map(
+    sources.map(({ path, text }) => [path, importsOf(path, withoutComments(text)).map(({ of }) => of)] as const),
+  );
+  const reach = (from: string): Set<string> => {
+    const seen = new Set<string>();
+    const open = [...(imports.get(from) ?? [])];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      if (seen.has(next)) continue;
+      seen.add(next);
+      open.push(...(imports.get(next) ?? []));
+    }
+    return seen;
+  };
+  const reached = new Map(sources.map(({ path }) => [path, reach(path)] as const));
+  const groups = sources
+    .map(({ path }) => path)
+    .filter((path) => reached.get(path)?.has(path))
+    .map((path) =>
+      sources
+        .map((other) => other.path)
+        .filter((other) => reached.get(path)?.has(other) && reached.get(other)?.has(path))
+        .sort()
+        .join(' '),
+    );
+  return [...new Set(groups)];
 }
 
 function isProtocol(path: string): boolean {
@@ -134,6 +205,19 @@ describe('the floors', () => {
     expect(breaches(SOURCES)).toEqual([]);
   });
 
+  it('no files import each other', () => {
+    expect(circles(SOURCES)).toEqual([]);
+  });
+
+  it('every inner room that is listed exists', () => {
+    const missing = Object.entries(INNER_ROOMS).flatMap(([parent, rooms]) =>
+      rooms
+        .map((room) => `${parent}/${room}`)
+        .filter((room) => !SOURCES.some(({ path }) => path === room || path.startsWith(`${room}/`))),
+    );
+    expect(missing).toEqual([]);
+  });
+
   it('every import of ours leads to a file that is there', () => {
     const paths = new Set(SOURCES.map(({ path }) => path));
     const missing = SOURCES.flatMap(({ path, text }) =>
@@ -154,14 +238,14 @@ describe('the floors', () => {
 describe('the check itself', () => {
   const cases: readonly (readonly [string, string, string, string | undefined])[] = [
     ['upwards', 'src/policy/guard.ts', "import { Gateway } from '../gateway/gateway.js';", 'upwards'],
-    ['upwards, for a type', 'src/certs/issue.ts', "import type { Log } from '../gateway/log.js';", 'upwards'],
+    ['upwards, for a type', 'src/certs/issue.ts', "import type { Log } from '../gateway/report/log.js';", 'upwards'],
     ['upwards, over several lines', 'src/policy/a.ts', "import {\n  a,\n  b,\n} from '../gateway/b.js';", 'upwards'],
     ['upwards, passed on', 'src/policy/index.ts', "export * from '../gateway/gateway.js';", 'upwards'],
     ['upwards, while running', 'src/policy/a.ts', "await import('../gateway/gateway.js')", 'upwards'],
-    ['upwards, for its effect', 'src/policy/a.ts', "import '../cli.js';", 'upwards'],
-    ['to the top', 'src/gateway/gateway.ts', "import { serve } from '../serve.js';", 'upwards'],
+    ['upwards, for its effect', 'src/policy/a.ts', "import '../cli/index.js';", 'upwards'],
+    ['to the top', 'src/gateway/gateway.ts', "import { serve } from '../serve/serve.js';", 'upwards'],
     ['to a command', 'src/serve/run.ts', "import Serve from '../../commands/serve.js';", 'for oclif alone'],
-    ['sideways', 'src/render/tree.ts', "import { read } from '../capture/pcap.js';", 'sideways'],
+    ['sideways', 'src/render/tree.ts', "import { read } from '../capture/file/classic.js';", 'sideways'],
     ['from floor 0 to floor 1', 'src/protocol/field-kinds.ts', "import { PKT_TYPE } from './codes.js';", 'foundation'],
     [
       'from the protocol to a fault',
@@ -179,21 +263,58 @@ describe('the check itself', () => {
     ['a socket below', 'src/policy/target.ts', "import { connect, isIP } from 'node:net';", 'on floor 2'],
     ['a look-up below', 'src/policy/target.ts', "import { lookup } from 'node:dns/promises';", 'on floor 2'],
     ['a package of sockets below', 'src/config/file.ts', "import { WebSocket } from 'ws';", 'on floor 2'],
-    ['the environment', 'src/gateway/log.ts', 'const level = process.env.LEVEL;', 'process.env'],
+    ['the environment', 'src/gateway/report/log.ts', 'const level = process.env.LEVEL;', 'process.env'],
     ['a clock in the protocol', 'src/protocol/session.ts', 'const now = Date.now();', 'clock'],
+    ['a clock on floor 1', 'src/ntlm/summary.ts', 'const now = new Date();', 'clock'],
+    ['random numbers on floor 1', 'src/ntlm/a.ts', 'const nonce = globalThis.crypto.getRandomValues(a);', 'random'],
+    ['random numbers by import', 'src/ntlm/a.ts', "import { randomBytes } from 'node:crypto';", 'on floor 1'],
+    ['files on floor 1', 'src/kerberos/a.ts', "import { readFileSync } from 'node:fs';", 'on floor 1'],
+    [
+      'upwards inside the gateway',
+      'src/gateway/io/listen.ts',
+      "import { dial } from '../target/dial.js';",
+      'upwards within src/gateway',
+    ],
+    ['an inner room without a place', 'src/gateway/cellar/wine.ts', '', 'no place in the list'],
     ['a room without a floor', 'src/cellar/wine.ts', '', 'no floor'],
-    ['nothing: downwards', 'src/gateway/tunnel.ts', "import { admit } from '../policy/admit.js';", undefined],
+    ['nothing: downwards', 'src/gateway/tunnel/tunnel.ts', "import { admit } from '../../policy/admit.js';", undefined],
     ['nothing: on floor 2', 'src/config/schema.ts', "import { rules } from '../policy/rules.js';", undefined],
     ['nothing: an address is no socket', 'src/certs/names.ts', "import { isIP } from 'node:net';", undefined],
-    ['nothing: sockets above', 'src/gateway/relay.ts', "import { connect } from 'node:net';", undefined],
+    ['nothing: sockets above', 'src/gateway/target/relay.ts', "import { connect } from 'node:net';", undefined],
     ['nothing: a comment', 'src/policy/a.ts', "// import { x } from '../gateway/x.js';", undefined],
-    ['nothing: the settings', 'src/config.ts', 'const env = process.env;', undefined],
+    ['nothing: a hash on floor 1', 'src/ntlm/a.ts', "import { createHmac } from 'node:crypto';", undefined],
+    ['nothing: a date of its argument', 'src/ntlm/a.ts', 'const text = new Date(ms).toISOString();', undefined],
+    [
+      'nothing: down inside the gateway',
+      'src/gateway/cluster/forward.ts',
+      "import { endSocket } from '../io/sockets.js';",
+      undefined,
+    ],
+    ['nothing: the settings', 'src/config/load.ts', 'const env = process.env;', undefined],
   ];
 
   it.each(cases)('reports %s', (_, path, text, reported) => {
     const found = breaches([{ path, text }]);
     if (reported === undefined) expect(found).toEqual([]);
     else expect(found.join('\n')).toContain(reported);
+  });
+});
+
+describe('the check for circles', () => {
+  const of = (path: string, ...imports: string[]): Source => ({
+    path,
+    text: imports.map((one) => `import type { T } from './${one}.js';`).join('\n'),
+  });
+
+  it('reports two files that import each other, also for a type, and three in a round', () => {
+    expect(circles([of('src/a/a.ts', 'b'), of('src/a/b.ts', 'a')])).toEqual(['src/a/a.ts src/a/b.ts']);
+    expect(
+      circles([of('src/a/a.ts', 'b'), of('src/a/b.ts', 'c'), of('src/a/c.ts', 'a'), of('src/a/d.ts', 'a')]),
+    ).toEqual(['src/a/a.ts src/a/b.ts src/a/c.ts']);
+  });
+
+  it('reports nothing about files that only share a third', () => {
+    expect(circles([of('src/a/a.ts', 'c'), of('src/a/b.ts', 'c', 'a'), of('src/a/c.ts')])).toEqual([]);
   });
 });
 

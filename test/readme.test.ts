@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { EXIT } from '../src/cli/exit.js';
-import { settingsTable } from '../src/config/load.js';
+import { settingsTable } from '../src/config/index.js';
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 

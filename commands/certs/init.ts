@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core';
 import { ensureCertificates } from '../../src/certs/ensure.js';
-import { BaseCommand } from '../../src/cli/base-command.js';
 import { certificatesJson, certificatesText } from '../../src/cli/certificates.js';
+import { BaseCommand } from '../../src/cli/index.js';
 
 export default class CertsInit extends BaseCommand {
   static override summary = 'Make the CA, the server certificate and the keys a gateway needs.';

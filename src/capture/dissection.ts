@@ -5,10 +5,10 @@ import type { Conversation, ConversationSink } from './conversation/conversation
 import { Conversations } from './conversation/conversations.js';
 import { type PduEvent, TunnelStation } from './conversation/tunnel.js';
 import type { AuthEvent, EndCause, HttpOptions, RequestEvent, ResponseEvent } from './http/events.js';
-import { type InnerEvent, InnerReader } from './inner/reader.js';
+import { type InnerEvent, InnerReader } from './inner/index.js';
 import { SegmentReader } from './ip/ip.js';
 import { type Note, noteOf } from './notes.js';
-import { TcpAssembler } from './tcp/assembler.js';
+import { TcpAssembler } from './tcp/index.js';
 import type { TlsInfo } from './tls/info.js';
 import type { KeyLog } from './tls/keylog.js';
 import { TlsStation } from './tls/station.js';

@@ -3,8 +3,6 @@ import { Command, Errors, Flags, type Interfaces } from '@oclif/core';
 import { reportError, reportWarning } from './report.js';
 import type { Context } from './trouble.js';
 
-export { EXIT } from './exit.js';
-
 /** `--config`, for commands that read the configuration. */
 export const configFlag = {
   config: Flags.string({

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { loadConfig } from '../config/load.js';
+import { loadConfig } from '../config/index.js';
 import { formatRdp, formatText } from '../rdpfile/format.js';
 import { saveRdp } from '../rdpfile/save.js';
 import { type ConnectionRequest, makeConnection } from './connection.js';

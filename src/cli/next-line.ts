@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { loadConfig } from '../config/load.js';
+import { loadConfig } from '../config/index.js';
 import { Fault } from '../fault.js';
 import { formatTarget, type Target } from '../policy/target.js';
 import { localDataFolder } from './environment.js';

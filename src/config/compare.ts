@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
+import { setAt, valueAt } from '../yaml/tree.js';
 import type { Config } from './schema.js';
 import { SETTINGS, type Setting } from './settings.js';
-import { setAt, valueAt } from './tree.js';
 
 /** The settings whose effective values are not the same in both. */
 export function differingSettings(before: Config, after: Config): readonly Setting[] {

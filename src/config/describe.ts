@@ -1,8 +1,8 @@
 import { stringify } from 'yaml';
+import { isTree, setAt, type Tree, valueAt } from '../yaml/tree.js';
 import { formatListen, formatLocalListen } from './listen.js';
-import type { LoadedConfig } from './load.js';
+import type { LoadedConfig } from './loaded-config.js';
 import { formatDefault, SETTINGS, type Setting } from './settings.js';
-import { isTree, setAt, type Tree, valueAt } from './tree.js';
 
 const MASK = '********';
 const WIDTH = 80;

@@ -1,18 +1,14 @@
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
+import { deleteAt, isTree, setAt, type Tree, valueAt } from '../yaml/tree.js';
 import { checkTogether } from './check.js';
 import { readEnv } from './env.js';
 import { readConfigFile } from './file.js';
 import { faultOf } from './issue.js';
+import type { LoadedConfig } from './loaded-config.js';
 import { originFinder } from './origin.js';
-import { type Config, schema } from './schema.js';
+import { schema } from './schema.js';
 import { SECTIONS, SETTINGS } from './settings.js';
-import { deleteAt, isTree, setAt, type Tree, valueAt } from './tree.js';
-
-export { describeConfig, effectiveSettings } from './describe.js';
-export { parseListen } from './listen.js';
-export { settingsTable } from './settings.js';
-export type { Config };
 
 export interface LoadOptions {
   /** `--config` */
@@ -24,16 +20,6 @@ export interface LoadOptions {
   readonly overrides?: Readonly<Record<string, unknown>>;
   /** What the flags of these settings are called, `{'tls.cert': '--cert'}`, for faults about their values. */
   readonly flagNames?: Readonly<Record<string, string>>;
-}
-
-export interface LoadedConfig {
-  readonly config: Config;
-  /** The file that was read, absolute. */
-  readonly file: string | undefined;
-  /** Where each value came from that is not a default: `rdgw.yaml`, `RDGW_LISTEN`, `flag`. */
-  readonly sources: ReadonlyMap<string, string>;
-  /** What the operator should hear, one sentence each. */
-  readonly warnings: readonly string[];
 }
 
 /**

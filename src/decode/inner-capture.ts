@@ -11,7 +11,7 @@ import {
   writeSync,
 } from 'node:fs';
 import type { DecodeEvent } from '../capture/dissection.js';
-import { PcapWriter, RDP_PORT } from '../capture/write/writer.js';
+import { PcapWriter, RDP_PORT } from '../capture/write/index.js';
 import { Fault } from '../fault.js';
 import { errnoOf, PRIVATE_FILE } from '../files.js';
 import { PKT_TYPE } from '../protocol/index.js';

@@ -1,6 +1,6 @@
 /** What `rdgw decode` is asked for, and what comes of it. */
 import type { DecodeEvent, Direction } from '../capture/dissection.js';
-import type { TextEncoding } from '../capture/hextext/parse.js';
+import type { TextEncoding } from '../capture/hextext/index.js';
 import type { CaptureProblem } from '../capture/types.js';
 import type { Filter } from './filter.js';
 import type { KeylogNames } from './keylogs.js';

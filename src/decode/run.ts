@@ -2,7 +2,7 @@
 import { type DecodeEvent, Dissection } from '../capture/dissection.js';
 import { FORMAT_BYTES, formatOf } from '../capture/file/format.js';
 import { openCapture } from '../capture/file/open.js';
-import { looksLikeText, parseHexText, textOf } from '../capture/hextext/parse.js';
+import { looksLikeText, parseHexText, textOf } from '../capture/hextext/index.js';
 import { note } from '../capture/notes.js';
 import { KeyLog } from '../capture/tls/keylog.js';
 import type { CaptureProblem } from '../capture/types.js';

@@ -3,8 +3,9 @@ import type { Note } from '../capture/notes.js';
 import { packetName } from '../protocol/index.js';
 import { plain, type Theme } from '../render/theme.js';
 import { safeText, wrap } from '../render/words.js';
+import type { ConversationSummary } from './conversation-summary.js';
 import type { Output } from './output.js';
-import type { ConversationSummary, Totals } from './summary.js';
+import type { Totals } from './summary.js';
 
 export interface Stats extends Totals {
   readonly conversations: Iterable<ConversationSummary>;

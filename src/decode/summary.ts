@@ -1,34 +1,12 @@
 /** What a capture amounts to: per conversation who, how long, how much, and how it ended. Grows with conversations, not bytes. */
-import type { DecodeEvent, Direction } from '../capture/dissection.js';
+import type { DecodeEvent } from '../capture/dissection.js';
 import type { Note } from '../capture/notes.js';
-import type { TlsInfo } from '../capture/tls/info.js';
 import type { CaptureProblem } from '../capture/types.js';
-import { type ConversationFacts, type JsonLine, noteLine } from './json.js';
+import type { ConversationSummary } from './conversation-summary.js';
+import { type JsonLine, noteLine } from './json.js';
 import { Packed, type Parcel } from './packed.js';
 import type { Skipped } from './skipped.js';
 import { Tally } from './tally.js';
-
-type PerDirection<T> = Readonly<Record<Direction, T>>;
-
-/** What is null is not known, or cannot be where there is no capture. */
-export interface ConversationSummary extends ConversationFacts {
-  readonly tls: TlsInfo | null;
-  readonly user: string | null;
-  readonly target: string | null;
-  readonly clientName: string | null;
-  readonly start: string | null;
-  readonly sawSyn: boolean;
-  readonly seconds: Readonly<Record<'toChannel' | 'toFirstData' | 'toEnd', number | null>>;
-  /** PDUs by packet type, in decimal. */
-  readonly counts: PerDirection<Readonly<Record<string, number>>>;
-  /** The sum of cbDataLen. */
-  readonly dataBytes: PerDirection<number>;
-  readonly keepAlives: PerDirection<number>;
-  readonly gaps: PerDirection<number>;
-  readonly notes: readonly Note[];
-  readonly notesLeftOut: number;
-  readonly end: Extract<DecodeEvent, { type: 'end' }>['how'] | null;
-}
 
 /** All but the conversations. */
 export interface Totals {

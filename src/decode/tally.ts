@@ -4,8 +4,8 @@ import type { DecodeEvent, Direction, Opened } from '../capture/dissection.js';
 import type { Note } from '../capture/notes.js';
 import type { Place } from '../capture/types.js';
 import { type Packet, PKT_TYPE } from '../protocol/index.js';
+import type { ConversationSummary } from './conversation-summary.js';
 import { conversationFacts, isoTime, noteLine } from './json.js';
-import type { ConversationSummary } from './summary.js';
 
 /** Remarks kept per conversation; the rest is counted. */
 const MAX_NOTES = 100;

@@ -1,5 +1,5 @@
 /** Result codes that end a session which was up: CLOSE_CHANNEL carries them in their low form. */
-import type { ResultRow } from './results.js';
+import type { ResultRow } from './rows.js';
 import { why } from './types.js';
 
 export const ENDINGS = {

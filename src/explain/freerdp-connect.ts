@@ -1,5 +1,5 @@
 /** ERRCONNECT, class 2 of FreeRDP's codes: what kept a connection from coming about, or broke it. */
-import type { FreerdpRow } from './freerdp.js';
+import type { FreerdpRow } from './rows.js';
 import { why } from './types.js';
 
 /** xfreerdp exits with `exit`, or 131 where a row has none. */

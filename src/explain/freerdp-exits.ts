@@ -1,5 +1,5 @@
 /** FreeRDP's words for what the target said at the end, and exit codes of xfreerdp that have no name in its log. */
-import type { FreerdpRow } from './freerdp.js';
+import type { FreerdpRow } from './rows.js';
 import { why } from './types.js';
 
 /** Class 1, ERRINFO: the target ends the session and says why; the gateway is not involved. */

@@ -5,17 +5,8 @@
 import { CONNECT_ROWS } from './freerdp-connect.js';
 import { FREERDP_ENDINGS, XFREERDP_EXITS } from './freerdp-exits.js';
 import { decimals, shortHex } from './number.js';
-import type { Cause, Explanation } from './types.js';
-
-export interface FreerdpRow {
-  /** The name in its log; for a code that only xfreerdp has, the name of the exit code. */
-  readonly name: string;
-  /** `class << 16 | type`: class 2 is the connection, class 1 what the target said. */
-  readonly code?: number;
-  readonly exit?: number;
-  readonly meaning: string;
-  readonly causes: readonly Cause[];
-}
+import type { FreerdpRow } from './rows.js';
+import type { Explanation } from './types.js';
 
 const ROWS: readonly FreerdpRow[] = [...CONNECT_ROWS, ...FREERDP_ENDINGS, ...XFREERDP_EXITS];
 const ALL: readonly Explanation[] = ROWS.map(explained);

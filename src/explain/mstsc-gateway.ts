@@ -1,5 +1,5 @@
 /** Dialog codes 0x30000xx, which speak of the gateway. The clause is ours, the sense that of Microsoft's own message. */
-import type { DialogRow } from './mstsc.js';
+import type { DialogRow } from './rows.js';
 import { type Cause, why } from './types.js';
 
 const CERTIFICATE: readonly Cause[] = [

@@ -6,17 +6,8 @@ import type { ResultName } from '../protocol/index.js';
 import { GATEWAY_DIALOGS } from './mstsc-gateway.js';
 import { decimals, shortHex } from './number.js';
 import { RESULT_ROWS } from './results.js';
+import type { DialogRow } from './rows.js';
 import { type Cause, type Explanation, why } from './types.js';
-
-export interface DialogRow {
-  readonly code: number;
-  /** Name in the documentation of the control, where there is one. */
-  readonly name?: string;
-  readonly meaning: string;
-  /** The result code of the gateway that the wording of the dialog fits; its causes come after the row's own. */
-  readonly like?: ResultName;
-  readonly causes?: readonly Cause[];
-}
 
 const CONTROL = 'Microsoft Learn, IMsTscAxEvents::OnDisconnected';
 const WIKI = 'TechNet Wiki, RDS: Remote Desktop Client Disconnect Codes and Reasons';

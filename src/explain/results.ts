@@ -2,13 +2,8 @@
 import { explainResult, hresultOfWin32, RESULT, type ResultName, resultHex } from '../protocol/index.js';
 import { ENDINGS } from './endings.js';
 import { decimals, shortHex } from './number.js';
-import { type Cause, type Explanation, why } from './types.js';
-
-export interface ResultRow {
-  /** The packets that carry it. */
-  readonly seenIn: string;
-  readonly causes: readonly Cause[];
-}
+import type { ResultRow } from './rows.js';
+import { type Explanation, why } from './types.js';
 
 const REFUSALS = {
   SUCCESS: {

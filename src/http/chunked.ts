@@ -1,5 +1,5 @@
-import type { Envelope } from '../gateway/transport/transport.js';
 import { Joined } from '../protocol/joined.js';
+import type { Envelope } from './envelope.js';
 import { BodyError } from './errors.js';
 import { isDecisive, splitFieldLine } from './fields.js';
 import { type LineFault, LineReader } from './lines.js';

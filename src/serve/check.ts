@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { checkDataFolder } from '../certs/check.js';
 import { defaultHosts } from '../certs/names.js';
 import { madeWords } from '../cli/certificates.js';
-import { describeConfig, effectiveSettings } from '../config/load.js';
+import { describeConfig, effectiveSettings } from '../config/index.js';
 import { checkGuard } from '../policy/open.js';
 import { audiencesOf, loadIdentity } from './certificate.js';
 import { checkKeylog } from './keylog.js';

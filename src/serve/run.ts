@@ -3,7 +3,7 @@ import cluster from 'node:cluster';
 import { homedir } from 'node:os';
 import { nextLine } from '../cli/next-line.js';
 import { Strays, takeStrays } from '../cli/stray.js';
-import type { LoadedConfig } from '../config/load.js';
+import type { LoadedConfig } from '../config/index.js';
 import { formatTarget } from '../policy/target.js';
 import { type Serving, serve } from './serve.js';
 import { loadServeSettings, type ServeRequest } from './settings.js';

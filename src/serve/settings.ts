@@ -1,5 +1,5 @@
 /** What `rdgw serve` was told on its command line, as settings. */
-import { type LoadedConfig, loadConfig } from '../config/load.js';
+import { type LoadedConfig, loadConfig } from '../config/index.js';
 
 /** The flags of `rdgw serve` that are settings, with the path of each. */
 const SETTING_FLAGS = {

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Dissection } from '../../src/capture/dissection.js';
-import { TCP_LIMITS } from '../../src/capture/tcp/assembler.js';
+import { TCP_LIMITS } from '../../src/capture/tcp/index.js';
 import { KeyLog, MAX_HELD_TOTAL } from '../../src/capture/tls/keylog.js';
 import type { CapturedPacket } from '../../src/capture/types.js';
 import { captureFile, dissectFile, dissectPackets, keyFile, type Told, type ToldPdu } from '../support/dissect.js';

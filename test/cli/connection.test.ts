@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureCertificates } from '../../src/certs/ensure.js';
 import { type ConnectionRequest, makeConnection } from '../../src/cli/connection.js';
-import { loadConfig } from '../../src/config/load.js';
+import { loadConfig } from '../../src/config/index.js';
 import { settingValue } from '../../src/rdpfile/parse.js';
 
 const NOW = Date.UTC(2026, 10, 23, 12, 0, 0);

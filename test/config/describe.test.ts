@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { describeConfig, effectiveSettings, settingsTable } from '../../src/config/load.js';
+import { describeConfig, effectiveSettings, settingsTable } from '../../src/config/index.js';
 import { SETTINGS } from '../../src/config/settings.js';
 import { workplace } from './workplace.js';
 

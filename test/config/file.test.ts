@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { LoadOptions } from '../../src/config/load.js';
+import type { LoadOptions } from '../../src/config/index.js';
 import { workplace } from './workplace.js';
 
 const here = workplace();

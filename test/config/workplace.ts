@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach } from 'vitest';
-import { type LoadedConfig, type LoadOptions, loadConfig } from '../../src/config/load.js';
+import { type LoadedConfig, type LoadOptions, loadConfig } from '../../src/config/index.js';
 
 export interface Workplace {
   /** An empty folder per test. */

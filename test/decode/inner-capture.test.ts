@@ -17,7 +17,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Dissection } from '../../src/capture/dissection.js';
 import { openCapture } from '../../src/capture/file/open.js';
 import { SegmentReader } from '../../src/capture/ip/ip.js';
-import { TcpAssembler } from '../../src/capture/tcp/assembler.js';
+import { TcpAssembler } from '../../src/capture/tcp/index.js';
 import { KeyLog } from '../../src/capture/tls/keylog.js';
 import type { Sender } from '../../src/capture/types.js';
 import { InnerCapture } from '../../src/decode/inner-capture.js';

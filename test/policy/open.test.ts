@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { loadConfig } from '../../src/config/load.js';
+import { loadConfig } from '../../src/config/index.js';
 import { type GuardSettings, openGuard } from '../../src/policy/open.js';
 import { mintToken } from '../../src/policy/token.js';
 import { opensslKey } from './openssl.js';

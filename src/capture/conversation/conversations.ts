@@ -3,7 +3,7 @@ import type { RdgRequest } from '../http/rdg.js';
 import { HttpStation } from '../http/station.js';
 import type { ByteSink, Place } from '../types.js';
 import { type Conversation, type ConversationsSink, LINGER, MAX_CONVERSATIONS } from './conversation.js';
-import { Leg } from './leg.js';
+import { type ConversationTable, Leg } from './leg.js';
 import { LiveConversation } from './live.js';
 
 type Transport = Conversation['transport'];
@@ -12,7 +12,7 @@ type Transport = Conversation['transport'];
  * Joins TCP connections into conversations: a WebSocket is one connection; the dual channel's OUT and IN find each other by
  * RDG-Connection-Id, in either order; RPC over HTTP by the two addresses; what has nothing to do with a gateway is counted.
  */
-export class Conversations {
+export class Conversations implements ConversationTable {
   readonly #sink: ConversationsSink;
   readonly #options: HttpOptions;
   /** In order of appearance. */

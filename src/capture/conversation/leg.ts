@@ -7,23 +7,40 @@ import type {
   ResponseEvent,
   UpgradeEvent,
 } from '../http/events.js';
+import type { RdgRequest } from '../http/rdg.js';
 import type { GapCause, NoteEvent, Place, Sender } from '../types.js';
 import type { FrameEvent } from '../websocket/websocket.js';
 import { type Direction, MAX_EARLY_NOTES } from './conversation.js';
-import type { Conversations } from './conversations.js';
 import type { LiveConversation } from './live.js';
 
 const DIRECTION: Readonly<Record<Sender, Direction>> = { client: 'client-to-server', server: 'server-to-client' };
 
+/** What a leg asks of the table of all conversations. */
+export interface ConversationTable {
+  /** An ordinary request, which belongs to no conversation. */
+  countOrdinary(): void;
+  /** The conversation that a request for the gateway belongs to; `current` is the one of this connection until now. */
+  ofRequest(
+    connection: HttpConnection,
+    request: RdgRequest,
+    current: LiveConversation | undefined,
+    place: Place,
+  ): LiveConversation;
+  /** The conversation of a connection whose request was not seen. */
+  ofBytes(connection: HttpConnection, transport: 'websocket' | 'http', place: Place): LiveConversation;
+  /** A connection has left a conversation. */
+  left(live: LiveConversation, how: EndCause, place: Place): void;
+}
+
 /** One TCP connection as part of a conversation. It may change sides: proxies send requests of many clients down one connection. */
 export class Leg implements HttpSink {
   readonly #connection: HttpConnection;
-  readonly #all: Conversations;
+  readonly #all: ConversationTable;
   #live: LiveConversation | undefined;
   #early: NoteEvent[] = [];
   readonly #ended = new Set<Sender>();
 
-  constructor(connection: HttpConnection, all: Conversations) {
+  constructor(connection: HttpConnection, all: ConversationTable) {
     this.#connection = connection;
     this.#all = all;
   }

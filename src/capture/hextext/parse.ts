@@ -11,8 +11,6 @@ export type TextEncoding = 'hex' | 'base64';
 /** Characters of one text: a stream of some hundred PDUs with all its decoration. Whoever has more has a capture. */
 export const MAX_HEX_TEXT = 4 * 1024 * 1024;
 /** Bytes that one text stands for, with the lines that a dump's `*` leaves out. */
-export { MAX_HEX_BYTES } from './dump.js';
-
 /**
  * Bytes from text. Understood without being told:
  *

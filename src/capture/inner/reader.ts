@@ -7,8 +7,6 @@ import type { Place } from '../types.js';
 import { helloIn, looksLikeTls } from './tls.js';
 import { type ConfirmFields, type RequestFields, readConfirm, readRequest } from './x224.js';
 
-export type { ConfirmFields, FailureFields, NamedFlags, RequestFields } from './x224.js';
-
 export type SecurityLabel =
   | 'TLS'
   /** CredSSP runs inside TLS, so only the negotiation shows it. */

@@ -1,20 +1,9 @@
 /** Record protection: what opens the records of one direction under one set of keys. */
 import { createDecipheriv } from 'node:crypto';
 import { cbcOpener } from './cbc.js';
+import { type Opener, RECORD_HEADER, writeMacHeader } from './record-opener.js';
 import type { RecordKeys } from './schedule.js';
 import type { Suite } from './suites.js';
-
-export interface Opener {
-  /** How much longer a record is than what is in it, header included (TLS 1.3: unless it is padded); undefined when that varies. */
-  readonly overhead: number | undefined;
-  /**
-   * Opens a whole record, header included. `sequence` counts records from 0 since these keys came into use. Returns what was
-   * protected, in TLS 1.3 with the content type and padding still behind it; undefined when the record does not authenticate.
-   */
-  open(record: Buffer, sequence: number): Buffer | undefined;
-}
-
-export const RECORD_HEADER = 5;
 
 /** GCM in TLS 1.2 carries 8 bytes of its nonce (RFC 5288 section 3). */
 const EXPLICIT_NONCE = 8;
@@ -82,12 +71,4 @@ function sequenceAsAad(): Aad {
     writeMacHeader(aad, record, sequence, length);
     return aad;
   };
-}
-
-/** Sequence number, type, version and length: what TLS 1.2 authenticates in front of the content. */
-export function writeMacHeader(into: Buffer, record: Buffer, sequence: number, length: number): void {
-  into.writeUInt32BE(Math.floor(sequence / WORD), 0);
-  into.writeUInt32BE(sequence % WORD, 4);
-  record.copy(into, 8, 0, 3);
-  into.writeUInt16BE(length, 11);
 }

@@ -1,7 +1,7 @@
 /** The TLS record layer of one direction: bytes in any split → whole records, as views where one chunk has it all. */
 import type { Place } from '../types.js';
 import { type Loss, NO_LOSS, oneRecord, plus, stretch, sum } from './loss.js';
-import { RECORD_HEADER } from './protection.js';
+import { RECORD_HEADER } from './record-opener.js';
 
 /** What became of the bytes. */
 export interface RecordSink {

@@ -5,7 +5,7 @@ import { describeAlert, TLS_NOTE, type TlsInfo, type TlsSink } from './info.js';
 import type { KeyLog } from './keylog.js';
 import { type Loss, NO_LOSS, plus } from './loss.js';
 import { Negotiation } from './negotiation.js';
-import { RECORD_HEADER } from './protection.js';
+import { RECORD_HEADER } from './record-opener.js';
 import type { Opened, Unsealer } from './unsealer.js';
 
 /** Records in a row that may fail to open before their direction is given up: the keys are not theirs, or the place is lost. */

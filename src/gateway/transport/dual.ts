@@ -1,17 +1,12 @@
 /** The dual-channel HTTP transport (MS-TSGU 1.3.2.1.2): RDG_OUT_DATA carries PDUs to the client, RDG_IN_DATA those from it. */
+
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { type BodyDecoder, CHUNKS, encodeChunk, LAST_CHUNK } from '../../http/chunked.js';
+import { BARE, type Envelope } from '../../http/envelope.js';
 import { responseHead } from '../http/respond.js';
 import { endSocket, isReset, onceSent } from '../io/sockets.js';
-import {
-  BARE,
-  type Envelope,
-  STRANGER_BYTES,
-  type Transport,
-  type TransportEnd,
-  type TransportEvents,
-} from './transport.js';
+import { STRANGER_BYTES, type Transport, type TransportEnd, type TransportEvents } from './transport.js';
 
 export type OutEncoding = 'identity' | 'chunked';
 

@@ -1,9 +1,10 @@
 /** The WebSocket transport (MS-TSGU 1.3.2.1.1, RFC 6455), on a socket whose upgrade we answered ourselves. */
 import type { Socket } from 'node:net';
 import { Sender } from 'ws';
+import type { Envelope } from '../../http/envelope.js';
 import { CLOSE, FRAME_HEAD_MAX, FrameError, FrameReader, writeFrameHead } from '../../websocket/frames.js';
 import { endSocket, isReset, onceSent } from '../io/sockets.js';
-import { type Envelope, STRANGER_BYTES, type Transport, type TransportEnd, type TransportEvents } from './transport.js';
+import { STRANGER_BYTES, type Transport, type TransportEnd, type TransportEvents } from './transport.js';
 
 /** One binary frame for each PDU: clients take no more than one out of a frame. */
 const FRAMES: Envelope = {

@@ -1,7 +1,7 @@
 /** Own emulations of the forms; that the programs print just so was checked once with their output for random bytes. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseHexText } from '../../../src/capture/hextext/parse.js';
+import { parseHexText } from '../../../src/capture/hextext/index.js';
 import { Fault } from '../../../src/fault.js';
 
 describe('every form gives back any bytes', () => {

@@ -5,7 +5,7 @@ import {
   MAX_HEX_TEXT,
   parseHexText,
   textOf,
-} from '../../../src/capture/hextext/parse.js';
+} from '../../../src/capture/hextext/index.js';
 import { Fault } from '../../../src/fault.js';
 
 const hexOf = (text: string, encoding?: 'hex' | 'base64') => parseHexText(text, encoding).toString('hex');

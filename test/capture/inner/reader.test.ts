@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Direction } from '../../../src/capture/conversation/conversation.js';
-import { type InnerEvent, InnerReader, MAX_INNER_HELD } from '../../../src/capture/inner/reader.js';
+import { type InnerEvent, InnerReader, MAX_INNER_HELD } from '../../../src/capture/inner/index.js';
 import { captureFile, dissectFile, keyFile } from '../../support/dissect.js';
 
 const C = 'client-to-server';

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SegmentReader } from '../../../src/capture/ip/ip.js';
-import { TcpAssembler, type TcpLimits } from '../../../src/capture/tcp/assembler.js';
+import { TcpAssembler, type TcpLimits } from '../../../src/capture/tcp/index.js';
 import type { Connection, Sender, TcpSegment } from '../../../src/capture/types.js';
 import { packetsOf, type Segment } from '../../support/pcap.js';
 import { CAPTURES, FACTS, readCapture } from '../../support/read-capture.js';

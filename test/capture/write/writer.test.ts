@@ -6,9 +6,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Direction } from '../../../src/capture/conversation/conversation.js';
 import { SegmentReader } from '../../../src/capture/ip/ip.js';
-import { TcpAssembler } from '../../../src/capture/tcp/assembler.js';
+import { TcpAssembler } from '../../../src/capture/tcp/index.js';
 import type { CapturedPacket, Connection, TcpSegment } from '../../../src/capture/types.js';
-import { MAX_WRITTEN, MSS, PcapWriter } from '../../../src/capture/write/writer.js';
+import { MAX_WRITTEN, MSS, PcapWriter } from '../../../src/capture/write/index.js';
 import { readCapture } from '../../support/read-capture.js';
 
 const C = 'client-to-server';

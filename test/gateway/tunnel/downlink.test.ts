@@ -4,9 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { Sender } from 'ws';
 import { WRITES_MAX } from '../../../src/gateway/io/write-queue.js';
 import { READ_BYTES } from '../../../src/gateway/target/relay.js';
-import { BARE, type Envelope, type Transport } from '../../../src/gateway/transport/transport.js';
+import type { Transport } from '../../../src/gateway/transport/transport.js';
 import { Downlink, WINDOW } from '../../../src/gateway/tunnel/downlink.js';
 import { CHUNKS, encodeChunk } from '../../../src/http/chunked.js';
+import { BARE, type Envelope } from '../../../src/http/envelope.js';
 import { KEEPALIVE, wrapData } from '../../../src/protocol/index.js';
 import { FRAME_HEAD_MAX, writeFrameHead } from '../../../src/websocket/frames.js';
 

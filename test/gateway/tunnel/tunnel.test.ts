@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createLog } from '../../../src/gateway/report/log.js';
 import type { Relay, RelayEvents } from '../../../src/gateway/target/relay.js';
-import { BARE, type Transport, type TransportEvents } from '../../../src/gateway/transport/transport.js';
+import type { Transport, TransportEvents } from '../../../src/gateway/transport/transport.js';
 import { Tunnel, type TunnelServices } from '../../../src/gateway/tunnel/tunnel.js';
+import { BARE } from '../../../src/http/envelope.js';
 import type { Identity } from '../../../src/policy/types.js';
 import {
   CHANNEL_CREATE,
