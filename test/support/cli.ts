@@ -54,7 +54,7 @@ let checked = false;
 /** A test of yesterday's build proves nothing. */
 export function checkBuild(): void {
   if (checked || CLI_ROOT !== HERE) return;
-  const built = join(CLI_ROOT, 'dist', 'src', 'cli.js');
+  const built = join(CLI_ROOT, 'dist', 'src', 'cli', 'index.js');
   if (!existsSync(built) || statSync(built).mtimeMs < Math.max(newest('src'), newest('commands'))) {
     throw new Error('dist is missing or older than the sources: npm run build');
   }
