@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { Command, Errors, Flags, type Interfaces } from '@oclif/core';
-import { reportError, reportWarning } from './report.js';
-import type { Context } from './trouble.js';
+import type { Context } from './error-report.js';
+import { reportError, reportWarning } from './print-error.js';
 
 /** `--config`, for commands that read the configuration. */
 export const configFlag = {

@@ -18,8 +18,8 @@ import {
 import { mergeSettings } from '../rdpfile/format.js';
 import { settingValue } from '../rdpfile/parse.js';
 import type { RdpSetting } from '../rdpfile/settings.js';
+import { ofFlag } from './flag-error.js';
 import { findGateway } from './gateway-name.js';
-import { ofFlag } from './of-flag.js';
 import { parseTtl } from './ttl.js';
 
 /** The words of the command line, as they were typed. */

@@ -6,7 +6,7 @@ import { namesOf, preferredName } from '../certs/names.js';
 import type { Config } from '../config/schema.js';
 import { Fault } from '../fault.js';
 import { parseTarget, type Target } from '../policy/target.js';
-import { ofFlag } from './of-flag.js';
+import { ofFlag } from './flag-error.js';
 
 /** Where `rdgw serve` listens unless it is told otherwise. */
 const DEFAULT_PORT = 8443;

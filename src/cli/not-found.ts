@@ -1,8 +1,8 @@
 import { Errors, type Hook, type Interfaces } from '@oclif/core';
 import { Fault } from '../fault.js';
 import { nearest } from '../yaml/nearest.js';
-import { reportError } from './report.js';
-import { quoteWord } from './trouble.js';
+import { quoteWord } from './error-report.js';
+import { reportError } from './print-error.js';
 
 /** oclif's `command_not_found` hook: without it an unknown command would end with another code than a usage error. */
 const notFound: Hook.CommandNotFound = async ({ id, config }) => {

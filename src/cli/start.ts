@@ -1,7 +1,7 @@
 import type { Hook } from '@oclif/core';
 import chalk, { chalkStderr } from 'chalk';
-import { reportError } from './report.js';
-import { goesOn, handOver } from './stray.js';
+import { reportError } from './print-error.js';
+import { goesOn, handOver } from './uncaught-errors.js';
 
 /** oclif's `init` hook: what has to hold before any command runs. */
 const start: Hook.Init = async ({ config }) => {

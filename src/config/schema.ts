@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { parseRule } from '../policy/rules.js';
 import { normalizeHost } from '../policy/target.js';
 import { parseListen, parseLocalListen } from './listen.js';
-import { count, fail, fromFault, path, paths, row, seconds, section, toggle } from './rows.js';
+import { count, fail, fromFault, path, paths, row, seconds, section, toggle } from './setting-kinds.js';
 
 const ALLOW_MAX = 1000;
 /** More cores than that are no gateway any more, and every worker has some 60 MB of its own. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { SettingMeta } from './rows.js';
 import { schema } from './schema.js';
+import type { SettingMeta } from './setting-kinds.js';
 
 /** One leaf of the schema, as tables and sources see it. */
 export interface Setting extends SettingMeta {

@@ -1,6 +1,6 @@
 /** The fields of a PDU as a flat object, named as in the specification. */
 import { HEADER_LENGTH, type Span } from '../protocol/index.js';
-import { type Disclosure, disclosed } from './disclosure.js';
+import { type Disclosure, disclosed } from './redact.js';
 
 export type FieldValue = number | string | readonly (number | string)[];
 

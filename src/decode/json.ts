@@ -4,8 +4,8 @@ import type { DecodeEvent } from '../capture/dissection.js';
 import type { Note } from '../capture/notes.js';
 import type { Endpoint, Place } from '../capture/types.js';
 import type { Span } from '../protocol/index.js';
-import { type Disclosure, disclosed } from './disclosure.js';
 import { fieldsOf } from './fields.js';
+import { type Disclosure, disclosed } from './redact.js';
 
 export interface JsonOptions extends Disclosure {
   /** Adds `spans` to PDUs. */

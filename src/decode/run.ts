@@ -6,16 +6,16 @@ import { looksLikeText, parseHexText, textOf } from '../capture/hextext/index.js
 import { note } from '../capture/notes.js';
 import { KeyLog } from '../capture/tls/keylog.js';
 import type { CaptureProblem } from '../capture/types.js';
-import { decodeBare } from './bare.js';
 import { openInput, paced, peek } from './input.js';
 import { type JsonLine, jsonLine, noteLine } from './json.js';
 import { readKeylogs } from './keylogs.js';
 import type { Output } from './output.js';
 import type { DecodeRequest, DecodeResult } from './request.js';
-import { reasons, skippedNote } from './skipped.js';
+import { reasons, skippedNote } from './skipped-packets.js';
 import { showStats } from './stats.js';
 import { Tallies } from './summary.js';
 import { TextWriter } from './text.js';
+import { decodeBare } from './text-packets.js';
 
 const WITHOUT_KEYS: readonly string[] = ['TLS_NO_KEYS', 'TLS_KEYS_OTHER'];
 const LATE_KEYS = 'some of its keys stand behind the packets that they open; saved with Wireshark they stand in front';

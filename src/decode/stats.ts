@@ -1,8 +1,8 @@
 /** `--stats`: the summary as a few lines for each conversation. */
 import type { Note } from '../capture/notes.js';
 import { packetName } from '../protocol/index.js';
+import { safeText, wrap } from '../render/safe-text.js';
 import { plain, type Theme } from '../render/theme.js';
-import { safeText, wrap } from '../render/words.js';
 import type { ConversationSummary } from './conversation-summary.js';
 import type { Output } from './output.js';
 import type { Totals } from './summary.js';

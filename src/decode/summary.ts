@@ -2,11 +2,11 @@
 import type { DecodeEvent } from '../capture/dissection.js';
 import type { Note } from '../capture/notes.js';
 import type { CaptureProblem } from '../capture/types.js';
+import { Tally } from './conversation-counts.js';
 import type { ConversationSummary } from './conversation-summary.js';
 import { type JsonLine, noteLine } from './json.js';
-import { Packed, type Parcel } from './packed.js';
-import type { Skipped } from './skipped.js';
-import { Tally } from './tally.js';
+import { Packed, type Parcel } from './packed-list.js';
+import type { Skipped } from './skipped-packets.js';
 
 /** All but the conversations. */
 export interface Totals {

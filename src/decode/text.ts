@@ -4,11 +4,11 @@ import type { Note } from '../capture/notes.js';
 import type { Place } from '../capture/types.js';
 import type { Span } from '../protocol/index.js';
 import { HEADER_LENGTH, PKT_TYPE } from '../protocol/index.js';
+import { safeText, wrap } from '../render/safe-text.js';
 import { plain, type Theme } from '../render/theme.js';
 import { treeLines } from '../render/tree.js';
-import { safeText, wrap } from '../render/words.js';
-import { type Disclosure, disclosed } from './disclosure.js';
 import { endpointText, isoTime } from './json.js';
+import { type Disclosure, disclosed } from './redact.js';
 
 export interface TextOptions {
   readonly theme?: Theme;

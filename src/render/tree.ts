@@ -1,7 +1,7 @@
 /** A dissected PDU for a terminal: one line per field with offset and length, values in words beside them. */
 import type { Span } from '../protocol/index.js';
+import { asciiJson, wrap } from './safe-text.js';
 import { plain, type Theme } from './theme.js';
-import { asciiJson, wrap } from './words.js';
 
 export interface TreeOptions {
   readonly theme?: Theme;

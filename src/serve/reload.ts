@@ -1,8 +1,8 @@
 /** Takes other settings, certificates and keys while `rdgw serve` runs: all of them, or none. */
 import { checkDataFolder } from '../certs/check.js';
 import { loadTokenKey } from '../certs/token-key.js';
-import { troubleOf } from '../cli/trouble.js';
-import { differingSettings } from '../config/compare.js';
+import { troubleOf } from '../cli/error-report.js';
+import { differingSettings } from '../config/changed-settings.js';
 import type { Config } from '../config/schema.js';
 import { type Reading, readTerms } from './runtime-settings.js';
 import type { Serving } from './serve.js';

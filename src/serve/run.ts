@@ -1,8 +1,8 @@
 /** `rdgw serve` as a process: settings in, words out. */
 import cluster from 'node:cluster';
 import { homedir } from 'node:os';
-import { nextLine } from '../cli/next-line.js';
-import { Strays, takeStrays } from '../cli/stray.js';
+import { nextLine } from '../cli/next-command.js';
+import { Strays, takeStrays } from '../cli/uncaught-errors.js';
 import type { LoadedConfig } from '../config/index.js';
 import { formatTarget } from '../policy/target.js';
 import { type Serving, serve } from './serve.js';

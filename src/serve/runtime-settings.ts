@@ -5,7 +5,7 @@ import { secureContext, type Terms } from '../gateway/settings/runtime-settings.
 import { type GuardFiles, makeGuard, readGuardFiles } from '../policy/open.js';
 import { parseRule } from '../policy/rules.js';
 import { loadIdentity } from './certificate.js';
-import { fitDescriptors } from './descriptors.js';
+import { fitDescriptors } from './file-descriptors.js';
 
 /**
  * All that was read from files: plain data, so that several processes get it from one reader and a file that was spoiled meanwhile

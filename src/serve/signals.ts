@@ -3,12 +3,12 @@ import { isatty } from 'node:tty';
 import { watchTlsFiles } from '../certs/watch.js';
 import { serviceManager } from '../cli/environment.js';
 import { EXIT } from '../cli/exit.js';
-import { cleanUp } from './at-end.js';
 import { tlsPaths } from './certificate.js';
-import { Notifier } from './notify.js';
+import { cleanUp } from './exit-cleanup.js';
 import { Reloader } from './reload.js';
 import type { Serving } from './serve.js';
 import type { ServeRequest } from './settings.js';
+import { Notifier } from './systemd-notify.js';
 
 const STDIN = 0;
 

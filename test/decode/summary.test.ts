@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { Counts } from '../../src/decode/conversation-counts.js';
 import type { BarePdu } from '../../src/decode/hex.js';
-import { Counts } from '../../src/decode/tally.js';
 import { CHANNEL_CREATE, TUNNEL_AUTH } from '../../src/protocol/index.js';
 import { bare } from '../support/bare.js';
 import { run, summaryOf, VECTORS, vector } from './helper.js';

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Find, Landmark } from '../conversation/resync.js';
 import type { ByteSink, Place, Sender } from '../types.js';
 import { summariseChallenges, summariseCredentials, targetWithoutSecrets, withoutSecrets } from './auth.js';
+import { Lane, type LaneHost, type Next } from './direction.js';
 import type { EndCause, HttpConnection, HttpOptions, HttpSink, RequestEvent } from './events.js';
 import {
   type Header,
@@ -15,7 +16,6 @@ import {
   requestFraming,
   responseFraming,
 } from './head.js';
-import { Lane, type LaneHost, type Next } from './lane.js';
 import { rdgRequest } from './rdg.js';
 
 /** Requests that wait for their response. One at a time is usual; a client that is never answered is not remembered forever. */

@@ -1,5 +1,6 @@
 /** What both hellos of a connection settle, and with the key log the keys that follow from it. */
 import type { Sender } from '../types.js';
+import { Unsealer } from './decrypter.js';
 import { HANDSHAKE } from './handshake.js';
 import {
   type ClientHello,
@@ -10,10 +11,9 @@ import {
 } from './hello.js';
 import { TLS_NOTE, type TlsInfo, versionName } from './info.js';
 import { clientRandomKey, type KeyLabel, type KeyLog } from './keylog.js';
-import { createOpener } from './protection.js';
+import { createOpener } from './record-cipher.js';
 import { keysFromMaster } from './schedule.js';
 import { findSuite, type Suite, suiteName } from './suites.js';
-import { Unsealer } from './unsealer.js';
 
 /** TLS 1.3's secrets by the stage of the connection, without the sender's prefix. */
 const TRAFFIC = {

@@ -1,6 +1,6 @@
 /** The TLS record layer of one direction: bytes in any split → whole records, as views where one chunk has it all. */
 import type { Place } from '../types.js';
-import { type Loss, NO_LOSS, oneRecord, plus, stretch, sum } from './loss.js';
+import { type Loss, NO_LOSS, oneRecord, plus, stretch, sum } from './gap.js';
 import { RECORD_HEADER } from './record-opener.js';
 
 /** What became of the bytes. */

@@ -1,12 +1,12 @@
 /** One TLS connection: follows its handshake and opens the records of both directions. */
 import type { Place, Sender } from '../types.js';
+import type { Opened, Unsealer } from './decrypter.js';
+import { type Loss, NO_LOSS, plus } from './gap.js';
 import { HANDSHAKE, HandshakeReader } from './handshake.js';
 import { describeAlert, TLS_NOTE, type TlsInfo, type TlsSink } from './info.js';
 import type { KeyLog } from './keylog.js';
-import { type Loss, NO_LOSS, plus } from './loss.js';
 import { Negotiation } from './negotiation.js';
 import { RECORD_HEADER } from './record-opener.js';
-import type { Opened, Unsealer } from './unsealer.js';
 
 /** Records in a row that may fail to open before their direction is given up: the keys are not theirs, or the place is lost. */
 export const MAX_FAILURES = 16;

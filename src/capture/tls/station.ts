@@ -1,11 +1,11 @@
 /** The TLS station of the way down: a TCP connection's two byte streams → plaintext. */
 import type { ByteSink, Place, Sender } from '../types.js';
+import { type Loss, NO_LOSS, oneRecord, plus } from './gap.js';
+import { WaitingRoom } from './held-records.js';
 import { TLS_NOTE, type TlsSink } from './info.js';
 import type { KeyLog } from './keylog.js';
-import { type Loss, NO_LOSS, oneRecord, plus } from './loss.js';
 import { isRecordHeader, RecordReader } from './records.js';
 import { TlsSession } from './session.js';
-import { WaitingRoom } from './waiting.js';
 
 type How = Parameters<ByteSink['end']>[1];
 

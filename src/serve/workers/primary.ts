@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { untilRestart } from '../../config/compare.js';
+import { untilRestart } from '../../config/changed-settings.js';
 import type { Config } from '../../config/schema.js';
 import { Fault } from '../../fault.js';
 import { newSecret } from '../../gateway/cluster/forward.js';
@@ -12,7 +12,7 @@ import { Ledger } from '../../gateway/cluster/shared-registry.js';
 import type { Counts } from '../../gateway/report/counters.js';
 import { createLog, type RootLog } from '../../gateway/report/log.js';
 import { FACTORY_DEADLINE_MS } from '../../policy/module.js';
-import { atEnd } from '../at-end.js';
+import { atEnd } from '../exit-cleanup.js';
 import type { Prepared } from '../gateway.js';
 import { checkTerms, type Reading } from '../runtime-settings.js';
 import { metricsOf, readStart, type ServeOptions, type Serving } from '../serve.js';

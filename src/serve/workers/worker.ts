@@ -1,5 +1,5 @@
 /** One of the processes that serve a gateway together: started by the primary, with what it has read, and told by it when to end. */
-import { Strays, takeStrays } from '../../cli/stray.js';
+import { Strays, takeStrays } from '../../cli/uncaught-errors.js';
 import type { Gateway } from '../../gateway/gateway.js';
 import { createLog, type RootLog } from '../../gateway/report/log.js';
 import { openGateway, type Prepared, prepareTerms } from '../gateway.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { troubleOf } from '../../../src/cli/trouble.js';
+import { troubleOf } from '../../../src/cli/error-report.js';
 import { Fault } from '../../../src/fault.js';
 import { failureError, failureOf } from '../../../src/serve/workers/failure.js';
 

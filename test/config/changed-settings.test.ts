@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { differingSettings, untilRestart } from '../../src/config/compare.js';
+import { differingSettings, untilRestart } from '../../src/config/changed-settings.js';
 import { schema } from '../../src/config/schema.js';
 
 const before = schema.parse({ listen: '127.0.0.1:1', workers: 2, limits: { tunnels: 5 } });

@@ -5,7 +5,7 @@ import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ServiceManager } from '../../src/cli/environment.js';
 import { createLog } from '../../src/gateway/report/log.js';
-import { Notifier } from '../../src/serve/notify.js';
+import { Notifier } from '../../src/serve/systemd-notify.js';
 import { eventually, sleep } from '../support/wait.js';
 
 const PATH = process.env.PATH ?? '';

@@ -1,8 +1,8 @@
 import { SignJWT } from 'jose';
 import { describe, expect, it } from 'vitest';
-import { disclosed } from '../../src/decode/disclosure.js';
 import { fieldsOf } from '../../src/decode/fields.js';
 import { spansOf } from '../../src/decode/json.js';
+import { disclosed } from '../../src/decode/redact.js';
 import { dissect, encodePaaCookie, PACKETS, PKT_TYPE, TUNNEL_CREATE } from '../../src/protocol/index.js';
 import { leavesOf } from '../support/dissect.js';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Packed } from '../../src/decode/packed.js';
+import { Packed } from '../../src/decode/packed-list.js';
 
 describe('packed objects', () => {
   it('come out as they went in, whatever their size', () => {

@@ -5,7 +5,7 @@ import { Fault } from '../fault.js';
 import { formatTarget, type Target } from '../policy/target.js';
 import { localDataFolder } from './environment.js';
 import { findGateway } from './gateway-name.js';
-import { runnerName } from './runner.js';
+import { runnerName } from './invocation.js';
 import { shellWord } from './shell.js';
 
 /** A gateway that listens, and what it was started with. */

@@ -1,6 +1,6 @@
 import { chalkStderr } from 'chalk';
+import { type Context, type Trouble, troubleLines, troubleOf } from './error-report.js';
 import { EXIT } from './exit.js';
-import { type Context, type Trouble, troubleLines, troubleOf } from './trouble.js';
 
 /** Says what went wrong: in words on stderr, or as `{error: {code, message, place?, hint?}}` on stdout. Returns the exit code. */
 export function reportError(error: unknown, context: Context, form: 'words' | 'json' = 'words'): number {

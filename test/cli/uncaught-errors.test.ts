@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type StrayFacts, Strays, strayFacts } from '../../src/cli/stray.js';
+import { type StrayFacts, Strays, strayFacts } from '../../src/cli/uncaught-errors.js';
 
 describe('what is told of a stray error', () => {
   it('is its kind and its place, never its words', () => {

@@ -1,5 +1,6 @@
 /** One run of `rdgw decode` over packets that come as text: what captures give, as far as it can be. */
 import { Fault } from '../fault.js';
+import { both, Counts } from './conversation-counts.js';
 import type { ConversationSummary } from './conversation-summary.js';
 import type { FilteredEvent } from './filter.js';
 import { type BarePdu, type BareRest, barePduLine, readBarePdus, shownRest } from './hex.js';
@@ -8,7 +9,6 @@ import type { Output } from './output.js';
 import type { DecodeRequest, DecodeResult } from './request.js';
 import { showStats } from './stats.js';
 import type { Totals } from './summary.js';
-import { both, Counts } from './tally.js';
 import { TextWriter } from './text.js';
 
 /** Packets without a capture are taken for one conversation. */

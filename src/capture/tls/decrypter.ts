@@ -1,6 +1,6 @@
 /** The keys of one direction in use, and where in their sequence it is. */
-import { type Loss, NO_LOSS, oneRecord, plus } from './loss.js';
-import { createOpener } from './protection.js';
+import { type Loss, NO_LOSS, oneRecord, plus } from './gap.js';
+import { createOpener } from './record-cipher.js';
 import type { Opener } from './record-opener.js';
 import { keysFromTrafficSecret, nextTrafficSecret } from './schedule.js';
 import type { Suite } from './suites.js';

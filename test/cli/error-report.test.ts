@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { troubleLines, troubleOf } from '../../src/cli/error-report.js';
 import { EXIT } from '../../src/cli/exit.js';
-import { troubleLines, troubleOf } from '../../src/cli/trouble.js';
 import { Fault, type FaultKind } from '../../src/fault.js';
 
 const CONTEXT = { command: 'rdgw mkrdp', flags: ['target', 'ttl'] };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fitDescriptors, openFilesMax } from '../../src/serve/descriptors.js';
+import { fitDescriptors, openFilesMax } from '../../src/serve/file-descriptors.js';
 
 describe('fitDescriptors', () => {
   it('leaves a wish alone that fits', () => {
