@@ -5,7 +5,7 @@ import { nearest } from '../yaml/nearest.js';
 import { EXIT } from './exit.js';
 
 /** Anything that went wrong, ready to be said. */
-export interface Trouble {
+export interface ErrorReport {
   readonly exit: number;
   readonly code: string;
   readonly message: string;
@@ -25,7 +25,7 @@ export interface Context {
 const WORD_MAX = 64;
 
 /** Turns whatever was thrown into words and an exit code. What is neither a fault, nor the command line, is our bug. */
-export function troubleOf(error: unknown, context: Context): Trouble {
+export function errorReportOf(error: unknown, context: Context): ErrorReport {
   const flag = error instanceof Error ? FLAG_PARSER.exec(error.message)?.groups : undefined;
   if (flag !== undefined) {
     const { code = 'USAGE', hint } = error instanceof Fault ? error : {};
@@ -51,7 +51,7 @@ export function troubleOf(error: unknown, context: Context): Trouble {
 }
 
 /** `error: message (CODE) at place` and `hint: …`, as plain lines. */
-export function troubleLines({ code, message, place, hint }: Trouble): readonly string[] {
+export function errorReportLines({ code, message, place, hint }: ErrorReport): readonly string[] {
   const where = place === undefined ? '' : ` at ${firstLine(place)}`;
   return [
     `error: ${firstLine(message)} (${code})${where}`,
@@ -90,8 +90,8 @@ function isParseError(error: unknown): error is ParseError {
   return error instanceof Error && 'oclif' in error;
 }
 
-function usageTrouble(error: ParseError, { command, flags }: Context): Trouble {
-  const trouble = (code: string, message: string, hint = `${command} --help lists what there is`): Trouble => ({
+function usageTrouble(error: ParseError, { command, flags }: Context): ErrorReport {
+  const trouble = (code: string, message: string, hint = `${command} --help lists what there is`): ErrorReport => ({
     exit: EXIT.usage,
     code,
     message,

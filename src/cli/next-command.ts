@@ -20,7 +20,7 @@ export interface Started {
  * The line that makes an .rdp file for this gateway. It is typed in a second terminal, perhaps in another folder (unless it
  * takes npx to find us) and without the environment of this one, so it names whatever `rdgw mkrdp` would not come to there.
  */
-export async function nextLine({ gateway, file, dataDir }: Started): Promise<string> {
+export async function nextCommand({ gateway, file, dataDir }: Started): Promise<string> {
   const isNamed = file !== undefined && file !== join(homedir(), '.config', 'rdgw', 'rdgw.yaml');
   const there = await lookElsewhere(file, dataDir);
   const name = formatTarget(gateway);

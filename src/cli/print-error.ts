@@ -1,19 +1,19 @@
 import { chalkStderr } from 'chalk';
-import { type Context, type Trouble, troubleLines, troubleOf } from './error-report.js';
+import { type Context, type ErrorReport, errorReportLines, errorReportOf } from './error-report.js';
 import { EXIT } from './exit.js';
 
 /** Says what went wrong: in words on stderr, or as `{error: {code, message, place?, hint?}}` on stdout. Returns the exit code. */
 export function reportError(error: unknown, context: Context, form: 'words' | 'json' = 'words'): number {
-  const trouble = troubleOf(error, context);
+  const trouble = errorReportOf(error, context);
   const { exit, ...words } = trouble;
   if (form === 'json') process.stdout.write(`${JSON.stringify({ error: words }, null, 2)}\n`);
-  else for (const line of troubleLines(trouble)) process.stderr.write(`${paint(line)}\n`);
+  else for (const line of errorReportLines(trouble)) process.stderr.write(`${paint(line)}\n`);
   showStack(error, trouble);
   return exit;
 }
 
 /** The stack of a bug, for those who asked with `DEBUG=rdgw`. */
-function showStack(error: unknown, { exit }: Trouble): void {
+function showStack(error: unknown, { exit }: ErrorReport): void {
   const wanted = (process.env.DEBUG ?? '').split(/[\s,]+/).some((name) => name === 'rdgw' || name === '*');
   if (exit === EXIT.bug && wanted && error instanceof Error) process.stderr.write(`${error.stack}\n`);
 }

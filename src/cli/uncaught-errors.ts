@@ -6,7 +6,7 @@ let taker: Taker | undefined;
 let isTaking = false;
 
 /** From now on stray errors go here, and the process goes on. */
-export function takeStrays(take: Taker): void {
+export function catchUncaughtErrors(take: Taker): void {
   taker = take;
 }
 
@@ -28,7 +28,7 @@ export function handOver(error: unknown): boolean {
   return true;
 }
 
-export interface StrayFacts {
+export interface UncaughtErrorFacts {
   readonly kind: string;
   readonly at: string | undefined;
   /** How many there were so far. */
@@ -40,27 +40,27 @@ const TOLD_EACH = 10;
 const TOLD_ONE_OF = 1000;
 
 /** Tells of stray errors once there is somebody to tell, and not too often. */
-export class Strays {
-  #tell: ((facts: StrayFacts) => void) | undefined;
-  readonly #early: StrayFacts[] = [];
+export class UncaughtErrors {
+  #tell: ((facts: UncaughtErrorFacts) => void) | undefined;
+  readonly #early: UncaughtErrorFacts[] = [];
   #total = 0;
 
   readonly take = (error: unknown): void => {
     this.#total++;
     if (this.#total > TOLD_EACH && this.#total % TOLD_ONE_OF !== 0) return;
-    const facts = { ...strayFacts(error), total: this.#total };
+    const facts = { ...uncaughtErrorFacts(error), total: this.#total };
     if (this.#tell) this.#tell(facts);
     else if (this.#early.length < TOLD_EACH) this.#early.push(facts);
   };
 
-  tell(tell: (facts: StrayFacts) => void): void {
+  report(tell: (facts: UncaughtErrorFacts) => void): void {
     this.#tell = tell;
     for (const facts of this.#early.splice(0)) tell(facts);
   }
 }
 
 /** What kind of error it is and where it comes from. Never its message: what went wrong far away may quote a token. */
-export function strayFacts(error: unknown): Omit<StrayFacts, 'total'> {
+export function uncaughtErrorFacts(error: unknown): Omit<UncaughtErrorFacts, 'total'> {
   try {
     if (!(error instanceof Error)) return { kind: typeof error, at: undefined };
     // Node's own wrapping of a rejection with something that is no error.

@@ -81,7 +81,7 @@ function short(text: string): string {
 }
 
 /** A conversation of a capture, with its times. */
-export class Tally {
+export class ConversationCounts {
   readonly #conversation: Conversation;
   readonly #opened: Opened;
   readonly #start: Place;

@@ -1,6 +1,6 @@
 /** The fields of a PDU as a flat object, named as in the specification. */
 import { HEADER_LENGTH, type Span } from '../protocol/index.js';
-import { type Disclosure, disclosed } from './redact.js';
+import { type RedactOptions, redacted } from './redact.js';
 
 export type FieldValue = number | string | readonly (number | string)[];
 
@@ -8,9 +8,9 @@ export type FieldValue = number | string | readonly (number | string)[];
  * The fields behind the common header. Numbers as they are, 64-bit ones in decimal text, bytes in hexadecimal text, lists as
  * arrays. Left out: reserved bytes, what could not be read, and what is not disclosed.
  */
-export function fieldsOf(packetType: number, tree: Span, options: Disclosure = {}): Record<string, FieldValue> {
+export function fieldsOf(packetType: number, tree: Span, options: RedactOptions = {}): Record<string, FieldValue> {
   const fields: Record<string, FieldValue> = {};
-  for (const span of disclosed(packetType, tree, options).children ?? []) {
+  for (const span of redacted(packetType, tree, options).children ?? []) {
     if (span.offset < HEADER_LENGTH || span.name === 'reserved' || span.error !== undefined) continue;
     // Of a shared type (a count and what it counts) the second part is the value.
     const value = textOf(span.children?.at(-1) ?? span);

@@ -5,9 +5,9 @@ import type { Note } from '../capture/notes.js';
 import type { Endpoint, Place } from '../capture/types.js';
 import type { Span } from '../protocol/index.js';
 import { fieldsOf } from './fields.js';
-import { type Disclosure, disclosed } from './redact.js';
+import { type RedactOptions, redacted } from './redact.js';
 
-export interface JsonOptions extends Disclosure {
+export interface JsonOptions extends RedactOptions {
   /** Adds `spans` to PDUs. */
   readonly verbose?: boolean;
 }
@@ -182,8 +182,8 @@ export interface JsonSpan {
 }
 
 /** What `fields` leaves out because it is a secret, or DATA's payload, has no value here either; its place is told. */
-export function spansOf(packetType: number, tree: Span, options: Disclosure): JsonSpan[] {
-  return (disclosed(packetType, tree, options).children ?? []).map(spanLine);
+export function spansOf(packetType: number, tree: Span, options: RedactOptions): JsonSpan[] {
+  return (redacted(packetType, tree, options).children ?? []).map(spanLine);
 }
 
 export function spanLine({ name, offset, length, value, text, children }: Span): JsonSpan {

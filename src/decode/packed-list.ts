@@ -4,18 +4,18 @@
 const SLAB_BYTES = 256 * 1024;
 
 /** Where an object lies. */
-export interface Parcel {
+export interface PackedItem {
   readonly slab: Buffer;
   readonly start: number;
   readonly end: number;
 }
 
-export class Packed<T> {
+export class PackedList<T> {
   #slab: Buffer = Buffer.alloc(0);
   #used = 0;
 
   /** What JSON makes of `value` is kept. */
-  put(value: T): Parcel {
+  put(value: T): PackedItem {
     const text = JSON.stringify(value);
     const length = Buffer.byteLength(text);
     if (this.#slab.length - this.#used < length) {
@@ -27,7 +27,7 @@ export class Packed<T> {
     return { slab: this.#slab, start, end: this.#used };
   }
 
-  get({ slab, start, end }: Parcel): T {
+  get({ slab, start, end }: PackedItem): T {
     return JSON.parse(slab.toString('utf8', start, end)) as T;
   }
 }

@@ -2,7 +2,7 @@
 import { withoutSignature } from '../capture/auth/access-token.js';
 import { decodePaaCookie, encodePaaCookie, PKT_TYPE, type Span } from '../protocol/index.js';
 
-export interface Disclosure {
+export interface RedactOptions {
   /** Includes DATA's payload. */
   readonly payload?: boolean;
   /** Includes NTLM's challenges and responses, which can be cracked, and the signatures of access tokens. */
@@ -13,13 +13,13 @@ export interface Disclosure {
 const NTLM_SECRETS = [2, 3].map((type) => Buffer.from(`NTLMSSP\0${String.fromCharCode(type)}\0\0\0`, 'latin1'));
 
 /** The same tree, in which what is not to be shown has no value, and words about that. */
-export function disclosed(packetType: number, tree: Span, options: Disclosure): Span {
+export function redacted(packetType: number, tree: Span, options: RedactOptions): Span {
   const shown = SHOWN[packetType];
   if (shown === undefined || tree.children === undefined) return tree;
   return { ...tree, children: tree.children.map((span) => shown(span, options)) };
 }
 
-type Show = (span: Span, options: Disclosure) => Span;
+type Show = (span: Span, options: RedactOptions) => Span;
 
 /** By packet type; what trails a packet goes the way of the field that it may have been part of. */
 const SHOWN: Readonly<Partial<Record<number, Show>>> = {

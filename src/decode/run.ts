@@ -13,9 +13,9 @@ import type { Output } from './output.js';
 import type { DecodeRequest, DecodeResult } from './request.js';
 import { reasons, skippedNote } from './skipped-packets.js';
 import { showStats } from './stats.js';
-import { Tallies } from './summary.js';
+import { AllConversationCounts } from './summary.js';
 import { TextWriter } from './text.js';
-import { decodeBare } from './text-packets.js';
+import { decodeTextPackets } from './text-packets.js';
 
 const WITHOUT_KEYS: readonly string[] = ['TLS_NO_KEYS', 'TLS_KEYS_OTHER'];
 const LATE_KEYS = 'some of its keys stand behind the packets that they open; saved with Wireshark they stand in front';
@@ -25,12 +25,13 @@ const PEEK_BYTES = 512;
 const MAX_TEXT_FILE = 16 * 1024 * 1024;
 
 export async function runDecode(request: DecodeRequest, output: Output): Promise<DecodeResult> {
-  if (request.file === undefined) return decodeBare(parseHexText(request.hex ?? '', request.encoding), request, output);
+  if (request.file === undefined)
+    return decodeTextPackets(parseHexText(request.hex ?? '', request.encoding), request, output);
   const { stream, size } = await openInput(request.file);
   const { first, whole } = await peek(stream, PEEK_BYTES);
   const isCapture = first.length >= FORMAT_BYTES && formatOf(first) !== undefined;
   if (!isCapture && first.length > 0 && (request.encoding === 'base64' || looksLikeText(first))) {
-    return decodeBare(parseHexText(textOf(await gather(whole)), request.encoding), request, output);
+    return decodeTextPackets(parseHexText(textOf(await gather(whole)), request.encoding), request, output);
   }
   return decodeCapture(whole, size, request, output);
 }
@@ -43,7 +44,7 @@ async function decodeCapture(
 ): Promise<DecodeResult> {
   const keys = new KeyLog();
   const warnings = await readKeylogs(keys, request);
-  const tallies = request.show === 'stats' || request.show === 'nothing' ? new Tallies() : undefined;
+  const tallies = request.show === 'stats' || request.show === 'nothing' ? new AllConversationCounts() : undefined;
   const stop = new AbortController();
   const show = shower(request, output);
   /** A TLS connection was given up for want of keys; they came afterwards. */

@@ -2,10 +2,10 @@
 import type { DecodeEvent } from '../capture/dissection.js';
 import type { Note } from '../capture/notes.js';
 import type { CaptureProblem } from '../capture/types.js';
-import { Tally } from './conversation-counts.js';
+import { ConversationCounts } from './conversation-counts.js';
 import type { ConversationSummary } from './conversation-summary.js';
 import { type JsonLine, noteLine } from './json.js';
-import { Packed, type Parcel } from './packed-list.js';
+import { type PackedItem, PackedList } from './packed-list.js';
 import type { Skipped } from './skipped-packets.js';
 
 /** All but the conversations. */
@@ -33,27 +33,28 @@ export interface Summary extends Totals {
 /** Remarks kept of the capture as a whole. */
 const MAX_NOTES = 100;
 
-export class Tallies {
+export class AllConversationCounts {
   /** Of conversations that go on, and those that ended. In order of appearance. */
-  readonly #tallies = new Map<number, Tally | Parcel>();
-  readonly #packed = new Packed<ConversationSummary>();
+  readonly #tallies = new Map<number, ConversationCounts | PackedItem>();
+  readonly #packed = new PackedList<ConversationSummary>();
   readonly notes: Note[] = [];
 
   add(event: DecodeEvent): void {
     const number = event.conversation?.number;
-    if (event.type === 'connection') this.#tallies.set(event.conversation.number, new Tally(event));
+    if (event.type === 'connection') this.#tallies.set(event.conversation.number, new ConversationCounts(event));
     else if (number !== undefined) this.#count(number, event);
     else if (event.type === 'note' && this.notes.length < MAX_NOTES) this.notes.push(noteLine(event.note));
   }
 
   /** One at a time: what they say is several times larger than what was counted. */
   *conversations(): Generator<ConversationSummary> {
-    for (const one of this.#tallies.values()) yield one instanceof Tally ? one.summary() : this.#packed.get(one);
+    for (const one of this.#tallies.values())
+      yield one instanceof ConversationCounts ? one.summary() : this.#packed.get(one);
   }
 
   #count(number: number, event: DecodeEvent): void {
     const tally = this.#tallies.get(number);
-    if (!(tally instanceof Tally)) return;
+    if (!(tally instanceof ConversationCounts)) return;
     tally.add(event);
     if (event.type === 'end') this.#tallies.set(number, this.#packed.put(tally.summary()));
   }

@@ -15,7 +15,7 @@ import { TextWriter } from './text.js';
 const CONVERSATION = { number: 1 };
 
 /** Throws a `Fault` where something is asked for that only a capture has. */
-export async function decodeBare(bytes: Buffer, request: DecodeRequest, output: Output): Promise<DecodeResult> {
+export async function decodeTextPackets(bytes: Buffer, request: DecodeRequest, output: Output): Promise<DecodeResult> {
   if (request.inner || request.also !== undefined) throw noCapture();
   const reading = readBarePdus(bytes, request.direction);
   const shows = (event: FilteredEvent): boolean => request.filter === undefined || request.filter(event);

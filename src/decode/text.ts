@@ -8,7 +8,7 @@ import { safeText, wrap } from '../render/safe-text.js';
 import { plain, type Theme } from '../render/theme.js';
 import { treeLines } from '../render/tree.js';
 import { endpointText, isoTime } from './json.js';
-import { type Disclosure, disclosed } from './redact.js';
+import { type RedactOptions, redacted } from './redact.js';
 
 export interface TextOptions {
   readonly theme?: Theme;
@@ -17,7 +17,7 @@ export interface TextOptions {
   readonly bytes?: boolean;
   /** Shows the fields of DATA and the common header too. */
   readonly verbose?: boolean;
-  readonly disclosure?: Disclosure;
+  readonly disclosure?: RedactOptions;
 }
 
 export interface ShownPdu {
@@ -120,7 +120,7 @@ export class TextWriter {
     const title = `${mark} ${arrow} ${paint(name.replace('PKT_TYPE_', ''))}  ${bytes.length} bytes`;
     const remarks = notes.flatMap((note) => noteLines(note, NOTE_INDENT, NOTE_INDENT.length, this.#options));
     if (packetType === PKT_TYPE.DATA && !verbose && notes.length === 0) return [title];
-    const shown = disclosed(packetType, tree(), disclosure);
+    const shown = redacted(packetType, tree(), disclosure);
     const fields = treeLines(verbose ? shown : bodyOf(shown), {
       theme,
       width: width - TREE_INDENT.length,

@@ -2,32 +2,32 @@
 import { type AddressInfo, createServer as createListener, type Server as Listener, type Socket } from 'node:net';
 import { createServer, type Server, type TlsOptions } from 'node:tls';
 import type { Config } from '../config/schema.js';
-import { Door } from './admission/connection-admission.js';
-import { type Loop, watchLoop } from './admission/event-loop.js';
-import { LocalPlaces, type TunnelPlaces, unlessOverloaded } from './admission/tunnel-quota.js';
-import { Crossing } from './cluster/forward.js';
-import type { Commons } from './cluster/shared-state.js';
+import { ConnectionAdmission } from './admission/connection-admission.js';
+import { type EventLoop, watchEventLoop } from './admission/event-loop.js';
+import { LocalTunnelQuota, type TunnelQuota, unlessOverloaded } from './admission/tunnel-quota.js';
+import { ChannelForwarding } from './cluster/forward.js';
+import type { SharedState } from './cluster/shared-state.js';
 import { listen } from './io/listen.js';
 import { peerOf } from './io/sockets.js';
-import { Front } from './listener/dispatch.js';
-import { NO_NEIGHBOURS } from './listener/pairing.js';
+import { Dispatcher } from './listener/dispatch.js';
+import { SINGLE_PROCESS } from './listener/pairing.js';
 import { createWeb, type Web } from './listener/web.js';
 import { Counters, type Counts } from './report/counters.js';
 import type { Log } from './report/log.js';
-import type { Decisions } from './settings/access-decisions.js';
-import { decisionsOf, secureContext, type Terms, webSettings } from './settings/runtime-settings.js';
+import type { AccessDecisions } from './settings/access-decisions.js';
+import { accessDecisionsOf, type RuntimeSettings, secureContext, webSettings } from './settings/runtime-settings.js';
 import { Ids } from './tunnel/ids.js';
 import { Tunnels } from './tunnel/tunnels.js';
 
-export interface GatewayOptions extends Terms {
-  readonly config: Terms['config'] & Pick<Config, 'listen'>;
+export interface GatewayOptions extends RuntimeSettings {
+  readonly config: RuntimeSettings['config'] & Pick<Config, 'listen'>;
   readonly log: Log;
   /** Gets lines of the NSS key log format, where sessions are to be decrypted. */
   readonly keylog?: ((line: Buffer) => void) | undefined;
   /** Instead of a watch on the event loop of this process; the gateway stops it. */
-  readonly loop?: Loop;
+  readonly eventLoop?: EventLoop;
   /** What this process has in common with others that serve the same gateway; it is alone without. */
-  readonly commons?: Commons | undefined;
+  readonly sharedState?: SharedState | undefined;
 }
 
 export interface Gateway {
@@ -44,7 +44,7 @@ export interface Gateway {
    * Goes by other terms from now on. Handshakes, decisions and limits to come see the new ones; sessions keep their connection, their
    * identity and their time limits. Throws a `Fault` (`TLS_UNUSABLE`) with everything as it was.
    */
-  reload(terms: Terms): void;
+  reload(terms: RuntimeSettings): void;
   /**
    * Takes no new tunnels and waits: for the sessions to end, at most `ms`, then closes what is left with 0x4D4.
    * Ordinary HTTP, and whoever comes too late, is still answered.
@@ -68,61 +68,67 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 class RunningGateway implements Gateway {
   /** Of these only what no reload changes is looked at later. */
   readonly #options: GatewayOptions;
-  #config: Terms['config'];
-  #decisions: Decisions;
+  #config: RuntimeSettings['config'];
+  #accessDecisions: AccessDecisions;
   /** Ends when the guards of all former terms are closed. */
   #formerGuards: Promise<unknown> = Promise.resolve();
   readonly #listener: Listener;
   /** Never listens: it gets the connections that came through the door. */
   readonly #server: Server;
   readonly #web: Web;
-  readonly #front: Front;
-  readonly #places: TunnelPlaces;
+  readonly #dispatcher: Dispatcher;
+  readonly #tunnelQuota: TunnelQuota;
   readonly #tunnels: Tunnels;
-  readonly #crossing: Crossing | undefined;
+  readonly #forwarding: ChannelForwarding | undefined;
   readonly #sockets = new Set<Socket>();
-  readonly #door: Door;
-  readonly #loop: Loop;
+  readonly #admission: ConnectionAdmission;
+  readonly #eventLoop: EventLoop;
   readonly #counters = new Counters();
   #draining = false;
   #closed: Promise<void> | undefined;
 
   constructor(options: GatewayOptions) {
-    const { config, log, tls, keylog, commons } = options;
+    const { config, log, tls, keylog, sharedState } = options;
     this.#options = options;
     this.#config = config;
-    this.#decisions = decisionsOf(options);
+    this.#accessDecisions = accessDecisionsOf(options);
     const { timeouts, limits } = config;
-    this.#loop = options.loop ?? watchLoop(limits.loopDelay, log);
+    this.#eventLoop = options.eventLoop ?? watchEventLoop(limits.loopDelay, log);
     const counters = this.#counters;
-    const overloaded = (): boolean => this.#loop.overloaded;
-    const current = (): Terms['config'] => this.#config;
-    this.#door = new Door({ limits, overloaded, counters, log, census: commons?.census });
-    this.#places = commons?.places ?? new LocalPlaces(limits.tunnels);
+    const overloaded = (): boolean => this.#eventLoop.overloaded;
+    const current = (): RuntimeSettings['config'] => this.#config;
+    this.#admission = new ConnectionAdmission({
+      limits,
+      overloaded,
+      counters,
+      log,
+      connectionCount: sharedState?.connectionCount,
+    });
+    this.#tunnelQuota = sharedState?.tunnelQuota ?? new LocalTunnelQuota(limits.tunnels);
     this.#tunnels = new Tunnels({
       config: current,
-      decisions: () => this.#decisions,
+      accessDecisions: () => this.#accessDecisions,
       counters,
-      ids: new Ids(commons?.ids ?? { first: 1, step: 1 }),
-      places: this.#places,
+      ids: new Ids(sharedState?.ids ?? { first: 1, step: 1 }),
+      tunnelQuota: this.#tunnelQuota,
       log,
     });
-    this.#crossing = commons && this.#crossingOf(commons);
+    this.#forwarding = sharedState && this.#forwardingOf(sharedState);
     this.#web = createWeb({
       settings: webSettings(config),
-      unwell: () => this.#unwell,
-      upgrade: (socket, read, rest) => void this.#front.serveUpgrade(socket, read, rest),
+      unhealthy: () => this.#unhealthy,
+      upgrade: (socket, read, rest) => void this.#dispatcher.serveUpgrade(socket, read, rest),
     });
-    this.#front = new Front({
+    this.#dispatcher = new Dispatcher({
       config: current,
       log,
       counters,
       web: this.#web.server,
-      places: unlessOverloaded(this.#places, overloaded),
-      directory: this.#crossing ?? NO_NEIGHBOURS,
+      tunnelQuota: unlessOverloaded(this.#tunnelQuota, overloaded),
+      directory: this.#forwarding ?? SINGLE_PROCESS,
       tunnel: (opened) => this.#tunnels.open(opened),
       // A client whose user is known makes room for the next stranger.
-      accepted: (socket) => this.#door.known(socket),
+      authenticated: (socket) => this.#admission.authenticated(socket),
     });
     this.#server = createServer({
       ...this.#tls(tls),
@@ -130,9 +136,9 @@ class RunningGateway implements Gateway {
       ALPNProtocols: ['http/1.1'],
       handshakeTimeout: timeouts.tls * 1000,
     });
-    this.#listener = createListener((socket) => this.#welcome(socket));
+    this.#listener = createListener((socket) => this.#accept(socket));
     this.#server.on('secureConnection', (socket) => {
-      if (!this.#door.tellsWhy(socket)) void this.#front.serve(socket);
+      if (!this.#admission.answersRejected(socket)) void this.#dispatcher.serve(socket);
     });
     this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
       log.debug('tls handshake failed', { peer: peerOf(socket), code: error.code, reason: error.message });
@@ -141,19 +147,19 @@ class RunningGateway implements Gateway {
     if (keylog) this.#server.on('keylog', keylog);
   }
 
-  #tls(pair: Terms['tls']): TlsOptions {
-    const { commons } = this.#options;
-    return { ...secureContext(pair), ...(commons && { ticketKeys: Buffer.from(commons.ticketKeys) }) };
+  #tls(pair: RuntimeSettings['tls']): TlsOptions {
+    const { sharedState } = this.#options;
+    return { ...secureContext(pair), ...(sharedState && { ticketKeys: Buffer.from(sharedState.ticketKeys) }) };
   }
 
-  #crossingOf({ crossing, registry }: Commons): Crossing {
-    return new Crossing({
-      ...crossing,
-      registry,
+  #forwardingOf({ forwarding, channelRegistry }: SharedState): ChannelForwarding {
+    return new ChannelForwarding({
+      ...forwarding,
+      registry: channelRegistry,
       timeouts: () => this.#config.timeouts,
-      guest: (client) => {
+      forwarded: (client) => {
         this.#options.log.debug('in channel forwarded', { peer: peerOf(client) });
-        this.#tunnels.addGuest(client);
+        this.#tunnels.addForwarded(client);
       },
     });
   }
@@ -161,12 +167,12 @@ class RunningGateway implements Gateway {
   async listen(): Promise<void> {
     const { config, log } = this.#options;
     try {
-      await this.#crossing?.listen((connectionId, peer) => this.#front.meeting.claimHere(connectionId, peer));
+      await this.#forwarding?.listen((connectionId, peer) => this.#dispatcher.pairing.claimHere(connectionId, peer));
       await listen(this.#listener, config.listen, '--listen');
     } catch (error) {
-      this.#crossing?.close();
+      this.#forwarding?.close();
       this.#tunnels.stop();
-      this.#loop.stop();
+      this.#eventLoop.stop();
       throw error;
     }
     this.#listener.on('error', (error) => log.error('listener failed', { reason: error.message }));
@@ -188,8 +194,8 @@ class RunningGateway implements Gateway {
     const now = {
       sessions: this.tunnels,
       connections: this.connections,
-      handshakes: this.#door.strangers,
-      loopDelay: this.#loop.delay(scraped),
+      handshakes: this.#admission.unauthenticated,
+      loopDelay: this.#eventLoop.delay(scraped),
     };
     return this.#counters.snapshot(now, this.#tunnels.traffic);
   }
@@ -198,21 +204,21 @@ class RunningGateway implements Gateway {
     return this.#listener.listening;
   }
 
-  reload(terms: Terms): void {
+  reload(terms: RuntimeSettings): void {
     // The one step that can fail comes first.
     this.#server.setSecureContext(this.#tls(terms.tls));
     this.#config = terms.config;
-    const former = this.#decisions;
-    this.#decisions = decisionsOf(terms);
+    const former = this.#accessDecisions;
+    this.#accessDecisions = accessDecisionsOf(terms);
     this.#formerGuards = Promise.all([this.#formerGuards, former.close()]);
-    this.#door.adjust(terms.config.limits);
-    this.#places.adjust(terms.config.limits.tunnels);
-    this.#loop.adjust(terms.config.limits.loopDelay);
+    this.#admission.adjust(terms.config.limits);
+    this.#tunnelQuota.adjust(terms.config.limits.tunnels);
+    this.#eventLoop.adjust(terms.config.limits.loopDelay);
     this.#web.adjust(webSettings(terms.config));
   }
 
   async settle(ms: number): Promise<void> {
-    this.#stopGrowing();
+    this.#stopAccepting();
     await this.#tunnels.settle(ms);
   }
 
@@ -227,32 +233,32 @@ class RunningGateway implements Gateway {
   }
 
   async #close(): Promise<void> {
-    this.#stopGrowing();
+    this.#stopAccepting();
     this.#tunnels.stop();
-    this.#crossing?.close();
+    this.#forwarding?.close();
     const listener = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
     this.#web.close();
     const sockets = [...this.#sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
     for (const socket of this.#sockets) socket.destroy();
     await Promise.all([listener, ...sockets]);
-    this.#loop.stop();
-    await Promise.all([this.#formerGuards, this.#decisions.close()]);
+    this.#eventLoop.stop();
+    await Promise.all([this.#formerGuards, this.#accessDecisions.close()]);
   }
 
-  #stopGrowing(): void {
+  #stopAccepting(): void {
     this.#draining = true;
-    this.#places.close(SHUTTING_DOWN);
+    this.#tunnelQuota.close(SHUTTING_DOWN);
   }
 
-  #welcome(socket: Socket): void {
-    if (!this.#door.enter(socket)) return;
+  #accept(socket: Socket): void {
+    if (!this.#admission.admit(socket)) return;
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
     this.#server.emit('connection', socket);
   }
 
-  get #unwell(): 'draining' | 'overloaded' | undefined {
+  get #unhealthy(): 'draining' | 'overloaded' | undefined {
     if (this.#draining) return 'draining';
-    return this.#loop.overloaded ? 'overloaded' : undefined;
+    return this.#eventLoop.overloaded ? 'overloaded' : undefined;
   }
 }

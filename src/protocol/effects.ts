@@ -35,7 +35,7 @@ export type Effect =
   /** The client closed the channel: end the target's connection after what was delivered. */
   | { readonly do: 'disconnect' }
   /** Call `tick` at this time; replaces the time named before, `undefined` clears it. */
-  | { readonly do: 'wake'; readonly at: number | undefined }
+  | { readonly do: 'timer'; readonly at: number | undefined }
   /** Flush what was sent, then end transport and target. Nothing follows. */
   | { readonly do: 'end'; readonly cause: EndCause; readonly code?: number; readonly detail?: string };
 

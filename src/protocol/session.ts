@@ -375,7 +375,7 @@ export class GatewaySession {
     const at = this.#deadlines.next;
     if (at === this.#wakeAt) return;
     this.#wakeAt = at;
-    this.#effects.push({ do: 'wake', at });
+    this.#effects.push({ do: 'timer', at });
   }
 
   #flush(): Effect[] {

@@ -3,7 +3,7 @@ import { dataFiles } from '../certs/folder.js';
 import { loadTlsFiles, type TlsFiles } from '../certs/tls-files.js';
 import type { Config } from '../config/schema.js';
 
-export interface Identity {
+export interface GatewayCertificate {
   readonly tls: TlsFiles;
   readonly audiences: readonly string[];
   /** What the operator should hear at the start, one sentence each. */
@@ -15,7 +15,7 @@ const DAY_MS = 86_400_000;
 const EXPIRY_WARNING_DAYS = 21;
 
 /** Reads the certificate and key of the configuration, else those of the data folder. Throws like `loadTlsFiles`. */
-export async function loadIdentity(config: Config, dataDir: string): Promise<Identity> {
+export async function loadCertificate(config: Config, dataDir: string): Promise<GatewayCertificate> {
   const { certPath, keyPath } = tlsPaths(config, dataDir);
   const tls = await loadTlsFiles(certPath, keyPath);
   const names = [...tls.names.dns, ...tls.names.addresses];

@@ -5,7 +5,7 @@ import { defaultHosts } from '../certs/names.js';
 import { madeWords } from '../cli/certificates.js';
 import { describeConfig, effectiveSettings } from '../config/index.js';
 import { checkGuard } from '../policy/open.js';
-import { audiencesOf, loadIdentity } from './certificate.js';
+import { audiencesOf, loadCertificate } from './certificate.js';
 import { checkKeylog } from './keylog.js';
 import { loadServeSettings, type ServeRequest } from './settings.js';
 
@@ -23,7 +23,7 @@ export async function checkServe(request: ServeRequest): Promise<CheckedStart> {
   const loaded = await loadServeSettings(request);
   const { config } = loaded;
   const { missing, tokenKey } = await checkDataFolder(request.dataDir, config.tls.cert === undefined);
-  const identity = missing.includes('server') ? undefined : await loadIdentity(config, request.dataDir);
+  const identity = missing.includes('server') ? undefined : await loadCertificate(config, request.dataDir);
   const audiences = identity?.audiences ?? audiencesOf(config, defaultHosts(config.hostname ?? hostname()));
   const guardWarnings = await checkGuard(config, tokenKey, audiences);
   if (config.log.keylog !== undefined) checkKeylog(config.log.keylog);

@@ -1,7 +1,7 @@
 /** What must not stay behind, when this process ends: a failed start, a second signal, a terminal that is gone. Only a crash leaves it. */
 const tasks: (() => void)[] = [];
 
-export function atEnd(task: () => void): void {
+export function atExit(task: () => void): void {
   if (tasks.push(task) === 1) process.once('exit', cleanUp);
 }
 

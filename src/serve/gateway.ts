@@ -1,9 +1,9 @@
 /** The gateway of this process, by what was read: started, and given other terms in two steps. */
-import type { Commons } from '../gateway/cluster/shared-state.js';
+import type { SharedState } from '../gateway/cluster/shared-state.js';
 import { type Gateway, startGateway } from '../gateway/gateway.js';
 import type { Log } from '../gateway/report/log.js';
 import { openKeylog } from './keylog.js';
-import { makeTerms, type Reading } from './runtime-settings.js';
+import { makeRuntimeSettings, type SettingsFiles } from './runtime-settings.js';
 
 /** Other terms, ready to be taken: what can fail is behind them. One of both is called, once. */
 export interface Prepared {
@@ -18,30 +18,30 @@ export interface GatewayStart {
   readonly log: Log;
   /** Whether it says what is to be said at a start: of several processes one is enough. */
   readonly announces?: boolean;
-  readonly commons?: Commons;
+  readonly sharedState?: SharedState;
 }
 
 /** Starts to listen, and warns of what was read. Throws a `Fault` for everything that a person can put right. */
 export async function openGateway(
-  reading: Reading,
-  { log, announces = true, commons }: GatewayStart,
+  reading: SettingsFiles,
+  { log, announces = true, sharedState }: GatewayStart,
 ): Promise<Gateway> {
-  const { terms, warnings } = await makeTerms(reading);
+  const { settings, warnings } = await makeRuntimeSettings(reading);
   if (announces) for (const warning of warnings) log.warn(warning);
   const { keylog } = reading.config.log;
   const write = keylog === undefined ? undefined : openKeylog(keylog, log, announces).write;
-  return startGateway({ ...terms, log, keylog: write, commons });
+  return startGateway({ ...settings, log, keylog: write, sharedState });
 }
 
 /** Makes terms of what was read, and leaves the gateway as it is. Throws a `Fault` for what cannot be used. */
-export async function prepareTerms(gateway: Gateway, reading: Reading): Promise<Prepared> {
-  const { terms, warnings } = await makeTerms(reading);
-  const drop = (): Promise<void> => terms.guard.close();
+export async function prepareRuntimeSettings(gateway: Gateway, reading: SettingsFiles): Promise<Prepared> {
+  const { settings, warnings } = await makeRuntimeSettings(reading);
+  const drop = (): Promise<void> => settings.guard.close();
   return {
     warnings,
     async take() {
       try {
-        gateway.reload(terms);
+        gateway.reload(settings);
       } catch (error) {
         await drop();
         throw error;

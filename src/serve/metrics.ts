@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
 import type { Listen } from '../config/listen.js';
 import { listen } from '../gateway/io/listen.js';
-import { boundLives } from '../gateway/listener/connection-age.js';
+import { limitConnectionAge } from '../gateway/listener/connection-age.js';
 import type { Counts } from '../gateway/report/counters.js';
 
 export interface Metrics {
@@ -29,11 +29,11 @@ export async function serveMetrics(where: Listen, counts: () => Counts | Promise
   const server = createServer(
     { maxHeaderSize: HEAD_BYTES, headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS },
     (request, response) => {
-      lives.bound(response);
+      lives.announceEnd(response);
       void answer(request, response, text, registry.contentType);
     },
   );
-  const lives = boundLives(server);
+  const lives = limitConnectionAge(server);
   server.maxConnections = MAX_CONNECTIONS;
   await listen(server, where, 'metrics.listen');
   // Counters alone are no reason for a process to live.

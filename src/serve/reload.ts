@@ -1,10 +1,10 @@
 /** Takes other settings, certificates and keys while `rdgw serve` runs: all of them, or none. */
 import { checkDataFolder } from '../certs/check.js';
 import { loadTokenKey } from '../certs/token-key.js';
-import { troubleOf } from '../cli/error-report.js';
+import { errorReportOf } from '../cli/error-report.js';
 import { differingSettings } from '../config/changed-settings.js';
 import type { Config } from '../config/schema.js';
-import { type Reading, readTerms } from './runtime-settings.js';
+import { readSettingsFiles, type SettingsFiles } from './runtime-settings.js';
 import type { Serving } from './serve.js';
 import { loadServeSettings, type ServeRequest } from './settings.js';
 
@@ -20,9 +20,9 @@ export class Reloader {
   readonly #events: ReloadEvents;
   /** What needs a restart is as it was here, whatever the settings say. */
   readonly #started: Config;
-  #inUse: Reading;
+  #inUse: SettingsFiles;
   #running: Promise<void> | undefined;
-  #wish: string | undefined;
+  #requested: string | undefined;
   #stopped = false;
 
   constructor(request: ServeRequest, serving: Serving, events: ReloadEvents) {
@@ -34,7 +34,7 @@ export class Reloader {
   }
 
   /** What the gateway goes by now. */
-  get inUse(): Reading {
+  get inUse(): SettingsFiles {
     return this.#inUse;
   }
 
@@ -44,11 +44,11 @@ export class Reloader {
    */
   reload(cause: string): Promise<void> {
     if (this.#stopped) {
-      this.#tellRefusal(cause);
+      this.#logRefusal(cause);
       return Promise.resolve();
     }
-    this.#wish = cause;
-    this.#running ??= this.#fulfil().finally(() => {
+    this.#requested = cause;
+    this.#running ??= this.#run().finally(() => {
       this.#running = undefined;
     });
     return this.#running;
@@ -57,24 +57,24 @@ export class Reloader {
   /** The gateway is shutting down: nothing new is taken. */
   stop(): void {
     this.#stopped = true;
-    this.#wish = undefined;
+    this.#requested = undefined;
   }
 
-  async #fulfil(): Promise<void> {
-    for (let cause = this.#wish; cause !== undefined; cause = this.#wish) {
-      this.#wish = undefined;
+  async #run(): Promise<void> {
+    for (let cause = this.#requested; cause !== undefined; cause = this.#requested) {
+      this.#requested = undefined;
       await this.#events.begins();
-      await this.#once(cause).catch((error: unknown) => this.#tellFailure(cause, error));
+      await this.#runOnce(cause).catch((error: unknown) => this.#logFailure(cause, error));
       await this.#events.ends();
     }
   }
 
-  async #once(cause: string): Promise<void> {
+  async #runOnce(cause: string): Promise<void> {
     const { warnings, ...loaded } = await loadServeSettings(this.#request);
     const reading = await this.#read(loaded.config);
     const prepared = await this.#serving.prepare(reading);
     if (this.#stopped) {
-      this.#tellRefusal(cause);
+      this.#logRefusal(cause);
       return prepared.drop();
     }
     await prepared.take();
@@ -82,21 +82,21 @@ export class Reloader {
     this.#inUse = reading;
     this.#serving.log.adjust(reading.config.log);
     for (const warning of [...warnings, ...prepared.warnings]) this.#serving.log.warn(warning);
-    this.#tellSuccess(cause, former);
+    this.#logSuccess(cause, former);
   }
 
   /** Like a start, but nothing is made: keys that are gone are a mistake by now. */
-  async #read(config: Config): Promise<Reading> {
+  async #read(config: Config): Promise<SettingsFiles> {
     const { dataDir } = this.#request;
     const { tokenKey } = await checkDataFolder(dataDir, config.tls.cert === undefined);
-    return readTerms(config, dataDir, tokenKey ?? (await loadTokenKey(dataDir)));
+    return readSettingsFiles(config, dataDir, tokenKey ?? (await loadTokenKey(dataDir)));
   }
 
-  #tellRefusal(cause: string): void {
+  #logRefusal(cause: string): void {
     this.#serving.log.warn('reload refused', { cause, reason: 'the gateway is shutting down' });
   }
 
-  #tellSuccess(cause: string, former: Reading): void {
+  #logSuccess(cause: string, former: SettingsFiles): void {
     const { log } = this.#serving;
     const { config, tls } = this.#inUse;
     const changed = differingSettings(former.config, config).filter(({ needsRestart }) => !needsRestart);
@@ -110,8 +110,8 @@ export class Reloader {
     if (waiting.length > 0) log.warn('needs a restart', { settings: names(waiting) });
   }
 
-  #tellFailure(cause: string, error: unknown): void {
-    const { code, message, place, hint } = troubleOf(error, { command: 'rdgw serve', flags: [] });
+  #logFailure(cause: string, error: unknown): void {
+    const { code, message, place, hint } = errorReportOf(error, { command: 'rdgw serve', flags: [] });
     this.#serving.log.error('reload failed, everything stays as it was', { cause, code, reason: message, place, hint });
   }
 }

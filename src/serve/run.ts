@@ -1,8 +1,8 @@
 /** `rdgw serve` as a process: settings in, words out. */
 import cluster from 'node:cluster';
 import { homedir } from 'node:os';
-import { nextLine } from '../cli/next-command.js';
-import { Strays, takeStrays } from '../cli/uncaught-errors.js';
+import { nextCommand } from '../cli/next-command.js';
+import { catchUncaughtErrors, UncaughtErrors } from '../cli/uncaught-errors.js';
 import type { LoadedConfig } from '../config/index.js';
 import { formatTarget } from '../policy/target.js';
 import { type Serving, serve } from './serve.js';
@@ -42,12 +42,12 @@ export async function runServe(request: ServeRequest, terminal: ServeTerminal): 
   const { config } = loaded;
   // INVARIANT: no stray error, such as one in a timer of a custom authenticator, ends the sessions of everybody. It decides nothing:
   // whoever waits for an answer gets none, and that denies.
-  const strays = new Strays();
-  takeStrays(strays.take);
+  const strays = new UncaughtErrors();
+  catchUncaughtErrors(strays.take);
   const workers = workerCount(config);
   const options = { config, dataDir: request.dataDir, writeLog: (line: string) => void process.stderr.write(line) };
   const serving = workers === 1 ? await serve(options) : await serveWithWorkers(options, workers);
-  strays.tell((facts) => serving.log.error('stray error', { ...facts }));
+  strays.report((facts) => serving.log.error('stray error', { ...facts }));
   // Before anyone is told that the gateway listens: who reads it may send a signal at once.
   const drained = untilDrained(serving, request, signals);
   const facts = await readyFacts(serving, loaded, request.dataDir);
@@ -63,7 +63,7 @@ const LAST_WORDS_MS = 500;
 async function readyFacts(serving: Serving, { file }: LoadedConfig, dataDir: string): Promise<ReadyFacts> {
   const { name, port, ca, made } = serving;
   const gateway = { host: name, port };
-  const next = await nextLine({ gateway, file, dataDir });
+  const next = await nextCommand({ gateway, file, dataDir });
   return { url: `https://${formatTarget(gateway)}`, name, port, ca: ca ?? null, made, next };
 }
 

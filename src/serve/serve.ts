@@ -8,9 +8,9 @@ import type { Config } from '../config/schema.js';
 import type { Gateway } from '../gateway/gateway.js';
 import type { Counts } from '../gateway/report/counters.js';
 import { createLog, type RootLog } from '../gateway/report/log.js';
-import { openGateway, type Prepared, prepareTerms } from './gateway.js';
+import { openGateway, type Prepared, prepareRuntimeSettings } from './gateway.js';
 import { type Metrics, serveMetrics } from './metrics.js';
-import { type Reading, readTerms } from './runtime-settings.js';
+import { readSettingsFiles, type SettingsFiles } from './runtime-settings.js';
 
 export interface ServeOptions {
   readonly config: Config;
@@ -24,9 +24,9 @@ export interface Serving {
   readonly gateway: Pick<Gateway, 'tunnels' | 'listening' | 'drain'>;
   readonly log: RootLog;
   /** What it started with. */
-  readonly reading: Reading;
+  readonly reading: SettingsFiles;
   /** Makes itself ready for other terms, and stays as it is. Throws a `Fault` for what cannot be used. */
-  prepare(reading: Reading): Promise<Prepared>;
+  prepare(reading: SettingsFiles): Promise<Prepared>;
   /** The name clients use; tokens are minted for it. */
   readonly name: string;
   readonly port: number;
@@ -47,7 +47,7 @@ export async function serve({ config, dataDir, writeLog }: ServeOptions): Promis
     await gateway.close();
     throw error;
   });
-  const prepare = (other: Reading): Promise<Prepared> => prepareTerms(gateway, other);
+  const prepare = (other: SettingsFiles): Promise<Prepared> => prepareRuntimeSettings(gateway, other);
   return { gateway, log, reading, prepare, port: gateway.address.port, metrics, ...facts };
 }
 
@@ -59,7 +59,7 @@ export async function readStart(
   const { tls, hostname: name } = config;
   const own = tls.cert === undefined ? await ensureCertificates(dataDir, { hostname: name ?? hostname() }) : undefined;
   const { key: localKey } = await ensureTokenKey(dataDir);
-  const reading = await readTerms(config, dataDir, localKey);
+  const reading = await readSettingsFiles(config, dataDir, localKey);
   return {
     reading,
     name: name ?? preferredName(reading.tls.names) ?? 'localhost',

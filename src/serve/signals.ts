@@ -12,39 +12,39 @@ import { Notifier } from './systemd-notify.js';
 
 const STDIN = 0;
 
-export interface Obedience {
+export interface SignalHandlers {
   readonly reload: () => void;
-  readonly stop: (signal: Ending) => void;
+  readonly stop: (signal: StopSignal) => void;
 }
-type Ending = 'SIGINT' | 'SIGTERM';
+type StopSignal = 'SIGINT' | 'SIGTERM';
 
 /**
  * Signals from the start of a process on. Before there is anything to drain SIGINT and SIGTERM end it, in order; a SIGHUP before there is
  * anything to reload has its turn later.
  */
 export class Signals {
-  #obedience: Obedience | undefined;
+  #handlers: SignalHandlers | undefined;
   #early = false;
 
   constructor() {
     const hadTerminal = isatty(STDIN);
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.on(signal, () => (this.#obedience ? this.#obedience.stop(signal) : endAtOnce(signal)));
+      process.on(signal, () => (this.#handlers ? this.#handlers.stop(signal) : endAtOnce(signal)));
     }
     process.on('SIGHUP', () => {
       if (hadTerminal && !isatty(STDIN)) loseTerminal();
-      else if (this.#obedience) this.#obedience.reload();
+      else if (this.#handlers) this.#handlers.reload();
       else this.#early = true;
     });
   }
 
-  obey(obedience: Obedience): void {
-    this.#obedience = obedience;
+  setHandlers(obedience: SignalHandlers): void {
+    this.#handlers = obedience;
     if (this.#early) obedience.reload();
   }
 }
 
-function endAtOnce(signal: Ending): never {
+function endAtOnce(signal: StopSignal): never {
   process.exit(signal === 'SIGINT' ? EXIT.sigint : EXIT.sigterm);
 }
 
@@ -75,7 +75,7 @@ export function untilDrained(serving: Serving, request: ServeRequest, signals: S
   const unwatch = watchCertificate(reloader, serving, request);
   void notifier.ready();
   return new Promise((resolve, reject) => {
-    const stop = (signal: Ending): void => {
+    const stop = (signal: StopSignal): void => {
       if (draining) endAtOnce(signal);
       draining = true;
       reloader.stop();
@@ -88,7 +88,7 @@ export function untilDrained(serving: Serving, request: ServeRequest, signals: S
         resolve();
       }, reject);
     };
-    signals.obey({ stop, reload: () => void reloader.reload('SIGHUP') });
+    signals.setHandlers({ stop, reload: () => void reloader.reload('SIGHUP') });
   });
 }
 

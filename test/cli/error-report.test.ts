@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { troubleLines, troubleOf } from '../../src/cli/error-report.js';
+import { errorReportLines, errorReportOf } from '../../src/cli/error-report.js';
 import { EXIT } from '../../src/cli/exit.js';
 import { Fault, type FaultKind } from '../../src/fault.js';
 
 const CONTEXT = { command: 'rdgw mkrdp', flags: ['target', 'ttl'] };
-const trouble = (error: unknown) => troubleOf(error, CONTEXT);
-const lines = (error: unknown) => troubleLines(trouble(error));
+const trouble = (error: unknown) => errorReportOf(error, CONTEXT);
+const lines = (error: unknown) => errorReportLines(trouble(error));
 
 /** The shape of oclif's parser errors: a class name, an exit code, the parser's state. */
 function parseError(name: string, message: string, more: object = {}): Error {

@@ -1,33 +1,33 @@
 import { describe, expect, it } from 'vitest';
-import { type StrayFacts, Strays, strayFacts } from '../../src/cli/uncaught-errors.js';
+import { type UncaughtErrorFacts, UncaughtErrors, uncaughtErrorFacts } from '../../src/cli/uncaught-errors.js';
 
 describe('what is told of a stray error', () => {
   it('is its kind and its place, never its words', () => {
-    const facts = strayFacts(new TypeError('the token is secret (file:///secret.js:1:1)'));
+    const facts = uncaughtErrorFacts(new TypeError('the token is secret (file:///secret.js:1:1)'));
     expect(facts.kind).toBe('TypeError');
-    expect(facts.at).toMatch(/stray\.test\.ts:\d+:\d+$/);
+    expect(facts.at).toMatch(/uncaught-errors\.test\.ts:\d+:\d+$/);
   });
 
   it('is a little of whatever was thrown', () => {
-    expect(strayFacts('secret')).toEqual({ kind: 'string', at: undefined });
-    expect(strayFacts(undefined)).toEqual({ kind: 'undefined', at: undefined });
-    expect(strayFacts(Object.assign(new Error('x'), { stack: 7 }))).toMatchObject({ kind: 'Error' });
+    expect(uncaughtErrorFacts('secret')).toEqual({ kind: 'string', at: undefined });
+    expect(uncaughtErrorFacts(undefined)).toEqual({ kind: 'undefined', at: undefined });
+    expect(uncaughtErrorFacts(Object.assign(new Error('x'), { stack: 7 }))).toMatchObject({ kind: 'Error' });
     const trap = new Error('x');
     Object.defineProperty(trap, 'stack', {
       get: () => {
         throw new Error('secret');
       },
     });
-    expect(strayFacts(trap)).toEqual({ kind: 'unknown', at: undefined });
+    expect(uncaughtErrorFacts(trap)).toEqual({ kind: 'unknown', at: undefined });
   });
 });
 
 describe('stray errors', () => {
   it('that came before there was anybody to tell are told then', () => {
-    const strays = new Strays();
-    const told: StrayFacts[] = [];
+    const strays = new UncaughtErrors();
+    const told: UncaughtErrorFacts[] = [];
     strays.take(new Error('early'));
-    strays.tell((facts) => told.push(facts));
+    strays.report((facts) => told.push(facts));
     strays.take(new TypeError('late'));
     expect(told).toMatchObject([
       { kind: 'Error', total: 1 },
@@ -36,9 +36,9 @@ describe('stray errors', () => {
   });
 
   it('in a flood are told once in a while', () => {
-    const strays = new Strays();
+    const strays = new UncaughtErrors();
     const totals: number[] = [];
-    strays.tell(({ total }) => totals.push(total));
+    strays.report(({ total }) => totals.push(total));
     for (let count = 0; count < 2500; count++) strays.take(new Error('x'));
     expect(totals).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1000, 2000]);
   });
@@ -52,18 +52,18 @@ describe('the kind of a stray error', () => {
         return 'secret-token';
       }
     };
-    expect(strayFacts(new HttpError('x')).kind).toBe('HttpError');
-    expect(strayFacts(new odd('x')).kind).toBe('Error');
+    expect(uncaughtErrorFacts(new HttpError('x')).kind).toBe('HttpError');
+    expect(uncaughtErrorFacts(new odd('x')).kind).toBe('Error');
   });
 
   it('of a rejection with something that is no error is that', () => {
     const wrapped = Object.assign(new Error('This error originated … "secret"'), { code: 'ERR_UNHANDLED_REJECTION' });
-    expect(strayFacts(wrapped)).toEqual({ kind: 'rejection', at: undefined });
+    expect(uncaughtErrorFacts(wrapped)).toEqual({ kind: 'rejection', at: undefined });
   });
 
   it('comes with the first place that is not inside Node', () => {
     const error = new Error('x');
     error.stack = 'Error: x\n    at node:internal/timers:1:2\n    at run (file:///auth.mjs:3:4)';
-    expect(strayFacts(error).at).toBe('file:///auth.mjs:3:4');
+    expect(uncaughtErrorFacts(error).at).toBe('file:///auth.mjs:3:4');
   });
 });

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Packed } from '../../src/decode/packed-list.js';
+import { PackedList } from '../../src/decode/packed-list.js';
 
 describe('packed objects', () => {
   it('come out as they went in, whatever their size', () => {
-    const packed = new Packed<unknown>();
+    const packed = new PackedList<unknown>();
     const values = [
       '',
       { a: [1, null], b: 'ß€\u{1f600}' },
@@ -16,7 +16,7 @@ describe('packed objects', () => {
   });
 
   it('of any kind that JSON knows', () => {
-    const packed = new Packed<unknown>();
+    const packed = new PackedList<unknown>();
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         expect(JSON.stringify(packed.get(packed.put(value)))).toBe(JSON.stringify(value));

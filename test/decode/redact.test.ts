@@ -2,7 +2,7 @@ import { SignJWT } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { fieldsOf } from '../../src/decode/fields.js';
 import { spansOf } from '../../src/decode/json.js';
-import { disclosed } from '../../src/decode/redact.js';
+import { redacted } from '../../src/decode/redact.js';
 import { dissect, encodePaaCookie, PACKETS, PKT_TYPE, TUNNEL_CREATE } from '../../src/protocol/index.js';
 import { leavesOf } from '../support/dissect.js';
 
@@ -30,7 +30,7 @@ describe('a signed access token', () => {
 
   it('keeps its place: the fields still tile the packet', () => {
     const bytes = create(token);
-    expect(leavesOf(disclosed(PKT_TYPE.TUNNEL_CREATE, dissect(bytes), {}), bytes.length)).toHaveLength(
+    expect(leavesOf(redacted(PKT_TYPE.TUNNEL_CREATE, dissect(bytes), {}), bytes.length)).toHaveLength(
       leavesOf(dissect(bytes), bytes.length).length,
     );
   });
@@ -55,7 +55,7 @@ describe('every other packet', () => {
     const guarded: number[] = [PKT_TYPE.DATA, PKT_TYPE.EXTENDED_AUTH_MSG, PKT_TYPE.TUNNEL_CREATE];
     for (const type of kinds.filter((kind) => !guarded.includes(kind))) {
       const tree = dissect(Buffer.from([type, 0, 0, 0, 12, 0, 0, 0, 1, 2, 3, 4]));
-      expect(disclosed(type, tree, {})).toBe(tree);
+      expect(redacted(type, tree, {})).toBe(tree);
     }
   });
 });

@@ -16,7 +16,7 @@ import type { CapturedPacket, Place, Sender } from '../../src/capture/types.js';
 import { parseFilter } from '../../src/decode/filter.js';
 import { jsonLine } from '../../src/decode/json.js';
 import { statsLines } from '../../src/decode/stats.js';
-import { Tallies } from '../../src/decode/summary.js';
+import { AllConversationCounts } from '../../src/decode/summary.js';
 import { TextWriter } from '../../src/decode/text.js';
 import { explain } from '../../src/explain/explain.js';
 import { Fault } from '../../src/fault.js';
@@ -295,7 +295,7 @@ export const STAGES: readonly Stage[] = [file, packets, tls, http, tunnel, text]
 class Everything {
   readonly keys = new KeyLog();
   readonly kinds = new Set<string>();
-  readonly #tallies = new Tallies();
+  readonly #tallies = new AllConversationCounts();
   readonly #writer = new TextWriter({ width: 80, bytes: true, verbose: true });
   #pdus = 0;
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import type { Loop } from '../../src/gateway/admission/event-loop.js';
+import type { EventLoop } from '../../src/gateway/admission/event-loop.js';
 import { targetOpener } from '../../src/gateway/target/dial.js';
 import { parseRule } from '../../src/policy/rules.js';
 import type { Identity } from '../../src/policy/types.js';
@@ -106,7 +106,7 @@ describe('limits.loopDelay', () => {
   it('exceeded turns new connections and new tunnels away, and sessions that are up go on', async () => {
     let overloaded = false;
     const delay = { mean: 0.3, p50: 0.2, p99: 0.5, max: 0.7 };
-    const loop: Loop = {
+    const loop: EventLoop = {
       get overloaded() {
         return overloaded;
       },

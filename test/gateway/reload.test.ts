@@ -2,7 +2,7 @@ import { randomUUID, X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { issueAuthority, issueServer } from '../../src/certs/issue.js';
 import { type Config, schema } from '../../src/config/schema.js';
-import type { Terms } from '../../src/gateway/settings/runtime-settings.js';
+import type { RuntimeSettings } from '../../src/gateway/settings/runtime-settings.js';
 import { createGuard, type Guard } from '../../src/policy/guard.js';
 import { parseRule } from '../../src/policy/rules.js';
 import type { Authenticator } from '../../src/policy/types.js';
@@ -38,7 +38,7 @@ interface Wishes {
   readonly transports?: Partial<Config['transports']>;
 }
 
-function terms({ guard = openGuard('new'), allow = ['127.0.0.1:*'], ...sections }: Wishes = {}): Terms {
+function terms({ guard = openGuard('new'), allow = ['127.0.0.1:*'], ...sections }: Wishes = {}): RuntimeSettings {
   const parsed = schema.parse({});
   const { limits, timeouts, transports } = sections;
   const config = {

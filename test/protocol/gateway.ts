@@ -26,7 +26,7 @@ export function shown(effects: readonly Effect[]): string[] {
 
 /** As `shown`, without the timers: for tables in which time plays no part. */
 export function done(effects: readonly Effect[]): string[] {
-  return shown(effects.filter((effect) => effect.do !== 'wake'));
+  return shown(effects.filter((effect) => effect.do !== 'timer'));
 }
 
 /** `CHANNEL_RESPONSE 0x800759DD`, `KEEPALIVE`, `DATA 6869`. */
@@ -54,7 +54,7 @@ function line(effect: Effect): string {
       return `deliver ${effect.bytes.toString('hex')}`;
     case 'disconnect':
       return 'disconnect';
-    case 'wake':
+    case 'timer':
       return `wake ${effect.at}`;
     case 'end':
       return `end ${effect.cause}${effect.code === undefined ? '' : ` ${resultHex(effect.code)}`}`;

@@ -1,4 +1,4 @@
-/** Deadlines: `wake` names them, `tick` meets them, and nothing else moves the clock. */
+/** Deadlines: `timer` names them, `tick` meets them, and nothing else moves the clock. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Effect, GatewaySession } from '../../src/protocol/index.js';
@@ -155,7 +155,7 @@ describe('the time that an identity is worth', () => {
   });
 });
 
-describe('wake', () => {
+describe('timer', () => {
   it('is named only when it changes, and cleared before the end, after which there is nothing', () => {
     const session = gatewaySession();
     expect(shown(session.start())).toEqual(['wake 120000']);
@@ -239,7 +239,7 @@ const script = fc
 /** Times short enough that a script passes several of them. */
 const SHORT = { identity: 300, setup: 400, keepAlive: 60, close: 90 };
 
-/** The effects, without `wake` unless asked for, each with its time. All deadlines fall on the steps of ten milliseconds. */
+/** The effects, without `timer` unless asked for, each with its time. All deadlines fall on the steps of ten milliseconds. */
 function run(
   events: readonly (readonly [Step, number])[],
   ticks: 'when told' | 'always',
@@ -251,8 +251,8 @@ function run(
   let now = 0;
   const take = (effects: readonly Effect[]): void => {
     for (const effect of effects) {
-      if (effect.do === 'wake') wake = effect.at;
-      if (effect.do !== 'wake' || timers) lines.push(`${now} ${shown([effect])[0]}`);
+      if (effect.do === 'timer') wake = effect.at;
+      if (effect.do !== 'timer' || timers) lines.push(`${now} ${shown([effect])[0]}`);
     }
   };
   const pass = (to: number): void => {

@@ -3,8 +3,8 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { issueAuthority, issueServer } from '../../src/certs/issue.js';
 import { type Config, schema } from '../../src/config/schema.js';
-import type { Loop } from '../../src/gateway/admission/event-loop.js';
-import type { Commons } from '../../src/gateway/cluster/shared-state.js';
+import type { EventLoop } from '../../src/gateway/admission/event-loop.js';
+import type { SharedState } from '../../src/gateway/cluster/shared-state.js';
 import { type Gateway, startGateway } from '../../src/gateway/gateway.js';
 import { createLog } from '../../src/gateway/report/log.js';
 import { signedAuthenticator } from '../../src/policy/builtin.js';
@@ -23,9 +23,9 @@ export interface TestGatewayOptions {
   readonly limits?: Partial<Config['limits']>;
   readonly guard?: Guard;
   /** Instead of a watch on the event loop: a machine that runs tests is often busy. */
-  readonly loop?: Loop;
+  readonly loop?: EventLoop;
   /** What it shares with other gateways; it is alone without. */
-  readonly commons?: Commons;
+  readonly commons?: SharedState;
 }
 
 export type LogLine = Readonly<Record<string, unknown>>;
@@ -58,7 +58,7 @@ export interface TestGateway {
   stop(): Promise<void>;
 }
 
-const IDLE: Loop = {
+const IDLE: EventLoop = {
   overloaded: false,
   delay: () => ({ mean: 0, p50: 0, p99: 0, max: 0 }),
   adjust: () => undefined,
@@ -100,8 +100,8 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
     tls: { cert, key },
     guard: options.guard ?? createGuard({ authenticator: signedAuthenticator(verifier), deadline, builtIn: true }),
     rules: allow.map(parseRule),
-    loop: options.loop ?? IDLE,
-    commons: options.commons,
+    eventLoop: options.loop ?? IDLE,
+    sharedState: options.commons,
     log: createLog({
       level: 'debug',
       format: 'json',

@@ -139,7 +139,7 @@ export class Pair {
         case 'deliver':
           this.atTarget.push(effect.bytes);
           break;
-        case 'wake':
+        case 'timer':
           this.#wakeAt = effect.at;
           break;
         default:

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { schema } from '../../src/config/schema.js';
 import { newSecret } from '../../src/gateway/cluster/forward.js';
-import { Ledger } from '../../src/gateway/cluster/shared-registry.js';
+import { SharedRegistry } from '../../src/gateway/cluster/shared-registry.js';
 import { sumOf } from '../../src/gateway/report/counters.js';
-import { Wire } from '../../src/serve/workers/rpc.js';
-import { commonsOver, keepBooks } from '../../src/serve/workers/shared-state.js';
+import { Rpc } from '../../src/serve/workers/rpc.js';
+import { answerSharedState, sharedStateOver } from '../../src/serve/workers/shared-state.js';
 import { type LogLine, type TestGateway, type TestGatewayOptions, testGateway } from './gateway.js';
 
 let apart = false;
@@ -28,14 +28,14 @@ export async function testPair(options: TestGatewayOptions): Promise<TestGateway
   const addressOf = (worker: number): string => join(folder, `${worker}.sock`);
   const secret = newSecret();
   const ticketKeys = randomBytes(48);
-  const ledger = new Ledger({ ...schema.parse({}).limits, ...options.limits });
+  const ledger = new SharedRegistry({ ...schema.parse({}).limits, ...options.limits });
   const start = (number: number): Promise<TestGateway> => {
     const [primary, worker] = wires();
-    keepBooks(primary, ledger, number, addressOf);
-    const crossing = { address: addressOf(number), secret };
+    answerSharedState(primary, ledger, number, addressOf);
+    const forwarding = { address: addressOf(number), secret };
     return testGateway({
       ...options,
-      commons: commonsOver(worker, { ids: { first: number, step: 2 }, crossing, ticketKeys }),
+      commons: sharedStateOver(worker, { ids: { first: number, step: 2 }, forwarding, ticketKeys }),
     });
   };
   const gateways = [await start(1), await start(2)] as const;
@@ -46,11 +46,11 @@ export async function testPair(options: TestGatewayOptions): Promise<TestGateway
 }
 
 /** Both ends of a way between two processes: what arrives is a copy, and arrives later. */
-export function wires(): readonly [Wire, Wire] {
-  const later = (wire: () => Wire) => (message: object) =>
+export function wires(): readonly [Rpc, Rpc] {
+  const later = (wire: () => Rpc) => (message: object) =>
     void setImmediate(() => wire().receive(JSON.parse(JSON.stringify(message))));
-  const one: Wire = new Wire(later(() => other));
-  const other: Wire = new Wire(later(() => one));
+  const one: Rpc = new Rpc(later(() => other));
+  const other: Rpc = new Rpc(later(() => one));
   return [one, other];
 }
 

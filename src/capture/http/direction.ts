@@ -16,7 +16,7 @@ export type Next =
   | { readonly mode: 'ignore' };
 
 /** Who knows what the heads mean, and so what follows them. */
-export interface LaneHost {
+export interface HttpDirectionHost {
   /** A whole head came. */
   head(from: Sender, head: Buffer, place: Place): Next;
   /** Bytes came where a head should begin that are none, or one that is too long. */
@@ -31,9 +31,9 @@ const EMPTY = Buffer.alloc(0);
 const HEAD: Next = { mode: 'head' };
 
 /** One direction of a connection: takes bytes in any split and knows only what to read next. */
-export class Lane {
+export class HttpDirection {
   readonly #from: Sender;
-  readonly #host: LaneHost;
+  readonly #host: HttpDirectionHost;
   readonly #sink: HttpSink;
   readonly #heads: HeadReader;
   #mode: Next['mode'] = 'head';
@@ -50,7 +50,7 @@ export class Lane {
     tunnel: (bytes: Buffer): void => this.#sink.tunnel(this.#from, bytes, this.#place),
   };
 
-  constructor(from: Sender, whole: boolean, host: LaneHost, sink: HttpSink) {
+  constructor(from: Sender, whole: boolean, host: HttpDirectionHost, sink: HttpSink) {
     this.#from = from;
     this.#whole = whole;
     this.#host = host;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Find, Landmark } from '../conversation/resync.js';
 import type { ByteSink, Place, Sender } from '../types.js';
 import { summariseChallenges, summariseCredentials, targetWithoutSecrets, withoutSecrets } from './auth.js';
-import { Lane, type LaneHost, type Next } from './direction.js';
+import { HttpDirection, type HttpDirectionHost, type Next } from './direction.js';
 import type { EndCause, HttpConnection, HttpOptions, HttpSink, RequestEvent } from './events.js';
 import {
   type Header,
@@ -29,11 +29,11 @@ const IGNORE: Next = { mode: 'ignore' };
 const ANYTHING: readonly Landmark[] = ['head', 'websocket', 'chunk', 'pdu'];
 
 /** One TCP connection above TLS: HTTP/1 heads, bodies, WebSocket frames. Lenient, and it never throws. */
-export class HttpStation implements ByteSink, LaneHost {
+export class HttpStation implements ByteSink, HttpDirectionHost {
   readonly #connection: HttpConnection;
   readonly #sink: HttpSink;
   readonly #secrets: boolean;
-  readonly #lanes: Readonly<Record<Sender, Lane>>;
+  readonly #lanes: Readonly<Record<Sender, HttpDirection>>;
   #pending: RequestEvent[] = [];
   /** A request for a WebSocket is not answered yet; its client may already send frames where the 101 is missing. */
   #asked: RequestEvent | undefined;
@@ -47,8 +47,8 @@ export class HttpStation implements ByteSink, LaneHost {
     this.#secrets = secrets;
     const { sawStart } = connection;
     this.#lanes = {
-      client: new Lane('client', sawStart, this, sink),
-      server: new Lane('server', sawStart, this, sink),
+      client: new HttpDirection('client', sawStart, this, sink),
+      server: new HttpDirection('server', sawStart, this, sink),
     };
   }
 

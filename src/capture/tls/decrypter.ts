@@ -1,5 +1,5 @@
 /** The keys of one direction in use, and where in their sequence it is. */
-import { type Loss, NO_LOSS, oneRecord, plus } from './gap.js';
+import { type Gap, NO_GAP, oneRecord, plus } from './gap.js';
 import { createOpener } from './record-cipher.js';
 import type { Opener } from './record-opener.js';
 import { keysFromTrafficSecret, nextTrafficSecret } from './schedule.js';
@@ -19,13 +19,13 @@ export interface Opened {
   readonly missing: number | undefined;
 }
 
-export class Unsealer {
+export class Decrypter {
   readonly #suite: Suite;
   #opener: Opener;
   /** TLS 1.3 only. */
   #secret: Buffer | undefined;
   #sequence = 0;
-  #loss = NO_LOSS;
+  #loss = NO_GAP;
   #tries = MAX_TRIES_IN_ALL;
 
   /** `secret` is the traffic secret of TLS 1.3; for TLS 1.2 comes a ready opener. */
@@ -46,7 +46,7 @@ export class Unsealer {
   }
 
   /** Records are missing before the next one. */
-  lose(loss: Loss): void {
+  lose(loss: Gap): void {
     this.#loss = plus(this.#loss, loss);
   }
 
@@ -69,7 +69,7 @@ export class Unsealer {
     } else {
       const opened = this.#search(record) ?? this.#searchNextKeys(record);
       if (opened) {
-        this.#loss = NO_LOSS;
+        this.#loss = NO_GAP;
         return opened;
       }
     }

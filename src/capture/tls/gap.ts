@@ -1,7 +1,7 @@
 /** How much is missing where a capture has a hole. */
 
 /** Records that are missing: their bytes on the wire with headers (undefined: nobody knows), and how many they can be. */
-export interface Loss {
+export interface Gap {
   readonly wire: number | undefined;
   readonly least: number;
   readonly most: number;
@@ -12,21 +12,21 @@ const SHORTEST = 5 + 17;
 /** A TLS 1.3 record at its longest; stacks send no longer ones in TLS 1.2 either. */
 const LONGEST = 5 + 16_384 + 256;
 
-export const NO_LOSS: Loss = { wire: 0, least: 0, most: 0 };
+export const NO_GAP: Gap = { wire: 0, least: 0, most: 0 };
 
 /** One record of this length. */
-export function oneRecord(wire: number | undefined): Loss {
+export function oneRecord(wire: number | undefined): Gap {
   return { wire, least: 1, most: 1 };
 }
 
 /** A stretch of bytes of which nobody knows where its records began; a record of which the start was seen is among them. */
-export function stretch(wire: number | undefined, begun = false): Loss {
+export function stretch(wire: number | undefined, begun = false): Gap {
   const least = begun ? 1 : 0;
   if (wire === undefined) return { wire, least, most: Number.POSITIVE_INFINITY };
   return { wire, least: Math.max(least, Math.floor(wire / LONGEST)), most: Math.ceil(wire / SHORTEST) };
 }
 
-export function plus(a: Loss, b: Loss): Loss {
+export function plus(a: Gap, b: Gap): Gap {
   return { wire: sum(a.wire, b.wire), least: a.least + b.least, most: a.most + b.most };
 }
 

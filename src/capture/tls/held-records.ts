@@ -16,7 +16,7 @@ interface Entry<T> {
 }
 
 /** First in, first out, over both directions. All rooms together hold `MAX_HELD_TOTAL` bytes; the key log has the account. */
-export class WaitingRoom<T extends { readonly kind: string }> {
+export class HeldRecords<T extends { readonly kind: string }> {
   readonly #account: KeyLog;
   #entries: Entry<T>[] = [];
   #held = 0;

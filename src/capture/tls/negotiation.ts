@@ -1,6 +1,6 @@
 /** What both hellos of a connection settle, and with the key log the keys that follow from it. */
 import type { Sender } from '../types.js';
-import { Unsealer } from './decrypter.js';
+import { Decrypter } from './decrypter.js';
 import { HANDSHAKE } from './handshake.js';
 import {
   type ClientHello,
@@ -89,18 +89,18 @@ export class Negotiation {
   }
 
   /** TLS 1.2's keys behind a change of ciphers; undefined while a hello or the master secret is not here. */
-  changed(from: Sender): Unsealer | undefined {
+  changed(from: Sender): Decrypter | undefined {
     const [client, server, suite, master] = [this.#client, this.#server, this.#suite, this.#secret('CLIENT_RANDOM')];
     if (!client || !server || !suite || !master) return undefined;
     const keys = keysFromMaster(suite, master, client.random, server.random, from);
-    return new Unsealer(suite, { opener: createOpener(suite, keys, server.encryptThenMac) });
+    return new Decrypter(suite, { opener: createOpener(suite, keys, server.encryptThenMac) });
   }
 
   /** TLS 1.3's keys of a stage; undefined while a hello or the secret is not here. */
-  traffic(from: Sender, stage: keyof typeof TRAFFIC): Unsealer | undefined {
+  traffic(from: Sender, stage: keyof typeof TRAFFIC): Decrypter | undefined {
     const label = `${from === 'client' ? 'CLIENT' : 'SERVER'}_${TRAFFIC[stage]}`;
     const secret = this.#secret(label as KeyLabel);
-    return this.#suite && secret ? new Unsealer(this.#suite, { secret }) : undefined;
+    return this.#suite && secret ? new Decrypter(this.#suite, { secret }) : undefined;
   }
 
   /** Whether the key log knows the connection at all. */

@@ -1,6 +1,6 @@
 /** The TLS record layer of one direction: bytes in any split → whole records, as views where one chunk has it all. */
 import type { Place } from '../types.js';
-import { type Loss, NO_LOSS, oneRecord, plus, stretch, sum } from './gap.js';
+import { type Gap, NO_GAP, oneRecord, plus, stretch, sum } from './gap.js';
 import { RECORD_HEADER } from './record-opener.js';
 
 /** What became of the bytes. */
@@ -8,7 +8,7 @@ export interface RecordSink {
   /** A whole record with its header: a view, valid until this returns. */
   record(record: Buffer, place: Place): void;
   /** Records are missing here, as far as is known. */
-  lost(loss: Loss, place: Place): void;
+  lost(loss: Gap, place: Place): void;
   /** What comes here is no TLS. `first`: nothing before it was either. The reader is done, and `bytes` are for whom it may concern. */
   broken(bytes: Buffer, first: boolean, place: Place): void;
 }
@@ -43,7 +43,7 @@ interface Search {
   /** Bytes looked through. */
   readonly seen: number;
   /** What is lost before it: a record of which the header was seen, and a stretch of bytes. */
-  readonly known: Loss;
+  readonly known: Gap;
   readonly wire: number | undefined;
   readonly begun: boolean;
 }
@@ -89,7 +89,7 @@ export class RecordReader {
     this.#release();
     this.#search = headed
       ? { kept: NOTHING, seen: 0, known: oneRecord(had + missing), wire: sum(length, -missing), begun: false }
-      : { kept: NOTHING, seen: 0, known: NO_LOSS, wire: sum(length, had), begun: had > 0 };
+      : { kept: NOTHING, seen: 0, known: NO_GAP, wire: sum(length, had), begun: had > 0 };
   }
 
   /** Nothing more comes. What is kept is given back. */

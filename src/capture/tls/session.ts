@@ -1,7 +1,7 @@
 /** One TLS connection: follows its handshake and opens the records of both directions. */
 import type { Place, Sender } from '../types.js';
-import type { Opened, Unsealer } from './decrypter.js';
-import { type Loss, NO_LOSS, plus } from './gap.js';
+import type { Decrypter, Opened } from './decrypter.js';
+import { type Gap, NO_GAP, plus } from './gap.js';
 import { HANDSHAKE, HandshakeReader } from './handshake.js';
 import { describeAlert, TLS_NOTE, type TlsInfo, type TlsSink } from './info.js';
 import type { KeyLog } from './keylog.js';
@@ -24,9 +24,9 @@ interface Channel {
   readonly from: Sender;
   readonly handshake: HandshakeReader;
   phase: 'plain' | 'handshake' | 'application' | 'dropped';
-  unsealer: Unsealer | undefined;
+  unsealer: Decrypter | undefined;
   /** What was lost before there were keys. */
-  loss: Loss;
+  loss: Gap;
   failures: number;
   /** Whether any record in the clear was seen. */
   greeted: boolean;
@@ -43,7 +43,7 @@ export class TlsSession {
   readonly #noted = new Set<string>();
   #told: TlsInfo['keys'] | undefined;
   /** TLS 1.3 data from before the server's answer. */
-  #early: { unsealer: Unsealer | undefined } | undefined;
+  #early: { unsealer: Decrypter | undefined } | undefined;
   /** Of the record at hand. */
   #place: Place = { frame: 0, time: 0n };
 
@@ -67,7 +67,7 @@ export class TlsSession {
   }
 
   /** Records of this direction are missing. */
-  lost(from: Sender, loss: Loss): void {
+  lost(from: Sender, loss: Gap): void {
     const channel = this.#channels[from];
     channel.handshake.reset();
     if (channel.unsealer) channel.unsealer.lose(loss);
@@ -111,7 +111,7 @@ export class TlsSession {
   #channel(from: Sender): Channel {
     const handshake = new HandshakeReader((type, body) => this.#message(this.#channels[from], type, body));
     const seen = { greeted: false, padded: false, hasData: false };
-    return { from, handshake, phase: 'plain', unsealer: undefined, loss: NO_LOSS, failures: 0, ...seen };
+    return { from, handshake, phase: 'plain', unsealer: undefined, loss: NO_GAP, failures: 0, ...seen };
   }
 
   #plain(channel: Channel, record: Buffer): boolean {
@@ -124,7 +124,7 @@ export class TlsSession {
     channel.greeted = true;
     if (type === TYPE.handshake) channel.handshake.push(record.subarray(RECORD_HEADER));
     if (type === TYPE.alert) this.#alert(channel, record.subarray(RECORD_HEADER));
-    if (type === TYPE.changeCipherSpec) return this.#settled.isTls13 || this.#changeCipher(channel, NO_LOSS);
+    if (type === TYPE.changeCipherSpec) return this.#settled.isTls13 || this.#changeCipher(channel, NO_GAP);
     if (type !== TYPE.applicationData) return true;
     // Where the change of ciphers was lost, records in the clear count in the loss, and the Finished behind it may not.
     const loss = { wire: undefined, least: 0, most: channel.loss.most + MAX_UNSEEN };
@@ -132,7 +132,7 @@ export class TlsSession {
   }
 
   /** TLS 1.2: what follows in this direction is protected by what both hellos settled. */
-  #changeCipher(channel: Channel, loss: Loss): boolean {
+  #changeCipher(channel: Channel, loss: Gap): boolean {
     const unsealer = this.#settled.changed(channel.from);
     if (!unsealer) return false;
     unsealer.lose(loss);
@@ -142,10 +142,10 @@ export class TlsSession {
     return true;
   }
 
-  #rekey(channel: Channel, phase: Channel['phase'], unsealer: Unsealer | undefined): void {
+  #rekey(channel: Channel, phase: Channel['phase'], unsealer: Decrypter | undefined): void {
     channel.phase = phase;
     channel.unsealer = unsealer;
-    channel.loss = NO_LOSS;
+    channel.loss = NO_GAP;
     channel.failures = 0;
   }
 
@@ -157,7 +157,7 @@ export class TlsSession {
       if (isTls13 && type === TYPE.handshake) channel.handshake.push(record.subarray(RECORD_HEADER));
       if (isTls13 && type === TYPE.alert) this.#alert(channel, record.subarray(RECORD_HEADER));
       if (isTls13) return true;
-      if (type === TYPE.changeCipherSpec) return this.#changeCipher(channel, NO_LOSS);
+      if (type === TYPE.changeCipherSpec) return this.#changeCipher(channel, NO_GAP);
     }
     const unsealer = channel.unsealer ?? this.#arm(channel);
     if (!unsealer && !(channel.phase === 'handshake' && this.#settled.traffic(channel.from, 'application')))
@@ -180,13 +180,13 @@ export class TlsSession {
   }
 
   /** TLS 1.3: gets the keys of the phase. */
-  #arm(channel: Channel): Unsealer | undefined {
+  #arm(channel: Channel): Decrypter | undefined {
     if (channel.phase === 'plain' || channel.phase === 'dropped') return undefined;
     const unsealer = this.#settled.traffic(channel.from, channel.phase);
     if (!unsealer) return undefined;
     unsealer.lose(channel.loss);
     channel.unsealer = unsealer;
-    channel.loss = NO_LOSS;
+    channel.loss = NO_GAP;
     return unsealer;
   }
 

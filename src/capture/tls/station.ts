@@ -1,7 +1,7 @@
 /** The TLS station of the way down: a TCP connection's two byte streams → plaintext. */
 import type { ByteSink, Place, Sender } from '../types.js';
-import { type Loss, NO_LOSS, oneRecord, plus } from './gap.js';
-import { WaitingRoom } from './held-records.js';
+import { type Gap, NO_GAP, oneRecord, plus } from './gap.js';
+import { HeldRecords } from './held-records.js';
 import { TLS_NOTE, type TlsSink } from './info.js';
 import type { KeyLog } from './keylog.js';
 import { isRecordHeader, RecordReader } from './records.js';
@@ -12,7 +12,7 @@ type How = Parameters<ByteSink['end']>[1];
 /** What happens in one direction, above bytes. */
 type Event =
   | { readonly kind: 'record'; readonly bytes: Buffer }
-  | { readonly kind: 'lost'; readonly loss: Loss }
+  | { readonly kind: 'lost'; readonly loss: Gap }
   | { readonly kind: 'broken' }
   | { readonly kind: 'end'; readonly how: How };
 
@@ -22,7 +22,7 @@ interface Direction {
   isPlain: boolean;
   hasEnded: boolean;
   /** What was thrown away while there was no room to wait for keys. */
-  skipped: Loss;
+  skipped: Gap;
 }
 
 /**
@@ -34,7 +34,7 @@ export class TlsStation implements ByteSink {
   readonly #sink: TlsSink;
   readonly #session: TlsSession;
   readonly #directions: Readonly<Record<Sender, Direction>>;
-  readonly #waiting: WaitingRoom<Event>;
+  readonly #waiting: HeldRecords<Event>;
   #isTls: boolean | undefined;
   /** Before the first three bytes: what there was, to be given on as soon as it is known how. */
   #start: { from: Sender; give(): void; bytes: Buffer }[] = [];
@@ -44,7 +44,7 @@ export class TlsStation implements ByteSink {
     this.#keys = keys;
     this.#sink = sink;
     this.#session = new TlsSession(keys, sink);
-    this.#waiting = new WaitingRoom(keys);
+    this.#waiting = new HeldRecords(keys);
     this.#directions = { client: this.#direction('client'), server: this.#direction('server') };
   }
 
@@ -83,7 +83,7 @@ export class TlsStation implements ByteSink {
       lost: (loss, place) => this.#happened(from, { kind: 'lost', loss }, place),
       broken: (bytes, isFirst, place) => this.#broken(from, bytes, isFirst, place),
     });
-    return { reader, isPlain: false, hasEnded: false, skipped: NO_LOSS };
+    return { reader, isPlain: false, hasEnded: false, skipped: NO_GAP };
   }
 
   /** TLS when the first bytes of a direction could start a record: no text and no WebSocket frame of a client does. */
@@ -165,7 +165,7 @@ export class TlsStation implements ByteSink {
   #giveUpSkipped(from: Sender): void {
     const direction = this.#directions[from];
     if (direction.skipped.most > 0) this.#session.lost(from, direction.skipped);
-    direction.skipped = NO_LOSS;
+    direction.skipped = NO_GAP;
   }
 
   /** Both ended: what still waits waits in vain. */

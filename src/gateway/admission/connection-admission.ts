@@ -2,13 +2,13 @@
 import type { Socket } from 'node:net';
 import type { Config } from '../../config/schema.js';
 import { refusedForNow } from '../http/respond.js';
-import { endSocket, peerOf, unheard } from '../io/sockets.js';
+import { endSocket, ignoreError, peerOf } from '../io/sockets.js';
 import type { Counters } from '../report/counters.js';
 import type { Log } from '../report/log.js';
-import type { Census } from './connection-count.js';
-import { networkOf, Places } from './quota.js';
+import type { ConnectionCount } from './connection-count.js';
+import { networkOf, Quota } from './quota.js';
 
-export interface DoorOptions {
+export interface ConnectionAdmissionOptions {
   readonly limits: Pick<
     Config['limits'],
     'connections' | 'connectionsPerAddress' | 'handshakes' | 'handshakesPerAddress'
@@ -18,7 +18,7 @@ export interface DoorOptions {
   readonly counters: Counters;
   readonly log: Log;
   /** Counts along where several processes share the limits. */
-  readonly census?: Census | undefined;
+  readonly connectionCount?: ConnectionCount | undefined;
 }
 
 /**
@@ -26,32 +26,32 @@ export interface DoorOptions {
  * few seats for it. A seat stays taken for TELL_MS, however soon its connection ends, which also bounds the handshakes that the
  * turned away can cost: 21 a second, about a hundredth of a core. All others are cut.
  */
-const TOLD_AT_A_TIME = 64;
+const ANSWERED_AT_A_TIME = 64;
 /** A quarter: one flood leaves seats for others. */
-const TOLD_PER_ADDRESS = 16;
+const ANSWERED_PER_ADDRESS = 16;
 /** Enough for the round trips of TCP, TLS 1.2 and a request around the world, on a machine that is short of time. */
-const TELL_MS = 3_000;
+const REJECTION_MS = 3_000;
 /** One line for so many: under a flood the log must not be the next victim. */
-const LINE_EVERY = 1000;
+const LOG_EVERY = 1000;
 
 /** Why an overloaded process takes nobody; the other reasons are names of settings. */
 const OVERLOADED = 'limits.loopDelay';
 
 /** Somebody who came in. */
-interface Visitor {
+interface AdmittedConnection {
   /** For the books of all processes. Unlike the ends of a connection it never comes again. */
   readonly name: string;
   readonly ends: string;
   readonly network: string;
-  hasLeft: boolean;
+  isClosed: boolean;
   /** No identity is proven yet. */
-  isStranger: boolean;
+  isUnauthenticated: boolean;
   /** Its TLS handshake is over. */
-  isServed: boolean;
+  hasTls: boolean;
 }
 
 /** Why somebody was turned away who sits in a seat. */
-interface Told {
+interface Rejection {
   readonly reason: string;
 }
 
@@ -60,151 +60,158 @@ interface Told {
  * INVARIANT: nothing else goes by them. A client that resets its connection may come again from the same port before this process hears of
  * the end, so that what is told of the one must never be done to the other.
  */
-export class Door {
-  readonly #options: DoorOptions;
-  readonly #connections: Places;
-  readonly #handshakes: Places;
-  readonly #seats = new Places('seats', TOLD_AT_A_TIME, TOLD_PER_ADDRESS);
+export class ConnectionAdmission {
+  readonly #options: ConnectionAdmissionOptions;
+  readonly #connections: Quota;
+  readonly #handshakes: Quota;
+  readonly #rejectionSlots = new Quota('seats', ANSWERED_AT_A_TIME, ANSWERED_PER_ADDRESS);
   /** By the ends of their connection. */
-  readonly #visitors = new Map<string, Visitor>();
+  readonly #admitted = new Map<string, AdmittedConnection>();
   /** By the TLS connection. */
-  readonly #served = new WeakMap<Socket, Visitor>();
+  readonly #admittedByTls = new WeakMap<Socket, AdmittedConnection>();
   /** Who sits in a seat, by the ends of their connection. */
-  readonly #told = new Map<string, Told>();
-  #entered = 0;
-  #turnedAway = 0;
+  readonly #rejections = new Map<string, Rejection>();
+  #admittedTotal = 0;
+  #rejectedTotal = 0;
 
-  constructor(options: DoorOptions) {
+  constructor(options: ConnectionAdmissionOptions) {
     const { limits } = options;
     this.#options = options;
-    this.#connections = new Places('limits.connections', limits.connections, limits.connectionsPerAddress);
-    this.#handshakes = new Places('limits.handshakes', limits.handshakes, limits.handshakesPerAddress);
+    this.#connections = new Quota('limits.connections', limits.connections, limits.connectionsPerAddress);
+    this.#handshakes = new Quota('limits.handshakes', limits.handshakes, limits.handshakesPerAddress);
   }
 
   /** Holds from the next connection on; whoever is in stays. */
-  adjust(limits: DoorOptions['limits']): void {
+  adjust(limits: ConnectionAdmissionOptions['limits']): void {
     this.#connections.adjust(limits.connections, limits.connectionsPerAddress);
     this.#handshakes.adjust(limits.handshakes, limits.handshakesPerAddress);
   }
 
   /** Connections whose user is not known. */
-  get strangers(): number {
+  get unauthenticated(): number {
     return this.#handshakes.size;
   }
 
   /** A new TCP connection. False when it was cut; else it may go on to TLS, and then to `tellsWhy`. */
-  enter(socket: Socket): boolean {
+  admit(socket: Socket): boolean {
     const { remoteAddress } = socket;
     // Gone already: there is no address any more to count it by.
     if (remoteAddress === undefined) return cut(socket);
     const network = networkOf(remoteAddress);
-    const full = this.#takePlace(network);
+    const full = this.#takeSlot(network);
     if (full === undefined) {
-      this.#welcome(socket, network);
+      this.#register(socket, network);
       return true;
     }
-    this.#count(socket, full);
-    return this.#seat(socket, network, full) || cut(socket);
+    this.#countRejection(socket, full);
+    return this.#takeRejectionSlot(socket, network, full) || cut(socket);
   }
 
   /** The same client behind its TLS handshake. True when it was turned away: it is told so and needs nobody else. */
-  tellsWhy(socket: Socket): boolean {
+  answersRejected(socket: Socket): boolean {
     const ends = endsOf(socket);
-    const told = this.#told.get(ends);
+    const told = this.#rejections.get(ends);
     if (told === undefined) {
-      const visitor = this.#visitors.get(ends);
+      const visitor = this.#admitted.get(ends);
       if (visitor) {
-        visitor.isServed = true;
-        this.#served.set(socket, visitor);
+        visitor.hasTls = true;
+        this.#admittedByTls.set(socket, visitor);
       }
       return false;
     }
-    socket.on('error', unheard);
+    socket.on('error', ignoreError);
     // Behind its first bytes, since an answer to no request confuses HTTP clients.
     socket.once('data', () => {
       if (socket.writable) socket.write(refusedForNow(told.reason === OVERLOADED ? 'overloaded' : 'full'));
-      endSocket(socket, TELL_MS);
+      endSocket(socket, REJECTION_MS);
     });
     return true;
   }
 
   /** The client's user is known: it makes room for the next stranger. */
-  known(socket: Socket): void {
-    const visitor = this.#served.get(socket);
-    if (visitor === undefined || visitor.hasLeft) return;
-    this.#forgetStranger(visitor);
-    this.#options.census?.known(visitor.name);
+  authenticated(socket: Socket): void {
+    const visitor = this.#admittedByTls.get(socket);
+    if (visitor === undefined || visitor.isClosed) return;
+    this.#releaseHandshake(visitor);
+    this.#options.connectionCount?.authenticated(visitor.name);
   }
 
-  #takePlace(network: string): string | undefined {
+  #takeSlot(network: string): string | undefined {
     if (this.#options.overloaded()) return OVERLOADED;
     const full = this.#connections.take(network);
     if (full !== undefined) return full;
     const crowded = this.#handshakes.take(network);
-    if (crowded !== undefined) this.#connections.leave(network);
+    if (crowded !== undefined) this.#connections.release(network);
     return crowded;
   }
 
-  #welcome(socket: Socket, network: string): void {
+  #register(socket: Socket, network: string): void {
     const ends = endsOf(socket);
-    const name = `${ends} ${this.#entered++}`;
-    const visitor: Visitor = { name, ends, network, hasLeft: false, isStranger: true, isServed: false };
-    this.#visitors.set(ends, visitor);
-    this.#told.delete(ends);
-    this.#options.census?.enter(name, network, (setting) => this.#turnOut(socket, visitor, setting));
-    socket.once('close', () => this.#leave(visitor));
+    const name = `${ends} ${this.#admittedTotal++}`;
+    const visitor: AdmittedConnection = {
+      name,
+      ends,
+      network,
+      isClosed: false,
+      isUnauthenticated: true,
+      hasTls: false,
+    };
+    this.#admitted.set(ends, visitor);
+    this.#rejections.delete(ends);
+    this.#options.connectionCount?.add(name, network, (setting) => this.#rejectAdmitted(socket, visitor, setting));
+    socket.once('close', () => this.#release(visitor));
   }
 
-  #leave(visitor: Visitor): void {
-    if (visitor.hasLeft) return;
-    visitor.hasLeft = true;
-    this.#forgetStranger(visitor);
-    if (this.#visitors.get(visitor.ends) === visitor) this.#visitors.delete(visitor.ends);
-    this.#connections.leave(visitor.network);
-    this.#options.census?.leave(visitor.name);
+  #release(visitor: AdmittedConnection): void {
+    if (visitor.isClosed) return;
+    visitor.isClosed = true;
+    this.#releaseHandshake(visitor);
+    if (this.#admitted.get(visitor.ends) === visitor) this.#admitted.delete(visitor.ends);
+    this.#connections.release(visitor.network);
+    this.#options.connectionCount?.remove(visitor.name);
   }
 
-  #forgetStranger(visitor: Visitor): void {
-    if (!visitor.isStranger) return;
-    visitor.isStranger = false;
-    this.#handshakes.leave(visitor.network);
+  #releaseHandshake(visitor: AdmittedConnection): void {
+    if (!visitor.isUnauthenticated) return;
+    visitor.isUnauthenticated = false;
+    this.#handshakes.release(visitor.network);
   }
 
   /** Somebody who came in was one too many, as the count of all processes says: mostly while the TLS handshake still goes on. */
-  #turnOut(socket: Socket, visitor: Visitor, reason: string): void {
-    if (visitor.hasLeft) return;
-    const isArriving = !visitor.isServed && this.#visitors.get(visitor.ends) === visitor;
-    this.#leave(visitor);
-    this.#count(socket, reason);
-    if (!isArriving || !this.#seat(socket, visitor.network, reason)) cut(socket);
+  #rejectAdmitted(socket: Socket, visitor: AdmittedConnection, reason: string): void {
+    if (visitor.isClosed) return;
+    const isArriving = !visitor.hasTls && this.#admitted.get(visitor.ends) === visitor;
+    this.#release(visitor);
+    this.#countRejection(socket, reason);
+    if (!isArriving || !this.#takeRejectionSlot(socket, visitor.network, reason)) cut(socket);
   }
 
-  #count(socket: Socket, reason: string): void {
+  #countRejection(socket: Socket, reason: string): void {
     const { counters, log } = this.#options;
-    counters.turnedAway(reason);
-    if (this.#turnedAway++ % LINE_EVERY !== 0) return;
-    log.warn('connections turned away', { reason, peer: peerOf(socket), total: this.#turnedAway });
+    counters.rejected(reason);
+    if (this.#rejectedTotal++ % LOG_EVERY !== 0) return;
+    log.warn('connections turned away', { reason, peer: peerOf(socket), total: this.#rejectedTotal });
   }
 
   /** True when there is a seat for somebody who was turned away. */
-  #seat(socket: Socket, network: string, reason: string): boolean {
-    if (this.#seats.take(network) !== undefined) return false;
+  #takeRejectionSlot(socket: Socket, network: string, reason: string): boolean {
+    if (this.#rejectionSlots.take(network) !== undefined) return false;
     const ends = endsOf(socket);
-    const told: Told = { reason };
-    this.#told.set(ends, told);
+    const told: Rejection = { reason };
+    this.#rejections.set(ends, told);
     socket.once('close', () => {
-      if (this.#told.get(ends) === told) this.#told.delete(ends);
+      if (this.#rejections.get(ends) === told) this.#rejections.delete(ends);
     });
     setTimeout(() => {
       socket.destroy();
-      this.#seats.leave(network);
-    }, TELL_MS).unref();
+      this.#rejectionSlots.release(network);
+    }, REJECTION_MS).unref();
     return true;
   }
 }
 
 function cut(socket: Socket): false {
-  socket.on('error', unheard);
+  socket.on('error', ignoreError);
   socket.destroy();
   return false;
 }

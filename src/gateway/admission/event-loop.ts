@@ -4,7 +4,7 @@ import type { LoopDelay } from '../report/counters.js';
 import type { Log } from '../report/log.js';
 
 /** What a gateway asks about the process that it runs in. */
-export interface Loop {
+export interface EventLoop {
   readonly overloaded: boolean;
   /** Since it last began anew. */
   delay(anew: boolean): LoopDelay;
@@ -22,8 +22,8 @@ const WINDOWS = 3;
 const CALM_SHARE = 0.5;
 
 /** Watches the event loop of this process; more than `limitMs` for a while is an overload. */
-export function watchLoop(limitMs: number, log: Log): Loop {
-  const load = new Load(limitMs, log);
+export function watchEventLoop(limitMs: number, log: Log): EventLoop {
+  const load = new OverloadDetector(limitMs, log);
   const window = startProbe();
   const asked = startProbe();
   let begun = performance.now();
@@ -53,7 +53,7 @@ export function watchLoop(limitMs: number, log: Log): Loop {
 }
 
 /** Makes one state of many windows. */
-export class Load {
+export class OverloadDetector {
   #limitMs: number;
   readonly #log: Log;
   #overloaded = false;

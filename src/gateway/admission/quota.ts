@@ -1,5 +1,5 @@
 /** So many places, and so many of them for one network: the one way in which anything is rationed among clients. */
-export class Places {
+export class Quota {
   readonly #name: string;
   #most: number;
   #mostPerNetwork: number;
@@ -33,7 +33,7 @@ export class Places {
     return undefined;
   }
 
-  leave(network: string): void {
+  release(network: string): void {
     const taken = this.#taken.get(network);
     if (taken === undefined) return;
     this.#size--;

@@ -1,5 +1,5 @@
 /** The places for tunnels: how many there may be at one time, counted over every process that serves one gateway. */
-export interface TunnelPlaces {
+export interface TunnelQuota {
   /**
    * Takes a place for a tunnel that is about to be born: undefined, or why there is none. Never rejects.
    * INVARIANT: whoever got a place gives it back once, when nothing is left of the tunnel at its target, or it was not born after all.
@@ -7,17 +7,17 @@ export interface TunnelPlaces {
   take(): Promise<string | undefined>;
   /** Why `take` would give none now; undefined where there is room. What it says may be over with the next tunnel. */
   full(): Promise<string | undefined>;
-  giveBack(): void;
+  release(): void;
   /** Holds from the next place on; whoever has one keeps it. */
   adjust(most: number): void;
   /** From now on nobody gets a place, for this reason. */
   close(reason: string): void;
 }
 
-export const NO_PLACE = 'limits.tunnels is reached';
+export const TUNNEL_LIMIT_REACHED = 'limits.tunnels is reached';
 
 /** The places of a gateway that is one process. */
-export class LocalPlaces implements TunnelPlaces {
+export class LocalTunnelQuota implements TunnelQuota {
   #most: number;
   #taken = 0;
   #closed: string | undefined;
@@ -28,16 +28,16 @@ export class LocalPlaces implements TunnelPlaces {
 
   /** INVARIANT: looks and counts with nothing awaited in between. */
   async take(): Promise<string | undefined> {
-    const reason = this.#lack();
+    const reason = this.#reasonAgainst();
     if (reason === undefined) this.#taken++;
     return reason;
   }
 
   async full(): Promise<string | undefined> {
-    return this.#lack();
+    return this.#reasonAgainst();
   }
 
-  giveBack(): void {
+  release(): void {
     this.#taken--;
   }
 
@@ -49,20 +49,20 @@ export class LocalPlaces implements TunnelPlaces {
     this.#closed = reason;
   }
 
-  #lack(): string | undefined {
-    return this.#closed ?? (this.#taken < this.#most ? undefined : NO_PLACE);
+  #reasonAgainst(): string | undefined {
+    return this.#closed ?? (this.#taken < this.#most ? undefined : TUNNEL_LIMIT_REACHED);
   }
 }
 
 /** What newcomers need of them. */
-export type NewcomersPlaces = Pick<TunnelPlaces, 'take' | 'full' | 'giveBack'>;
+export type NewTunnelQuota = Pick<TunnelQuota, 'take' | 'full' | 'release'>;
 
 /** The same places, and none of them while this process is too slow for those who are in already. */
-export function unlessOverloaded(places: TunnelPlaces, overloaded: () => boolean): NewcomersPlaces {
+export function unlessOverloaded(places: TunnelQuota, overloaded: () => boolean): NewTunnelQuota {
   const lack = (): string | undefined => (overloaded() ? 'limits.loopDelay is exceeded' : undefined);
   return {
     take: async () => lack() ?? places.take(),
     full: async () => lack() ?? places.full(),
-    giveBack: () => places.giveBack(),
+    release: () => places.release(),
   };
 }

@@ -7,13 +7,13 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { HeadError } from '../../http/errors.js';
 import type { BodyFraming } from '../../http/fields.js';
 import type { Refusal } from '../http/refusal.js';
-import { lineOf, readLine } from '../io/json-line.js';
-import { endSocket, unheard } from '../io/sockets.js';
-import { OUTLET_OPTIONS, Outlet } from '../io/write-queue.js';
-import { type Claim, type Directory, type IncomingLeg, NOBODY_WAITS } from '../listener/pairing.js';
+import { jsonLine, readLine } from '../io/json-line.js';
+import { endSocket, ignoreError } from '../io/sockets.js';
+import { WRITE_QUEUE_OPTIONS, WriteQueue } from '../io/write-queue.js';
+import { type ChannelDirectory, type Claim, type InChannel, NO_OUT_CHANNEL } from '../listener/pairing.js';
 
 /** Where OUT legs wait, over all processes. Nothing here rejects. */
-export interface Registry {
+export interface ChannelRegistry {
   /** Registers an OUT leg of this process, or says why not: its id may be live in another one. */
   add(connectionId: string, peer: string): Promise<Refusal | undefined>;
   remove(connectionId: string, peer: string): void;
@@ -21,25 +21,25 @@ export interface Registry {
   find(connectionId: string, peer: string): Promise<string | undefined>;
 }
 
-export interface CrossingOptions {
+export interface ForwardingOptions {
   /** Where this process is reached: a socket in a folder that is its owner's alone. */
   readonly address: string;
   /** What all processes of one gateway know, and nobody else. */
   readonly secret: string;
-  readonly registry: Registry;
+  readonly registry: ChannelRegistry;
   /** In seconds, as they are now: how long the other process may wait for its client, and a client may take to go. */
   readonly timeouts: () => { readonly pairing: number; readonly close: number };
   /** A client of ours whose session is in another process: it counts as one until it is gone. */
-  readonly guest: (client: Socket) => void;
+  readonly forwarded: (client: Socket) => void;
 }
 
 /** What a process says first, and then when the body of its client begins. Answers are a `Refusal` or empty. */
-interface Question {
+interface ClaimRequest {
   readonly secret: string;
   readonly connectionId: string;
   readonly peer: string;
 }
-interface Beginning {
+interface BodyStart {
   readonly framing: BodyFraming;
 }
 type Answer = Refusal | Record<string, never>;
@@ -50,12 +50,12 @@ const ANSWER_MS = 5_000;
 const ACCEPTED = Buffer.from('\n');
 const EMPTY = Buffer.alloc(0);
 
-export class Crossing implements Directory {
-  readonly #options: CrossingOptions;
+export class ChannelForwarding implements ChannelDirectory {
+  readonly #options: ForwardingOptions;
   #server: Server | undefined;
   readonly #sockets = new Set<Socket>();
 
-  constructor(options: CrossingOptions) {
+  constructor(options: ForwardingOptions) {
     this.#options = options;
   }
 
@@ -72,9 +72,9 @@ export class Crossing implements Directory {
     const { registry, secret } = this.#options;
     const address = await registry.find(connectionId, peer);
     if (address === undefined) return undefined;
-    const way = this.#keep(connect({ path: address, ...OUTLET_OPTIONS }));
-    const question: Question = { secret, connectionId, peer };
-    way.write(lineOf(question));
+    const way = this.#track(connect({ path: address, ...WRITE_QUEUE_OPTIONS }));
+    const question: ClaimRequest = { secret, connectionId, peer };
+    way.write(jsonLine(question));
     const answer = await this.#answer(way);
     if (answer === undefined) return undefined;
     if (isRefusal(answer)) return answer;
@@ -83,7 +83,7 @@ export class Crossing implements Directory {
 
   /** Lets other processes claim what waits here. */
   listen(claimHere: (connectionId: string, peer: string) => Promise<Claim | Refusal | undefined>): Promise<void> {
-    const server = createServer((way) => void this.#serve(this.#keep(way), claimHere));
+    const server = createServer((way) => void this.#serve(this.#track(way), claimHere));
     this.#server = server;
     return new Promise((resolve, reject) => {
       server.once('error', reject);
@@ -103,17 +103,17 @@ export class Crossing implements Directory {
   ): Promise<void> {
     let claim: Claim | undefined;
     try {
-      const { secret, connectionId, peer } = (await readLine(way, ANSWER_MS)) as Question;
+      const { secret, connectionId, peer } = (await readLine(way, ANSWER_MS)) as ClaimRequest;
       if (!isSame(secret, this.#options.secret)) return void way.destroy();
-      const claimed = (await claimHere(connectionId, peer)) ?? NOBODY_WAITS;
+      const claimed = (await claimHere(connectionId, peer)) ?? NO_OUT_CHANNEL;
       if (isRefusal(claimed)) return this.#end(way, claimed);
       claim = claimed;
-      way.write(lineOf({}));
-      const { framing } = (await readLine(way, this.#options.timeouts().pairing * 1000 + ANSWER_MS)) as Beginning;
-      const accepted = (): void => void (way.writable && way.write(ACCEPTED));
-      const refused = await claim.join({ socket: way, framing, rest: EMPTY, accepted });
+      way.write(jsonLine({}));
+      const { framing } = (await readLine(way, this.#options.timeouts().pairing * 1000 + ANSWER_MS)) as BodyStart;
+      const authenticated = (): void => void (way.writable && way.write(ACCEPTED));
+      const refused = await claim.join({ socket: way, framing, rest: EMPTY, authenticated });
       if (refused !== undefined) return this.#end(way, refused);
-      if (way.writable) way.write(lineOf({}));
+      if (way.writable) way.write(jsonLine({}));
     } catch (error) {
       claim?.drop();
       if (!(error instanceof HeadError)) way.destroy();
@@ -122,9 +122,9 @@ export class Crossing implements Directory {
   }
 
   /** From here on `way` and the client are one: what ends the one ends the other. */
-  async #send(way: Socket, { socket, framing, rest, accepted }: IncomingLeg): Promise<Refusal | undefined> {
-    const beginning: Beginning = { framing };
-    if (way.writable) way.write(lineOf(beginning));
+  async #send(way: Socket, { socket, framing, rest, authenticated }: InChannel): Promise<Refusal | undefined> {
+    const beginning: BodyStart = { framing };
+    if (way.writable) way.write(jsonLine(beginning));
     const answer = await this.#answer(way);
     if (answer === undefined) throw new HeadError('OUT_GONE', 'the OUT channel ended before its IN channel began');
     if (isRefusal(answer)) return answer;
@@ -133,8 +133,8 @@ export class Crossing implements Directory {
       way.destroy();
       return undefined;
     }
-    this.#options.guest(socket);
-    const outlet = new Outlet(way);
+    this.#options.forwarded(socket);
+    const outlet = new WriteQueue(way);
     const pass = (bytes: Buffer): void => {
       if (!outlet.write(bytes)) socket.pause();
     };
@@ -142,7 +142,7 @@ export class Crossing implements Directory {
     if (rest.length > 0) pass(rest);
     socket.on('data', pass);
     for (const event of ['end', 'close']) socket.once(event, () => way.end());
-    way.once('data', accepted).resume();
+    way.once('data', authenticated).resume();
     way.once('close', () => endSocket(socket, this.#options.timeouts().close * 1000));
     return undefined;
   }
@@ -158,13 +158,13 @@ export class Crossing implements Directory {
   }
 
   #end(way: Socket, refused: Refusal): void {
-    if (way.writable) way.write(lineOf(refused));
+    if (way.writable) way.write(jsonLine(refused));
     endSocket(way, ANSWER_MS);
   }
 
-  #keep(way: Socket): Socket {
+  #track(way: Socket): Socket {
     this.#sockets.add(way);
-    way.on('error', unheard);
+    way.on('error', ignoreError);
     way.once('close', () => this.#sockets.delete(way));
     return way;
   }

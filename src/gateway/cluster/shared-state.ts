@@ -1,15 +1,15 @@
 /** What the processes that serve one gateway have in common. */
-import type { Census } from '../admission/connection-count.js';
-import type { TunnelPlaces } from '../admission/tunnel-quota.js';
+import type { ConnectionCount } from '../admission/connection-count.js';
+import type { TunnelQuota } from '../admission/tunnel-quota.js';
 import type { IdShare } from '../tunnel/ids.js';
-import type { CrossingOptions, Registry } from './forward.js';
+import type { ChannelRegistry, ForwardingOptions } from './forward.js';
 
-export interface Commons {
-  readonly places: TunnelPlaces;
-  readonly census: Census;
-  readonly registry: Registry;
+export interface SharedState {
+  readonly tunnelQuota: TunnelQuota;
+  readonly connectionCount: ConnectionCount;
+  readonly channelRegistry: ChannelRegistry;
   readonly ids: IdShare;
   /** A client that comes back may land in another process: TLS sessions are resumed in all of them. */
   readonly ticketKeys: Uint8Array;
-  readonly crossing: Pick<CrossingOptions, 'address' | 'secret'>;
+  readonly forwarding: Pick<ForwardingOptions, 'address' | 'secret'>;
 }

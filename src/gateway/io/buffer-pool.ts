@@ -1,5 +1,5 @@
 /** Buffers of one size that are used again: a stream of large ones would keep the garbage collector and the system busy. */
-export class Slabs {
+export class BufferPool {
   readonly #bytes: number;
   readonly #most: number;
   readonly #free: Buffer[] = [];

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 const LINE_BYTES = 4096;
 const LINE_FEED = 0x0a;
 
-export function lineOf(value: object): string {
+export function jsonLine(value: object): string {
   return `${JSON.stringify(value)}\n`;
 }
 

@@ -35,7 +35,7 @@ export const LINGER_BYTES = 16 * 1024 * 1024;
 export function endSocket(socket: Socket, lingerMs: number): void {
   if (socket.destroyed) return;
   socket.removeAllListeners('data');
-  socket.on('error', unheard);
+  socket.on('error', ignoreError);
   const cut = (): void => void socket.destroy();
   if (lingerMs === 0) return cut();
   const last = setTimeout(cut, Math.max(lingerMs, LONGEST_LINGER_MS));
@@ -67,7 +67,7 @@ export function peerOf(socket: Socket): string {
  * For errors that need no listener but must find one: the end of the connection, which follows, is what counts. One for all, since a
  * closure would keep whatever was known where it was made.
  */
-export function unheard(): void {}
+export function ignoreError(): void {}
 
 /** Writes to a socket that may be gone; `sent` is called in any case, and never before this returns. */
 export function onceSent(socket: Socket, bytes: Buffer, sent: (error?: Error | null) => void): void {

@@ -10,7 +10,7 @@ export interface Backlog {
 const LONGEST_GAP_MS = 2_000;
 
 /** Notices a peer that takes nothing while bytes wait for it. */
-export class Patience {
+export class StallDetector {
   readonly #ms: number;
   #taken = -1;
   #looked = Number.NEGATIVE_INFINITY;
@@ -21,7 +21,7 @@ export class Patience {
   }
 
   /** Whether nothing has moved for the time given, as far as the looks so far can tell. */
-  ended({ waiting, taken }: Backlog, now: number): boolean {
+  stalled({ waiting, taken }: Backlog, now: number): boolean {
     const moved = waiting === 0 || taken !== this.#taken;
     this.#still = moved ? 0 : this.#still + Math.min(now - this.#looked, LONGEST_GAP_MS);
     this.#taken = taken;

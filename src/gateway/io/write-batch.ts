@@ -7,7 +7,7 @@ export const BURST_MS = 0.05;
 let waiting: Socket[] = [];
 
 /** Holds back what is written to the socket from now on, until everything that came in with this turn has been read. */
-export function writeTogether(socket: Socket): void {
+export function batchWrites(socket: Socket): void {
   if (socket.writableCorked > 0) return;
   socket.cork();
   if (waiting.push(socket) === 1) setImmediate(flush);

@@ -1,18 +1,18 @@
 /** What is written to a socket and not yet taken by the system: bounded, and sent with few system calls. */
 import type { Socket } from 'node:net';
 import type { Backlog } from './stall.js';
-import { BURST_MS, writeTogether } from './write-batch.js';
+import { BURST_MS, batchWrites } from './write-batch.js';
 
 /** Bytes that wait, at which no more should come. */
 export const WRITE_WINDOW = 64 * 1024;
 /** INVARIANT: what every socket below an outlet is opened with, since the socket counts the bytes. Node knows it, its types do not. */
-export const OUTLET_OPTIONS: object = { writableHighWaterMark: WRITE_WINDOW };
+export const WRITE_QUEUE_OPTIONS: object = { writableHighWaterMark: WRITE_WINDOW };
 /** The same for writes, however short: each that waits is an object of some hundred bytes, and a client may send byte by byte. */
 export const WRITES_MAX = 1024;
 /** A view that waits keeps all of its chunk from being freed: one of less than an eighth of it waits as a copy. */
 const SMALL_SHARE = 8;
 
-export class Outlet implements Backlog {
+export class WriteQueue implements Backlog {
   readonly #socket: Socket;
   #drained: () => void = () => undefined;
   #written = 0;
@@ -43,7 +43,7 @@ export class Outlet implements Backlog {
     if (!this.#socket.writable) return true;
     this.#written += bytes.length;
     const now = performance.now();
-    if (now - this.#wroteAt < BURST_MS) writeTogether(this.#socket);
+    if (now - this.#wroteAt < BURST_MS) batchWrites(this.#socket);
     this.#wroteAt = now;
     this.#writes += 1;
     return this.#socket.write(lean(bytes), this.#took) && this.#writes < WRITES_MAX;

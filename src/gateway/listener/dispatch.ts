@@ -5,31 +5,31 @@ import type { Config } from '../../config/schema.js';
 import { HeadError } from '../../http/errors.js';
 import type { BodyFraming } from '../../http/fields.js';
 import type { RequestHead } from '../../http/head.js';
-import type { NewcomersPlaces } from '../admission/tunnel-quota.js';
+import type { NewTunnelQuota } from '../admission/tunnel-quota.js';
 import { readRequest } from '../http/reader.js';
 import { busy, type Refusal } from '../http/refusal.js';
 import { type RdgRequest, rdgRequest, type WebSocketUpgrade } from '../http/request.js';
 import { CONTINUE, closingResponse, emptyResponse, refusal, switchingProtocols } from '../http/respond.js';
-import { endSocket, peerOf, prepareSocket, unheard } from '../io/sockets.js';
+import { endSocket, ignoreError, peerOf, prepareSocket } from '../io/sockets.js';
 import type { Counters, RefusalKind } from '../report/counters.js';
 import type { Log } from '../report/log.js';
 import type { OpenedTransport } from '../transport/opened.js';
 import { webSocketTransport } from '../transport/websocket.js';
-import { type Directory, Meeting } from './pairing.js';
+import { type ChannelDirectory, ChannelPairing } from './pairing.js';
 
-export interface FrontOptions {
+export interface DispatcherOptions {
   /** The settings of this moment: a reload changes them. */
   readonly config: () => Pick<Config, 'limits' | 'timeouts' | 'transports'>;
   readonly log: Log;
   readonly counters: Counters;
   /** Takes sockets that speak ordinary HTTP. */
   readonly web: WebServer;
-  readonly places: NewcomersPlaces;
-  readonly directory: Directory;
+  readonly tunnelQuota: NewTunnelQuota;
+  readonly directory: ChannelDirectory;
   /** A transport is up: from here on the tunnel owns it, and the place that was taken for it. */
   readonly tunnel: (opened: OpenedTransport) => void;
   /** The user behind this connection is known. */
-  readonly accepted: (socket: Socket) => void;
+  readonly authenticated: (socket: Socket) => void;
 }
 
 /** Schemes that need nothing on the HTTP level; SSPI_NTLM is told inside the tunnel that it is not on offer. */
@@ -39,21 +39,21 @@ const KINDS: Readonly<Record<number, RefusalKind>> = { 401: 'scheme', 403: 'tran
 
 const KNOWN_SCHEMES = ['NEGOTIATE', 'NTLM', 'BASIC', 'DIGEST', 'BEARER', 'SMARTCARD', 'CONNID'];
 
-export class Front {
-  readonly #options: FrontOptions;
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
   /** Where the legs of dual channels meet. */
-  readonly meeting: Meeting;
+  readonly pairing: ChannelPairing;
 
-  constructor(options: FrontOptions) {
+  constructor(options: DispatcherOptions) {
     this.#options = options;
-    this.meeting = new Meeting({ ...options, log: (request, peer) => this.#log(request, peer) });
+    this.pairing = new ChannelPairing({ ...options, log: (request, peer) => this.#log(request, peer) });
   }
 
   /** Serves one connection. Never rejects. */
   async serve(socket: Socket): Promise<void> {
     prepareSocket(socket);
     // For the whole life of the socket: an error between two readers must find a listener.
-    socket.on('error', unheard);
+    socket.on('error', ignoreError);
     const { limits, timeouts } = this.#options.config();
     try {
       const read = await readRequest(socket, { limits, deadlineMs: timeouts.head * 1000 });
@@ -68,7 +68,7 @@ export class Front {
 
   /** A `GET` upgrade that node:http has read. Never rejects. */
   async serveUpgrade(socket: Socket, read: () => RdgRequest, rest: Buffer): Promise<void> {
-    socket.on('error', unheard);
+    socket.on('error', ignoreError);
     try {
       await this.#admit(socket, read(), rest);
     } catch (error) {
@@ -95,7 +95,7 @@ export class Front {
     if (request.upgrade && transports.websocket) return this.#openWebSocket(socket, request, request.upgrade, rest);
     if (request.method === 'GET') return { status: 404, reason: 'a browser-style request needs the WebSocket' };
     if (!transports.http) return { status: 403, reason: 'only the WebSocket transport is offered' };
-    return this.meeting.wait(socket, request, peerOf(socket));
+    return this.pairing.wait(socket, request, peerOf(socket));
   }
 
   async #openWebSocket(
@@ -104,26 +104,26 @@ export class Front {
     upgrade: WebSocketUpgrade,
     rest: Buffer,
   ): Promise<Refusal | undefined> {
-    const { places, tunnel, accepted } = this.#options;
+    const { tunnelQuota, tunnel, authenticated } = this.#options;
     const peer = peerOf(socket);
-    const full = await places.take();
+    const full = await tunnelQuota.take();
     if (full !== undefined) return busy(full);
     // The client may have left while the place was asked for: a socket tells that once.
-    if (socket.destroyed) return void places.giveBack();
+    if (socket.destroyed) return void tunnelQuota.release();
     socket.write(switchingProtocols(upgrade));
     const transport = webSocketTransport(socket, rest);
-    const known = (): void => accepted(socket);
-    tunnel({ transport, request, peer, sockets: [socket], accepted: known, ended: () => undefined });
+    const known = (): void => authenticated(socket);
+    tunnel({ transport, request, peer, sockets: [socket], authenticated: known, ended: () => undefined });
     return undefined;
   }
 
   async #serveIn(socket: Socket, first: RdgRequest, firstRest: Buffer): Promise<void> {
-    const claim = wantsOtherScheme(first) ?? (await this.meeting.claim(first.connectionId, peerOf(socket)));
+    const claim = wantsOtherScheme(first) ?? (await this.pairing.claim(first.connectionId, peerOf(socket)));
     if ('status' in claim) return this.#refuse(socket, claim, first);
     try {
       const { request, rest } = await this.#untilBody(socket, first, firstRest);
-      const accepted = (): void => this.#options.accepted(socket);
-      const refused = await claim.join({ socket, framing: request.body, rest, accepted });
+      const authenticated = (): void => this.#options.authenticated(socket);
+      const refused = await claim.join({ socket, framing: request.body, rest, authenticated });
       if (refused !== undefined) this.#refuse(socket, refused, request);
       else if (request.expectContinue && socket.writable) socket.write(CONTINUE);
     } catch (error) {

@@ -4,17 +4,17 @@ import type { Config } from '../../config/schema.js';
 import { bodyDecoder } from '../../http/body.js';
 import { HeadError } from '../../http/errors.js';
 import type { BodyFraming } from '../../http/fields.js';
-import type { NewcomersPlaces } from '../admission/tunnel-quota.js';
+import type { NewTunnelQuota } from '../admission/tunnel-quota.js';
 import { busy, type Refusal } from '../http/refusal.js';
 import type { RdgRequest } from '../http/request.js';
 import type { Log } from '../report/log.js';
-import { acceptOut, dualTransport, type OutLeg } from '../transport/dual.js';
+import { acceptOut, dualTransport, type OutChannel } from '../transport/dual.js';
 import type { OpenedTransport } from '../transport/opened.js';
 import type { TransportEnd } from '../transport/transport.js';
-import { Pairing } from './waiting-channels.js';
+import { WaitingChannels } from './waiting-channels.js';
 
 /** Tells the processes of one gateway where an OUT leg waits. Nothing here rejects. */
-export interface Directory {
+export interface ChannelDirectory {
   /** Registers an OUT leg, or says why not: its id may be live in another process. */
   add(connectionId: string, peer: string): Promise<Refusal | undefined>;
   remove(connectionId: string, peer: string): void;
@@ -23,7 +23,7 @@ export interface Directory {
 }
 
 /** The directory of a gateway that is one process. */
-export const NO_NEIGHBOURS: Directory = {
+export const SINGLE_PROCESS: ChannelDirectory = {
   add: async () => undefined,
   remove: () => undefined,
   claim: async () => undefined,
@@ -35,139 +35,139 @@ export interface Claim {
    * The body of the IN leg begins: a tunnel is born, or the OUT leg ends.
    * @throws HeadError when the OUT leg ended meanwhile
    */
-  join(leg: IncomingLeg): Promise<Refusal | undefined>;
+  join(leg: InChannel): Promise<Refusal | undefined>;
   /** The IN leg came to nothing: without it the OUT leg has nothing to wait for. */
   drop(): void;
 }
 
 /** An IN leg behind the head of the request with its body. */
-export interface IncomingLeg {
+export interface InChannel {
   readonly socket: Socket;
   readonly framing: BodyFraming;
   /** What came along with the head. */
   readonly rest: Buffer;
   /** Called once, when the client has proven who it is. */
-  readonly accepted: () => void;
+  readonly authenticated: () => void;
 }
 
-export interface MeetingOptions {
+export interface ChannelPairingOptions {
   /** The settings of this moment: a reload changes them. */
   readonly config: () => Pick<Config, 'timeouts' | 'transports'>;
   readonly log: (request: RdgRequest, peer: string) => Log;
-  readonly places: NewcomersPlaces;
-  readonly directory: Directory;
+  readonly tunnelQuota: NewTunnelQuota;
+  readonly directory: ChannelDirectory;
   /** Both legs are together: from here on the tunnel owns them, and the place that was taken for it. */
   readonly tunnel: (opened: OpenedTransport) => void;
   /** The user behind this connection is known. */
-  readonly accepted: (socket: Socket) => void;
+  readonly authenticated: (socket: Socket) => void;
 }
 
 /** An OUT leg that waits, and whom to tell about its death. */
-interface WaitingOut {
-  leg?: OutLeg;
+interface WaitingOutChannel {
+  channel?: OutChannel;
   readonly request: RdgRequest;
   readonly peer: string;
-  died: (how: TransportEnd, detail?: string) => void;
+  closed: (how: TransportEnd, detail?: string) => void;
   timer?: NodeJS.Timeout;
 }
 
-export class Meeting {
-  readonly #options: MeetingOptions;
-  readonly #pairing = new Pairing<WaitingOut>();
+export class ChannelPairing {
+  readonly #options: ChannelPairingOptions;
+  readonly #waiting = new WaitingChannels<WaitingOutChannel>();
 
-  constructor(options: MeetingOptions) {
+  constructor(options: ChannelPairingOptions) {
     this.#options = options;
   }
 
   /** Answers RDG_OUT_DATA and lets it wait, or says why not. */
   async wait(socket: Socket, request: RdgRequest, peer: string): Promise<Refusal | undefined> {
-    const { directory, places } = this.#options;
-    const full = await places.full();
+    const { directory, tunnelQuota } = this.#options;
+    const full = await tunnelQuota.full();
     if (full !== undefined) return busy(full);
     const { connectionId } = request;
     const refused = await directory.add(connectionId, peer);
     if (refused !== undefined) return refused;
     const { timeouts, transports } = this.#options.config();
-    const waiting: WaitingOut = {
+    const waiting: WaitingOutChannel = {
       request,
       peer,
-      died: () => {
+      closed: () => {
         this.#forget(waiting);
-        waiting.leg?.end(timeouts.close * 1000);
+        waiting.channel?.end(timeouts.close * 1000);
       },
     };
-    if (!this.#pairing.add(connectionId, peer, waiting)) return IS_LIVE;
+    if (!this.#waiting.add(connectionId, peer, waiting)) return OUT_CHANNEL_EXISTS;
     waiting.timer = setTimeout(() => {
       this.#options.log(request, peer).info('request ended', { reason: 'no IN channel joined in time' });
-      waiting.died('client closed');
+      waiting.closed('client closed');
     }, timeouts.pairing * 1000);
     // The client may have left while the directory was asked: a socket tells that once.
-    if (socket.destroyed) waiting.died('client closed');
-    else waiting.leg = acceptOut(socket, transports.outEncoding, (how, detail) => waiting.died(how, detail));
+    if (socket.destroyed) waiting.closed('client closed');
+    else waiting.channel = acceptOut(socket, transports.outEncoding, (how, detail) => waiting.closed(how, detail));
     return undefined;
   }
 
   /** The OUT leg for an IN leg, wherever it waits: for the first IN leg that asks. */
   async claim(connectionId: string, peer: string): Promise<Claim | Refusal> {
     const here = await this.claimHere(connectionId, peer);
-    return here ?? (await this.#options.directory.claim(connectionId, peer)) ?? NOBODY_WAITS;
+    return here ?? (await this.#options.directory.claim(connectionId, peer)) ?? NO_OUT_CHANNEL;
   }
 
   /** The same among those that wait in this process; undefined when none does, or another IN leg was first. */
   async claimHere(connectionId: string, peer: string): Promise<Claim | Refusal | undefined> {
-    const waiting = this.#pairing.claim(connectionId, peer);
+    const waiting = this.#waiting.claim(connectionId, peer);
     if (!waiting) return undefined;
-    const full = await this.#options.places.full();
-    const drop = (): void => waiting.died('client closed');
+    const full = await this.#options.tunnelQuota.full();
+    const drop = (): void => waiting.closed('client closed');
     if (full === undefined) return { join: (leg) => this.#join(waiting, leg), drop };
     drop();
     return busy(full);
   }
 
   /** There was room before the client took its time; only a place that was taken is one. */
-  async #join(waiting: WaitingOut, incoming: IncomingLeg): Promise<Refusal | undefined> {
-    const { places, tunnel, config } = this.#options;
-    const full = await places.take();
+  async #join(waiting: WaitingOutChannel, incoming: InChannel): Promise<Refusal | undefined> {
+    const { tunnelQuota, tunnel, config } = this.#options;
+    const full = await tunnelQuota.take();
     if (full !== undefined) {
-      waiting.died('client closed');
+      waiting.closed('client closed');
       return busy(full);
     }
-    const { leg, request, peer } = waiting;
+    const { channel, request, peer } = waiting;
     clearTimeout(waiting.timer);
-    if (!leg?.socket.writable) {
-      places.giveBack();
+    if (!channel?.socket.writable) {
+      tunnelQuota.release();
       throw new HeadError('OUT_GONE', 'the OUT channel ended before its IN channel began');
     }
     const { socket, framing, rest } = incoming;
     if (socket.destroyed) {
-      places.giveBack();
-      waiting.died('client closed');
+      tunnelQuota.release();
+      waiting.closed('client closed');
       throw new HeadError('IN_GONE', 'the IN channel ended before the channels met');
     }
     const linger = config().timeouts.close * 1000;
-    const transport = dualTransport(leg, { socket, body: bodyDecoder(framing), rest }, linger);
-    waiting.died = (how, detail) => {
+    const transport = dualTransport(channel, { socket, body: bodyDecoder(framing), rest }, linger);
+    waiting.closed = (how, detail) => {
       // At once, though the transport may wait for the other leg: FreeRDP reconnects under the same id.
       this.#forget(waiting);
       transport.outDied(how, detail);
     };
-    const accepted = (): void => {
-      this.#options.accepted(leg.socket);
-      incoming.accepted();
+    const authenticated = (): void => {
+      this.#options.authenticated(channel.socket);
+      incoming.authenticated();
     };
-    const sockets = [leg.socket, socket];
-    tunnel({ transport, request, peer, sockets, accepted, ended: () => this.#forget(waiting) });
+    const sockets = [channel.socket, socket];
+    tunnel({ transport, request, peer, sockets, authenticated, ended: () => this.#forget(waiting) });
     return undefined;
   }
 
-  #forget(waiting: WaitingOut): void {
+  #forget(waiting: WaitingOutChannel): void {
     const { request, peer, timer } = waiting;
     clearTimeout(timer);
-    if (this.#pairing.remove(request.connectionId, peer, waiting)) {
+    if (this.#waiting.remove(request.connectionId, peer, waiting)) {
       this.#options.directory.remove(request.connectionId, peer);
     }
   }
 }
 
-export const IS_LIVE: Refusal = { status: 409, reason: 'this connection id has an OUT channel already' };
-export const NOBODY_WAITS: Refusal = { status: 409, reason: 'no OUT channel waits under this connection id' };
+export const OUT_CHANNEL_EXISTS: Refusal = { status: 409, reason: 'this connection id has an OUT channel already' };
+export const NO_OUT_CHANNEL: Refusal = { status: 409, reason: 'no OUT channel waits under this connection id' };

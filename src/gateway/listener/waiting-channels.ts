@@ -2,7 +2,7 @@
  * Which RDG_OUT_DATA waits for its RDG_IN_DATA. Keyed by connection id and peer address: the id alone is a name that others
  * may learn. One IN per OUT, the first wins, and an entry is gone as soon as either leg is.
  */
-export class Pairing<Out> {
+export class WaitingChannels<Out> {
   readonly #waiting = new Map<string, { readonly out: Out; claimed: boolean }>();
 
   /** Remembers an OUT leg; false when its id is live already: the newcomer is refused, never the one who was there. */

@@ -5,7 +5,7 @@ import type { HeadLimits } from '../../http/head.js';
 import { fromIncomingMessage, isGatewayPath, type RdgRequest } from '../http/request.js';
 import { closingResponse } from '../http/respond.js';
 import { endSocket } from '../io/sockets.js';
-import { boundLives } from './connection-age.js';
+import { limitConnectionAge } from './connection-age.js';
 
 /** What a reload may change. */
 export interface WebSettings {
@@ -18,7 +18,7 @@ export interface WebSettings {
 export interface WebOptions {
   readonly settings: WebSettings;
   /** Why the gateway takes no new tunnels, in the word that `/healthz` says. */
-  readonly unwell: () => 'draining' | 'overloaded' | undefined;
+  readonly unhealthy: () => 'draining' | 'overloaded' | undefined;
   /** A `GET` upgrade for the gateway's own path; `read` throws HeadError when it is none that we know. */
   readonly upgrade: (socket: Socket, read: () => RdgRequest, rest: Buffer) => void;
 }
@@ -41,7 +41,7 @@ export interface Web {
   close(): void;
 }
 
-export function createWeb({ settings, unwell, upgrade }: WebOptions): Web {
+export function createWeb({ settings, unhealthy, upgrade }: WebOptions): Web {
   let current = settings;
   const web = createServer(
     {
@@ -49,14 +49,14 @@ export function createWeb({ settings, unwell, upgrade }: WebOptions): Web {
       connectionsCheckingInterval: CHECK_INTERVAL_MS,
     },
     (request, response) => {
-      lives.bound(response);
-      answer(request, response, unwell());
+      lives.announceEnd(response);
+      answer(request, response, unhealthy());
     },
   );
-  const lives = boundLives(web);
+  const lives = limitConnectionAge(web);
   web.maxRequestsPerSocket = MAX_REQUESTS;
   web.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-    lives.letGo(socket);
+    lives.release(socket);
     if (isGatewayPath((request.url ?? '').split('?', 1)[0] ?? '')) {
       upgrade(socket, () => fromIncomingMessage(request, current.limits), head);
     } else {

@@ -71,7 +71,7 @@ export class Counters {
     add(this.#refused, why, 1);
   }
 
-  turnedAway(setting: string): void {
+  rejected(setting: string): void {
     add(this.#turnedAway, setting, 1);
   }
 

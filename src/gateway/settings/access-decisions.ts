@@ -4,7 +4,7 @@ import type { Rule } from '../../policy/rules.js';
 import type { AuthenticationRequest } from '../../policy/types.js';
 import { type TargetOpener, type TargetTimeouts, targetOpener } from '../target/dial.js';
 
-export class Decisions {
+export class AccessDecisions {
   readonly #guard: Guard;
   readonly #opener: TargetOpener;
   #waiting = 0;

@@ -5,9 +5,9 @@ import { Fault } from '../../fault.js';
 import type { Guard } from '../../policy/guard.js';
 import type { Rule } from '../../policy/rules.js';
 import type { WebSettings } from '../listener/web.js';
-import { Decisions } from './access-decisions.js';
+import { AccessDecisions } from './access-decisions.js';
 
-export interface Terms {
+export interface RuntimeSettings {
   readonly config: Pick<Config, 'limits' | 'timeouts' | 'transports'>;
   /** PEM. */
   readonly tls: { readonly cert: string; readonly key: string };
@@ -19,17 +19,17 @@ export interface Terms {
 /** The client waits 30 s for an answer (MS-TSGU 4.2.1): a target must be found or given up before. */
 const ALL_TARGETS_MS = 25_000;
 
-export function decisionsOf({ guard, rules, config: { timeouts } }: Terms): Decisions {
+export function accessDecisionsOf({ guard, rules, config: { timeouts } }: RuntimeSettings): AccessDecisions {
   const { dial, decision } = timeouts;
-  return new Decisions(guard, rules, { dial: dial * 1000, decision: decision * 1000, all: ALL_TARGETS_MS });
+  return new AccessDecisions(guard, rules, { dial: dial * 1000, decision: decision * 1000, all: ALL_TARGETS_MS });
 }
 
-export function webSettings({ limits, timeouts }: Terms['config']): WebSettings {
+export function webSettings({ limits, timeouts }: RuntimeSettings['config']): WebSettings {
   return { limits, headTimeoutMs: timeouts.head * 1000, closeTimeoutMs: timeouts.close * 1000 };
 }
 
 /** Throws `TLS_UNUSABLE` for a pair that fits and is still refused: a weak key, or a chain that is damaged further down. */
-export function secureContext(tls: Terms['tls']): SecureContextOptions {
+export function secureContext(tls: RuntimeSettings['tls']): SecureContextOptions {
   const options = { ...tls, minVersion: 'TLSv1.2' } as const;
   try {
     createSecureContext(options);

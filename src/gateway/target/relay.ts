@@ -1,8 +1,8 @@
 /** The connection to a target. */
 import { connect, type Socket } from 'node:net';
-import { endSocket, LINGER_BYTES, prepareSocket, unheard } from '../io/sockets.js';
+import { endSocket, ignoreError, LINGER_BYTES, prepareSocket } from '../io/sockets.js';
 import type { Backlog } from '../io/stall.js';
-import { OUTLET_OPTIONS, Outlet } from '../io/write-queue.js';
+import { WRITE_QUEUE_OPTIONS, WriteQueue } from '../io/write-queue.js';
 
 /** Read from a target at a time: half of it costs 15 % more of the processor per byte, a quarter 50 %. */
 export const READ_BYTES = 64 * 1024;
@@ -41,7 +41,7 @@ export function dial(address: string, port: number, timeoutMs: number, signal: A
     const { socket } = relay;
     const fail = (reason: string): void => {
       settle();
-      socket.on('error', unheard);
+      socket.on('error', ignoreError);
       socket.destroy();
       reject(new Error(reason));
     };
@@ -58,7 +58,7 @@ export function dial(address: string, port: number, timeoutMs: number, signal: A
       prepareSocket(socket);
       socket.pause();
       // An error between the connection and `open` is remembered by the socket: `destroyed` tells.
-      socket.on('error', unheard);
+      socket.on('error', ignoreError);
       resolve(relay);
     });
     if (signal.aborted) aborted();
@@ -69,20 +69,20 @@ export function dial(address: string, port: number, timeoutMs: number, signal: A
 class SocketRelay implements Relay {
   readonly socket: Socket;
   #events: RelayEvents | undefined;
-  readonly #outlet: Outlet;
+  readonly #outlet: WriteQueue;
   /** Bytes that came behind the end. */
   #late = 0;
 
   constructor(host: string, port: number) {
     this.socket = connect({
-      ...OUTLET_OPTIONS,
+      ...WRITE_QUEUE_OPTIONS,
       host,
       port,
       // The target's FIN must not throw away what is still to be written to it.
       allowHalfOpen: true,
       onread: { buffer: intake, callback: (length) => this.#take(length) },
     });
-    this.#outlet = new Outlet(this.socket);
+    this.#outlet = new WriteQueue(this.socket);
   }
 
   open(events: RelayEvents): void {

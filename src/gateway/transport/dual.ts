@@ -6,7 +6,7 @@ import { type BodyDecoder, CHUNKS, encodeChunk, LAST_CHUNK } from '../../http/ch
 import { BARE, type Envelope } from '../../http/envelope.js';
 import { responseHead } from '../http/respond.js';
 import { endSocket, isReset, onceSent } from '../io/sockets.js';
-import { STRANGER_BYTES, type Transport, type TransportEnd, type TransportEvents } from './transport.js';
+import { type Transport, type TransportEnd, type TransportEvents, UNAUTHENTICATED_BYTES } from './transport.js';
 
 export type OutEncoding = 'identity' | 'chunked';
 
@@ -17,7 +17,7 @@ const SEED_BYTES = 10;
 const OUT_NOISE_BYTES = 64 * 1024;
 
 /** The accepted OUT leg: from the 200 and its seed on, until someone ends it. */
-export interface OutLeg {
+export interface OutChannel {
   readonly socket: Socket;
   readonly envelope: Envelope;
   end(lingerMs: number): void;
@@ -28,7 +28,7 @@ export function acceptOut(
   socket: Socket,
   encoding: OutEncoding,
   died: (how: TransportEnd, detail?: string) => void,
-): OutLeg {
+): OutChannel {
   const chunked = encoding === 'chunked';
   let noise = 0;
   let over = false;
@@ -75,14 +75,14 @@ export interface InLeg {
  * sent its last bytes on the other connection, so those are awaited until the IN leg ends too, for at most `lingerMs`.
  */
 export function dualTransport(
-  out: OutLeg,
+  out: OutChannel,
   leg: InLeg,
   lingerMs: number,
 ): Transport & { outDied(how: TransportEnd, detail?: string): void } {
   const { socket, body, rest } = leg;
   let events: TransportEvents | undefined;
   let finished = false;
-  let allowance = STRANGER_BYTES;
+  let allowance = UNAUTHENTICATED_BYTES;
   let farewell: NodeJS.Timeout | undefined;
   const stop = (): void => {
     finished = true;

@@ -9,7 +9,7 @@ export interface OpenedTransport {
   readonly peer: string;
   readonly sockets: readonly Socket[];
   /** To be called once, when the user is known. */
-  readonly accepted: () => void;
+  readonly authenticated: () => void;
   /** To be called once, when nothing of the tunnel is left but lingering sockets. */
   readonly ended: () => void;
 }

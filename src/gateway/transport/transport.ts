@@ -7,7 +7,7 @@ import { MAX_CONTROL_PDU } from '../../protocol/index.js';
  * What a stranger may send in all: a handshake, the largest token there can be, and frames or chunks around them. Keep-alives are
  * valid at any time, and pings too: without this somebody could keep us reading until `timeouts.identity` is over.
  */
-export const STRANGER_BYTES = MAX_CONTROL_PDU + 4096;
+export const UNAUTHENTICATED_BYTES = MAX_CONTROL_PDU + 4096;
 
 /** How the client's side came to its end. A reset is as normal as a close: mstsc resets, FreeRDP just drops TLS. */
 export type TransportEnd = 'client closed' | 'client reset' | 'bad framing' | 'too much data';

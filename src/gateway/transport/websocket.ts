@@ -4,7 +4,7 @@ import { Sender } from 'ws';
 import type { Envelope } from '../../http/envelope.js';
 import { CLOSE, FRAME_HEAD_MAX, FrameError, FrameReader, writeFrameHead } from '../../websocket/frames.js';
 import { endSocket, isReset, onceSent } from '../io/sockets.js';
-import { STRANGER_BYTES, type Transport, type TransportEnd, type TransportEvents } from './transport.js';
+import { type Transport, type TransportEnd, type TransportEvents, UNAUTHENTICATED_BYTES } from './transport.js';
 
 /** One binary frame for each PDU: clients take no more than one out of a frame. */
 const FRAMES: Envelope = {
@@ -18,7 +18,7 @@ export function webSocketTransport(socket: Socket, rest: Buffer): Transport {
   let early: Buffer | undefined = rest;
   let events: TransportEvents | undefined;
   let finished = false;
-  let allowance = STRANGER_BYTES;
+  let allowance = UNAUTHENTICATED_BYTES;
 
   const finish = (how: TransportEnd, detail?: string): void => {
     if (finished) return;

@@ -1,6 +1,6 @@
 /** The way to the client: PDUs in their envelopes, and how much of them the system has not taken yet. */
 import { DATA_OVERHEAD, DATA_PAYLOAD, writeDataHeader } from '../../protocol/index.js';
-import { Slabs } from '../io/buffer-pool.js';
+import { BufferPool } from '../io/buffer-pool.js';
 import type { Backlog } from '../io/stall.js';
 import { WRITES_MAX } from '../io/write-queue.js';
 import { READ_BYTES } from '../target/relay.js';
@@ -21,7 +21,7 @@ const SMALL = DATA_PAYLOAD;
 const SLAB = READ_BYTES + (READ_BYTES / DATA_PAYLOAD) * (DATA_OVERHEAD + 16);
 /** Kept for the next burst; a gateway that sends on all its connections has more of them for that long. */
 const FREE_SLABS = 64;
-const slabs = new Slabs(SLAB, FREE_SLABS);
+const slabs = new BufferPool(SLAB, FREE_SLABS);
 
 export class Downlink implements Backlog {
   readonly #transport: Transport;

@@ -11,7 +11,7 @@ import {
   TARGET_CAUSE,
   type TargetEnd,
 } from '../../protocol/index.js';
-import { Patience } from '../io/stall.js';
+import { StallDetector } from '../io/stall.js';
 import type { Traffic } from '../report/counters.js';
 import type { Log } from '../report/log.js';
 import { OVER, type TargetOpener } from '../target/dial.js';
@@ -29,7 +29,7 @@ export interface TunnelServices {
   readonly tunnelId: number;
   readonly nextChannelId: () => number;
   /** Called once, when the identity is proven. */
-  readonly accepted: () => void;
+  readonly authenticated: () => void;
   /** Called once, when nothing of the tunnel is left but lingering sockets. */
   readonly ended: (cause: string) => void;
   /** Called once behind that, when the connection to its target is gone too. */
@@ -53,7 +53,7 @@ export class Tunnel {
   #log: Log;
   #identity: Identity | undefined;
   readonly #uplink: Uplink;
-  readonly #patience: Patience;
+  readonly #clientStall: StallDetector;
   #timer: NodeJS.Timeout | undefined;
   #target: string | undefined;
   #received = 0;
@@ -70,7 +70,7 @@ export class Tunnel {
     this.#log = services.log;
     const { timeouts, tunnelId, nextChannelId } = services;
     this.#uplink = new Uplink(timeouts);
-    this.#patience = new Patience(timeouts.stall);
+    this.#clientStall = new StallDetector(timeouts.stall);
     this.#session = new GatewaySession({ timeouts, tunnelId, nextChannelId, now: this.#started });
   }
 
@@ -92,9 +92,9 @@ export class Tunnel {
   }
 
   /** Looks whether a side has stalled: it is cut. Bytes that it did not take for so long it will not take while we linger. */
-  look(): void {
+  checkStalled(): void {
     const now = clock();
-    if (this.#patience.ended(this.#downlink, now)) return this.#finish('client stalled', undefined, undefined, 0);
+    if (this.#clientStall.stalled(this.#downlink, now)) return this.#finish('client stalled', undefined, undefined, 0);
     if (this.#uplink.hasStalled(now)) this.#targetGone('stall');
   }
 
@@ -130,8 +130,8 @@ export class Tunnel {
         // Where nothing is up the target was faster, and that was told.
         if (this.#uplink.isUp) this.#log.info('channel closed', { target: this.#target, cause: 'client closed' });
         return this.#uplink.drop();
-      case 'wake':
-        return this.#wake(effect.at);
+      case 'timer':
+        return this.#setTimer(effect.at);
       case 'end':
         return this.#finish(effect.cause, effect.detail, effect.code);
     }
@@ -152,7 +152,7 @@ export class Tunnel {
       const { identity } = verdict;
       this.#identity = identity;
       this.#log = this.#log.with({ user: identity.user });
-      this.#services.accepted();
+      this.#services.authenticated();
       this.#transport.trust();
       this.#log.info('user accepted', { method: identity.method, targets: identity.targets });
     } else {
@@ -224,7 +224,7 @@ export class Tunnel {
     }
   }
 
-  #wake(at: number | undefined): void {
+  #setTimer(at: number | undefined): void {
     clearTimeout(this.#timer);
     if (at === undefined) return;
     // A timer may fire a little early; the session would then find nothing due and ask again.

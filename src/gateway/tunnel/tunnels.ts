@@ -1,11 +1,11 @@
 /** The tunnels of this process: born from a transport, looked after, counted, and waited for at the end. */
 import type { Socket } from 'node:net';
 import { RESULT } from '../../protocol/index.js';
-import type { TunnelPlaces } from '../admission/tunnel-quota.js';
+import type { TunnelQuota } from '../admission/tunnel-quota.js';
 import type { Counters, Traffic } from '../report/counters.js';
 import type { Log } from '../report/log.js';
-import type { Decisions } from '../settings/access-decisions.js';
-import type { Terms } from '../settings/runtime-settings.js';
+import type { AccessDecisions } from '../settings/access-decisions.js';
+import type { RuntimeSettings } from '../settings/runtime-settings.js';
 import type { TargetOpener } from '../target/dial.js';
 import type { OpenedTransport } from '../transport/opened.js';
 import type { Ids } from './ids.js';
@@ -13,36 +13,36 @@ import { Tunnel, type Verdict } from './tunnel.js';
 
 export interface TunnelsOptions {
   /** Of this moment, like the decisions: a reload changes both. */
-  readonly config: () => Terms['config'];
-  readonly decisions: () => Decisions;
+  readonly config: () => RuntimeSettings['config'];
+  readonly accessDecisions: () => AccessDecisions;
   readonly counters: Counters;
   readonly ids: Ids;
   /** Where a place was taken for each tunnel. */
-  readonly places: TunnelPlaces;
+  readonly tunnelQuota: TunnelQuota;
   readonly log: Log;
 }
 
 /** Beside what clients are given to answer: the time that our own work may take on a busy machine. */
 const SLACK_MS = 2_000;
 /** How often sessions are looked at for sides that have stalled: each look is two numbers, and ten thousand of them a millisecond. */
-const LOOK_MS = 1_000;
+const STALL_CHECK_MS = 1_000;
 
 export class Tunnels {
   readonly #options: TunnelsOptions;
   readonly #all = new Set<Tunnel>();
   /** Clients of sessions in another process: to wait for like tunnels of our own. */
-  readonly #guests = new Set<Socket>();
+  readonly #forwarded = new Set<Socket>();
   /** Connections that carry or carried a tunnel; one leaves when the last of its bytes is sent. */
   readonly #carriers = new Set<Socket>();
   /** Called whenever the last session has ended. */
   readonly #onEmpty = new Set<() => void>();
-  readonly #looking: NodeJS.Timeout;
+  readonly #stallTimer: NodeJS.Timeout;
 
   constructor(options: TunnelsOptions) {
     this.#options = options;
-    this.#looking = setInterval(() => {
-      for (const tunnel of this.#all) tunnel.look();
-    }, LOOK_MS);
+    this.#stallTimer = setInterval(() => {
+      for (const tunnel of this.#all) tunnel.checkStalled();
+    }, STALL_CHECK_MS);
   }
 
   get size(): number {
@@ -55,18 +55,18 @@ export class Tunnels {
   }
 
   /** The client of a session that is another process's. */
-  addGuest(client: Socket): void {
+  addForwarded(client: Socket): void {
     if (client.closed) return;
-    this.#guests.add(client);
+    this.#forwarded.add(client);
     client.once('close', () => {
-      this.#guests.delete(client);
+      this.#forwarded.delete(client);
       this.#sessionEnded();
     });
   }
 
   /** A tunnel is born; the place that was taken for it is given back when nothing of it is left at its target. */
-  open({ transport, request, peer, sockets, accepted, ended }: OpenedTransport): void {
-    const { config, counters, ids, places, log } = this.#options;
+  open({ transport, request, peer, sockets, authenticated, ended }: OpenedTransport): void {
+    const { config, counters, ids, tunnelQuota, log } = this.#options;
     const { identity, setup, keepAlive, close, stall } = config().timeouts;
     const { connectionId, correlationId, userId, clientGeneration, clientBuild } = request;
     const about = { connection: connectionId, correlation: correlationId, peer, transport: transport.kind };
@@ -74,7 +74,7 @@ export class Tunnels {
     tunnelLog.debug('transport opened', { userId, clientGeneration, clientBuild });
     const question = { scheme: 'PAA', peer, connectionId, correlationId, clientName: undefined } as const;
     const authenticate = async (token: string, left: AbortSignal): Promise<Verdict> => {
-      const verdict = await this.#options.decisions().authenticate({ ...question, token, now: Date.now() }, left);
+      const verdict = await this.#options.accessDecisions().authenticate({ ...question, token, now: Date.now() }, left);
       if (!('identity' in verdict)) counters.refused('user');
       return verdict;
     };
@@ -91,14 +91,14 @@ export class Tunnels {
       },
       tunnelId: ids.next(),
       nextChannelId: () => ids.next(),
-      accepted,
+      authenticated,
       ended: (cause) => {
         this.#all.delete(tunnel);
         counters.ended(cause, tunnel.traffic);
         ended();
         this.#sessionEnded();
       },
-      released: () => places.giveBack(),
+      released: () => tunnelQuota.release(),
     });
     for (const socket of sockets) {
       if (socket.closed) continue;
@@ -126,19 +126,19 @@ export class Tunnels {
 
   /** Nobody is looked after any more. */
   stop(): void {
-    clearInterval(this.#looking);
+    clearInterval(this.#stallTimer);
   }
 
   /** Asked anew each time: a rule that is gone opens no further channel, whoever came by it. */
   readonly #openTarget: TargetOpener = async (...question) => {
-    const opened = await this.#options.decisions().openTarget(...question);
+    const opened = await this.#options.accessDecisions().openTarget(...question);
     if (!('relay' in opened)) this.#options.counters.refused('target');
     return opened;
   };
 
   /** Those of this process, and clients of those in others. */
   get #sessions(): number {
-    return this.#all.size + this.#guests.size;
+    return this.#all.size + this.#forwarded.size;
   }
 
   #sessionEnded(): void {

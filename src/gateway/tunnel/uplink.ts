@@ -1,5 +1,5 @@
 /** The way to the target: one connection at a time, what waits to be taken by it, and what is left of the one before. */
-import { Patience } from '../io/stall.js';
+import { StallDetector } from '../io/stall.js';
 import type { Relay, RelayEvents } from '../target/relay.js';
 
 /** What a former target may take to go: with the time for the next one it has to fit into the 30 s that a client waits. */
@@ -19,12 +19,12 @@ export class Uplink {
   #former: Relay | undefined;
   /** Cuts the former one, for the next. */
   #cutting: NodeJS.Timeout | undefined;
-  #patience: Patience;
+  #stall: StallDetector;
   #full = false;
 
   constructor(timeouts: UplinkTimeouts) {
     this.#timeouts = timeouts;
-    this.#patience = new Patience(timeouts.stall);
+    this.#stall = new StallDetector(timeouts.stall);
   }
 
   get isUp(): boolean {
@@ -38,13 +38,13 @@ export class Uplink {
 
   /** Whether the target has taken nothing for too long, as far as the looks so far can tell. */
   hasStalled(now: number): boolean {
-    return this.#relay !== undefined && this.#patience.ended(this.#relay, now);
+    return this.#relay !== undefined && this.#stall.stalled(this.#relay, now);
   }
 
   /** Takes over a connection, of which nothing is heard before `open`. */
   take(relay: Relay): void {
     this.#relay = relay;
-    this.#patience = new Patience(this.#timeouts.stall);
+    this.#stall = new StallDetector(this.#timeouts.stall);
   }
 
   /** From now on events are delivered, and bytes behind the next `resume`. */

@@ -5,19 +5,19 @@ const NOTHING_NOW = { sessions: 0, connections: 0, handshakes: 0, loopDelay: { m
 /** The cause of the end of sessions that went with their process, which could say none. */
 const CRASH = 'worker crashed';
 
-export class Tally {
+export class WorkerCounts {
   /** INVARIANT: totals never go backwards, whoever is gone. */
   #past: Counts = new Counters().snapshot(NOTHING_NOW);
-  readonly #told = new Map<number, Counts>();
+  readonly #latest = new Map<number, Counts>();
 
-  told(worker: number, counts: Counts): void {
-    this.#told.set(worker, counts);
+  update(worker: number, counts: Counts): void {
+    this.#latest.set(worker, counts);
   }
 
   /** A process is gone, and so many sessions with it. */
-  gone(worker: number, sessions: number): void {
-    const last = this.#told.get(worker) ?? new Counters().snapshot(NOTHING_NOW);
-    this.#told.delete(worker);
+  workerEnded(worker: number, sessions: number): void {
+    const last = this.#latest.get(worker) ?? new Counters().snapshot(NOTHING_NOW);
+    this.#latest.delete(worker);
     const ended = sessions === 0 ? last.ended : { ...last.ended, [CRASH]: sessions };
     // Some may have begun since it was asked.
     const opened = Math.max(last.opened, total(ended));
@@ -25,7 +25,7 @@ export class Tally {
   }
 
   get total(): Counts {
-    return sumOf([this.#past, ...this.#told.values()]);
+    return sumOf([this.#past, ...this.#latest.values()]);
   }
 }
 

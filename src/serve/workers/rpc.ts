@@ -2,30 +2,30 @@
 
 /** One message; anything else that arrives is somebody else's, and passed over. */
 export type Message =
-  | { readonly rdgw: 'tell'; readonly name: string; readonly body: unknown }
-  | { readonly rdgw: 'ask'; readonly id: number; readonly name: string; readonly body: unknown }
+  | { readonly rdgw: 'notify'; readonly name: string; readonly body: unknown }
+  | { readonly rdgw: 'call'; readonly id: number; readonly name: string; readonly body: unknown }
   | { readonly rdgw: 'answer'; readonly id: number; readonly body: unknown; readonly failed?: string };
 
 /** Whoever is asked decides at once, or is stuck: nobody waits longer, and what depends on the answer is denied. */
-export const ANSWER_MS = 3_000;
+export const CALL_TIMEOUT_MS = 3_000;
 
-export interface AskOptions {
+export interface CallOptions {
   /** Milliseconds, for a question that takes its time. */
   readonly within?: number;
   /** Gets an answer that nobody waits for any more, to undo what it promised. */
   readonly late?: (body: never) => void;
 }
 
-interface Asked {
+interface PendingCall {
   readonly answered: (message: Message & { rdgw: 'answer' }) => void;
 }
 
-export class Wire {
+export class Rpc {
   readonly #send: (message: Message) => void;
   // biome-ignore lint/suspicious/noExplicitAny: each name has a body of its own, which both ends know.
   readonly #handlers = new Map<string, (body: any) => unknown>();
   /** No cap of its own: each question belongs to a connection or to a command, and an answer that never comes is late at last. */
-  readonly #asked = new Map<number, Asked>();
+  readonly #pending = new Map<number, PendingCall>();
   #ids = 0;
   #closed = false;
 
@@ -43,39 +43,39 @@ export class Wire {
     return this.#closed;
   }
 
-  tell(name: string, body?: unknown): void {
-    if (!this.#closed) this.#send({ rdgw: 'tell', name, body });
+  notify(name: string, body?: unknown): void {
+    if (!this.#closed) this.#send({ rdgw: 'notify', name, body });
   }
 
   /** Rejects when the other side fails, is gone or does not answer in time. */
-  ask<Answer>(name: string, body?: unknown, { within = ANSWER_MS, late }: AskOptions = {}): Promise<Answer> {
+  call<Answer>(name: string, body?: unknown, { within = CALL_TIMEOUT_MS, late }: CallOptions = {}): Promise<Answer> {
     const id = ++this.#ids;
     return new Promise<Answer>((resolve, reject) => {
       if (this.#closed) return reject(new Error('the other process is gone'));
       let waits = true;
       const timer = setTimeout(() => {
         waits = false;
-        if (late === undefined) this.#asked.delete(id);
+        if (late === undefined) this.#pending.delete(id);
         reject(new Error(`no answer to ${name}`));
       }, within);
-      this.#asked.set(id, {
+      this.#pending.set(id, {
         answered: (message) => {
           clearTimeout(timer);
-          this.#asked.delete(id);
+          this.#pending.delete(id);
           if (message.failed !== undefined) reject(new Error(message.failed));
           else if (waits) resolve(message.body as Answer);
           else late?.(message.body as never);
         },
       });
-      this.#send({ rdgw: 'ask', id, name, body });
+      this.#send({ rdgw: 'call', id, name, body });
     });
   }
 
   async receive(received: unknown): Promise<void> {
     if (this.#closed || !isMessage(received)) return;
-    if (received.rdgw === 'answer') return this.#asked.get(received.id)?.answered(received);
+    if (received.rdgw === 'answer') return this.#pending.get(received.id)?.answered(received);
     const handle = this.#handlers.get(received.name);
-    if (received.rdgw === 'tell') return void handle?.(received.body);
+    if (received.rdgw === 'notify') return void handle?.(received.body);
     const { id, name } = received;
     try {
       if (!handle) throw new Error(`nobody answers ${name}`);
@@ -88,7 +88,7 @@ export class Wire {
   /** The other side is gone: nothing is sent or taken any more, and whoever waits for an answer is told. */
   close(): void {
     this.#closed = true;
-    for (const [id, { answered }] of this.#asked) {
+    for (const [id, { answered }] of this.#pending) {
       answered({ rdgw: 'answer', id, body: undefined, failed: 'the other process is gone' });
     }
   }

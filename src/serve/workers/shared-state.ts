@@ -1,77 +1,82 @@
 /** What the workers of one gateway share, with both ends of each message: the primary keeps the books, the workers ask. */
-import type { Census } from '../../gateway/admission/connection-count.js';
-import type { TunnelPlaces } from '../../gateway/admission/tunnel-quota.js';
-import type { Registry } from '../../gateway/cluster/forward.js';
-import type { Ledger } from '../../gateway/cluster/shared-registry.js';
-import type { Commons } from '../../gateway/cluster/shared-state.js';
+import type { ConnectionCount } from '../../gateway/admission/connection-count.js';
+import type { TunnelQuota } from '../../gateway/admission/tunnel-quota.js';
+import type { ChannelRegistry } from '../../gateway/cluster/forward.js';
+import type { SharedRegistry } from '../../gateway/cluster/shared-registry.js';
+import type { SharedState } from '../../gateway/cluster/shared-state.js';
 import { busy } from '../../gateway/http/refusal.js';
-import { IS_LIVE } from '../../gateway/listener/pairing.js';
-import type { Wire } from './rpc.js';
+import { OUT_CHANNEL_EXISTS } from '../../gateway/listener/pairing.js';
+import type { Rpc } from './rpc.js';
 
 const NO_ANSWER = 'the primary process does not answer';
 
 /** A waiting OUT leg, as messages name it. */
-interface Leg {
+interface Channel {
   readonly connectionId: string;
   readonly peer: string;
 }
 
 /** Answers one worker out of the books; `addressOf` tells where another one is reached. */
-export function keepBooks(
-  wire: Wire,
-  ledger: Ledger,
+export function answerSharedState(
+  rpc: Rpc,
+  registry: SharedRegistry,
   worker: number,
   addressOf: (worker: number) => string | undefined,
 ): void {
-  wire.on('full', () => ledger.full());
-  wire.on('take', () => ledger.take(worker));
-  wire.on('give back', () => ledger.giveBack(worker));
-  wire.on('enter', ({ name, network }: { name: string; network: string }) => {
-    const setting = ledger.enter(worker, name, network);
-    if (setting !== undefined) wire.tell('turn away', { name, setting });
+  rpc.on('tunnel limit reached', () => registry.tunnelLimitReached());
+  rpc.on('take tunnel', () => registry.takeTunnel(worker));
+  rpc.on('release tunnel', () => registry.releaseTunnel(worker));
+  rpc.on('add connection', ({ name, network }: { name: string; network: string }) => {
+    const setting = registry.addConnection(worker, name, network);
+    if (setting !== undefined) rpc.notify('reject connection', { name, setting });
   });
-  wire.on('known', (name: string) => ledger.known(worker, name));
-  wire.on('leave', (name: string) => ledger.leave(worker, name));
-  wire.on('add', (leg: Leg) => ledger.add(worker, keyOf(leg)));
-  wire.on('remove', (leg: Leg) => ledger.remove(worker, keyOf(leg)));
-  wire.on('find', (leg: Leg) => {
-    const owner = ledger.find(worker, keyOf(leg));
+  rpc.on('authenticated', (name: string) => registry.authenticated(worker, name));
+  rpc.on('remove connection', (name: string) => registry.removeConnection(worker, name));
+  rpc.on('add channel', (leg: Channel) => registry.addChannel(worker, keyOf(leg)));
+  rpc.on('remove channel', (leg: Channel) => registry.removeChannel(worker, keyOf(leg)));
+  rpc.on('find channel', (leg: Channel) => {
+    const owner = registry.findChannel(worker, keyOf(leg));
     return owner === undefined ? undefined : addressOf(owner);
   });
 }
 
 /** What is given to a worker and not asked for. */
-export type CommonsOptions = Pick<Commons, 'ids' | 'crossing' | 'ticketKeys'>;
+export type SharedStateOptions = Pick<SharedState, 'ids' | 'forwarding' | 'ticketKeys'>;
 
 /** The worker's end: what it may not decide alone is asked for, and denied where no answer comes. */
-export function commonsOver(wire: Wire, given: CommonsOptions): Commons {
-  return { places: new RemotePlaces(wire), census: censusOver(wire), registry: registryOver(wire), ...given };
+export function sharedStateOver(rpc: Rpc, given: SharedStateOptions): SharedState {
+  return {
+    tunnelQuota: new RemoteTunnelQuota(rpc),
+    connectionCount: connectionCountOver(rpc),
+    channelRegistry: channelRegistryOver(rpc),
+    ...given,
+  };
 }
 
-export class RemotePlaces implements TunnelPlaces {
-  readonly #wire: Wire;
+export class RemoteTunnelQuota implements TunnelQuota {
+  readonly #rpc: Rpc;
   #closed: string | undefined;
 
-  constructor(wire: Wire) {
-    this.#wire = wire;
+  constructor(rpc: Rpc) {
+    this.#rpc = rpc;
   }
 
   async take(): Promise<string | undefined> {
     if (this.#closed !== undefined) return this.#closed;
     // A place that is granted too late goes back: nobody is there to use it.
-    const late = (refused?: string): void => void (refused === undefined && this.giveBack());
-    const refused = await this.#ask('take', late);
+    const late = (refused?: string): void => void (refused === undefined && this.release());
+    const refused = await this.#call('take tunnel', late);
     if (refused !== undefined || this.#closed === undefined) return refused;
-    this.giveBack();
+    this.release();
     return this.#closed;
   }
 
   async full(): Promise<string | undefined> {
-    return this.#closed ?? (await this.#ask('full'));
+    return this.#closed ?? (await this.#call('tunnel limit reached'));
   }
 
-  giveBack(): void {
-    this.#wire.tell('give back');
+  release(): void {
+    this.#rpc.notify('release tunnel');
   }
 
   /** The primary has its own word for how many there are. */
@@ -81,9 +86,9 @@ export class RemotePlaces implements TunnelPlaces {
     this.#closed = reason;
   }
 
-  async #ask(name: string, late?: (refused?: string) => void): Promise<string | undefined> {
+  async #call(name: string, late?: (refused?: string) => void): Promise<string | undefined> {
     try {
-      return await this.#wire.ask<string | undefined>(name, undefined, late === undefined ? {} : { late });
+      return await this.#rpc.call<string | undefined>(name, undefined, late === undefined ? {} : { late });
     } catch {
       return NO_ANSWER;
     }
@@ -94,37 +99,40 @@ export class RemotePlaces implements TunnelPlaces {
  * Connections are let in at once and told of; the primary says when that was one too many, which takes one way there and back.
  * Until then there may be more of them than the limit: those that came meanwhile.
  */
-function censusOver(wire: Wire): Census {
+function connectionCountOver(rpc: Rpc): ConnectionCount {
   const present = new Map<string, (setting: string) => void>();
-  wire.on('turn away', ({ name, setting }: { name: string; setting: string }) => present.get(name)?.(setting));
+  rpc.on('reject connection', ({ name, setting }: { name: string; setting: string }) => present.get(name)?.(setting));
   return {
-    enter(name, network, turnAway) {
+    add(name, network, turnAway) {
       present.set(name, turnAway);
-      wire.tell('enter', { name, network });
+      rpc.notify('add connection', { name, network });
     },
-    known: (name) => wire.tell('known', name),
-    leave(name) {
+    authenticated: (name) => rpc.notify('authenticated', name),
+    remove(name) {
       present.delete(name);
-      wire.tell('leave', name);
+      rpc.notify('remove connection', name);
     },
   };
 }
 
-function registryOver(wire: Wire): Registry {
+function channelRegistryOver(rpc: Rpc): ChannelRegistry {
   return {
     async add(connectionId, peer) {
       const late = (added: boolean): void => void (added && this.remove(connectionId, peer));
       try {
-        return (await wire.ask<boolean>('add', { connectionId, peer }, { late })) ? undefined : IS_LIVE;
+        return (await rpc.call<boolean>('add channel', { connectionId, peer }, { late }))
+          ? undefined
+          : OUT_CHANNEL_EXISTS;
       } catch {
         return busy(NO_ANSWER);
       }
     },
-    remove: (connectionId, peer) => wire.tell('remove', { connectionId, peer }),
-    find: (connectionId, peer) => wire.ask<string | undefined>('find', { connectionId, peer }).catch(() => undefined),
+    remove: (connectionId, peer) => rpc.notify('remove channel', { connectionId, peer }),
+    find: (connectionId, peer) =>
+      rpc.call<string | undefined>('find channel', { connectionId, peer }).catch(() => undefined),
   };
 }
 
-function keyOf({ connectionId, peer }: Leg): string {
+function keyOf({ connectionId, peer }: Channel): string {
   return `${connectionId} ${peer}`;
 }

@@ -21,7 +21,7 @@ export class SocketFolder {
     return this.#addresses.get(worker);
   }
 
-  giveBack(worker: number): void {
+  release(worker: number): void {
     const address = this.#addresses.get(worker);
     this.#addresses.delete(worker);
     if (address !== undefined && process.platform !== 'win32') rmSync(address, { force: true });

@@ -4,23 +4,23 @@ import { Fault } from '../../fault.js';
 import type { Log } from '../../gateway/report/log.js';
 import { Backoff } from './backoff.js';
 import { type Failure, failureError } from './failure.js';
-import { Wire } from './rpc.js';
-import type { Duty, WorkerFacts } from './worker.js';
+import { Rpc } from './rpc.js';
+import type { Assignment, WorkerFacts } from './worker.js';
 
 /** What a worker may take to be there, and then to read its files and listen: a busy machine gets time for that, a stuck worker does not. */
 const START_MS = 60_000;
 /** A worker that was told to go has nothing left to do. */
 const GO_MS = 2_000;
 
-export interface WorkforceOptions {
+export interface SupervisorOptions {
   readonly count: number;
   readonly log: Log;
   /** A new worker is there: what it asks is to be answered. */
-  readonly hired: (wire: Wire, number: number) => void;
+  readonly started: (wire: Rpc, number: number) => void;
   /** What it has to do, as of now. */
-  readonly duty: (number: number) => Duty;
+  readonly assignment: (number: number) => Assignment;
   /** It is gone. Returns how many sessions went with it. */
-  readonly gone: (number: number) => number;
+  readonly ended: (number: number) => number;
 }
 
 /** What became of a command to one worker. */
@@ -35,28 +35,28 @@ export interface WorkerAnswer<Answer> {
   readonly serves: boolean;
 }
 
-interface Hand {
+interface WorkerEntry {
   readonly number: number;
-  readonly wire: Wire;
+  readonly rpc: Rpc;
   readonly worker: Worker;
   readonly since: number;
   /** It knows its duty: a change of that concerns it. */
-  briefed: boolean;
+  hasAssignment: boolean;
   /** It listens. */
   ready: boolean;
-  readonly left: Promise<void>;
+  readonly exited: Promise<void>;
 }
 
-export class Workforce {
-  readonly #options: WorkforceOptions;
-  readonly #hands = new Map<number, Hand>();
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #entries = new Map<number, WorkerEntry>();
   readonly #backoffs = new Map<number, Backoff>();
-  readonly #returns = new Set<NodeJS.Timeout>();
+  readonly #restarts = new Set<NodeJS.Timeout>();
   #first: Promise<WorkerFacts> | undefined;
   #complete = false;
-  #retired = false;
+  #stopping = false;
 
-  constructor(options: WorkforceOptions) {
+  constructor(options: SupervisorOptions) {
     this.#options = options;
     // The primary would hand connections on one by one; the system does that for nothing.
     cluster.schedulingPolicy = cluster.SCHED_NONE;
@@ -71,7 +71,7 @@ export class Workforce {
 
   /** Rejects with what a worker failed of. */
   async start(): Promise<WorkerFacts> {
-    const hires = Array.from({ length: this.#options.count }, async (_, index) => this.#hire(index + 1));
+    const hires = Array.from({ length: this.#options.count }, async (_, index) => this.#startWorker(index + 1));
     const [first] = hires as [Promise<WorkerFacts>];
     this.#first = first;
     await Promise.all(hires);
@@ -80,103 +80,111 @@ export class Workforce {
   }
 
   /** How many of them listen. */
-  get atWork(): number {
+  get listening(): number {
     return this.#ready.length;
   }
 
   /** Asks every worker that listens. Never rejects. */
   command<Answer>(name: string, body: unknown, within: number): Promise<readonly WorkerAnswer<Answer>[]> {
-    return ask(this.#ready, name, body, within);
+    return callAll(this.#ready, name, body, within);
   }
 
   /** The same, and also those that do not listen yet but know what they have to do: they answer when they do. */
-  instruct<Answer>(
+  commandAll<Answer>(
     name: string,
     body: unknown,
     within: number,
     whom: (worker: number) => boolean = () => true,
   ): Promise<readonly WorkerAnswer<Answer>[]> {
-    const hands = [...this.#hands.values()].filter(({ briefed, number }) => briefed && whom(number));
-    return ask(hands, name, body, within);
+    const hands = [...this.#entries.values()].filter(({ hasAssignment, number }) => hasAssignment && whom(number));
+    return callAll(hands, name, body, within);
   }
 
   /** Ends the worker that answered so, in whose place comes another one. False where it has gone by itself. */
-  discharge({ worker: number, pid }: WorkerAnswer<unknown>): boolean {
-    const process = this.#hands.get(number)?.worker.process;
+  terminate({ worker: number, pid }: WorkerAnswer<unknown>): boolean {
+    const process = this.#entries.get(number)?.worker.process;
     return process !== undefined && process.pid === pid && process.kill('SIGKILL');
   }
 
-  get #ready(): readonly Hand[] {
-    return [...this.#hands.values()].filter(({ ready }) => ready);
+  get #ready(): readonly WorkerEntry[] {
+    return [...this.#entries.values()].filter(({ ready }) => ready);
   }
 
   /** From now on nobody is replaced. */
-  retire(): void {
-    this.#retired = true;
-    for (const timer of this.#returns) clearTimeout(timer);
+  stopReplacing(): void {
+    this.#stopping = true;
+    for (const timer of this.#restarts) clearTimeout(timer);
   }
 
   /** Sends everybody away and waits until they are gone. */
-  async dismiss(): Promise<void> {
-    this.retire();
-    const hands = [...this.#hands.values()];
+  async stopAll(): Promise<void> {
+    this.stopReplacing();
+    const hands = [...this.#entries.values()];
     // A worker whose primary is gone ends at once, whatever a custom authenticator holds.
     for (const { worker } of hands) if (worker.isConnected()) worker.process.disconnect();
     const killer = setTimeout(() => this.kill(), GO_MS);
-    await Promise.all(hands.map(({ left }) => left));
+    await Promise.all(hands.map(({ exited }) => exited));
     clearTimeout(killer);
   }
 
   kill(): void {
-    this.retire();
-    for (const { worker } of this.#hands.values()) worker.process.kill('SIGKILL');
+    this.stopReplacing();
+    for (const { worker } of this.#entries.values()) worker.process.kill('SIGKILL');
   }
 
   /** Resolves when the worker listens. Throws when there is not even a process. */
-  #hire(number: number): Promise<WorkerFacts> {
+  #startWorker(number: number): Promise<WorkerFacts> {
     const worker = fork();
     // Without a callback a worker that is just gone would be an error that nobody catches.
-    const wire = new Wire((message) => void worker.send(message, () => undefined));
-    worker.on('message', (message) => void wire.receive(message));
-    const { log, hired, duty, gone } = this.#options;
+    const rpc = new Rpc((message) => void worker.send(message, () => undefined));
+    worker.on('message', (message) => void rpc.receive(message));
+    const { log, started, assignment, ended } = this.#options;
     return new Promise((resolve, reject) => {
       const patience = (): NodeJS.Timeout => setTimeout(() => worker.process.kill('SIGKILL'), START_MS);
       let late = patience();
-      const left = leaving(worker).then(({ code, signal, error }) => {
+      const exited = exitOf(worker).then(({ code, signal, error }) => {
         clearTimeout(late);
-        wire.close();
-        this.#hands.delete(number);
-        const sessions = gone(number);
+        rpc.close();
+        this.#entries.delete(number);
+        const sessions = ended(number);
         reject(endedEarly(signal ?? code ?? error?.code ?? null, error));
-        if (this.#retired) return;
+        if (this.#stopping) return;
         const facts = { worker: number, pid: worker.process.pid, signal: signal ?? undefined, code: code ?? undefined };
         if (hand.ready) log.error('worker crashed', { ...facts, sessions });
         if (hand.ready || this.#complete) this.#replace(number, performance.now() - hand.since);
       });
-      const hand: Hand = { number, wire, worker, since: performance.now(), briefed: false, ready: false, left };
-      this.#hands.set(number, hand);
-      wire.on('hello', async () => {
+      const hand: WorkerEntry = {
+        number,
+        rpc,
+        worker,
+        since: performance.now(),
+        hasAssignment: false,
+        ready: false,
+        exited,
+      };
+      this.#entries.set(number, hand);
+      rpc.on('hello', async () => {
         clearTimeout(late);
         // What is wrong with all of them is then said once.
         if (number > 1) await this.#first;
-        if (wire.isClosed) return undefined;
+        if (rpc.isClosed) return undefined;
         late = patience();
-        hand.briefed = true;
-        return duty(number);
+        hand.hasAssignment = true;
+        return assignment(number);
       });
-      wire.on('ready', (facts: WorkerFacts) => {
+      rpc.on('ready', (facts: WorkerFacts) => {
         clearTimeout(late);
         // Too late: those who are to end have been told, and this one was not among them.
-        if (this.#retired) return void worker.process.kill('SIGKILL');
+        if (this.#stopping) return void worker.process.kill('SIGKILL');
         hand.ready = true;
         log.info('worker started', { worker: number, pid: worker.process.pid });
         resolve(facts);
       });
-      wire.on('failed', (failure: Failure) => {
+      rpc.on('failed', (failure: Failure) => {
         reject(failureError(failure));
         worker.process.kill('SIGKILL');
       });
-      hired(wire, number);
+      started(rpc, number);
     });
   }
 
@@ -184,25 +192,25 @@ export class Workforce {
     const backoff = this.#backoffs.get(number) ?? new Backoff();
     this.#backoffs.set(number, backoff);
     const timer = setTimeout(() => {
-      this.#returns.delete(timer);
+      this.#restarts.delete(timer);
       try {
-        this.#hire(number).catch((error: Error) => this.#tell(number, error));
+        this.#startWorker(number).catch((error: Error) => this.#logStartFailure(number, error));
       } catch (error) {
         // Without memory for a process the system refuses it at once: then there is nobody whose end would bring the next one.
-        this.#tell(number, error as Error);
+        this.#logStartFailure(number, error as Error);
         this.#replace(number, 0);
       }
     }, backoff.after(livedMs));
-    this.#returns.add(timer);
+    this.#restarts.add(timer);
   }
 
-  #tell(number: number, { message }: Error): void {
-    if (!this.#retired) this.#options.log.error('worker cannot start', { worker: number, reason: message });
+  #logStartFailure(number: number, { message }: Error): void {
+    if (!this.#stopping) this.#options.log.error('worker cannot start', { worker: number, reason: message });
   }
 }
 
-async function ask<Answer>(
-  hands: readonly Hand[],
+async function callAll<Answer>(
+  hands: readonly WorkerEntry[],
   name: string,
   body: unknown,
   within: number,
@@ -210,9 +218,9 @@ async function ask<Answer>(
   return Promise.all(
     hands.map((hand) => {
       const who = { worker: hand.number, pid: hand.worker.process.pid };
-      return hand.wire.ask<Answer>(name, body, { within }).then(
+      return hand.rpc.call<Answer>(name, body, { within }).then(
         (answer) => ({ ...who, answer, serves: true }),
-        (error: Error) => ({ ...who, error: error.message, serves: hand.ready && !hand.wire.isClosed }),
+        (error: Error) => ({ ...who, error: error.message, serves: hand.ready && !hand.rpc.isClosed }),
       );
     }),
   );
@@ -236,7 +244,7 @@ function endedEarly(how: string | number | null, cause?: unknown): Fault {
   });
 }
 
-interface Leaving {
+interface Exit {
   readonly code: number | null;
   readonly signal: string | null;
   /** Why there was no process. */
@@ -244,7 +252,7 @@ interface Leaving {
 }
 
 /** Resolves when the process is gone, or was never there. */
-function leaving(worker: Worker): Promise<Leaving> {
+function exitOf(worker: Worker): Promise<Exit> {
   return new Promise((resolve) => {
     worker.once('exit', (code, signal) => resolve({ code, signal }));
     // The system may refuse a new process; then there is no exit either.

@@ -1,20 +1,20 @@
 /** One of the processes that serve a gateway together: started by the primary, with what it has read, and told by it when to end. */
-import { Strays, takeStrays } from '../../cli/uncaught-errors.js';
+import { catchUncaughtErrors, UncaughtErrors } from '../../cli/uncaught-errors.js';
 import type { Gateway } from '../../gateway/gateway.js';
 import { createLog, type RootLog } from '../../gateway/report/log.js';
-import { openGateway, type Prepared, prepareTerms } from '../gateway.js';
-import type { Reading } from '../runtime-settings.js';
+import { openGateway, type Prepared, prepareRuntimeSettings } from '../gateway.js';
+import type { SettingsFiles } from '../runtime-settings.js';
 import { type Failure, failureOf } from './failure.js';
-import { Wire } from './rpc.js';
-import { type CommonsOptions, commonsOver } from './shared-state.js';
+import { Rpc } from './rpc.js';
+import { type SharedStateOptions, sharedStateOver } from './shared-state.js';
 
 /** What a worker is told at its start. */
-export interface Duty {
+export interface Assignment {
   /** From 1. */
   readonly number: number;
   /** What the primary has read: files that were changed meanwhile must not make workers differ. */
-  readonly reading: Reading;
-  readonly commons: CommonsOptions;
+  readonly reading: SettingsFiles;
+  readonly sharedState: SharedStateOptions;
   /** Whether it says what all workers have to say at a start. */
   readonly announces: boolean;
 }
@@ -25,7 +25,7 @@ export interface WorkerFacts {
 }
 
 /** Whether a worker could take another reading. */
-export type Readiness = { readonly warnings: readonly string[] } | { readonly failure: Failure };
+export type PrepareResult = { readonly warnings: readonly string[] } | { readonly failure: Failure };
 
 /** Signals reach a whole group of processes; the primary decides what comes of them. */
 const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
@@ -42,31 +42,31 @@ interface Working {
 /** Serves until the primary ends it; the process ends with its way to the primary. */
 export async function runWorker(): Promise<void> {
   for (const signal of SIGNALS) process.on(signal, () => undefined);
-  const wire = new Wire((message) => void process.send?.(message));
+  const wire = new Rpc((message) => void process.send?.(message));
   process.on('message', (message) => void wire.receive(message));
   const working = start(wire);
   wire.on('settle', async (ms: number) => (await working).gateway.settle(ms));
   wire.on('close', async () => (await working).gateway.close());
   // Told rather than answered: what was told before this process crashed still counts.
-  wire.on('count', async (scraped: boolean) => wire.tell('counts', (await working).gateway.counts(scraped)));
-  obeyReloads(wire, working);
+  wire.on('count', async (scraped: boolean) => wire.notify('counts', (await working).gateway.counts(scraped)));
+  handleReloads(wire, working);
   try {
     const facts: WorkerFacts = { port: (await working).gateway.address.port };
-    wire.tell('ready', facts);
+    wire.notify('ready', facts);
   } catch (error) {
-    wire.tell('failed', failureOf(error));
+    wire.notify('failed', failureOf(error));
   }
 }
 
-async function start(wire: Wire): Promise<Working> {
-  const strays = new Strays();
-  takeStrays(strays.take);
-  const duty = await wire.ask<Duty>('hello', undefined, { within: HELLO_MS });
-  const { number, reading, commons, announces } = duty;
+async function start(wire: Rpc): Promise<Working> {
+  const strays = new UncaughtErrors();
+  catchUncaughtErrors(strays.take);
+  const duty = await wire.call<Assignment>('hello', undefined, { within: HELLO_MS });
+  const { number, reading, sharedState, announces } = duty;
   const root = createLog({ ...reading.config.log, write: (line) => void process.stderr.write(line) });
   const log = root.with({ worker: number });
-  const gateway = await openGateway(reading, { log, announces, commons: commonsOver(wire, commons) });
-  strays.tell((facts) => log.error('stray error', { ...facts }));
+  const gateway = await openGateway(reading, { log, announces, sharedState: sharedStateOver(wire, sharedState) });
+  strays.report((facts) => log.error('stray error', { ...facts }));
   return { gateway, root };
 }
 
@@ -74,8 +74,8 @@ async function start(wire: Wire): Promise<Working> {
 export const NOT_PREPARED = 'it was not prepared';
 
 /** Two steps, so that all workers take another reading or none does. */
-function obeyReloads(wire: Wire, working: Promise<Working>): void {
-  let next: { readonly prepared: Prepared; readonly reading: Reading } | undefined;
+function handleReloads(wire: Rpc, working: Promise<Working>): void {
+  let next: { readonly prepared: Prepared; readonly reading: SettingsFiles } | undefined;
   /** What is prepared may take long, and nobody wait for it any more when it is. */
   let turn = 0;
   const drop = async (): Promise<void> => {
@@ -84,13 +84,13 @@ function obeyReloads(wire: Wire, working: Promise<Working>): void {
     next = undefined;
     await dropped?.prepared.drop();
   };
-  wire.on('prepare', async (reading: Reading): Promise<Readiness> => {
+  wire.on('prepare', async (reading: SettingsFiles): Promise<PrepareResult> => {
     await drop();
     const mine = turn;
     // One that cannot even start has no say in what comes next: that is no failure of the reload.
     const { gateway } = await working;
     try {
-      const prepared = await prepareTerms(gateway, reading);
+      const prepared = await prepareRuntimeSettings(gateway, reading);
       if (mine !== turn) {
         await prepared.drop();
         throw new Error('another reload came meanwhile');

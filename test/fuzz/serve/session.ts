@@ -170,7 +170,7 @@ function wrapped(gateway: ReturnType<typeof gatewaySession>, length: number): vo
 /** Effects but for deliveries and timers, which may come in more pieces. */
 function seen(effects: readonly Effect[]): unknown[] {
   return effects
-    .filter((effect) => effect.do !== 'deliver' && effect.do !== 'wake')
+    .filter((effect) => effect.do !== 'deliver' && effect.do !== 'timer')
     .map((effect) => (effect.do === 'send' ? effect.pdu.toString('hex') : effect));
 }
 

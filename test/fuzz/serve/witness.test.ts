@@ -47,8 +47,8 @@ describe('Witness', () => {
     ['deliver behind the end', [['receive', 'open', end, deliver]]],
     ['a target is given up that is not there', [['receive', 'open', { do: 'disconnect' }]]],
     ['a keep-alive nobody needs', [['tick', 'open', send(KEEPALIVE.encode({}))]]],
-    ['set again for the past', [['tick', 'open', { do: 'wake', at: 5 }]]],
-    ['a timer runs on', [['receive', 'open', { do: 'wake', at: 500 }, end]]],
+    ['set again for the past', [['tick', 'open', { do: 'timer', at: 5 }]]],
+    ['a timer runs on', [['receive', 'open', { do: 'timer', at: 500 }, end]]],
     [
       'a close is confirmed before',
       [

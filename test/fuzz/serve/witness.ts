@@ -35,7 +35,7 @@ export class Witness {
     if (what === 'tick') this.#wakeAt = undefined;
     for (const effect of effects) {
       must(!this.#ended, `${effect.do} behind the end`);
-      must(!this.#refused || effect.do === 'end' || effect.do === 'wake', `${effect.do} behind a refusal`);
+      must(!this.#refused || effect.do === 'end' || effect.do === 'timer', `${effect.do} behind a refusal`);
       this.#take(effect, what, answered);
     }
     must(!this.#refused || this.#ended, 'a refused session goes on');
@@ -82,7 +82,7 @@ export class Witness {
         must(this.#target, 'a target is given up that is not there');
         this.#open = this.#target = false;
         return;
-      case 'wake':
+      case 'timer':
         this.#wakeAt = effect.at;
         return;
       case 'end':

@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Door } from '../../../src/gateway/admission/connection-admission.js';
-import type { Census } from '../../../src/gateway/admission/connection-count.js';
+import { ConnectionAdmission } from '../../../src/gateway/admission/connection-admission.js';
+import type { ConnectionCount } from '../../../src/gateway/admission/connection-count.js';
 import { Counters } from '../../../src/gateway/report/counters.js';
 import { createLog } from '../../../src/gateway/report/log.js';
 
@@ -18,16 +18,20 @@ const ROOM = { connections: 1000, connectionsPerAddress: 1000, handshakes: 1000,
 const [TOLD, TOLD_PER_ADDRESS, TELL_MS] = [64, 16, 3000];
 
 interface Setting {
-  readonly door: Door;
+  readonly door: ConnectionAdmission;
   readonly lines: string[];
   readonly counters: Counters;
 }
 
-function doorWith(limits: Partial<typeof ROOM>, overloaded = () => false, census?: Census): Setting {
+function doorWith(limits: Partial<typeof ROOM>, overloaded = () => false, connectionCount?: ConnectionCount): Setting {
   const lines: string[] = [];
   const log = createLog({ level: 'info', format: 'text', write: (line) => void lines.push(line) });
   const counters = new Counters();
-  return { door: new Door({ limits: { ...ROOM, ...limits }, overloaded, counters, log, census }), lines, counters };
+  return {
+    door: new ConnectionAdmission({ limits: { ...ROOM, ...limits }, overloaded, counters, log, connectionCount }),
+    lines,
+    counters,
+  };
 }
 
 let port = 0;
@@ -61,51 +65,52 @@ describe('the door', () => {
   it('lets in as many strangers as there are places, and who is known or gone makes room', () => {
     const { door } = doorWith({ handshakes: 2 });
     const [first, second] = [from('10.0.0.1'), from('10.0.0.2')];
-    for (const socket of [first, second]) expect([door.enter(socket), door.tellsWhy(socket)]).toEqual([true, false]);
+    for (const socket of [first, second])
+      expect([door.admit(socket), door.answersRejected(socket)]).toEqual([true, false]);
     const third = from('10.0.0.3');
-    expect([door.enter(third), door.tellsWhy(third)]).toEqual([true, true]);
-    door.known(first);
-    expect(door.strangers).toBe(1);
+    expect([door.admit(third), door.answersRejected(third)]).toEqual([true, true]);
+    door.authenticated(first);
+    expect(door.unauthenticated).toBe(1);
     const fourth = from('10.0.0.4');
-    expect([door.enter(fourth), door.tellsWhy(fourth)]).toEqual([true, false]);
+    expect([door.admit(fourth), door.answersRejected(fourth)]).toEqual([true, false]);
     second.destroy();
     first.destroy();
-    expect(door.strangers).toBe(1);
+    expect(door.unauthenticated).toBe(1);
   });
 
   it('holds the limit of connections for those who are known too, until they close', () => {
     const setting = doorWith({ connectionsPerAddress: 1 });
     const { door } = setting;
     const first = from('10.0.0.1');
-    expect([door.enter(first), door.tellsWhy(first)]).toEqual([true, false]);
-    door.known(first);
+    expect([door.admit(first), door.answersRejected(first)]).toEqual([true, false]);
+    door.authenticated(first);
     const second = from('::ffff:10.0.0.1');
-    door.enter(second);
-    expect(door.tellsWhy(second)).toBe(true);
+    door.admit(second);
+    expect(door.answersRejected(second)).toBe(true);
     expect(turnedAwayBy(setting)).toEqual({ 'limits.connectionsPerAddress': 1 });
     first.destroy();
     const third = from('10.0.0.1');
-    door.enter(third);
-    expect(door.tellsWhy(third)).toBe(false);
+    door.admit(third);
+    expect(door.answersRejected(third)).toBe(false);
   });
 
   it('takes no place away for those whom another limit turns away', () => {
     const { door } = doorWith({ connections: 2, handshakes: 1 });
     const first = from('10.0.0.1');
-    expect([door.enter(first), door.tellsWhy(first)]).toEqual([true, false]);
-    for (let count = 0; count < 5; count++) door.enter(from('10.0.0.2'));
-    door.known(first);
+    expect([door.admit(first), door.answersRejected(first)]).toEqual([true, false]);
+    for (let count = 0; count < 5; count++) door.admit(from('10.0.0.2'));
+    door.authenticated(first);
     const next = from('10.0.0.2');
-    door.enter(next);
-    expect(door.tellsWhy(next)).toBe(false);
+    door.admit(next);
+    expect(door.answersRejected(next)).toBe(false);
   });
 
   it('cuts those who are gone already, and counts them nowhere', () => {
     const setting = doorWith({});
     const socket = from(undefined);
-    expect(setting.door.enter(socket)).toBe(false);
+    expect(setting.door.admit(socket)).toBe(false);
     expect(socket.destroyed).toBe(true);
-    expect(setting.door.strangers).toBe(0);
+    expect(setting.door.unauthenticated).toBe(0);
     expect(turnedAwayBy(setting)).toEqual({});
   });
 
@@ -113,13 +118,13 @@ describe('the door', () => {
     let overloaded = true;
     const setting = doorWith({}, () => overloaded);
     const socket = from('10.0.0.1');
-    setting.door.enter(socket);
-    expect(setting.door.tellsWhy(socket)).toBe(true);
+    setting.door.admit(socket);
+    expect(setting.door.answersRejected(socket)).toBe(true);
     expect(turnedAwayBy(setting)).toEqual({ 'limits.loopDelay': 1 });
     overloaded = false;
     const next = from('10.0.0.1');
-    setting.door.enter(next);
-    expect(setting.door.tellsWhy(next)).toBe(false);
+    setting.door.admit(next);
+    expect(setting.door.answersRejected(next)).toBe(false);
   });
 });
 
@@ -128,12 +133,12 @@ describe('somebody who comes again from the same port before the end of the form
     const { door } = doorWith({ connections: 2, handshakes: 2 });
     const first = from('10.0.0.1');
     for (let former = first, count = 0; count < 10; count++) {
-      expect([door.enter(former), door.tellsWhy(former)]).toEqual([true, false]);
+      expect([door.admit(former), door.answersRejected(former)]).toEqual([true, false]);
       const next = again(former);
-      expect([door.enter(next), door.tellsWhy(next)]).toEqual([true, false]);
-      expect(door.strangers).toBe(2);
+      expect([door.admit(next), door.answersRejected(next)]).toEqual([true, false]);
+      expect(door.unauthenticated).toBe(2);
       for (const socket of count % 2 ? [former, next] : [next, former]) socket.destroy();
-      expect(door.strangers).toBe(0);
+      expect(door.unauthenticated).toBe(0);
       former = again(former);
     }
   });
@@ -141,42 +146,42 @@ describe('somebody who comes again from the same port before the end of the form
   it('has nothing of what is told of the former one', () => {
     const { door } = doorWith({});
     const former = from('10.0.0.1');
-    expect([door.enter(former), door.tellsWhy(former)]).toEqual([true, false]);
+    expect([door.admit(former), door.answersRejected(former)]).toEqual([true, false]);
     const next = again(former);
-    expect([door.enter(next), door.tellsWhy(next)]).toEqual([true, false]);
-    door.known(former);
-    expect(door.strangers).toBe(1);
+    expect([door.admit(next), door.answersRejected(next)]).toEqual([true, false]);
+    door.authenticated(former);
+    expect(door.unauthenticated).toBe(1);
     former.destroy();
-    door.known(next);
-    expect(door.strangers).toBe(0);
+    door.authenticated(next);
+    expect(door.unauthenticated).toBe(0);
   });
 
   it('is not turned away for the former one, nor let in', () => {
     let full = true;
     const { door } = doorWith({}, () => full);
     const former = from('10.0.0.1');
-    door.enter(former);
+    door.admit(former);
     const turned = again(former);
-    door.enter(turned);
+    door.admit(turned);
     former.destroy();
-    expect(door.tellsWhy(turned)).toBe(true);
+    expect(door.answersRejected(turned)).toBe(true);
     full = false;
     const welcome = again(former);
-    door.enter(welcome);
-    expect(door.tellsWhy(welcome)).toBe(false);
+    door.admit(welcome);
+    expect(door.answersRejected(welcome)).toBe(false);
     turned.destroy();
     full = true;
     const last = again(former);
-    door.enter(last);
+    door.admit(last);
     welcome.destroy();
-    expect(door.tellsWhy(last)).toBe(true);
+    expect(door.answersRejected(last)).toBe(true);
   });
 });
 
 describe('those who are turned away', () => {
-  const knock = (door: Door, addresses: number, each: number): Peer[] => {
+  const knock = (door: ConnectionAdmission, addresses: number, each: number): Peer[] => {
     const all = Array.from({ length: addresses * each }, (_, index) => from(`10.0.1.${index % addresses}`));
-    return all.filter((socket) => door.enter(socket));
+    return all.filter((socket) => door.admit(socket));
   };
 
   it('are told why as long as there are seats, and cut beyond', () => {
@@ -201,24 +206,29 @@ describe('those who are turned away', () => {
   it('leave nothing that could be told to somebody else', () => {
     const { door } = doorWith({ connections: 0 });
     const socket = from('10.0.0.1');
-    door.enter(socket);
+    door.admit(socket);
     socket.destroy();
-    expect(door.tellsWhy(socket)).toBe(false);
+    expect(door.answersRejected(socket)).toBe(false);
   });
 });
 
 describe('those who were one too many over all processes', () => {
   /** What the census heard, with the word that turns the last one away. */
-  function counted(): { door: Door; setting: Setting; heard: string[]; turnAway: (setting: string) => void } {
+  function counted(): {
+    door: ConnectionAdmission;
+    setting: Setting;
+    heard: string[];
+    turnAway: (setting: string) => void;
+  } {
     const heard: string[] = [];
     let last: (setting: string) => void = () => undefined;
     const setting = doorWith({ connections: 1 }, undefined, {
-      enter(_, network, turnAway) {
+      add(_, network, turnAway) {
         heard.push(`enter ${network}`);
         last = turnAway;
       },
-      known: () => void heard.push('known'),
-      leave: () => void heard.push('leave'),
+      authenticated: () => void heard.push('known'),
+      remove: () => void heard.push('leave'),
     });
     return { door: setting.door, setting, heard, turnAway: (name) => last(name) };
   }
@@ -226,12 +236,12 @@ describe('those who were one too many over all processes', () => {
   it('are told why behind their TLS handshake, and hold no place meanwhile', () => {
     const { door, setting, heard, turnAway } = counted();
     const socket = from('10.0.0.1');
-    door.enter(socket);
+    door.admit(socket);
     turnAway('limits.connections');
-    expect([door.tellsWhy(socket), socket.destroyed, door.strangers]).toEqual([true, false, 0]);
+    expect([door.answersRejected(socket), socket.destroyed, door.unauthenticated]).toEqual([true, false, 0]);
     expect(turnedAwayBy(setting)).toEqual({ 'limits.connections': 1 });
     const next = from('10.0.0.2');
-    expect([door.enter(next), door.tellsWhy(next)]).toEqual([true, false]);
+    expect([door.admit(next), door.answersRejected(next)]).toEqual([true, false]);
     socket.destroy();
     expect(heard).toEqual(['enter 10.0.0.1', 'leave', 'enter 10.0.0.2']);
   });
@@ -239,17 +249,17 @@ describe('those who were one too many over all processes', () => {
   it('are cut when they are served already', () => {
     const { door, turnAway } = counted();
     const socket = from('10.0.0.1');
-    door.enter(socket);
-    expect(door.tellsWhy(socket)).toBe(false);
+    door.admit(socket);
+    expect(door.answersRejected(socket)).toBe(false);
     turnAway('limits.connections');
-    expect([socket.destroyed, door.strangers]).toEqual([true, 0]);
+    expect([socket.destroyed, door.unauthenticated]).toEqual([true, 0]);
   });
 
   it('are nobody when they are gone', () => {
     const { door, setting, heard, turnAway } = counted();
     const socket = from('10.0.0.1');
-    expect([door.enter(socket), door.tellsWhy(socket)]).toEqual([true, false]);
-    door.known(socket);
+    expect([door.admit(socket), door.answersRejected(socket)]).toEqual([true, false]);
+    door.authenticated(socket);
     socket.destroy();
     turnAway('limits.connections');
     expect(turnedAwayBy(setting)).toEqual({});

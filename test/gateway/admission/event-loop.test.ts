@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Load, watchLoop } from '../../../src/gateway/admission/event-loop.js';
+import { OverloadDetector, watchEventLoop } from '../../../src/gateway/admission/event-loop.js';
 import { createLog } from '../../../src/gateway/report/log.js';
 import { sleep } from '../../support/wait.js';
 
@@ -8,7 +8,7 @@ const LIMIT = 200;
 function statesAfter(...delays: readonly number[]): { states: boolean[]; lines: object[] } {
   const lines: object[] = [];
   const log = createLog({ level: 'info', format: 'json', write: (line) => void lines.push(JSON.parse(line)) });
-  const load = new Load(LIMIT, log);
+  const load = new OverloadDetector(LIMIT, log);
   const states = delays.map((delay, index) => {
     load.observe(delay, index * 1000);
     return load.overloaded;
@@ -54,7 +54,7 @@ describe('an overload', () => {
 describe('the watch', () => {
   it('sees a turn that takes long, and tells it until it begins anew', async () => {
     const log = createLog({ level: 'error', format: 'json', write: () => undefined });
-    const loop = watchLoop(LIMIT, log);
+    const loop = watchEventLoop(LIMIT, log);
     expect(loop.overloaded).toBe(false);
     // The first probe only begins a measurement.
     await sleep(50);

@@ -1,31 +1,31 @@
 import { describe, expect, it } from 'vitest';
-import { networkOf, Places } from '../../../src/gateway/admission/quota.js';
+import { networkOf, Quota } from '../../../src/gateway/admission/quota.js';
 
 describe('places', () => {
   it('are as many as there are, until somebody leaves', () => {
-    const places = new Places('limits.handshakes', 2, 2);
+    const places = new Quota('limits.handshakes', 2, 2);
     expect([places.take('10.0.0.1'), places.take('10.0.0.2')]).toEqual([undefined, undefined]);
     expect(places.take('10.0.0.3')).toBe('limits.handshakes');
-    places.leave('10.0.0.1');
+    places.release('10.0.0.1');
     expect(places.size).toBe(1);
     expect(places.take('10.0.0.3')).toBeUndefined();
     expect(places.take('10.0.0.4')).toBe('limits.handshakes');
   });
 
   it('are so many for one network', () => {
-    const places = new Places('limits.handshakes', 10, 2);
+    const places = new Quota('limits.handshakes', 10, 2);
     expect([places.take('10.0.0.1'), places.take('10.0.0.1')]).toEqual([undefined, undefined]);
     expect(places.take('10.0.0.1')).toBe('limits.handshakesPerAddress');
     expect(places.take('10.0.0.2')).toBeUndefined();
-    places.leave('10.0.0.1');
+    places.release('10.0.0.1');
     expect(places.take('10.0.0.1')).toBeUndefined();
     expect(places.take('10.0.0.1')).toBe('limits.handshakesPerAddress');
   });
 
   it('are not given back by somebody who had none', () => {
-    const places = new Places('limits.handshakes', 1, 1);
+    const places = new Quota('limits.handshakes', 1, 1);
     places.take('10.0.0.1');
-    places.leave('10.0.0.2');
+    places.release('10.0.0.2');
     expect(places.size).toBe(1);
   });
 });

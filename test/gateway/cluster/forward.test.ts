@@ -5,8 +5,8 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Crossing, newSecret } from '../../../src/gateway/cluster/forward.js';
-import { lineOf, readLine } from '../../../src/gateway/io/json-line.js';
+import { ChannelForwarding, newSecret } from '../../../src/gateway/cluster/forward.js';
+import { jsonLine, readLine } from '../../../src/gateway/io/json-line.js';
 import { gone, joinIn, openOut, RawClient, rdgHead, remainder, tcpOf, tlsSocket } from '../../support/client.js';
 import type { TestGateway } from '../../support/gateway.js';
 import { testPair } from '../../support/site.js';
@@ -126,16 +126,21 @@ describe('a session over two processes', () => {
 describe('the way between processes', () => {
   const secret = newSecret();
   const nobody = { add: async () => undefined, remove: () => undefined, find: async () => undefined };
-  const options = { secret, registry: nobody, timeouts: () => ({ pairing: 1, close: 0.1 }), guest: () => undefined };
+  const options = {
+    secret,
+    registry: nobody,
+    timeouts: () => ({ pairing: 1, close: 0.1 }),
+    forwarded: () => undefined,
+  };
   let folder: string;
   let address: string;
-  let crossing: Crossing;
+  let crossing: ChannelForwarding;
   let asked: string[];
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'rdgw-crossing-'));
     address = join(folder, '1.sock');
-    crossing = new Crossing({ ...options, address });
+    crossing = new ChannelForwarding({ ...options, address });
     asked = [];
     await crossing.listen(async (connectionId) => {
       asked.push(connectionId);
@@ -148,8 +153,8 @@ describe('the way between processes', () => {
   });
 
   it.each([
-    ['another secret', lineOf({ secret: newSecret(), connectionId: 'x', peer: 'y' })],
-    ['no secret', lineOf({ connectionId: 'x', peer: 'y' })],
+    ['another secret', jsonLine({ secret: newSecret(), connectionId: 'x', peer: 'y' })],
+    ['no secret', jsonLine({ connectionId: 'x', peer: 'y' })],
     ['an array', '[]\n'],
     ['garbage', 'GET / HTTP/1.1\r\n\r\n'],
   ])('is closed for who brings %s, without an answer', async (_, text) => {
@@ -160,7 +165,7 @@ describe('the way between processes', () => {
   });
 
   it('carries the refusal of the other side whole', async () => {
-    const other = new Crossing({
+    const other = new ChannelForwarding({
       ...options,
       address: join(folder, '2.sock'),
       registry: { ...nobody, find: async () => address },
@@ -172,7 +177,7 @@ describe('the way between processes', () => {
 
   it('to a process that is gone leads nowhere', async () => {
     const lost = join(folder, 'lost.sock');
-    const other = new Crossing({ ...options, address: '', registry: { ...nobody, find: async () => lost } });
+    const other = new ChannelForwarding({ ...options, address: '', registry: { ...nobody, find: async () => lost } });
     expect(await other.claim('id', 'peer')).toBeUndefined();
   });
 
@@ -180,7 +185,7 @@ describe('the way between processes', () => {
     const socket = connect(address);
     await once(socket, 'connect');
     // Until the other side has it too.
-    socket.write(lineOf({}).slice(0, 1));
+    socket.write(jsonLine({}).slice(0, 1));
     await sleep(20);
     crossing.close();
     socket.resume();

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { lineOf, readLine } from '../../../src/gateway/io/json-line.js';
+import { jsonLine, readLine } from '../../../src/gateway/io/json-line.js';
 
 const LONG_MS = 60_000;
 let one: Socket;
@@ -23,7 +23,7 @@ afterEach(() => {
 describe('a line', () => {
   it('is read in any split, and what follows stays in the socket', async () => {
     const line = readLine(other, LONG_MS);
-    const text = lineOf({ name: 'ü\n' });
+    const text = jsonLine({ name: 'ü\n' });
     for (const byte of Buffer.from(text).subarray(0, -1)) one.write(Buffer.of(byte));
     one.write(`${text.slice(-1)}rest`);
     expect(await line).toEqual({ name: 'ü\n' });

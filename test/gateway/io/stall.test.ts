@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { Patience } from '../../../src/gateway/io/stall.js';
+import { StallDetector } from '../../../src/gateway/io/stall.js';
 
-const look = (patience: Patience, looks: readonly (readonly [now: number, waiting: number, taken: number])[]) =>
-  looks.map(([now, waiting, taken]) => patience.ended({ waiting, taken }, now));
+const look = (patience: StallDetector, looks: readonly (readonly [now: number, waiting: number, taken: number])[]) =>
+  looks.map(([now, waiting, taken]) => patience.stalled({ waiting, taken }, now));
 
 describe('Patience', () => {
   it('ends when nothing moved for its time', () => {
@@ -12,7 +12,7 @@ describe('Patience', () => {
       [99, 10, 5],
       [100, 10, 5],
     ] as const;
-    expect(look(new Patience(100), looks)).toEqual([false, false, false, true]);
+    expect(look(new StallDetector(100), looks)).toEqual([false, false, false, true]);
   });
 
   it('begins anew with every byte that is taken', () => {
@@ -23,7 +23,7 @@ describe('Patience', () => {
       [279, 10, 7],
       [280, 10, 7],
     ] as const;
-    expect(look(new Patience(100), looks)).toEqual([false, false, false, false, true]);
+    expect(look(new StallDetector(100), looks)).toEqual([false, false, false, false, true]);
   });
 
   it('does not count the time in which nobody looked', () => {
@@ -32,7 +32,7 @@ describe('Patience', () => {
       [60_000, 10, 5],
       [61_000, 10, 5],
     ] as const;
-    expect(look(new Patience(10_000), looks)).toEqual([false, false, false]);
+    expect(look(new StallDetector(10_000), looks)).toEqual([false, false, false]);
   });
 
   it('has all the time in the world while nothing waits', () => {
@@ -43,6 +43,6 @@ describe('Patience', () => {
       [1099, 3, 5],
       [1100, 3, 5],
     ] as const;
-    expect(look(new Patience(100), looks)).toEqual([false, false, false, false, true]);
+    expect(look(new StallDetector(100), looks)).toEqual([false, false, false, false, true]);
   });
 });

@@ -2,24 +2,24 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { OUTLET_OPTIONS, Outlet, WRITE_WINDOW, WRITES_MAX } from '../../../src/gateway/io/write-queue.js';
+import { WRITE_QUEUE_OPTIONS, WRITE_WINDOW, WRITES_MAX, WriteQueue } from '../../../src/gateway/io/write-queue.js';
 import { eventually } from '../../support/wait.js';
 
 let server: Server;
 let near: Socket;
 let far: Socket;
-let outlet: Outlet;
+let outlet: WriteQueue;
 let drains: number;
 
 beforeEach(async () => {
   server = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const accepted = once(server, 'connection');
-  near = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', ...OUTLET_OPTIONS });
+  near = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', ...WRITE_QUEUE_OPTIONS });
   near.on('error', () => undefined);
   [far] = (await accepted) as [Socket];
   if (near.connecting) await once(near, 'connect');
-  outlet = new Outlet(near);
+  outlet = new WriteQueue(near);
   drains = 0;
   outlet.open(() => {
     drains++;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { boundLives, LIFE_MS } from '../../../src/gateway/listener/connection-age.js';
+import { limitConnectionAge, MAX_AGE_MS } from '../../../src/gateway/listener/connection-age.js';
 import { createWeb } from '../../../src/gateway/listener/web.js';
 import { serveMetrics } from '../../../src/serve/metrics.js';
 
@@ -45,11 +45,11 @@ async function dawdle(port: number): Promise<string> {
   socket.write(GET);
   await until(() => heard() !== '');
   for (let count = 0; count < 10; count++) {
-    vi.advanceTimersByTime(LIFE_MS / 10 - 1);
+    vi.advanceTimersByTime(MAX_AGE_MS / 10 - 1);
     await new Promise((resolve) => void socket.write('\r\n', resolve));
     expect(socket.closed).toBe(false);
   }
-  vi.advanceTimersByTime(LIFE_MS / 10);
+  vi.advanceTimersByTime(MAX_AGE_MS / 10);
   await until(() => socket.closed);
   return heard();
 }
@@ -58,7 +58,7 @@ const settings = { limits: { headBytes: 8192, headFields: 100 }, headTimeoutMs: 
 
 describe('a client that sends empty lines after its request', () => {
   it('is cut by the port of the gateway', async () => {
-    const { server } = createWeb({ settings, unwell: () => undefined, upgrade: () => undefined });
+    const { server } = createWeb({ settings, unhealthy: () => undefined, upgrade: () => undefined });
     const port = await portOf(createTcpServer((socket) => void server.emit('connection', socket)));
     expect(await dawdle(port)).toMatch(/^HTTP\/1.1 200 /);
   });
@@ -73,15 +73,15 @@ describe('a client that sends empty lines after its request', () => {
 describe('a connection of ordinary HTTP', () => {
   it('hears in time which answer is its last', async () => {
     const server = createServer((_, response) => {
-      lives.bound(response);
+      lives.announceEnd(response);
       response.end();
     });
-    const lives = boundLives(server);
+    const lives = limitConnectionAge(server);
     const { socket, heard } = await client(await portOf(server));
     socket.write(GET);
     await until(() => heard().includes('\r\n\r\n'));
     expect(heard()).not.toMatch(/Connection: close/);
-    vi.advanceTimersByTime(LIFE_MS / 2 + 1);
+    vi.advanceTimersByTime(MAX_AGE_MS / 2 + 1);
     socket.write(GET);
     await until(() => socket.readableEnded);
     expect(heard()).toMatch(/Connection: close/);
@@ -89,16 +89,16 @@ describe('a connection of ordinary HTTP', () => {
 
   it('lives on when somebody else has taken it', async () => {
     const server = createServer();
-    const lives = boundLives(server);
+    const lives = limitConnectionAge(server);
     let taken: Socket | undefined;
     server.on('upgrade', (_, socket: Socket) => {
-      lives.letGo(socket);
+      lives.release(socket);
       taken = socket;
     });
     const { socket, heard } = await client(await portOf(server));
     socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n');
     await until(() => taken !== undefined);
-    vi.advanceTimersByTime(2 * LIFE_MS);
+    vi.advanceTimersByTime(2 * MAX_AGE_MS);
     taken?.end('still there');
     await until(() => heard() === 'still there');
   });

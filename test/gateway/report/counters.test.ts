@@ -10,7 +10,7 @@ function busy(): Counters {
   counters.ended('client closed', { received: 10, sent: 100 });
   counters.refused('user');
   counters.refused('user');
-  counters.turnedAway('limits.connections');
+  counters.rejected('limits.connections');
   return counters;
 }
 

@@ -95,7 +95,7 @@ function stage(services: Partial<TunnelServices>) {
     timeouts: { identity: 60_000, setup: 60_000, keepAlive: 60_000, close: 1000, stall: 60_000 },
     tunnelId: 1,
     nextChannelId: () => 1,
-    accepted: () => undefined,
+    authenticated: () => undefined,
     ended: () => {
       seen.ended++;
     },
@@ -135,7 +135,7 @@ describe('a tunnel whose own parts fail', () => {
     ['the numbering of channels throws', { nextChannelId: broken }],
     ['the decision about the token is rejected', { authenticate: async () => broken() }],
     ['opening the target is rejected', { openTarget: async () => broken() }],
-    ['the place for strangers cannot be freed', { accepted: broken }],
+    ['the place for strangers cannot be freed', { authenticated: broken }],
     ['what the target sends cannot be passed on', { openTarget: async () => ({ relay: odd, ...DESK }) }],
   ])('ends alone when %s', async (_, services) => {
     const { log, seen, bytes } = stage(services);

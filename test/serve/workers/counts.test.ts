@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Counters, type Counts } from '../../../src/gateway/report/counters.js';
-import { Tally } from '../../../src/serve/workers/counts.js';
+import { WorkerCounts } from '../../../src/serve/workers/counts.js';
 
 const NOW = { connections: 3, handshakes: 1, loopDelay: { mean: 0.1, p50: 0.1, p99: 0.2, max: 0.3 } };
 
@@ -14,14 +14,14 @@ function counts(opened: number, ended: number): Counts {
 
 describe('the tally', () => {
   it('is nothing where nobody has told anything', () => {
-    expect(new Tally().total).toMatchObject({ sessions: 0, opened: 0, ended: {}, received: 0, connections: 0 });
+    expect(new WorkerCounts().total).toMatchObject({ sessions: 0, opened: 0, ended: {}, received: 0, connections: 0 });
   });
 
   it('adds up what each process has told last', () => {
-    const tally = new Tally();
-    tally.told(1, counts(1, 0));
-    tally.told(1, counts(4, 2));
-    tally.told(2, counts(3, 1));
+    const tally = new WorkerCounts();
+    tally.update(1, counts(1, 0));
+    tally.update(1, counts(4, 2));
+    tally.update(2, counts(3, 1));
     expect(tally.total).toMatchObject({
       sessions: 4,
       opened: 7,
@@ -33,10 +33,10 @@ describe('the tally', () => {
   });
 
   it('keeps the totals of those that are gone, and nothing that has gone with them', () => {
-    const tally = new Tally();
-    tally.told(1, counts(5, 2));
-    tally.told(2, counts(1, 1));
-    tally.gone(1, 3);
+    const tally = new WorkerCounts();
+    tally.update(1, counts(5, 2));
+    tally.update(2, counts(1, 1));
+    tally.workerEnded(1, 3);
     expect(tally.total).toMatchObject({
       sessions: 0,
       opened: 6,
@@ -44,16 +44,16 @@ describe('the tally', () => {
       received: 30,
       connections: 3,
     });
-    tally.told(1, counts(1, 0));
+    tally.update(1, counts(1, 0));
     expect(tally.total).toMatchObject({ sessions: 1, opened: 7, received: 30 });
   });
 
   it('has never seen more sessions end than begin', () => {
-    const tally = new Tally();
-    tally.told(1, counts(2, 1));
+    const tally = new WorkerCounts();
+    tally.update(1, counts(2, 1));
     // Three of them began since it was asked.
-    tally.gone(1, 4);
-    tally.gone(2, 1);
+    tally.workerEnded(1, 4);
+    tally.workerEnded(2, 1);
     expect(tally.total).toMatchObject({ opened: 6, ended: { 'client closed': 1, 'worker crashed': 5 } });
   });
 });

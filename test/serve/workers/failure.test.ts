@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { troubleOf } from '../../../src/cli/error-report.js';
+import { errorReportOf } from '../../../src/cli/error-report.js';
 import { Fault } from '../../../src/fault.js';
 import { failureError, failureOf } from '../../../src/serve/workers/failure.js';
 
@@ -14,6 +14,6 @@ describe('a failure on its way to another process', () => {
     ['no error at all', 'words'],
   ])('keeps words and exit code: %s', (_, error) => {
     const arrived = failureError(JSON.parse(JSON.stringify(failureOf(error))));
-    expect(troubleOf(arrived, CONTEXT)).toEqual(troubleOf(error, CONTEXT));
+    expect(errorReportOf(arrived, CONTEXT)).toEqual(errorReportOf(error, CONTEXT));
   });
 });

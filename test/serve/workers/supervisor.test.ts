@@ -2,8 +2,8 @@ import cluster, { type Worker } from 'node:cluster';
 import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createLog } from '../../../src/gateway/report/log.js';
-import { Wire } from '../../../src/serve/workers/rpc.js';
-import { Workforce } from '../../../src/serve/workers/supervisor.js';
+import { Rpc } from '../../../src/serve/workers/rpc.js';
+import { Supervisor } from '../../../src/serve/workers/supervisor.js';
 
 const SECOND = 1000;
 const lines: string[] = [];
@@ -26,22 +26,22 @@ function startOne(): Worker {
     process: { pid: 1000 + workers.length, kill: () => true },
     send: (message: object) => void far.receive(message),
   });
-  const far = new Wire((message) => void worker.emit('message', message));
+  const far = new Rpc((message) => void worker.emit('message', message));
   workers.push(worker);
   queueMicrotask(async () => {
-    await far.ask('hello');
-    far.tell('ready', {});
+    await far.call('hello');
+    far.notify('ready', {});
   });
   return worker as unknown as Worker;
 }
 
-function workforce(count = 1): Workforce {
-  return new Workforce({
+function workforce(count = 1): Supervisor {
+  return new Supervisor({
     count,
     log: createLog({ level: 'info', format: 'text', write: (line) => void lines.push(line) }),
-    hired: () => undefined,
-    duty: () => ({}) as never,
-    gone: () => 3,
+    started: () => undefined,
+    assignment: () => ({}) as never,
+    ended: () => 3,
   });
 }
 
@@ -83,11 +83,11 @@ describe('a worker that crashed', () => {
     fork.mockImplementationOnce(refuse).mockImplementationOnce(refuse);
     workers[0]?.emit('exit', null, 'SIGKILL');
     await vi.advanceTimersByTimeAsync(SECOND);
-    expect([workers.length, force.atWork]).toEqual([1, 0]);
+    expect([workers.length, force.listening]).toEqual([1, 0]);
     expect(lines.join('')).toMatch(/worker cannot start worker=1 reason=.*ENOMEM/);
     await vi.advanceTimersByTimeAsync(10 * SECOND);
-    expect([workers.length, force.atWork]).toEqual([2, 1]);
-    force.retire();
+    expect([workers.length, force.listening]).toEqual([2, 1]);
+    force.stopReplacing();
   });
 
   it('is not replaced once nobody is', async () => {
@@ -96,7 +96,7 @@ describe('a worker that crashed', () => {
     await force.start();
     workers[0]?.emit('exit', 1, null);
     await vi.advanceTimersByTimeAsync(0);
-    force.retire();
+    force.stopReplacing();
     await vi.advanceTimersByTimeAsync(100 * SECOND);
     expect(fork).toHaveBeenCalledTimes(1);
   });
