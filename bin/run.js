@@ -1,11 +1,12 @@
 #!/usr/bin/env node
-// Each look-up of a name holds a thread until the resolver answers, and may use half of the threads there are: with Node's four, two
-// names that nobody answers for would keep everybody else's waiting. Said before anything starts the threads, which modules do.
+// Each DNS lookup blocks a libuv thread until the resolver answers, and lookups may use half of the threads. With
+// Node's default of four, two names without an answer would block all other lookups. Set before any module starts the
+// threads.
 process.env.UV_THREADPOOL_SIZE ??= '32';
 
 const { join } = require('node:path');
 
 import('@oclif/core').then(({ execute }) =>
-  // oclif would look for plugins in the data folder: what lies beside the keys is no program, and may not be readable.
+  // By default oclif loads plugins from the data folder, which contains keys, no code, and may not be readable.
   execute({ loadOptions: { root: join(__dirname, '..'), userPlugins: false } }),
 );

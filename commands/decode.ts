@@ -1,55 +1,61 @@
 import { Args, Flags } from '@oclif/core';
-import { BaseCommand, EXIT } from '../src/cli/index.js';
+import { BaseCommand, EXIT, repeatable } from '../src/cli/index.js';
 
 export default class Decode extends BaseCommand {
-  static override summary = 'Show the gateway conversations in a capture, field by field.';
+  static override summary = 'Decode the gateway conversations in a capture, field by field.';
   static override description =
-    `Reads pcap, pcapng (gzip too) and packets as hexadecimal text. TLS is opened with --keylog, or with the keys that a pcapng carries; SSLKEYLOGFILE is read when it is set.
+    `Reads pcap and pcapng, also with gzip, and packets as hexadecimal text. TLS is decrypted with the keys of --keylog, or of the file in SSLKEYLOGFILE without --keylog, and with keys inside a pcapng file.
 
-Each conversation has a header, each packet a line, each field its offset and length in bytes. Remarks say what is wrong and why a connection failed; "rdgw explain" knows more about a code.
+The output has a header for each conversation, a line for each packet, and the offset and length of each field in bytes. Notes show errors and why a connection failed. "rdgw explain CODE" explains a result code.
 
---filter takes terms that all have to hold: type, direction (client, server), connection, status, note, each with = or != and values separated by commas.
+--filter takes terms separated by spaces, all of which must match: KEY=VALUE[,VALUE...] or KEY!=VALUE[,VALUE...]. Keys are type (of packet or event), direction (client, server), connection (number), status (result code) and note (code, or error, warning, note).
 
-The exit code is 3 when nothing was understood.`;
+The exit code is 3 if nothing could be decoded.`;
   static override examples = [
-    { description: 'A capture with its keys.', command: '<%= config.bin %> decode capture.pcap --keylog keys.txt' },
-    { description: 'What went wrong.', command: '<%= config.bin %> decode capture.pcapng --filter note=error,warning' },
-    { description: 'One packet.', command: '<%= config.bin %> decode --hex 0d00000008000000' },
+    {
+      description: 'Decode a capture with its TLS keys.',
+      command: '<%= config.bin %> decode capture.pcap --keylog keys.txt',
+    },
+    {
+      description: 'Show errors and warnings only.',
+      command: '<%= config.bin %> decode capture.pcapng --filter note=error,warning',
+    },
+    { description: 'Decode one packet.', command: '<%= config.bin %> decode --hex 0d00000008000000' },
   ];
 
   static override args = {
-    file: Args.string({ description: 'A capture, a file of hexadecimal text, or - for stdin.' }),
+    file: Args.string({ description: 'Capture, file of hexadecimal text, or - for stdin.' }),
   };
 
   static override flags = {
-    keylog: Flags.string({ summary: 'TLS key log, NSS format.', helpValue: 'FILE', multiple: true }),
-    hex: Flags.string({ summary: 'Packets as hexadecimal text, in place of a file.', helpValue: 'TEXT' }),
+    keylog: Flags.string({ summary: 'TLS key log in NSS format; may be repeated.', helpValue: 'FILE', ...repeatable }),
+    hex: Flags.string({ summary: 'Packets as hexadecimal text, instead of a file.', helpValue: 'TEXT' }),
     encoding: Flags.string({
-      summary: 'How text is written: hex or base64.',
+      summary: 'Encoding of packets given as text: hex or base64.',
       helpValue: 'NAME',
       options: ['hex', 'base64'],
       default: 'hex',
     }),
     direction: Flags.string({
-      summary: 'Who sent the packets of a text: client or server.',
+      summary: 'Sender of packets given as text: client or server.',
       helpValue: 'SENDER',
       options: ['client', 'server'],
     }),
     format: Flags.string({
-      summary: 'How to print: tree, or ndjson with one object a line.',
+      summary: 'Output format: tree, or ndjson with one object per line.',
       helpValue: 'NAME',
       options: ['tree', 'ndjson'],
       default: 'tree',
     }),
     stats: Flags.boolean({ summary: 'Show a summary of each conversation instead of its packets.' }),
-    filter: Flags.string({ summary: 'Show only what matches.', helpValue: 'TERMS' }),
-    limit: Flags.integer({ summary: 'End after so many packets.', helpValue: 'COUNT', min: 1 }),
-    inner: Flags.boolean({ summary: 'Look into the RDP connection inside as well.' }),
-    bytes: Flags.boolean({ summary: 'Show the bytes of each field beside it.' }),
-    payload: Flags.boolean({ summary: 'Show the payload of DATA too.' }),
+    filter: Flags.string({ summary: 'Show only matching packets and events, see below.', helpValue: 'TERMS' }),
+    limit: Flags.integer({ summary: 'Stop after this number of shown packets.', helpValue: 'COUNT', min: 1 }),
+    inner: Flags.boolean({ summary: 'Also decode the RDP connection inside the tunnel.' }),
+    bytes: Flags.boolean({ summary: 'Show the bytes of each field.' }),
+    payload: Flags.boolean({ summary: 'Show the payload of DATA packets.' }),
     verbose: Flags.boolean({ summary: 'Show every field of every packet.' }),
-    secrets: Flags.boolean({ summary: 'Show credentials, NTLM responses and signatures of tokens.' }),
-    write: Flags.string({ summary: 'Write the RDP stream inside as a capture.', helpValue: 'FILE' }),
+    secrets: Flags.boolean({ summary: 'Show credentials, NTLM responses and token signatures.' }),
+    write: Flags.string({ summary: 'Write the RDP traffic inside the tunnels to a new capture.', helpValue: 'FILE' }),
   };
 
   async run(): Promise<unknown> {

@@ -2,22 +2,25 @@ import { Args } from '@oclif/core';
 import { BaseCommand } from '../src/cli/index.js';
 
 export default class Explain extends BaseCommand {
-  static override summary = 'Say what an error code means, why it comes, and what to do.';
+  static override summary = 'Explain an error code: its meaning, its causes and what to do.';
   static override description =
-    `Takes a result code of the gateway in any notation, a name that FreeRDP logs, an exit code of xfreerdp, the code in a dialog of mstsc, or a line of a log in quotation marks. Without one it lists all that it knows.
+    `CODE is a result code of the gateway (HRESULT) in any notation, an error name from the log of FreeRDP, an exit code of xfreerdp, an error code from a dialog of mstsc, or a log line in quotes. Without CODE, all known codes are listed.
 
-A small number can mean several things; they come with the likeliest first.
+A small number can have several meanings; the likeliest is listed first.
 
-The exit code is 3 when nothing is known of it.`;
+The exit code is 3 if the code is unknown.`;
   static override examples = [
-    { description: 'From a ticket.', command: '<%= config.bin %> explain 0x800759DA' },
-    { description: 'From the log of FreeRDP.', command: '<%= config.bin %> explain ERRCONNECT_TLS_CONNECT_FAILED' },
-    { description: 'xfreerdp ended with this exit code.', command: '<%= config.bin %> explain 131' },
-    { description: 'All that has to do with certificates.', command: '<%= config.bin %> explain | grep certificate' },
+    { description: 'Explain a result code.', command: '<%= config.bin %> explain 0x800759DA' },
+    {
+      description: 'Explain an error from the log of FreeRDP.',
+      command: '<%= config.bin %> explain ERRCONNECT_TLS_CONNECT_FAILED',
+    },
+    { description: 'Explain an exit code of xfreerdp.', command: '<%= config.bin %> explain 131' },
+    { description: 'Find the codes about certificates.', command: '<%= config.bin %> explain | grep certificate' },
   ];
 
   static override args = {
-    code: Args.string({ description: 'Number, name or line of a log.' }),
+    code: Args.string({ description: 'Number, name or log line.' }),
   };
 
   async run(): Promise<unknown> {

@@ -3,10 +3,10 @@ import RdgwHelp from '../src/cli/help.js';
 import { BaseCommand } from '../src/cli/index.js';
 
 export default class HelpCommand extends BaseCommand {
-  static override summary = 'Show what the commands do.';
+  static override summary = 'Show the help of rdgw or of a command.';
   static override examples = ['<%= config.bin %> help mkrdp', '<%= config.bin %> help certs init'];
   static override enableJsonFlag = false;
-  static override args = { command: Args.string({ description: 'The command to explain.' }) };
+  static override args = { command: Args.string({ description: 'Name of the command.' }) };
   static override strict = false;
 
   async run(): Promise<void> {

@@ -4,43 +4,43 @@ import { BaseCommand, configFlag } from '../src/cli/index.js';
 export default class Serve extends BaseCommand {
   static override summary = 'Run a Remote Desktop Gateway.';
   static override description =
-    `The first start makes a CA, a server certificate and a key for access tokens in the data folder. After that, "rdgw mkrdp" writes .rdp files that open desktops through this gateway.
+    `The first start makes a CA, a server certificate and a token key in the data folder. Clients must trust this CA. "rdgw mkrdp" then makes .rdp files for desktops behind this gateway. Flags override the environment (RDGW_*), which overrides the configuration file.
 
-Newcomers who find no room, or an event loop that is late, are turned away, with 503 where that costs little; sessions that are up go on. The settings limits.* say how many there may be, and metrics.listen serves counters for Prometheus.
+New connections are rejected above the settings limits.*, and while the event loop is overloaded, with HTTP 503 where that costs little. Open sessions continue. metrics.listen serves counters for Prometheus.
 
-SIGTERM and SIGINT let open sessions go on for --drain seconds. A second signal ends at once. SIGHUP, and a certificate that was renewed, make it read settings, certificate and keys again without an end to any session; what is wrong is told in the log and nothing changes.
+After SIGTERM or SIGINT, open sessions may continue for --drain seconds. A second signal ends the gateway at once. SIGHUP, or a renewed certificate, makes it reload settings, certificate and keys without ending sessions. If a reload fails, the log shows the error and nothing changes.
 
-With --workers several processes serve on the same port. One that crashes or hangs ends only the sessions that went through it, and is replaced.`;
+With --workers, several processes serve the same port. If one crashes or hangs, only its sessions end, and it is replaced.`;
   static override examples = [
-    { description: 'Start with nothing else.', command: '<%= config.bin %> serve' },
+    { description: 'Start with the default settings.', command: '<%= config.bin %> serve' },
     {
-      description: 'Use the port of HTTPS and a certificate that clients trust already.',
+      description: 'Use port 443 and a certificate that clients already trust.',
       command: '<%= config.bin %> serve --listen 443 --cert gw.pem --key gw.key',
     },
-    { description: 'Use every core.', command: '<%= config.bin %> serve --workers auto' },
+    { description: 'Use all cores.', command: '<%= config.bin %> serve --workers auto' },
     {
-      description: 'Check what a start would read, and show its settings.',
+      description: 'Check the settings and files without starting the gateway.',
       command: '<%= config.bin %> serve --check',
     },
   ];
 
   static override flags = {
     ...configFlag,
-    check: Flags.boolean({ summary: 'Check settings and files, print the settings, and end.' }),
+    check: Flags.boolean({ summary: 'Check settings and files, print the settings, and exit.' }),
     listen: Flags.string({
-      summary: 'Where to listen. The default is 8443, all interfaces.',
+      summary: 'Address and port. The default is 8443 on all interfaces.',
       helpValue: '[HOST:]PORT',
     }),
-    cert: Flags.string({ summary: 'Certificate with its chain, PEM.', helpValue: 'FILE' }),
+    cert: Flags.string({ summary: 'Server certificate and its chain, PEM.', helpValue: 'FILE' }),
     key: Flags.string({ summary: 'Private key of the certificate, PEM.', helpValue: 'FILE' }),
     drain: Flags.string({ summary: 'Time for sessions after a signal. The default is 30.', helpValue: 'SECONDS' }),
-    'log-level': Flags.string({ summary: 'What is logged. The default is info.', helpValue: 'debug|info|warn|error' }),
-    'log-format': Flags.string({ summary: 'For people or machines. The default is text.', helpValue: 'text|json' }),
-    workers: Flags.string({ summary: 'Processes, auto is one for each core. The default is 1.', helpValue: 'N|auto' }),
-    keylog: Flags.string({ summary: 'Append TLS secrets here, to decrypt captures.', helpValue: 'FILE' }),
+    'log-level': Flags.string({ summary: 'Log level. The default is info.', helpValue: 'debug|info|warn|error' }),
+    'log-format': Flags.string({ summary: 'Log format. The default is text.', helpValue: 'text|json' }),
+    workers: Flags.string({ summary: 'Processes, auto for one per core. The default is 1.', helpValue: 'N|auto' }),
+    keylog: Flags.string({ summary: 'Append TLS secrets to a file, to decrypt captures.', helpValue: 'FILE' }),
   };
 
-  /** With --json the one result comes when the gateway listens; there is none at the end. */
+  /** With --json, the result is printed when the gateway listens. None is printed when it ends. */
   override logJson(json: unknown): void {
     if (json !== undefined) super.logJson(json);
   }
@@ -53,12 +53,12 @@ With --workers several processes serve on the same port. One that crashes or han
       const checked = await checkServe(request);
       for (const warning of checked.warnings) this.warn(warning);
       this.show(checked.text);
-      for (const note of checked.notes) this.say(note);
+      for (const note of checked.notes) this.showInfo(note);
       return checked.settings;
     }
     const { runServe } = await import('../src/serve/run.js');
     return runServe(request, {
-      ready: (words, facts) => (this.jsonEnabled() ? this.logJson(facts) : this.show(words)),
+      ready: (text, facts) => (this.jsonEnabled() ? this.logJson(facts) : this.show(text)),
       warn: (warning) => this.warn(warning),
       version: this.config.version,
     });

@@ -1,4 +1,4 @@
-// A custom authenticator: who may come, and where to? Name it in the configuration:
+// A custom authenticator: decides which users may open a tunnel, and which targets they may reach. Configuration:
 //
 //     auth:
 //       module:
@@ -7,8 +7,8 @@
 //     targets:
 //       allow: [192.168.0.0/24]
 //
-// A throw, an answer after `timeouts.decision` seconds, and an answer of another shape deny.
-// For types in an editor: import('rdgw/policy').AuthenticatorFactory
+// The request is denied if a function throws, answers later than `timeouts.decision` seconds, or returns a value of
+// another shape. The types are in import('rdgw/policy').AuthenticatorFactory.
 import { createHash, timingSafeEqual } from 'node:crypto';
 
 const digest = (text) => createHash('sha256').update(text).digest();
@@ -17,7 +17,7 @@ const digest = (text) => createHash('sha256').update(text).digest();
 export default ({ users = {} }) => ({
   name: 'custom',
 
-  // Called once per tunnel. `signal` aborts at the deadline: hand it on to fetch or to a database.
+  // Called once per tunnel. `signal` aborts at the deadline; pass it to fetch or to a database client.
   async authenticate({ token, peer }, signal) {
     signal.throwIfAborted();
     const found = Object.entries(users).find(([, user]) => timingSafeEqual(digest(user.token), digest(token)));
@@ -26,8 +26,8 @@ export default ({ users = {} }) => ({
     return { allow: true, user: found[0] };
   },
 
-  // Called for each address that the verdict's own `targets`, or else the rules in `targets.allow`, have let through. Leave it out if
-  // they suffice.
+  // Called for each address that is allowed by the `targets` of the verdict or, without these, by the rules in
+  // `targets.allow`. The function is optional.
   async authorize({ user }, { address }, signal) {
     signal.throwIfAborted();
     return address === users[user]?.desk

@@ -1,4 +1,5 @@
-// A whole tunnel without a socket: the client's and the gateway's side talk through two arrays.
+// A complete tunnel without sockets: the PDUs of the client session are passed to the gateway session and the other way
+// round.
 //     node examples/sans-io.mjs
 import { ClientSession, decode, GatewaySession, packetName } from 'rdgw/protocol';
 
@@ -12,25 +13,26 @@ const gateway = new GatewaySession({
 
 const show = (arrow, pdu) => process.stdout.write(`${arrow} ${packetName(decode(pdu).type)}\n`);
 
-/** Carries out what the gateway wants: this one takes every token and every target. */
-function carryOut(effects) {
+/** Applies the effects of the gateway session. This example accepts every PAA cookie and every target. */
+function applyGateway(effects) {
   for (const effect of effects) {
     if (effect.do === 'send') {
       show('<', effect.pdu);
-      toGateway(client.receive(effect.pdu));
-    } else if (effect.do === 'authenticate') carryOut(gateway.answer({ allow: true }, 0));
-    else if (effect.do === 'connect') carryOut(gateway.connected(0));
-    else if (effect.do === 'deliver') process.stdout.write(`  the target gets ${effect.bytes.length} bytes\n`);
+      applyClient(client.receive(effect.pdu));
+    } else if (effect.do === 'authenticate') applyGateway(gateway.answer({ allow: true }, 0));
+    else if (effect.do === 'connect') applyGateway(gateway.connected(0));
+    else if (effect.do === 'deliver') process.stdout.write(`  the target receives ${effect.bytes.length} bytes\n`);
   }
 }
 
-function toGateway(effects) {
+/** Applies the effects of the client session. */
+function applyClient(effects) {
   for (const effect of effects) {
-    if (effect.do === 'opened') client.wrap(Buffer.from('hello'), (pdu) => carryOut(gateway.receive(pdu, 0)));
+    if (effect.do === 'opened') client.wrap(Buffer.from('hello'), (pdu) => applyGateway(gateway.receive(pdu, 0)));
     if (effect.do !== 'send') continue;
     show('>', effect.pdu);
-    carryOut(gateway.receive(effect.pdu, 0));
+    applyGateway(gateway.receive(effect.pdu, 0));
   }
 }
 
-toGateway(client.start());
+applyClient(client.start());

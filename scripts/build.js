@@ -1,4 +1,4 @@
-// Compiles src and commands into dist, from scratch: a file that was renamed must not live on as a stale command.
+// Compiles src and commands into dist. dist is removed first, because oclif would load stale files.
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -1,5 +1,5 @@
-// Writes oclif.manifest.json, with which rdgw starts without loading every command. `--remove` deletes it again: left behind
-// in a working copy it would hide commands that were added after it.
+// Writes oclif.manifest.json, which lets rdgw start without loading every command. `--remove` deletes it: in a working
+// copy a stale manifest hides commands that were added later.
 import { rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Plugin } from '@oclif/core';

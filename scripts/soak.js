@@ -1,5 +1,5 @@
-// Runs the soak in a network of its own, where nobody else is disturbed, and prints what it found. SOAK_MINUTES=60 unless set;
-// further arguments go to vitest: `npm run test:soak -- faults`.
+// Runs the soak tests in a network namespace of their own, so that other processes are not affected, and prints the
+// figures. SOAK_MINUTES is 60 by default. Further arguments are passed to vitest: `npm run test:soak -- faults`.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 const RESULTS = '.test-results';
 const FIGURES = `${RESULTS}/soak-figures.json`;
 const SAMPLES = `${RESULTS}/soak-samples.ndjson`;
-// A stalled connection fills the kernel's buffers: with the usual 10 MiB, 400 of them would take the memory of every socket of the machine.
+// A stalled connection fills the kernel's buffers. With the usual 10 MiB, 400 of them would exhaust the memory that the
+// kernel allows for all sockets.
 const LARGEST_BUFFER = 512 * 1024;
 const NETWORK = [
   'ip link set lo up',
@@ -23,27 +24,27 @@ for (const file of [FIGURES, SAMPLES]) rmSync(file, { force: true });
 const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--project', 'soak'];
 const reports = ['--reporter=verbose', '--reporter=json', `--outputFile.json=${RESULTS}/soak.json`];
 const command = [process.execPath, ...vitest, ...reports, ...process.argv.slice(2)];
-const own = spawnSync('unshare', ['--net', 'sh', '-c', NETWORK, 'sh', 'true']).status === 0;
-const [program = '', ...rest] = own ? ['unshare', '--net', 'sh', '-c', NETWORK, 'sh', ...command] : command;
+const canUnshare = spawnSync('unshare', ['--net', 'sh', '-c', NETWORK, 'sh', 'true']).status === 0;
+const [program = '', ...rest] = canUnshare ? ['unshare', '--net', 'sh', '-c', NETWORK, 'sh', ...command] : command;
 const { status } = spawnSync(program, rest, {
   stdio: 'inherit',
-  env: { ...process.env, SOAK_NETWORK: own ? 'own' : 'shared' },
+  env: { ...process.env, SOAK_NETWORK: canUnshare ? 'own' : 'shared' },
 });
-print();
+printReport();
 process.exitCode = status ?? 1;
 
-function print() {
-  let found;
+function printReport() {
+  let report;
   try {
-    found = JSON.parse(readFileSync(FIGURES, 'utf8'));
+    report = JSON.parse(readFileSync(FIGURES, 'utf8'));
   } catch {
     return;
   }
-  const rows = Object.entries(found.figures).flatMap(([title, facts]) =>
-    Object.entries(facts).map(([name, value], index) => [index === 0 ? title : '', name, String(value)]),
+  const rows = Object.entries(report.figures).flatMap(([title, figures]) =>
+    Object.entries(figures).map(([name, value], index) => [index === 0 ? title : '', name, String(value)]),
   );
   const widths = [0, 1, 2].map((column) => Math.max(0, ...rows.map((row) => row[column].length)));
   for (const [title, name, value] of rows)
     process.stdout.write(`${title.padEnd(widths[0])}  ${name.padEnd(widths[1])}  ${value.padStart(widths[2])}\n`);
-  for (const [title, reason] of Object.entries(found.notRun)) process.stdout.write(`NOT RUN: ${title}: ${reason}\n`);
+  for (const [title, reason] of Object.entries(report.notRun)) process.stdout.write(`NOT RUN: ${title}: ${reason}\n`);
 }

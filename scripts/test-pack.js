@@ -1,4 +1,4 @@
-// Packs the package, installs the tarball in an empty folder as a stranger would, and runs what is in it.
+// Packs the package, installs the tarball into an empty folder, and runs the CLI and the library exports from there.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,7 @@ const run = (command, args, cwd) =>
   execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
 
 try {
-  // Quiet: the list of hundreds of files would bury what went wrong before.
+  // Silent, because the list of hundreds of files would hide earlier errors in the log.
   run('npm', ['pack', '--silent', '--pack-destination', folder], root);
   const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz'));
   writeFileSync(join(folder, 'package.json'), '{"private":true}');

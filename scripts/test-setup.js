@@ -1,13 +1,13 @@
-// Makes a Debian 12 machine able to run the end-to-end tests: Debian packages and a chroot with a newer FreeRDP.
-// It runs before every `npm test`, so it is silent and takes well under a second once everything is there.
-// With --where it also prints the folder of the chroot.
+// Installs what the end-to-end tests need on Debian 12: Debian packages and a chroot with a newer FreeRDP. It runs
+// before every `npm test`; when everything is installed, it prints nothing and takes well under a second.
+// With --where it also prints the path of the chroot.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { canInstall, installPackages, isRoot, missingPackages, run, SetupError } from './debian.js';
 
-/** Each with the program that the lab runs from it. */
+/** Each package with its purpose in the tests. */
 const PACKAGES = [
   'freerdp2-x11', // xfreerdp 2.11.7, a client
   'freerdp2-shadow-x11', // freerdp-shadow-cli, a target
@@ -15,21 +15,23 @@ const PACKAGES = [
   'xorgxrdp', // the X server of xrdp's sessions
   'xvfb', // the displays of the clients and of the shadow target
   'imagemagick', // convert, display, import, compare
-  'openssl', // certificates that our own code did not make
-  'debootstrap', // the chroot of the newer FreeRDP
+  'openssl', // certificates that do not come from rdgw's own code
+  'debootstrap', // creates the chroot of the newer FreeRDP
   'debian-archive-keyring', // trixie's keys, for debootstrap
-  'python3', // a datagram socket, for what the gateway tells systemd
+  'python3', // receives the systemd notifications of the gateway on a datagram socket
   'passwd', // useradd, userdel, chpasswd
-  'systemd', // systemd-notify, systemd-analyze: nothing of it is started
-  'tshark', // with it dumpcap, which records what clients and gateways say
+  'systemd', // systemd-notify, systemd-analyze; no service of it is started
+  'tshark', // also installs dumpcap, which records the traffic of clients and gateways
   'util-linux', // setpriv, unshare, prlimit
-  'x11-apps', // ico, which never stands still
-  'iproute2', // ip, for networks of the soak's own
-  'faketime', // a clock that the soak may step
-  'xauth', // xrdp guards the display of a session with it
+  'x11-apps', // ico, an animation that changes the screen all the time
+  'iproute2', // ip, for the network namespaces of the soak
+  'faketime', // steps the clock in the soak
+  'xauth', // xrdp protects the display of a session with it
 ];
 
-/** The name counts the recipe: raise it when the recipe changes, and every machine makes the chroot anew. */
+/**
+ * The number at the end is the version of the recipe. Increase it when the recipe changes, to rebuild existing chroots.
+ */
 const CHROOT = 'freerdp3-trixie-1';
 
 const cache = resolve(process.env.RDGW_TEST_CACHE || join(homedir(), '.cache', 'rdgw-test'));
@@ -38,34 +40,36 @@ const chrootComplete = () => existsSync(join(chroot, 'usr/bin/xfreerdp3'));
 
 try {
   const missing = missingPackages(PACKAGES);
-  // The lab enters a chroot, makes an account and hides files of xrdp behind its own.
+  // The tests need root: the lab enters a chroot, creates an account and mounts its own files over those of xrdp.
   if (missing.length > 0 || !chrootComplete() || !isRoot) {
-    refuseWhereWeCannotInstall(missing);
+    requireInstallable(missing);
     if (missing.length > 0) installPackages(missing);
     if (!chrootComplete()) makeChroot();
   }
   if (process.argv.includes('--where')) process.stdout.write(`${chroot}\n`);
 } catch (error) {
   if (!(error instanceof SetupError)) throw error;
-  say(error.message);
+  print(error.message);
   process.exitCode = 1;
 }
 
-/** Only root on Debian 12 is set up without being asked; anyone else is told in one line what is missing. */
-function refuseWhereWeCannotInstall(packages) {
+/** Throws a `SetupError` that lists what is missing, unless packages can be installed on this machine. */
+function requireInstallable(packages) {
   if (canInstall()) return;
-  const wanted = [
+  const missing = [
     ...(isRoot ? [] : ['root']),
     ...(packages.length > 0 ? [`the Debian packages ${packages.join(' ')}`] : []),
     ...(chrootComplete() ? [] : [`FreeRDP 3 in ${chroot}`]),
   ];
   const hint = 'run npm test as root on Debian 12, or npm run test:unit, which needs none of it';
-  throw new SetupError(`error: the end-to-end tests need ${wanted.join(', ')}; ${hint}`);
+  throw new SetupError(`error: the end-to-end tests need ${missing.join(', ')}; ${hint}`);
 }
 
-/** Built in a folder beside its place and renamed when complete, so that a half-made one is never taken for a whole one. */
+/**
+ * Builds the chroot in a folder beside its final path and renames it when complete, so that no run uses a partial one.
+ */
 function makeChroot() {
-  say(`making ${chroot} (FreeRDP 3, about a minute)`);
+  print(`creating ${chroot} (FreeRDP 3, about a minute)`);
   mkdirSync(cache, { recursive: true });
   for (const name of readdirSync(cache)) {
     const owner = /\.partial-(\d+)$/.exec(name)?.[1];
@@ -75,7 +79,7 @@ function makeChroot() {
   const partial = `${chroot}.partial-${process.pid}`;
   removeTree(partial);
   run('debootstrap', ['--variant=minbase', 'trixie', partial]);
-  // Without it `localhost` would be a question for a name server; with ::1 in it, FreeRDP 3 would try nothing else.
+  // Without this file `localhost` needs a DNS server. With ::1 in it, FreeRDP 3 tries only IPv6.
   writeFileSync(join(partial, 'etc/hosts'), '127.0.0.1 localhost\n');
   writeFileSync(join(partial, 'usr/sbin/policy-rc.d'), '#!/bin/sh\nexit 101\n', { mode: 0o755 });
   run('chroot', [partial, 'apt-get', 'install', '-y', '-qq', '--no-install-recommends', 'freerdp3-x11']);
@@ -84,13 +88,13 @@ function makeChroot() {
   try {
     renameSync(partial, chroot);
   } catch (error) {
-    // Another run may have been first; theirs is as good.
+    // A concurrent run may have created the chroot first; it is equivalent.
     removeTree(partial);
     if (!chrootComplete()) throw error;
   }
 }
 
-/** INVARIANT: nothing is removed below a mount point; a debootstrap that was killed leaves /proc and /sys mounted. */
+/** INVARIANT: nothing is removed below a mount point. A debootstrap that was killed leaves /proc and /sys mounted. */
 function removeTree(folder) {
   if (!existsSync(folder)) return;
   unmountBelow(folder);
@@ -105,6 +109,6 @@ function unmountBelow(folder) {
   for (const point of points.reverse()) execFileSync('umount', [point]);
 }
 
-function say(text) {
+function print(text) {
   process.stderr.write(`test set-up: ${text}\n`);
 }

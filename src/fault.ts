@@ -1,24 +1,24 @@
 /**
- * What went wrong, said to a person: used by everything between the protocol and the command line.
- * Only `cli.ts` turns a kind into an exit code and a fault into words.
+ * An error for the user. All code between the protocol and the command line throws it; only the command line turns a kind into an
+ * exit code and a fault into text.
  */
 export type FaultKind =
   /** The command line itself is wrong. */
   | 'usage'
-  /** The input was not understood, or a check found something. */
+  /** The input was not understood, or a check found a problem. */
   | 'input'
   /** Configuration, certificates or keys. */
   | 'configuration'
-  /** An address cannot be bound or reached, or a process of ours does not come up: another try may succeed. */
+  /** An address cannot be bound or reached, or a worker process does not start. A retry may succeed. */
   | 'unreachable';
 
 export interface FaultDetail {
   readonly kind: FaultKind;
-  /** Stable and greppable, `CONFIG_UNKNOWN_KEY`. */
+  /** A stable identifier such as `CONFIG_UNKNOWN_KEY`. */
   readonly code: string;
-  /** One lower-case sentence without a full stop. Never holds a secret. */
+  /** One lower-case sentence without a full stop. Never contains a secret. */
   readonly message: string;
-  /** The file, setting or flag that is meant. */
+  /** The location of the problem: a file (`rdgw.yaml:12:3`), a setting or a flag. */
   readonly place?: string;
   /** What to do next. */
   readonly hint?: string;

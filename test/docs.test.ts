@@ -1,4 +1,6 @@
-/** What the documents show is what the program prints: every `console` block is run, a line with `…` alone stands for any lines. */
+/**
+ * Runs every `console` block of the documentation and compares the output. A line `…` stands for any number of lines.
+ */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { CLI_ROOT, rdgw } from './support/cli.js';
@@ -18,7 +20,7 @@ function examplesIn(document: string): Example[] {
   }));
 }
 
-/** Whether the lines of `shown`, some of which stand for any, are all of `printed`. */
+/** Whether `printed` matches `shown`, where `…` stands for any number of lines. */
 function fits(shown: readonly string[], printed: readonly string[]): boolean {
   const [first, ...rest] = shown;
   if (first === undefined) return printed.length === 0;
@@ -33,7 +35,7 @@ describe.each(DOCUMENTS)('%s', (document) => {
     expect(examples.length).toBeGreaterThan(0);
   });
 
-  it.each(examples)('shows what comes of $args', async ({ args, output }) => {
+  it.each(examples)('shows the output of rdgw $args', async ({ args, output }) => {
     const { stdout, stderr } = await rdgw(args, { cwd: CLI_ROOT });
     expect(stderr).toBe('');
     const printed = stdout.split('\n').slice(0, -1);
@@ -47,7 +49,7 @@ describe('the comparison', () => {
     [['a', '…'], ['a'], true],
     [['a'], ['a', 'b'], false],
     [['…', 'c'], ['a', 'b'], false],
-  ])('%j of %j: %j', (shown, printed, whether) => {
-    expect(fits(shown, printed)).toBe(whether);
+  ])('of %j with %j is %j', (shown, printed, matches) => {
+    expect(fits(shown, printed)).toBe(matches);
   });
 });

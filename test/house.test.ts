@@ -1,6 +1,6 @@
 /**
- * The floors of ARCHITECTURE.md, enforced: imports point down and form no circle, floor 1 reads no clock and no random numbers,
- * sockets and the environment stay where they belong, files stay small.
+ * Enforces the layers ("floors") of ARCHITECTURE.md: imports point down and have no cycles, floor 1 reads no clock and
+ * no random numbers, only some modules use sockets and the environment, and files stay small.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, posix, relative, sep } from 'node:path';
@@ -10,19 +10,19 @@ import { describe, expect, it } from 'vitest';
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
 interface Source {
-  /** From the root of the repository, with forward slashes. */
+  /** Relative to the root of the repository, with forward slashes. */
   readonly path: string;
   readonly text: string;
 }
 
 interface Import {
-  /** A path from the root of the repository for a relative import, otherwise the package or `node:` name. */
+  /** For a relative import, the path from the root of the repository; otherwise the package or `node:` name. */
   readonly of: string;
-  /** The names between the braces, as far as there are any. */
+  /** The names between the braces, if any. */
   readonly names: readonly string[];
 }
 
-/** What the foundations may import; everything above them may import downwards. */
+/** The files of floor 0 and what each of them may import. */
 const FOUNDATIONS: Readonly<Record<string, readonly string[]>> = {
   'src/protocol/errors.ts': [],
   'src/protocol/cursor.ts': ['src/protocol/errors.ts'],
@@ -32,7 +32,7 @@ const FOUNDATIONS: Readonly<Record<string, readonly string[]>> = {
 };
 
 const TOP = 4;
-/** The rooms of each floor. `files` is the single file src/files.ts; rooms that are planned are listed with their floor. */
+/** The modules ("rooms") of each floor. `files` is the file src/files.ts. Planned modules are listed too. */
 const ROOMS: Readonly<Record<number, readonly string[]>> = {
   1: ['protocol', 'ntlm', 'spnego', 'kerberos'],
   2: ['policy', 'config', 'yaml', 'http', 'websocket', 'rdpfile', 'certs', 'explain', 'files'],
@@ -40,7 +40,10 @@ const ROOMS: Readonly<Record<number, readonly string[]>> = {
   [TOP]: ['cli', 'decode', 'serve'],
 };
 
-/** Rooms with inner rooms, from the top down: a file may import from its own inner room and from those behind it. */
+/**
+ * The submodules of a module, from the top down: a file may import from its own submodule and from those listed after
+ * it.
+ */
 const INNER_ROOMS: Readonly<Record<string, readonly string[]>> = {
   'src/gateway': [
     'gateway.ts',
@@ -57,22 +60,25 @@ const INNER_ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** What floor 1 may take from Node: functions of their arguments alone. The protocol package takes nothing. */
+/** What floor 1 may import from node:crypto: pure functions. The protocol package imports nothing from Node. */
 const PURE_CRYPTO = /^(?:createHash|createHmac|createCipheriv|createDecipheriv|timingSafeEqual|getHashes|getCiphers)$/;
 
 /** Modules that open or accept connections. */
 const SOCKETS = /^(?:node:)?(?:net|http|https|http2|tls|dgram|dns|dns\/promises)$|^ws$/;
-/** What node:net also has, and what needs no socket. */
+/** Functions of node:net that open no socket. */
 const PURE_NET = /^isIP(?:v4|v6)?$/;
-/** Clock, random numbers and output: on floor 1 time, challenges and nonces are arguments. */
+/** Clock, random numbers and output. On floor 1, time, challenges and nonces are arguments. */
 const IMPURE =
   /\bnew Date(?:\(\s*\)|(?!\())|\b(?:Date\.now|performance\.now|hrtime|Math\.random|random(?:Bytes|UUID|Int|Fill|FillSync)|getRandomValues|generateKey\w*|set(?:Timeout|Interval|Immediate)|queueMicrotask|console|process)\b/;
-/** Settings come from the configuration; the command line itself minds the terminal's conventions (NO_COLOR). */
+/**
+ * The only modules that may read the environment: settings in `config`, conventions of the terminal (NO_COLOR) in
+ * `cli`.
+ */
 const READS_ENVIRONMENT = /^src\/(?:config|cli)(?:\.ts$|\/)/;
 
 const MAX_LINES = 300;
 const MAX_COMMAND_LINES = 70;
-/** Files above the limit, each with its reason. */
+/** Files that may exceed the limit, with the reason. */
 const LONG: Readonly<Record<string, string>> = {
   'src/protocol/session.ts': 'one state machine: cut in two, neither half can be read alone',
 };
@@ -92,7 +98,7 @@ function placeOf(path: string): Place | undefined {
   return deeper.length === 0 ? { floor: TOP, room } : undefined;
 }
 
-/** Every breach of the house among the sources, one line each. */
+/** Every violation of the rules in the sources, one line each. */
 function breaches(sources: readonly Source[]): string[] {
   return sources.flatMap((source) => {
     const place = placeOf(source.path);
@@ -131,7 +137,9 @@ function wrongImport(path: string, from: Place, { of, names }: Import): string |
     : undefined;
 }
 
-/** Where a file stands inside a room that has inner rooms; the level of the topmost is 0, that of an unknown one -1. */
+/**
+ * The level of a file's submodule within its module: 0 is the topmost, -1 is not listed. Undefined without submodules.
+ */
 function innerRoomOf(path: string): { readonly parent: string; readonly level: number } | undefined {
   const parent = Object.keys(INNER_ROOMS).find((room) => path.startsWith(`${room}/`));
   if (parent === undefined) return undefined;
@@ -139,7 +147,7 @@ function innerRoomOf(path: string): { readonly parent: string; readonly level: n
   return { parent, level: INNER_ROOMS[parent]?.indexOf(inner) ?? -1 };
 }
 
-/** Files that import each other, over however many others, one line for each such group. */
+/** Groups of files that import each other, directly or indirectly, one line per group. */
 function circles(sources: readonly Source[]): string[] {
   const imports = new Map(
     sources.map(({ path, text }) => [path, importsOf(path, withoutComments(text)).map(({ of }) => of)] as const),
@@ -200,16 +208,16 @@ function sourcesIn(folder: string): Source[] {
 
 const SOURCES = [...sourcesIn('src'), ...sourcesIn('commands')];
 
-describe('the floors', () => {
-  it('imports point down, and nobody reaches sideways, for sockets or for the environment', () => {
+describe('the layers', () => {
+  it('has no import upwards or sideways, and no misplaced use of sockets or the environment', () => {
     expect(breaches(SOURCES)).toEqual([]);
   });
 
-  it('no files import each other', () => {
+  it('has no import cycles', () => {
     expect(circles(SOURCES)).toEqual([]);
   });
 
-  it('every inner room that is listed exists', () => {
+  it('lists only submodules that exist', () => {
     const missing = Object.entries(INNER_ROOMS).flatMap(([parent, rooms]) =>
       rooms
         .map((room) => `${parent}/${room}`)
@@ -218,7 +226,7 @@ describe('the floors', () => {
     expect(missing).toEqual([]);
   });
 
-  it('every import of ours leads to a file that is there', () => {
+  it('has no import of a missing file', () => {
     const paths = new Set(SOURCES.map(({ path }) => path));
     const missing = SOURCES.flatMap(({ path, text }) =>
       importsOf(path, withoutComments(text))
@@ -228,7 +236,7 @@ describe('the floors', () => {
     expect(missing).toEqual([]);
   });
 
-  it('the sources are seen at all', () => {
+  it('finds the sources and their imports', () => {
     const session = SOURCES.find(({ path }) => path === 'src/protocol/session.ts') as Source;
     expect(importsOf(session.path, session.text).map(({ of }) => of)).toContain('src/protocol/framer.ts');
     expect(SOURCES.filter(({ path }) => path.startsWith('src/')).length).toBeGreaterThan(30);
@@ -240,9 +248,9 @@ describe('the check itself', () => {
     ['upwards', 'src/policy/guard.ts', "import { Gateway } from '../gateway/gateway.js';", 'upwards'],
     ['upwards, for a type', 'src/certs/issue.ts', "import type { Log } from '../gateway/report/log.js';", 'upwards'],
     ['upwards, over several lines', 'src/policy/a.ts', "import {\n  a,\n  b,\n} from '../gateway/b.js';", 'upwards'],
-    ['upwards, passed on', 'src/policy/index.ts', "export * from '../gateway/gateway.js';", 'upwards'],
-    ['upwards, while running', 'src/policy/a.ts', "await import('../gateway/gateway.js')", 'upwards'],
-    ['upwards, for its effect', 'src/policy/a.ts', "import '../cli/index.js';", 'upwards'],
+    ['upwards, in a re-export', 'src/policy/index.ts', "export * from '../gateway/gateway.js';", 'upwards'],
+    ['upwards, in a dynamic import', 'src/policy/a.ts', "await import('../gateway/gateway.js')", 'upwards'],
+    ['upwards, for a side effect', 'src/policy/a.ts', "import '../cli/index.js';", 'upwards'],
     ['to the top', 'src/gateway/gateway.ts', "import { serve } from '../serve/serve.js';", 'upwards'],
     ['to a command', 'src/serve/run.ts', "import Serve from '../../commands/serve.js';", 'for oclif alone'],
     ['sideways', 'src/render/tree.ts', "import { read } from '../capture/file/classic.js';", 'sideways'],
@@ -260,9 +268,9 @@ describe('the check itself', () => {
       'protocol imports',
     ],
     ['from the protocol to a package', 'src/protocol/codes.ts', "import chalk from 'chalk';", 'protocol imports'],
-    ['a socket below', 'src/policy/target.ts', "import { connect, isIP } from 'node:net';", 'on floor 2'],
-    ['a look-up below', 'src/policy/target.ts', "import { lookup } from 'node:dns/promises';", 'on floor 2'],
-    ['a package of sockets below', 'src/config/file.ts', "import { WebSocket } from 'ws';", 'on floor 2'],
+    ['a socket on floor 2', 'src/policy/target.ts', "import { connect, isIP } from 'node:net';", 'on floor 2'],
+    ['a DNS lookup on floor 2', 'src/policy/target.ts', "import { lookup } from 'node:dns/promises';", 'on floor 2'],
+    ['a package with sockets on floor 2', 'src/config/file.ts', "import { WebSocket } from 'ws';", 'on floor 2'],
     ['the environment', 'src/gateway/report/log.ts', 'const level = process.env.LEVEL;', 'process.env'],
     ['a clock in the protocol', 'src/protocol/session.ts', 'const now = Date.now();', 'clock'],
     ['a clock on floor 1', 'src/ntlm/summary.ts', 'const now = new Date();', 'clock'],
@@ -275,22 +283,22 @@ describe('the check itself', () => {
       "import { dial } from '../target/dial.js';",
       'upwards within src/gateway',
     ],
-    ['an inner room without a place', 'src/gateway/cellar/wine.ts', '', 'no place in the list'],
-    ['a room without a floor', 'src/cellar/wine.ts', '', 'no floor'],
+    ['a submodule that is not listed', 'src/gateway/other/file.ts', '', 'no place in the list'],
+    ['a module that is not listed', 'src/other/file.ts', '', 'no floor'],
     ['nothing: downwards', 'src/gateway/tunnel/tunnel.ts', "import { admit } from '../../policy/admit.js';", undefined],
     ['nothing: on floor 2', 'src/config/schema.ts', "import { rules } from '../policy/rules.js';", undefined],
     ['nothing: an address is no socket', 'src/certs/names.ts', "import { isIP } from 'node:net';", undefined],
     ['nothing: sockets above', 'src/gateway/target/relay.ts', "import { connect } from 'node:net';", undefined],
     ['nothing: a comment', 'src/policy/a.ts', "// import { x } from '../gateway/x.js';", undefined],
     ['nothing: a hash on floor 1', 'src/ntlm/a.ts', "import { createHmac } from 'node:crypto';", undefined],
-    ['nothing: a date of its argument', 'src/ntlm/a.ts', 'const text = new Date(ms).toISOString();', undefined],
+    ['nothing: a date from an argument', 'src/ntlm/a.ts', 'const text = new Date(ms).toISOString();', undefined],
     [
       'nothing: down inside the gateway',
       'src/gateway/cluster/forward.ts',
       "import { endSocket } from '../io/sockets.js';",
       undefined,
     ],
-    ['nothing: the settings', 'src/config/load.ts', 'const env = process.env;', undefined],
+    ['nothing: the environment in config', 'src/config/load.ts', 'const env = process.env;', undefined],
   ];
 
   it.each(cases)('reports %s', (_, path, text, reported) => {
@@ -300,20 +308,20 @@ describe('the check itself', () => {
   });
 });
 
-describe('the check for circles', () => {
+describe('the check for import cycles', () => {
   const of = (path: string, ...imports: string[]): Source => ({
     path,
     text: imports.map((one) => `import type { T } from './${one}.js';`).join('\n'),
   });
 
-  it('reports two files that import each other, also for a type, and three in a round', () => {
+  it('reports two files that import each other, for a type too, and a cycle of three', () => {
     expect(circles([of('src/a/a.ts', 'b'), of('src/a/b.ts', 'a')])).toEqual(['src/a/a.ts src/a/b.ts']);
     expect(
       circles([of('src/a/a.ts', 'b'), of('src/a/b.ts', 'c'), of('src/a/c.ts', 'a'), of('src/a/d.ts', 'a')]),
     ).toEqual(['src/a/a.ts src/a/b.ts src/a/c.ts']);
   });
 
-  it('reports nothing about files that only share a third', () => {
+  it('does not report files that only import the same third file', () => {
     expect(circles([of('src/a/a.ts', 'c'), of('src/a/b.ts', 'c', 'a'), of('src/a/c.ts')])).toEqual([]);
   });
 });
@@ -321,19 +329,19 @@ describe('the check for circles', () => {
 describe('the size of files', () => {
   const lines = ({ text }: Source): number => text.split('\n').length - 1;
 
-  it(`is at most ${MAX_LINES} lines, but for those with a reason`, () => {
+  it(`is at most ${MAX_LINES} lines, except for the files in LONG`, () => {
     const tooLong = SOURCES.filter((source) => lines(source) > MAX_LINES && !(source.path in LONG));
     expect(tooLong.map((source) => `${source.path}: ${lines(source)}`)).toEqual([]);
   });
 
-  it('needs its reasons: a file that became shorter leaves the list', () => {
+  it('exceeds the limit for every file in LONG', () => {
     for (const path of Object.keys(LONG)) {
       const source = SOURCES.find((one) => one.path === path);
       expect(source && lines(source), path).toBeGreaterThan(MAX_LINES);
     }
   });
 
-  it(`of commands is at most ${MAX_COMMAND_LINES} lines, since a command is a sentence`, () => {
+  it(`is at most ${MAX_COMMAND_LINES} lines for commands`, () => {
     const tooLong = SOURCES.filter(
       (source) => source.path.startsWith('commands/') && lines(source) > MAX_COMMAND_LINES,
     );

@@ -1,19 +1,21 @@
-// Everything that the cells share: generators, relays, scripts and blocks.
+// The state shared by the cells of a run: load generators, running relays, script and block files.
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Broken, buildLoad, Load } from './load.js';
+import { buildLoad, InvalidRunError, Load } from './load.js';
 import { makeIdentity, RELAYS, tokenFor } from './relays.js';
 import { payloadOf, writeBlock, writeScript } from './traffic.js';
 
-/** A round trip is measured when it comes back, not when whoever else is on that core lets go of it. */
-const AT_ONCE = ['-f', '50'];
-/** For everybody else on a machine that is shared: those who build and test meanwhile wait for the length of a look. */
-const BEFORE_OTHERS = ['-r', '1'];
+/** Arguments of chrt. Without them latencies would include the time slices of other processes. */
+const PROBER_PRIORITY = ['-f', '50'];
+/**
+ * Arguments of chrt for `--realtime`, for a shared machine: other processes on the core wait until a window has ended.
+ */
+const REALTIME_PRIORITY = ['-r', '1'];
 
 export class Bench {
-  /** Opens and feeds the sessions of bulk cells; its desktop is the first target. */
+  /** The generator for bulk data. Its desktop is the first target. */
   bulk;
-  /** Measures round trips beside it, with a process and a desktop of its own. */
+  /** The generator for round trips, a separate process. Its desktop is the second target. */
   prober;
   options;
   #folder;
@@ -33,27 +35,27 @@ export class Bench {
     this.#program = buildLoad(this.#folder);
     this.#identity = makeIdentity(this.#folder);
     this.bulk = await Load.start(this.#program, { core: loadCore, priority: this.#priority });
-    this.prober = await Load.start(this.#program, { core: loadCore, priority: AT_ONCE });
+    this.prober = await Load.start(this.#program, { core: loadCore, priority: PROBER_PRIORITY });
     this.#tokens = this.#targets.map((port) => tokenFor(this.#identity, port));
   }
 
   get #priority() {
-    return this.options.realtime ? BEFORE_OTHERS : undefined;
+    return this.options.realtime ? REALTIME_PRIORITY : undefined;
   }
 
   get #targets() {
     return [this.bulk.port, this.prober.port];
   }
 
-  /** One repetition of a cell in one relay. Relays stay up for the whole run, unless the cell wants a fresh one each time. */
-  async figures(cell, column, how) {
+  /** Runs one repetition of a cell in one relay. Relays run until the end, except those of `fresh` cells. */
+  async measure(cell, column, options) {
     const known = cell.fresh ? undefined : this.#running.get(column.process);
     const running = known ?? (await this.#start(column));
     if (!cell.fresh) this.#running.set(column.process, running);
     try {
-      return await cell.run(this, { ...running, ...column }, how);
+      return await cell.run(this, { ...running, ...column }, options);
     } catch (error) {
-      if (error instanceof Broken) error.message = `${cell.name}, ${column.name}: ${error.message}`;
+      if (error instanceof InvalidRunError) error.message = `${cell.name}, ${column.name}: ${error.message}`;
       throw error;
     } finally {
       if (cell.fresh) await running.stop();
@@ -72,25 +74,25 @@ export class Bench {
     });
   }
 
-  /** Through a relay to the desktop of the bulk generator (0) or the prober (1). */
-  way({ transport, ports }, index) {
+  /** Port and script of a session to the desktop of the bulk generator (index 0) or the prober (index 1). */
+  route({ transport, ports }, index) {
     const session = { token: this.#tokens[index], host: '127.0.0.1', port: this.#targets[index] };
     const script = this.#file(`script-${transport}-${index}`, (file) => writeScript(file, transport, session));
     return { port: ports[index], script };
   }
 
-  /** PDUs of `payload` bytes each. */
+  /** The block file of DATA PDUs with `payload` bytes each. */
   block({ transport }, payload, count) {
     return this.#file(`block-${transport}-${payload}-${count}`, (file) => writeBlock(file, transport, payload, count));
   }
 
-  /** PDUs whose frames have `size` bytes. */
+  /** The block file of DATA PDUs whose frames have `size` bytes each. */
   frames(relay, size) {
     return this.block(relay, payloadOf(size));
   }
 
-  /** Ends the sessions of a generator; they need a moment to be gone everywhere. */
-  async finish(load) {
+  /** Checks the counters of a generator, closes its sessions, and waits until the relay has closed them as well. */
+  async closeSessions(load) {
     await load.mark();
     await load.close();
     await sleep(this.options.settle * 1000);

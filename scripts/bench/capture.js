@@ -1,4 +1,4 @@
-// Makes a capture of busy gateway sessions: real TLS 1.3 of Node's OpenSSL around them, packets as large as Ethernet takes.
+// Creates a capture of gateway sessions under load, with TLS 1.3 and packets of the size of an Ethernet frame.
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { Duplex } from 'node:stream';
@@ -7,41 +7,45 @@ import { FLAG, packetOf } from '../../dist/src/capture/write/packet.js';
 import * as tsgu from '../../dist/src/protocol/index.js';
 import { dialogue } from './dialogue.js';
 
-/** TCP payload of an Ethernet frame, with the timestamps option left out. */
+/** TCP payload of an Ethernet frame, without the timestamps option. */
 const MSS = 1460;
-/** One TLS record each: 16 KiB of the gateway, 1.4 kB of the client, WebSocket and PDU headers included. */
+/**
+ * PDU sizes in bytes, so that each frame fills one TLS record: 16 KiB from the gateway, 1400 bytes from the client. The
+ * WebSocket header has 4 and 8 bytes.
+ */
 const DOWN = 16384 - 4;
 const UP = 1400 - 8;
-/** Records of the gateway for one of the client. */
+/** PDUs of the gateway for each PDU of the client. */
 const DOWN_PER_UP = 2;
 const CIPHER = 'TLS_AES_128_GCM_SHA256';
-const STEP = 20_000n;
+/** Nanoseconds between packets. */
+const PACKET_INTERVAL = 20_000n;
 
-/** Writes a classic pcap of about `bytes` to `file`; resolves with its key log and what is in it. */
+/** Writes a classic pcap of about `bytes` bytes. Resolves with its key log and its bytes, packets and PDUs. */
 export async function makeCapture(file, { bytes, sessions, key, cert }) {
   const out = new CaptureFile(file);
-  const lines = [];
-  const live = [];
+  const keyLines = [];
+  const open = [];
   for (let number = 0; number < sessions; number++) {
-    live.push(await Session.open(out, number, { key, cert, keylog: (line) => lines.push(line) }));
+    open.push(await Session.open(out, number, { key, cert, keylog: (line) => keyLines.push(line) }));
   }
-  for (const session of live) await session.setUp();
+  for (const session of open) await session.setUp();
   const down = frame(tsgu.DATA.encode({ data: Buffer.alloc(DOWN - tsgu.DATA_OVERHEAD, 0x5a) }), false);
   const up = frame(tsgu.DATA.encode({ data: Buffer.alloc(UP - tsgu.DATA_OVERHEAD, 0xa5) }), true);
   for (let round = 0; out.bytes < bytes; round++) {
-    for (const session of live) {
+    for (const session of open) {
       await session.pdu('server', down);
       if (round % DOWN_PER_UP === 0) await session.pdu('client', up);
     }
     await out.drained();
   }
-  for (const session of live) session.hangUp();
+  for (const session of open) session.close();
   await out.close();
-  const pdus = live.reduce((sum, session) => sum + session.pdus, 0);
-  return { keys: Buffer.concat(lines), bytes: out.bytes, packets: out.packets, pdus };
+  const pdus = open.reduce((sum, session) => sum + session.pdus, 0);
+  return { keys: Buffer.concat(keyLines), bytes: out.bytes, packets: out.packets, pdus };
 }
 
-/** One client and its gateway in this process, connected by nothing but the capture. */
+/** A client and a gateway in this process. Every byte between them is written to the capture. */
 class Session {
   pdus = 0;
   #out;
@@ -59,25 +63,25 @@ class Session {
 
   static async open(out, number, { key, cert, keylog }) {
     const session = new Session(out, number);
-    const [client, server] = wirePair((from, bytes) => session.#wire(from, bytes));
+    const [client, server] = streamPair((from, bytes) => session.#capture(from, bytes));
     session.#raw = [client, server];
     session.#segment('client', FLAG.syn, 0);
     session.#segment('server', FLAG.syn | FLAG.ack, 0);
     const gateway = new tls.TLSSocket(server, { isServer: true, key, cert, minVersion: 'TLSv1.3', ciphers: CIPHER });
     const options = { socket: client, rejectUnauthorized: false, servername: 'gw.test', ciphers: CIPHER };
-    const user = tls.connect(options);
-    user.on('keylog', keylog);
-    session.#sockets = { client: user, server: gateway };
-    await once(user, 'secureConnect');
-    for (const socket of [user, gateway]) socket.on('data', () => undefined);
+    const tlsClient = tls.connect(options);
+    tlsClient.on('keylog', keylog);
+    session.#sockets = { client: tlsClient, server: gateway };
+    await once(tlsClient, 'secureConnect');
+    for (const socket of [tlsClient, gateway]) socket.on('data', () => undefined);
     return session;
   }
 
-  /** From the upgrade to the open channel. */
+  /** Sends everything from the WebSocket upgrade until the channel is open. */
   async setUp() {
     const id = `{00000000-0000-4000-8000-0000000${this.#ends.client.port}}`;
     const head = (lines) => Buffer.from(`${lines.join('\r\n')}\r\n\r\n`);
-    await this.say(
+    await this.#write(
       'client',
       head([
         'RDG_OUT_DATA /remoteDesktopGateway/ HTTP/1.1',
@@ -90,7 +94,7 @@ class Session {
         'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
       ]),
     );
-    await this.say(
+    await this.#write(
       'server',
       head([
         'HTTP/1.1 101 Switching Protocols',
@@ -99,33 +103,33 @@ class Session {
         'Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=',
       ]),
     );
-    const said = dialogue({ token: 'bench', host: 'desk', port: 3389 });
-    for (const { from, pdu } of said) await this.pdu(from, frame(pdu, from === 'client'));
+    const pdus = dialogue({ token: 'bench', host: 'desk', port: 3389 });
+    for (const { from, pdu } of pdus) await this.pdu(from, frame(pdu, from === 'client'));
   }
 
   async pdu(from, frame) {
     this.pdus++;
-    await this.say(from, frame);
+    await this.#write(from, frame);
   }
 
-  /** One write is one TLS record, as long as it has at most 16 KiB. */
-  async say(from, bytes) {
+  /** Each write of at most 16 KiB becomes one TLS record. */
+  async #write(from, bytes) {
     await new Promise((resolve, reject) => {
       this.#sockets[from].write(bytes, (error) => (error ? reject(error) : resolve()));
     });
   }
 
-  hangUp() {
+  close() {
     this.#segment('client', FLAG.fin | FLAG.ack, 0);
     this.#segment('server', FLAG.fin | FLAG.ack, 0);
     for (const socket of [...Object.values(this.#sockets), ...this.#raw]) socket.destroy();
   }
 
-  #wire(from, bytes) {
+  #capture(from, bytes) {
     for (let offset = 0; offset < bytes.length; offset += MSS) {
       const data = bytes.subarray(offset, offset + MSS);
       this.#segment(from, FLAG.ack | FLAG.push, data.length, data);
-      // The other side acknowledges every second segment (RFC 1122 4.2.3.2).
+      // The receiver acknowledges every second segment (RFC 1122 4.2.3.2).
       const other = from === 'client' ? 'server' : 'client';
       this.#unacknowledged[other] += 1;
       if (this.#unacknowledged[other] >= 2) this.#segment(other, FLAG.ack, 0);
@@ -148,13 +152,13 @@ class Session {
   }
 }
 
-/** Two ends of a wire that only remembers: what one writes is captured, then read by the other. */
-function wirePair(captured) {
+/** Two connected streams, of client and server. `onBytes(from, bytes)` is called before the peer gets them. */
+function streamPair(onBytes) {
   const make = (from, other) =>
     new Duplex({
       read: () => undefined,
       write(bytes, _encoding, done) {
-        captured(from, bytes);
+        onBytes(from, bytes);
         other().push(bytes);
         done();
       },
@@ -164,7 +168,7 @@ function wirePair(captured) {
   return [client, server];
 }
 
-/** A final binary frame (RFC 6455 5.2). The client's key is zero, which masks nothing. */
+/** A final binary frame (RFC 6455 5.2). The masking key of the client is zero, so the payload stays as it is. */
 function frame(pdu, masked) {
   const short = pdu.length < 126;
   const header = Buffer.alloc((short ? 2 : 4) + (masked ? 4 : 0));
@@ -174,7 +178,7 @@ function frame(pdu, masked) {
   return Buffer.concat([header, pdu]);
 }
 
-/** A classic pcap with nanoseconds and raw IP packets. */
+/** Writes a classic pcap with nanosecond timestamps and raw IP packets. */
 class CaptureFile {
   packets = 0;
   bytes = 0;
@@ -194,7 +198,7 @@ class CaptureFile {
 
   packet(segment) {
     this.packets++;
-    this.#at += STEP;
+    this.#at += PACKET_INTERVAL;
     this.#put(packetOf({ ...segment, id: this.packets, at: this.#at, mss: MSS }));
   }
 

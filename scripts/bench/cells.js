@@ -1,15 +1,15 @@
-// What is measured, one row each, with the goals that a gateway should reach there.
+// The list of cells: each is one scenario that is measured in all its relays, with the goals of the gateway.
 import { SetupError } from '../debian.js';
-import { echo, echoBeside } from './cells/echo.js';
+import { echo, echoUnderLoad } from './cells/echo.js';
 import { idle } from './cells/memory.js';
 import { setUps } from './cells/setup.js';
 import { transfer } from './cells/transfer.js';
 
-/** Connections in a cell of bulk data, unless it says otherwise. */
+/** Connections for each direction in a bulk cell. */
 const FOUR = 4;
 const KIB16 = 16 * 1024;
 
-/** `compared` is the figure that ratios are of, with its spread. */
+/** Columns of the tables. The one with `compared` is printed with its spread and used for the ratios. */
 const TRAFFIC = [
   { key: 'rate', title: 'MB/s', digits: 0 },
   { key: 'cost', title: 'CPU s/GB', digits: 3, compared: true },
@@ -22,7 +22,7 @@ const ECHO = [
   { key: 'p999', title: 'p99.9', digits: 0 },
   { key: 'cost', title: 'CPU µs', digits: 1, compared: true },
 ];
-const BESIDE = [
+const ECHO_UNDER_LOAD = [
   { key: 'p50', title: 'p50 µs', digits: 0, compared: true },
   { key: 'p99', title: 'p99', digits: 0 },
   { key: 'p999', title: 'p99.9', digits: 0 },
@@ -47,19 +47,19 @@ const MEMORY_GOALS = [
 ];
 
 const ALL = ['gateway', 'pipe', 'haproxy', 'raw'];
-/** Without a relay there is one desktop only, and no memory of a session that is not the desktop's. */
+/** `raw` has no relay: it has only one desktop, and the memory of its sessions is the desktop's. */
 const RELAYS = ['gateway', 'pipe', 'haproxy'];
 
-const toPipe = (limit) => ({ key: 'cost', against: 'pipe', limit });
-const toHaproxy = (limit) => ({ key: 'cost', against: 'haproxy', limit });
+const atMostPipe = (limit) => ({ key: 'cost', against: 'pipe', limit });
+const atMostHaproxy = (limit) => ({ key: 'cost', against: 'haproxy', limit });
 
-/** `run(bench, relay, { first })` gives the figures of one repetition, by the keys of the columns. */
+/** `run(bench, relay, { first })` resolves with the figures of one repetition, by the keys of the columns. */
 const CELLS = [
-  bulk('down', 'down, 4 connections', { down: FOUR }, [toPipe(0.95), toHaproxy(0.95)]),
-  bulk('down30', 'down, 30 connections', { down: 30 }, [toPipe(1), toHaproxy(0.95)]),
-  bulk('up16', 'up, 16 KiB, 4 connections', { up: FOUR, size: KIB16 }, [toPipe(1), toHaproxy(1.2)]),
+  bulk('down', 'down, 4 connections', { down: FOUR }, [atMostPipe(0.95), atMostHaproxy(0.95)]),
+  bulk('down30', 'down, 30 connections', { down: 30 }, [atMostPipe(1), atMostHaproxy(0.95)]),
+  bulk('up16', 'up, 16 KiB, 4 connections', { up: FOUR, size: KIB16 }, [atMostPipe(1), atMostHaproxy(1.2)]),
   bulk('up4', 'up, 4 KiB, 4 connections', { up: FOUR, size: 4096 }),
-  bulk('up1.4', 'up, 1.4 KiB, 4 connections', { up: FOUR, size: 1400 }, [toPipe(0.6)]),
+  bulk('up1.4', 'up, 1.4 KiB, 4 connections', { up: FOUR, size: 1400 }, [atMostPipe(0.6)]),
   bulk('up1', 'up, 1 KiB, 4 connections', { up: FOUR, size: 1024 }),
   bulk('eight', 'eight streams, four each way', { down: FOUR, up: FOUR, size: KIB16 }),
   dual('dual-down', 'down, dual channel', { down: FOUR }),
@@ -70,11 +70,11 @@ const CELLS = [
     title: 'echo of 64 B, alone',
     columns: ECHO,
     relays: ALL,
-    goals: [toPipe(1), toHaproxy(1.35), { key: 'p50', against: 'haproxy', added: 5 }],
+    goals: [atMostPipe(1), atMostHaproxy(1.35), { key: 'p50', against: 'haproxy', added: 5 }],
     run: echo,
   },
-  beside('echo-down', 'echo beside four down', { down: FOUR }, 1500),
-  beside('echo-up', 'echo beside four up', { up: FOUR, size: KIB16 }, 1000),
+  underLoad('echo-down', 'echo beside four down', { down: FOUR }, 1500),
+  underLoad('echo-up', 'echo beside four up', { up: FOUR, size: KIB16 }, 1000),
   {
     name: 'setup',
     title: 'set-up, full handshake',
@@ -86,11 +86,11 @@ const CELLS = [
   { name: 'resumed', title: 'set-up, resumed', columns: SETUP, relays: ALL, goals: [], run: setUps({ resume: true }) },
   memory('rss', 'memory of 200 idle sessions', 200),
   { ...memory('rss2000', 'memory of 2000 idle sessions', 2000), slow: true },
-  // As many as 20,000 descriptors allow; haproxy wants more for itself.
+  // The most that a limit of 20,000 descriptors allows. haproxy needs more descriptors for itself.
   { ...memory('rss9900', 'memory of 9900 idle sessions', 9900), relays: ['gateway', 'pipe'], onlyByName: true },
 ];
 
-/** Those of the command line; without any all but those that have to be asked for, and the slow ones in a quick run. */
+/** The cells named on the command line, or all of them except `onlyByName`, and except `slow` in a quick run. */
 export function chooseCells({ cells, quick }) {
   if (!cells) return CELLS.filter(({ slow, onlyByName }) => !onlyByName && !(quick && slow));
   return cells.map((name) => {
@@ -115,8 +115,9 @@ function dual(name, title, flows) {
   };
 }
 
-function beside(name, title, flows, limit) {
-  return { name, title, columns: BESIDE, relays: RELAYS, goals: [{ key: 'p50', limit }], run: echoBeside(flows) };
+function underLoad(name, title, flows, limit) {
+  const goals = [{ key: 'p50', limit }];
+  return { name, title, columns: ECHO_UNDER_LOAD, relays: RELAYS, goals, run: echoUnderLoad(flows) };
 }
 
 function memory(name, title, sessions) {

@@ -1,7 +1,7 @@
-// Who is measured: each relay, in each Node where it runs in one, spoken to in each of its transports.
+// The combinations that are measured: each relay with each of its transports, in each version of Node.
 import { SetupError } from '../debian.js';
 
-/** `relay` starts it (relays.js), `transport` is what clients speak, `inNode` whether the version of Node matters. */
+/** `relay` is the key in relays.js, `transport` the one of the clients, `inNode` is set for relays that run in Node. */
 const KINDS = {
   gateway: { relay: 'gateway', transport: 'websocket', inNode: true, title: 'rdgw' },
   dual: { relay: 'gateway', transport: 'dual', inNode: true, title: 'rdgw, dual channel' },
@@ -11,20 +11,23 @@ const KINDS = {
   raw: { relay: 'raw', transport: 'plain', inNode: false, title: 'no relay, TLS in C' },
 };
 
-/** `process` is the same for columns that share one. Only those of this Node have the bare `key` that ratios refer to. */
+/**
+ * Columns with the same `process` share one relay process. Only those of the Node that runs the benchmark have the
+ * plain kind as `key`, which goals and ratios refer to.
+ */
 export function columnsFor(relays, nodes) {
   return relays.flatMap((kind) => {
     if (!(kind in KINDS))
       throw new SetupError(`there is no relay "${kind}"; there are ${Object.keys(KINDS).join(', ')}`);
-    const { inNode, title, ...how } = KINDS[kind];
-    const among = inNode ? nodes : nodes.slice(0, 1);
-    return among.map(({ node, label, own }) => ({
-      ...how,
+    const { inNode, title, ...rest } = KINDS[kind];
+    const used = inNode ? nodes : nodes.slice(0, 1);
+    return used.map(({ node, label, own }) => ({
+      ...rest,
       kind,
       node,
       key: own ? kind : `${kind}@${label}`,
       name: own || !inNode ? title : `${title}, ${label}`,
-      process: inNode ? `${how.relay}@${node}` : how.relay,
+      process: inNode ? `${rest.relay}@${node}` : rest.relay,
     }));
   });
 }

@@ -1,14 +1,14 @@
-// What a program takes of the machine: itself, its threads and its children.
+// CPU time and memory of a process with its threads and descendants.
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Nanoseconds on a processor. A thread or child that has ended is no longer counted. */
+/** CPU time in nanoseconds. Threads and processes that have ended are not included. */
 export function cpuOf(pid) {
   return tree(pid)
     .flatMap(threads)
     .reduce((sum, path) => sum + Number(read(`${path}/schedstat`).split(' ')[0]), 0);
 }
 
-/** Resident bytes. */
+/** Resident memory in bytes. */
 export function memoryOf(pid) {
   return tree(pid).reduce((sum, one) => {
     const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(read(`/proc/${one}/status`)) ?? [];
@@ -16,7 +16,7 @@ export function memoryOf(pid) {
   }, 0);
 }
 
-/** The process and whatever it has started, children of children included. */
+/** The ids of the process and of all its descendants. */
 export function tree(pid) {
   const children = threads(pid).flatMap((path) => read(`${path}/children`).split(' ').filter(Boolean).map(Number));
   return [pid, ...children.flatMap(tree)];
@@ -30,7 +30,7 @@ function threads(pid) {
   }
 }
 
-/** Empty once it is gone. */
+/** Empty when the process has ended. */
 function read(path) {
   try {
     return readFileSync(path, 'utf8');

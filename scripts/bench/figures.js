@@ -1,12 +1,17 @@
-// What a row of repetitions says: medians, spread, ratios to the relays of the same repetition, goals.
+// Statistics over repetitions: median, spread, ratio to another relay in the same repetition, goals.
 import { median } from './measure.js';
 
-/** A result is `{ cell, relays: [{ key, name, figures }] }` with one set of figures for each repetition. */
+/**
+ * Median and spread of one figure. A result is `{ cell, relays: [{ key, name, figures }] }` with `figures` by
+ * repetition.
+ */
 export function summary(relay, key) {
   return spreadOf(relay.figures.map((figures) => figures[key]));
 }
 
-/** The median of the ratios within each repetition: the machine is not the same from one to the next. */
+/**
+ * Median and spread of the ratios within each repetition, because the speed of the machine changes between repetitions.
+ */
 export function ratio(relay, other, key) {
   return spreadOf(relay.figures.map((figures, repetition) => figures[key] / other.figures[repetition][key]));
 }
@@ -15,24 +20,24 @@ function difference(relay, other, key) {
   return spreadOf(relay.figures.map((figures, repetition) => figures[key] - other.figures[repetition][key]));
 }
 
-/** A repetition in which nothing came through has no figure. */
+/** Ignores repetitions without a figure, in which no data arrived. */
 function spreadOf(values) {
   const known = values.filter(Number.isFinite);
   return { median: known.length > 0 ? median(known) : NaN, least: Math.min(...known), most: Math.max(...known) };
 }
 
-/** The relay with a key, undefined where the cell has none. */
+/** The relay with this key, or undefined if the cell does not include it. */
 export const relayOf = ({ relays }, key) => relays.find((relay) => relay.key === key);
 
-/** Each goal of the cell: what was reached, and whether that is enough. */
+/** Each goal of the cell with the measured value and the verdict. */
 export function goalsOf(result) {
   return result.cell.goals.map((goal) => {
-    const reached = reach(result, goal);
+    const reached = goalValue(result, goal);
     return { goal, reached, met: verdict(goal, reached) };
   });
 }
 
-/** A goal missed by less than the spread of the runs is met as far as one can tell. */
+/** A goal that is missed by less than the spread of the repetitions counts neither as met nor as missed. */
 function verdict({ limit, added = limit }, reached) {
   if (!reached || !Number.isFinite(reached.median)) return 'not measured';
   const missed = reached.median - added;
@@ -40,8 +45,8 @@ function verdict({ limit, added = limit }, reached) {
   return missed < reached.most - reached.least ? 'within the spread' : 'no';
 }
 
-/** For programs: every figure of every repetition, and what was made of them. */
-export function plain(result) {
+/** The result as JSON data: the figures of every repetition, their summary, and the goals. */
+export function reportOf(result) {
   const { name, title, columns } = result.cell;
   const relays = result.relays.map((relay) => {
     const figures = Object.fromEntries(columns.map(({ key }) => [key, summary(relay, key)]));
@@ -50,7 +55,7 @@ export function plain(result) {
   return { cell: name, title, relays, goals: goalsOf(result) };
 }
 
-function reach(result, { key, against, of = 'gateway', added }) {
+function goalValue(result, { key, against, of = 'gateway', added }) {
   const relay = relayOf(result, of);
   if (relay && against === undefined) return summary(relay, key);
   const other = relayOf(result, against);

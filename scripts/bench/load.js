@@ -1,4 +1,4 @@
-// The load generator, built from load/*.c: clients on one side, the desktop behind the gateway on the other.
+// Controls the load generator (load/*.c): the clients of a relay and the desktop behind it.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,7 +6,7 @@ import { Program, run } from './program.js';
 
 const SOURCES = fileURLToPath(new URL('load/', import.meta.url));
 
-/** Compiles it into a folder. */
+/** Compiles the generator into a folder and returns the path of the program. */
 export function buildLoad(folder) {
   const sources = readdirSync(SOURCES).filter((name) => name.endsWith('.c'));
   const program = join(folder, 'load');
@@ -15,17 +15,20 @@ export function buildLoad(folder) {
   return program;
 }
 
-/** What came through is not what was sent, or a session ended: no figure of such a run means anything. */
-export class Broken extends Error {}
+/** Bytes were corrupted or a session was lost, so the figures of the run are invalid. */
+export class InvalidRunError extends Error {}
 
 export class Load {
   #program;
 
-  /** `certificate` and `key` make the desktop a TLS server, to be reached without a relay. `port` is the desktop's. */
+  /**
+   * `tls` has the paths of a certificate and its key: with them the desktop is a TLS server that clients reach without
+   * a relay. `port` of the result is the desktop's.
+   */
   static async start(program, { core, priority, tls = [] }) {
     const load = new Load();
     load.#program = new Program(program, tls, { core, priority });
-    load.port = Number(await load.#program.line());
+    load.port = Number(await load.#program.readLine());
     return load;
   }
 
@@ -33,67 +36,76 @@ export class Load {
     return this.#program.pid;
   }
 
-  /** Opens sessions one after the other; nothing moves before `go`. */
+  /** Opens sessions one after the other. They send nothing before `go`. */
   open(role, count, { port, script, block = '-' }) {
-    return this.#ask(`open ${role} ${count} ${port} ${script} ${block}`);
+    return this.#run(`open ${role} ${count} ${port} ${script} ${block}`);
   }
 
-  /** Opens sessions and leaves them, `parallel` at a time, until `close`. */
+  /** Opens sessions and closes each as soon as its channel is open, `parallel` at a time, until `close`. */
   churn(parallel, { port, script, resume }) {
-    return this.#ask(`churn ${parallel} ${port} ${script} ${resume ? 1 : 0}`);
+    return this.#run(`churn ${parallel} ${port} ${script} ${resume ? 1 : 0}`);
   }
 
-  /** Two processes share the port: one gets the first leg of each session, the other one the second. Without them chance decides. */
-  land([first = 0, second = 0] = []) {
-    return this.#ask(`land ${first} ${second}`);
+  /**
+   * Takes the ids of two processes that share the port. The first one gets the OUT channel of each new session, the
+   * second one the IN channel. Without ids the kernel chooses.
+   */
+  pinChannels([out = 0, inward = 0] = []) {
+    return this.#run(`pin ${out} ${inward}`);
   }
 
+  /** Sets the role of the connections that the desktop accepts from now on. */
   role(role, block = '-') {
-    return this.#ask(`role ${role} ${block}`);
+    return this.#run(`role ${role} ${block}`);
   }
 
+  /** Starts the traffic. */
   go() {
-    return this.#ask('go');
+    return this.#run('go');
   }
 
-  /** Round trips on one session after the other, each with all of the block. */
-  pulse(times, block) {
-    return this.#ask(`pulse ${times} ${block}`);
+  /** Makes `count` round trips on one session after the other; each sends the complete block. */
+  roundTrips(count, block) {
+    return this.#run(`trips ${count} ${block}`);
   }
 
-  /** Compares every byte with what was sent, from the next session on. */
+  /** Whether sessions that are opened from now on compare every received byte with what was sent. */
   verify(on) {
-    return this.#ask(`verify ${on ? 1 : 0}`);
+    return this.#run(`verify ${on ? 1 : 0}`);
   }
 
-  /** The desktop is another generator. */
-  elsewhere(on) {
-    return this.#ask(`elsewhere ${on ? 1 : 0}`);
+  /** Whether the desktop is in another generator process. */
+  remoteDesktop(on) {
+    return this.#run(`remote ${on ? 1 : 0}`);
   }
 
-  /** Counters since the start, and the round trips since the last mark. */
+  /**
+   * The counters since the start, and the round trip times since the last mark. Throws an `InvalidRunError` if bytes
+   * were corrupted or a session was lost.
+   */
   async mark() {
-    const counters = JSON.parse(await this.#send('mark'));
-    if (counters.wrong > 0) throw new Broken('bytes came through that were not sent');
-    if (counters.lost > 0) throw new Broken('a session was lost');
+    const counters = JSON.parse(await this.#request('mark'));
+    if (counters.wrong > 0) throw new InvalidRunError('received bytes differ from those sent');
+    if (counters.lost > 0) throw new InvalidRunError('a session was lost');
     return counters;
   }
 
+  /** Closes all sessions. */
   close() {
-    return this.#ask('close');
+    return this.#run('close');
   }
 
   stop() {
     return this.#program.stop();
   }
 
-  async #ask(command) {
-    const answer = await this.#send(command);
-    if (answer !== 'ok') throw new Broken(`a session was lost (${command.split(' ')[0]})`);
+  async #run(command) {
+    const answer = await this.#request(command);
+    if (answer !== 'ok') throw new InvalidRunError(`a session was lost (${command.split(' ')[0]})`);
   }
 
-  #send(command) {
-    this.#program.say(command);
-    return this.#program.line();
+  #request(command) {
+    this.#program.writeLine(command);
+    return this.#program.readLine();
   }
 }

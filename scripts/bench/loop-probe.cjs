@@ -1,8 +1,8 @@
-// Loaded into relays that run in Node: how late their event loop was between two signals. Until the first one it does nothing.
+// Preloaded into relays that run in Node. Measures the event loop delay between two SIGUSR2.
 const { renameSync, writeFileSync } = require('node:fs');
 const { monitorEventLoopDelay } = require('node:perf_hooks');
 
-/** A timer fires as often; what an interval has above this is delay. */
+/** Interval of the monitor's timer. The part of a measured interval that exceeds it is delay. */
 const RESOLUTION_MS = 1;
 const file = process.env.BENCH_LOOP_FILE;
 let probe;
@@ -14,7 +14,7 @@ process.on('SIGUSR2', () => {
     return;
   }
   probe.disable();
-  // In microseconds. Renamed, so that nobody reads half of it.
+  // In microseconds. The file is renamed when complete, so that the reader never gets a partial one.
   writeFileSync(`${file}.part`, String(Math.max(0, probe.percentile(99) / 1000 - RESOLUTION_MS * 1000)));
   renameSync(`${file}.part`, file);
   probe = undefined;

@@ -1,16 +1,16 @@
-// How late the event loop of a relay is, told by the relay itself.
+// Measures the event loop delay of relays in Node with a module that is preloaded into them (loop-probe.cjs).
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { watch } from './window.js';
+import { measureWindow } from './window.js';
 
 const PROBE = fileURLToPath(new URL('loop-probe.cjs', import.meta.url));
-const LOOK_EVERY_MS = 5;
-const LOOKS = 2000;
+const POLL_INTERVAL_MS = 5;
+const MAX_POLLS = 2000;
 let files = 0;
 
-/** What a relay in Node needs in its environment, and where it will tell. */
+/** The environment that preloads the probe into a relay, and the file to which the probe writes its result. */
 export function loopProbe(folder, env) {
   files += 1;
   const file = join(folder, `loop-${files}`);
@@ -18,18 +18,21 @@ export function loopProbe(folder, env) {
   return { file, env: { ...env, NODE_OPTIONS: options, BENCH_LOOP_FILE: file } };
 }
 
-/** As `watch`, with the 99th percentile of the delay meanwhile, in microseconds; NaN for a relay that is not in Node. */
-export async function watchLoop({ relay, ...what }, seconds) {
+/**
+ * Like `measureWindow`, with `loop`, the 99th percentile of the event loop delay in the window, in microseconds. It is
+ * NaN for relays that do not run in Node.
+ */
+export async function measureWindowAndLoop({ relay, ...processes }, seconds) {
   const { pid, loopFile: file } = relay;
-  if (file === undefined) return { ...(await watch(what, seconds)), loop: Number.NaN };
+  if (file === undefined) return { ...(await measureWindow(processes, seconds)), loop: Number.NaN };
   process.kill(pid, 'SIGUSR2');
-  const seen = await watch(what, seconds);
+  const measured = await measureWindow(processes, seconds);
   process.kill(pid, 'SIGUSR2');
-  for (let looks = 0; !existsSync(file); looks++) {
-    if (looks === LOOKS) throw new Error('a relay does not tell how late its event loop was');
-    await sleep(LOOK_EVERY_MS);
+  for (let polls = 0; !existsSync(file); polls++) {
+    if (polls === MAX_POLLS) throw new Error('a relay did not report its event loop delay');
+    await sleep(POLL_INTERVAL_MS);
   }
   const loop = Number(readFileSync(file, 'utf8'));
   rmSync(file);
-  return { ...seen, loop };
+  return { ...measured, loop };
 }

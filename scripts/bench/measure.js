@@ -1,31 +1,34 @@
-// Runs a program and says how long it took and how much memory it had at its peak.
+// Measures the run time and the peak memory of a program.
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 
-/** How often the peak is looked at; the kernel keeps it, so only growth in the last moment of a program is missed. */
-const LOOK_EVERY_MS = 20;
+/** The kernel keeps the peak (VmHWM), so polling misses only the growth in the last interval of a program. */
+const POLL_INTERVAL_MS = 20;
 
-/** Output is thrown away; a program that fails is an error with what it said. */
+/**
+ * Runs a program and discards its stdout. Resolves with the run time in seconds and the peak resident memory in bytes.
+ * Rejects with the end of its stderr when it fails.
+ */
 export async function measure(program, args, env = process.env) {
-  const nowhere = openSync('/dev/null', 'w');
+  const devNull = openSync('/dev/null', 'w');
   const start = performance.now();
-  const child = spawn(program, args, { env, stdio: ['ignore', nowhere, 'pipe'] });
-  let said = '';
+  const child = spawn(program, args, { env, stdio: ['ignore', devNull, 'pipe'] });
+  let stderr = '';
   child.stderr.on('data', (bytes) => {
-    said += bytes;
+    stderr += bytes;
   });
   let peak = 0;
   const timer = setInterval(() => {
     peak = Math.max(peak, peakOf(child.pid));
-  }, LOOK_EVERY_MS);
+  }, POLL_INTERVAL_MS);
   const status = await new Promise((resolve, reject) => child.on('error', reject).on('close', resolve));
   clearInterval(timer);
-  closeSync(nowhere);
-  if (status !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${status}: ${said.slice(-2000)}`);
+  closeSync(devNull);
+  if (status !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${status}: ${stderr.slice(-2000)}`);
   return { seconds: (performance.now() - start) / 1000, peak };
 }
 
-/** Bytes; 0 once the process is gone. */
+/** In bytes; 0 when the process has ended. */
 function peakOf(pid) {
   try {
     const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];

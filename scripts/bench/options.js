@@ -1,11 +1,11 @@
-// The command line of the bench.
+// The command line of the benchmark.
 import { parseArgs } from 'node:util';
 
-/** Defaults of a real run, and those of --quick: short enough for every push, too short for figures. */
-const USUAL = { reps: '5', seconds: '1', warmUp: 0.5, settle: 0.15, rest: 1.5 };
+/** The defaults. Those of --quick are short enough for every push, but too short for meaningful figures. */
+const NORMAL = { reps: '5', seconds: '1', warmUp: 0.5, settle: 0.15, rest: 1.5 };
 const QUICK = { reps: '1', seconds: '0.15', warmUp: 0.05, settle: 0.05, rest: 0.1 };
 
-/** A command line that nobody understands. */
+/** The command line is invalid. */
 export class UsageError extends Error {}
 
 export function readOptions() {
@@ -26,7 +26,7 @@ export function readOptions() {
       'serve-args': { type: 'string', default: '' },
     },
   });
-  const defaults = values.quick ? QUICK : USUAL;
+  const defaults = values.quick ? QUICK : NORMAL;
   return {
     ...defaults,
     quick: values.quick,
@@ -50,7 +50,7 @@ function parse(config) {
     return parseArgs(config).values;
   } catch (error) {
     throw new UsageError(
-      `${error.message.split('. ')[0]}: these are known: --${Object.keys(config.options).join(' --')}`,
+      `${error.message.split('. ')[0]}; the options are --${Object.keys(config.options).join(' --')}`,
     );
   }
 }
@@ -58,7 +58,7 @@ function parse(config) {
 function positive(name, text) {
   const number = Number(text);
   if (number > 0) return number;
-  throw new UsageError(`--${name} wants a number above 0, not "${text}"`);
+  throw new UsageError(`--${name} must be a number above 0, not "${text}"`);
 }
 
 function list(text, separator = ',') {

@@ -1,5 +1,5 @@
-// The plain TLS pipe that the gateway is compared with: what Node does with no protocol in between.
-// Usage: node pipe.js CERT KEY TARGET_PORT…; it says its own port for each target in one line.
+// A TLS server that pipes each connection to a target: the cost of TLS and TCP in Node without any protocol.
+// Usage: node pipe.js CERT KEY TARGET_PORT…; it prints its own port for each target in one line.
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { createServer } from 'node:tls';
@@ -11,11 +11,11 @@ process.stdout.write(`${ports.join(' ')}\n`);
 function listen(target) {
   const server = createServer({ cert: readFileSync(certificate), key: readFileSync(key), noDelay: true }, (client) => {
     const desktop = connect({ port: target, host: '127.0.0.1', noDelay: true });
-    const end = () => {
+    const destroyBoth = () => {
       client.destroy();
       desktop.destroy();
     };
-    for (const socket of [client, desktop]) socket.on('error', end).on('close', end);
+    for (const socket of [client, desktop]) socket.on('error', destroyBoth).on('close', destroyBoth);
     client.pipe(desktop);
     desktop.pipe(client);
   });

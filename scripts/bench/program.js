@@ -1,11 +1,11 @@
-// Programs under test and beside it: started on a core of their own, spoken to in lines, ended by their id.
+// Starts programs on given cores, exchanges lines with them, and ends them with their descendants.
 import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { tree } from './cpu.js';
 
-/** How long a program may take to say a line; opening 2000 sessions on a busy machine takes ten seconds. */
-const PATIENCE_MS = 120_000;
+/** Limit for the next line of a program. Opening 2000 sessions on a busy machine takes ten seconds. */
+const LINE_TIMEOUT_MS = 120_000;
 
 const running = new Set();
 process.on('exit', () => {
@@ -20,8 +20,8 @@ export class Program {
   #log;
 
   /**
-   * `core` is where it has to run, one or a list for taskset, `priority` one of the real-time classes; both are those of its threads and children too. `log` is a
-   * file for what it says on stderr; without one it goes to ours.
+   * `core` is a core or a list of cores for taskset, `priority` the arguments of chrt; threads and children inherit
+   * both. `log` is a file for stderr, which is inherited without it.
    */
   constructor(file, args, { core, priority, env = process.env, log } = {}) {
     const pinned = core === undefined ? [] : ['taskset', '-c', String(core)];
@@ -42,41 +42,42 @@ export class Program {
     return this.#child.pid;
   }
 
-  /** The next line it says. */
-  line() {
+  /** Resolves with the next line of stdout. Rejects when the program ends or prints nothing in time. */
+  readLine() {
     const line = this.#lines.shift();
     if (line !== undefined) return Promise.resolve(line);
     if (this.#ended) return Promise.reject(this.#ended);
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`${this.#child.spawnargs.join(' ')} says nothing`)), PATIENCE_MS);
-      const settle = (what) => (value) => {
+      const error = new Error(`${this.#child.spawnargs.join(' ')} printed nothing in time`);
+      const timer = setTimeout(() => reject(error), LINE_TIMEOUT_MS);
+      const settle = (callback) => (value) => {
         clearTimeout(timer);
-        what(value);
+        callback(value);
       };
       this.#waiting.push({ resolve: settle(resolve), reject: settle(reject) });
     });
   }
 
-  say(line) {
+  writeLine(line) {
     this.#child.stdin.write(`${line}\n`);
   }
 
-  /** With everything it has started itself. */
+  /** Kills the program and all its descendants. */
   kill() {
     for (const pid of tree(this.pid)) {
       try {
         process.kill(pid, 'SIGKILL');
       } catch {
-        // It was faster.
+        // The process has already ended.
       }
     }
   }
 
   async stop() {
     if (this.#ended) return;
-    const gone = new Promise((resolve) => this.#child.once('close', resolve));
+    const closed = new Promise((resolve) => this.#child.once('close', resolve));
     this.kill();
-    await gone;
+    await closed;
   }
 
   #end(error) {

@@ -1,4 +1,4 @@
-// The gateway under test and what it is compared with. Each leads to the desktop of every generator.
+// Starts the gateway and the relays that it is compared with. Each relay connects to the desktops of both generators.
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -13,12 +13,13 @@ import { Program, run } from './program.js';
 
 const RDGW = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
 const PIPE = fileURLToPath(new URL('pipe.js', import.meta.url));
-/** Sessions that haproxy allows; the largest of its cells has 2000. */
+/** The connection limit of haproxy. Its largest cell has 2000 sessions. */
 const HAPROXY_CONNECTIONS = 8000;
 
 /**
- * All have the same `core` or cores and the same priority. A relay is `{ pid, ports, stop }`; `ports[i]` leads to `targets[i]`. Those in
- * Node have `loopFile` for loop.js, `landing` has the processes for the legs of a session.
+ * All relays run on the same `core` or cores with the same priority. A relay is `{ pid, ports, stop }`; `ports[i]`
+ * leads to `targets[i]`. Relays in Node have `loopFile` for loop.js. `workers` has the ids of the processes for the OUT
+ * and the IN channel. `desktop` is the generator whose desktop replaces the relay.
  */
 export const RELAYS = {
   gateway: startGateway,
@@ -28,7 +29,7 @@ export const RELAYS = {
   raw: startRaw,
 };
 
-/** Certificate and keys of the gateway serve all of them. */
+/** The data directory of the gateway with its certificate and keys. All relays use the same certificate. */
 export function makeIdentity(folder) {
   run(process.execPath, [RDGW, 'certs', 'init', '--host', 'localhost', '--data-dir', folder]);
   const [certificate, key] = ['server.pem', 'server.key'].map((name) => join(folder, name));
@@ -37,7 +38,7 @@ export function makeIdentity(folder) {
   return { folder, certificate, key, bundle };
 }
 
-/** A token as `mkrdp` makes it, for one desktop. */
+/** A PAA cookie of `mkrdp` for the desktop on a port. */
 export function tokenFor(identity, port) {
   const args = ['mkrdp', '--target', `127.0.0.1:${port}`, '--gateway', 'localhost', '--output', '-'];
   const file = run(process.execPath, [RDGW, ...args, '--data-dir', identity.folder], {
@@ -48,51 +49,53 @@ export function tokenFor(identity, port) {
 
 async function startGateway({ identity, node, core, priority, serveArgs, settings = {} }) {
   const args = ['serve', '--listen', '127.0.0.1:0', '--json', '--data-dir', identity.folder, ...serveArgs];
-  const { file: loopFile, env } = loopProbe(identity.folder, { ...clean(), ...settings });
+  const { file: loopFile, env } = loopProbe(identity.folder, { ...cleanEnvironment(), ...settings });
   const program = new Program(node, [RDGW, ...args], { core, priority, env, log: join(identity.folder, 'log') });
-  const { port } = JSON.parse(await jsonOf(program));
-  // With workers this process serves nobody.
-  const isAlone = !serveArgs.some((arg) => arg.startsWith('--workers'));
+  const { port } = JSON.parse(await readJson(program));
+  // With workers this process only supervises them, so its event loop delay means nothing.
+  const isSingle = !serveArgs.some((arg) => arg.startsWith('--workers'));
   return {
     pid: program.pid,
     ports: [port, port],
-    loopFile: isAlone ? loopFile : undefined,
+    loopFile: isSingle ? loopFile : undefined,
     stop: () => program.stop(),
   };
 }
 
-/** Two workers. Of each session one gets the first leg, the other one the second. */
-async function startCrossed(how) {
-  const gateway = await startGateway({ ...how, settings: { RDGW_WORKERS: '2' } });
-  const [, ...landing] = tree(gateway.pid);
-  if (landing.length === 2) return { ...gateway, landing };
+/**
+ * Two workers: one gets the OUT channel of each session, the other one the IN channel, which it forwards to the first.
+ */
+async function startCrossed(options) {
+  const gateway = await startGateway({ ...options, settings: { RDGW_WORKERS: '2' } });
+  const [, ...workers] = tree(gateway.pid);
+  if (workers.length === 2) return { ...gateway, workers };
   await gateway.stop();
-  throw new SetupError(`"crossed" is about two workers, not ${landing.length}: leave it out with --relays`);
+  throw new SetupError(`"crossed" needs two workers, not ${workers.length}: leave it out with --relays`);
 }
 
-/** Settings of whoever runs the bench are not those of the bench. All its clients have one address. */
-function clean() {
+/** The environment without the user's settings, and with a limit per address that no cell reaches. */
+function cleanEnvironment() {
   const others = Object.entries(process.env).filter(([name]) => !name.startsWith('RDGW_'));
   return { ...Object.fromEntries(others), RDGW_LIMITS_CONNECTIONS_PER_ADDRESS: '24000' };
 }
 
-async function jsonOf(program) {
+async function readJson(program) {
   let text = '';
   for (;;) {
-    text += await program.line();
+    text += await program.readLine();
     try {
       JSON.parse(text);
       return text;
     } catch {
-      // It goes on in the next line.
+      // The JSON continues in the next line.
     }
   }
 }
 
 async function startPipe({ identity, node, core, priority, targets }) {
-  const { file: loopFile, env } = loopProbe(identity.folder, clean());
+  const { file: loopFile, env } = loopProbe(identity.folder, cleanEnvironment());
   const program = new Program(node, [PIPE, identity.certificate, identity.key, ...targets], { core, priority, env });
-  const ports = (await program.line()).split(' ').map(Number);
+  const ports = (await program.readLine()).split(' ').map(Number);
   return { pid: program.pid, ports, loopFile, stop: () => program.stop() };
 }
 
@@ -122,17 +125,17 @@ ${listeners.join('\n')}
     priority,
     log: join(identity.folder, 'haproxy.log'),
   });
-  await Promise.all(ports.map(reachable));
+  await Promise.all(ports.map(waitUntilListening));
   return { pid: program.pid, ports, stop: () => program.stop() };
 }
 
-/** No relay at all: the desktop itself speaks TLS. What is left is the price of one TLS end in C. */
+/** No relay: clients connect to a desktop that speaks TLS itself. This measures the cost of one TLS endpoint in C. */
 async function startRaw({ identity, core, priority, program }) {
-  const far = await Load.start(program, { core, priority, tls: [identity.certificate, identity.key] });
-  return { pid: far.pid, ports: [far.port, far.port], far, stop: () => far.stop() };
+  const desktop = await Load.start(program, { core, priority, tls: [identity.certificate, identity.key] });
+  return { pid: desktop.pid, ports: [desktop.port, desktop.port], desktop, stop: () => desktop.stop() };
 }
 
-/** haproxy cannot say which port it was given. */
+/** haproxy does not report a port that the kernel chose, so free ports are found in advance. */
 async function freePorts(count) {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
   await Promise.all(servers.map((server) => once(server, 'listening')));
@@ -141,20 +144,20 @@ async function freePorts(count) {
   return ports;
 }
 
-const TRY_EVERY_MS = 20;
-const TRIES = 250;
+const RETRY_INTERVAL_MS = 20;
+const MAX_TRIES = 250;
 
-async function reachable(port) {
-  for (let tries = 0; tries < TRIES; tries++) {
+async function waitUntilListening(port) {
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
     const socket = connect(port, '127.0.0.1');
     try {
       await once(socket, 'connect');
       return;
     } catch {
-      await sleep(TRY_EVERY_MS);
+      await sleep(RETRY_INTERVAL_MS);
     } finally {
       socket.destroy();
     }
   }
-  throw new Error(`nobody listens on port ${port}`);
+  throw new Error(`no process listens on port ${port}`);
 }

@@ -1,17 +1,17 @@
-// The figures as text for a terminal and as Markdown for a page.
+// Formats results as text for a terminal and as Markdown.
 import { goalsOf, ratio, relayOf, summary } from './figures.js';
 
-/** Ratios are given to these; their names in a heading. */
+/** The relays that ratios refer to, with the title of the column. */
 const REFERENCES = [
   ['pipe', '× pipe'],
   ['haproxy', '× haproxy'],
 ];
-/** Widths of the columns; a line stays below a hundred characters. */
+/** Widths of the columns. A line has fewer than 100 characters. */
 const NAME = 24;
 const NARROW = 11;
 const WIDE = 22;
 
-/** One cell for a terminal. */
+/** The results of one cell for a terminal. */
 export function textOf(result) {
   const [head, ...lines] = rowsOf(result);
   const line = ([name, ...columns]) =>
@@ -20,24 +20,24 @@ export function textOf(result) {
     `${result.cell.name}: ${result.cell.title}`,
     line(head),
     ...lines.map(line),
-    ...goalsOf(result).map((goal) => `  goal: ${[...goalWords(goal), goal.met].join(': ')}`),
+    ...goalsOf(result).map((goal) => `  goal: ${[...describeGoal(goal), goal.met].join(': ')}`),
     '',
   ].join('\n');
 }
 
-/** All cells for a page: one table for each kind of figures, and the goals. */
+/** The results of all cells in Markdown: one table for each set of columns, and one of the goals. */
 export function markdownOf(results) {
-  const kinds = [...new Set(results.map(({ cell }) => cell.columns))];
-  const tables = kinds.map((columns) => {
-    const alike = results.filter(({ cell }) => cell.columns === columns);
-    const rows = alike.flatMap((result) => {
+  const columnSets = [...new Set(results.map(({ cell }) => cell.columns))];
+  const tables = columnSets.map((columns) => {
+    const sameColumns = results.filter(({ cell }) => cell.columns === columns);
+    const rows = sameColumns.flatMap((result) => {
       const [, ...relays] = rowsOf(result);
       return relays.map((row) => [result.cell.title, ...row]);
     });
-    return markdownTable([['cell', ...rowsOf(alike[0])[0]], ...rows]);
+    return markdownTable([['cell', ...rowsOf(sameColumns[0])[0]], ...rows]);
   });
   const goals = results.flatMap((result) =>
-    goalsOf(result).map((goal) => [result.cell.title, ...goalWords(goal), goal.met]),
+    goalsOf(result).map((goal) => [result.cell.title, ...describeGoal(goal), goal.met]),
   );
   if (goals.length > 0) tables.push(markdownTable([['cell', 'goal', 'measured', 'met'], ...goals]));
   return tables.join('\n');
@@ -52,7 +52,7 @@ function widthOf({ columns }, index) {
   return columns[index]?.compared ? WIDE : NARROW;
 }
 
-/** The heading, then a row for each relay. */
+/** The heading, followed by a row for each relay. */
 function rowsOf(result) {
   const { cell, relays } = result;
   const compared = cell.columns.find((column) => column.compared);
@@ -62,7 +62,7 @@ function rowsOf(result) {
     ...cell.columns.map((column) => figure(relay, column)),
     ...REFERENCES.map(([key]) => {
       const other = relayOf(result, key);
-      return other ? number(ratio(relay, other, compared.key).median, 2) : NOTHING;
+      return other ? number(ratio(relay, other, compared.key).median, 2) : NO_VALUE;
     }),
   ]);
   return [head, ...rows];
@@ -74,15 +74,15 @@ function figure(relay, { key, digits, compared }) {
 }
 
 function withSpread({ median, least, most }, digits) {
-  if (!Number.isFinite(median)) return NOTHING;
+  if (!Number.isFinite(median)) return NO_VALUE;
   return `${number(median, digits)} (${number(least, digits)}–${number(most, digits)})`;
 }
 
 function number(value, digits) {
-  return Number.isFinite(value) ? value.toFixed(digits) : NOTHING;
+  return Number.isFinite(value) ? value.toFixed(digits) : NO_VALUE;
 }
 
-const NOTHING = '–';
+const NO_VALUE = '–';
 const NAMES = {
   pipe: 'the Node TLS pipe',
   haproxy: 'haproxy',
@@ -90,12 +90,12 @@ const NAMES = {
   dual: 'the dual channel in one process',
 };
 
-/** What is wanted, then what was reached. */
-function goalWords({ goal, reached }) {
+/** The goal and the measured value as text. */
+function describeGoal({ goal, reached }) {
   const { key, against, limit, added } = goal;
   const relation = added === undefined ? 'against' : 'more than';
   const what = against === undefined ? key : `${key} ${relation} ${NAMES[against]}`;
   const isRatio = against !== undefined && added === undefined;
   const most = added ?? limit;
-  return [`${what} at most ${most}`, reached ? withSpread(reached, isRatio || most < 1 ? 2 : 1) : NOTHING];
+  return [`${what} at most ${most}`, reached ? withSpread(reached, isRatio || most < 1 ? 2 : 1) : NO_VALUE];
 }

@@ -1,4 +1,4 @@
-/** The whole way down for one capture: packets in, events of gateway conversations out, in the order of the capture. */
+/** The capture pipeline: takes packets and emits the events of gateway conversations, in the order of the capture. */
 
 import { authIn } from './auth/tunnel-auth.js';
 import type { Conversation, ConversationSink } from './conversation/conversation.js';
@@ -17,9 +17,9 @@ import type { FrameEvent } from './websocket/websocket.js';
 
 export type Direction = PduEvent['direction'];
 
-/** What `decode` tells. Buffers inside are views that are valid until the sink returns. */
+/** The events of a capture. Buffers inside are views that are valid until the sink returns. */
 export type DecodeEvent =
-  /** Before anything else of a conversation; its facts go on growing. */
+  /** The first event of every conversation. `conversation` is updated while later packets are read. */
   | { readonly type: 'connection'; readonly conversation: Conversation; readonly opened: Opened; readonly place: Place }
   | {
       readonly type: 'request';
@@ -36,7 +36,7 @@ export type DecodeEvent =
   | {
       readonly type: 'auth';
       readonly conversation: Conversation;
-      /** Undefined for what was said inside the tunnel. */
+      /** Undefined for authentication inside the tunnel. */
       readonly tcp: number | undefined;
       readonly event: AuthEvent;
     }
@@ -46,32 +46,32 @@ export type DecodeEvent =
       readonly type: 'gap';
       readonly conversation: Conversation;
       readonly direction: Direction;
-      /** Undefined where nobody knows. */
+      /** In bytes; undefined where it is unknown. */
       readonly length: number | undefined;
       readonly cause: GapCause;
       readonly place: Place;
     }
   | {
       readonly type: 'note';
-      /** Undefined for a remark about a TCP connection that showed no conversation, or about the capture. */
+      /** Undefined for a note about the capture, or about a TCP connection that belongs to no conversation. */
       readonly conversation: Conversation | undefined;
       readonly direction: Direction | undefined;
       readonly note: Note;
       readonly place: Place;
     }
-  /** About the RDP connection inside DATA, where it was asked for. */
+  /** About the RDP connection inside DATA; only with `DissectionOptions.inner`. */
   | { readonly type: 'inner'; readonly conversation: Conversation; readonly inner: InnerEvent }
   | {
       readonly type: 'end';
       readonly conversation: Conversation;
-      /** How each direction ended. */
+      /** How each direction ended. `last chunk`: its HTTP body was complete. */
       readonly how: Readonly<Partial<Record<Direction, EndCause | 'last chunk'>>>;
       readonly place: Place;
     };
 
-/** What lies below a conversation. */
+/** The transport below a conversation. */
 export interface Opened {
-  /** The first packet of its first TCP connection; undefined where that was not seen. */
+  /** The SYN of its first TCP connection; undefined where it was not captured. */
   readonly syn: Place | undefined;
   /** Undefined without TLS. */
   readonly tls: TlsInfo | undefined;
@@ -80,18 +80,21 @@ export interface Opened {
 export type DecodeSink = (event: DecodeEvent) => void;
 
 export interface DissectionOptions extends HttpOptions {
-  /** Looks into DATA as far as the negotiation of RDP's security. */
+  /** Reads DATA up to the negotiation of RDP's security protocol. */
   readonly inner?: boolean;
 }
 
-/** Events of one conversation that wait for the line which introduces it. */
+/** Events of one conversation that are queued until its `connection` event. */
 const MAX_EARLY_EVENTS = 256;
-/** Of their heads, which are large with a Kerberos ticket inside; there may be thousands of conversations. */
+/**
+ * Bytes of the HTTP heads among them: a head with a Kerberos ticket is large, and there may be thousands of
+ * conversations.
+ */
 const MAX_EARLY_BYTES = 64 * 1024;
-/** TCP connections of which the beginning is remembered until their conversation shows. */
+/** TCP connections whose start is remembered until their conversation is known. */
 const MAX_CONNECTIONS = 8192;
 
-interface Beginning {
+interface ConnectionStart {
   readonly syn: Place | undefined;
   tls: TlsInfo | undefined;
 }
@@ -103,7 +106,7 @@ export class Dissection {
   readonly #segments = new SegmentReader();
   readonly #assembler: TcpAssembler;
   readonly #conversations: Conversations;
-  readonly #beginnings = new Map<number, Beginning>();
+  readonly #starts = new Map<number, ConnectionStart>();
   #last: Place = { frame: 0, time: 0n };
   #pdus = 0;
 
@@ -115,13 +118,13 @@ export class Dissection {
     this.#conversations = new Conversations(
       {
         conversation: (conversation) => this.#conversation(conversation),
-        note: ({ code, detail, ...place }) => this.#remark(undefined, undefined, noteOf(code, detail), place),
+        note: ({ code, detail, ...place }) => this.#note(undefined, undefined, noteOf(code, detail), place),
       },
       options,
     );
   }
 
-  /** What was met on the way, for a summary. `evicted` TCP connections made room for others and may have gone on. */
+  /** Totals for a summary. `evicted` TCP connections were dropped to make room for others and may have continued. */
   get counts() {
     const { count, ordinaryRequests } = this.#conversations;
     const { segments, evicted } = this.#assembler.counts;
@@ -134,7 +137,7 @@ export class Dissection {
     return this.#segments;
   }
 
-  /** Where the capture has come to. */
+  /** The packet that was read last. */
   get place(): Place {
     return this.#last;
   }
@@ -145,18 +148,18 @@ export class Dissection {
     if (typeof segment !== 'string') this.#assembler.segment(segment);
   }
 
-  /** The capture is over. */
+  /** Ends everything that is open at the end of the capture. */
   finish(): void {
     this.#assembler.finish();
     this.#conversations.finish(this.#last);
   }
 
   #connection(connection: Connection): ByteSink {
-    const beginning: Beginning = { syn: connection.sawStart ? connection.start : undefined, tls: undefined };
-    this.#beginnings.set(connection.number, beginning);
-    if (this.#beginnings.size > MAX_CONNECTIONS) {
-      const [oldest] = this.#beginnings.keys();
-      if (oldest !== undefined) this.#beginnings.delete(oldest);
+    const start: ConnectionStart = { syn: connection.sawStart ? connection.start : undefined, tls: undefined };
+    this.#starts.set(connection.number, start);
+    if (this.#starts.size > MAX_CONNECTIONS) {
+      const [oldest] = this.#starts.keys();
+      if (oldest !== undefined) this.#starts.delete(oldest);
     }
     const http = this.#conversations.connection(connection);
     return new TlsStation(this.#keys, {
@@ -164,17 +167,17 @@ export class Dissection {
       gap: (from, length, place) => http.gap(from, length, place),
       end: (from, how, place) => http.end(from, how, place),
       tls: (info) => {
-        beginning.tls = info;
+        start.tls = info;
       },
       note: ({ code, detail, ...place }) => {
         const { client, server, number } = connection;
         const where = `TCP connection ${number}, ${client.address} to ${server.address}:${server.port}`;
-        this.#remark(undefined, undefined, noteOf(code, detail === undefined ? where : `${detail} (${where})`), place);
+        this.#note(undefined, undefined, noteOf(code, detail === undefined ? where : `${detail} (${where})`), place);
       },
     });
   }
 
-  #remark(conversation: Conversation | undefined, direction: Direction | undefined, note: Note, place: Place): void {
+  #note(conversation: Conversation | undefined, direction: Direction | undefined, note: Note, place: Place): void {
     this.#sink({ type: 'note', conversation, direction, note, place });
   }
 
@@ -182,24 +185,24 @@ export class Dissection {
     const how: Partial<Record<Direction, EndCause | 'last chunk'>> = {};
     let early: DecodeEvent[] | undefined = [];
     let earlyBytes = 0;
-    const introduce = (): void => {
+    const flush = (): void => {
       if (early === undefined) return;
       const waiting = early;
       early = undefined;
       this.#sink({ type: 'connection', conversation, opened: this.#opened(conversation), place: conversation.start });
       for (const event of waiting) this.#sink(event);
     };
-    /** Who carries the conversation is only known with the gateway's answer; until then its events wait. */
-    const tell = (event: DecodeEvent): void => {
+    /** The transport is only known with the gateway's answer; events are queued until then. */
+    const emit = (event: DecodeEvent): void => {
       if (early === undefined) return this.#sink(event);
       early.push(event);
       if (event.type === 'request' || event.type === 'response') earlyBytes += event.event.head.length;
-      if (early.length >= MAX_EARLY_EVENTS || earlyBytes > MAX_EARLY_BYTES) introduce();
+      if (early.length >= MAX_EARLY_EVENTS || earlyBytes > MAX_EARLY_BYTES) flush();
     };
     let tunnel: TunnelStation | undefined;
     const inner = this.#options.inner ? new InnerReader() : undefined;
     const stream = (): TunnelStation => {
-      introduce();
+      flush();
       tunnel ??= new TunnelStation(
         {
           pdu: (pdu) => {
@@ -210,21 +213,21 @@ export class Dissection {
             for (const found of inner.feed(pdu.direction, pdu.data, pdu))
               this.#sink({ type: 'inner', conversation, inner: found });
           },
-          note: (direction, note, place) => this.#remark(conversation, direction, note, place),
+          note: (direction, note, place) => this.#note(conversation, direction, note, place),
         },
         { fromStart: !conversation.assumed },
       );
       return tunnel;
     };
     return {
-      request: (tcp, event) => tell({ type: 'request', conversation, tcp, event }),
-      response: (tcp, event) => tell({ type: 'response', conversation, tcp, event }),
-      auth: (tcp, event) => tell({ type: 'auth', conversation, tcp, event }),
-      frame: (tcp, event) => tell({ type: 'frame', conversation, tcp, event }),
-      upgrade: introduce,
+      request: (tcp, event) => emit({ type: 'request', conversation, tcp, event }),
+      response: (tcp, event) => emit({ type: 'response', conversation, tcp, event }),
+      auth: (tcp, event) => emit({ type: 'auth', conversation, tcp, event }),
+      frame: (tcp, event) => emit({ type: 'frame', conversation, tcp, event }),
+      upgrade: flush,
       bytes: (direction, bytes, place) => stream().bytes(direction, bytes, place),
       gap: (direction, length, place, cause) => {
-        tell({ type: 'gap', conversation, direction, length, cause, place });
+        emit({ type: 'gap', conversation, direction, length, cause, place });
         tunnel?.gap(direction, length, place);
         inner?.gap(direction);
       },
@@ -232,9 +235,9 @@ export class Dissection {
         how[direction] = cause;
       },
       note: (_tcp, { code, detail, ...place }) =>
-        tell({ type: 'note', conversation, direction: undefined, note: noteOf(code, detail), place }),
+        emit({ type: 'note', conversation, direction: undefined, note: noteOf(code, detail), place }),
       done: (place) => {
-        introduce();
+        flush();
         tunnel?.end(place);
         for (const found of inner?.end(place) ?? []) this.#sink({ type: 'inner', conversation, inner: found });
         this.#sink({ type: 'end', conversation, how, place });
@@ -243,7 +246,7 @@ export class Dissection {
   }
 
   #opened({ connections }: Conversation): Opened {
-    const beginnings = connections.map((number) => this.#beginnings.get(number)).filter((one) => one !== undefined);
-    return { syn: beginnings[0]?.syn, tls: beginnings.find(({ tls }) => tls !== undefined)?.tls };
+    const starts = connections.map((number) => this.#starts.get(number)).filter((start) => start !== undefined);
+    return { syn: starts[0]?.syn, tls: starts.find(({ tls }) => tls !== undefined)?.tls };
   }
 }

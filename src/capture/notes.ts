@@ -1,12 +1,12 @@
-/** Every remark that `decode` makes: one row each, so that codes stay stable and nobody words the same thing twice. */
+/** The notes that `decode` prints, like Wireshark's expert info. The codes are stable. */
 
 export type Severity = 'error' | 'warning' | 'note';
 
 export interface NoteKind {
   readonly severity: Severity;
-  /** Section of MS-TSGU, an RFC with its section, or a draft; empty where it is about decode itself. */
+  /** Section of MS-TSGU, an RFC with its section, or a draft; empty for a limit of `decode` itself. */
   readonly section: string;
-  /** A sentence that a person understands, without a full stop. */
+  /** A lower-case sentence without a full stop. */
   readonly text: string;
 }
 
@@ -30,7 +30,7 @@ export const NOTES = {
     section: '2.2.6',
     text: 'the refusal has no top bit: every FreeRDP takes it for success and carries on',
   },
-  TOKEN_EXPIRED: { severity: 'error', section: '2.2.10.19', text: 'the access token was over when it was sent' },
+  TOKEN_EXPIRED: { severity: 'error', section: '2.2.10.19', text: 'the access token had expired when it was sent' },
   TOKEN_TARGET: {
     severity: 'error',
     section: '2.2.10.19',
@@ -58,19 +58,23 @@ export const NOTES = {
   NO_ANSWER: { severity: 'error', section: '3.3.5', text: 'a request was not answered' },
   SLOW_ANSWER: { severity: 'warning', section: '4.2.1', text: 'the answer took so long that clients give up' },
   NO_CHANNEL: { severity: 'warning', section: '3.3.5', text: 'the conversation ended before a channel was open' },
-  HTTP_HEAD_TOO_LONG: { severity: 'error', section: 'RFC 9112 2.1', text: 'an HTTP head is longer than anybody sends' },
-  HTTP_HEAD_ODD: { severity: 'warning', section: 'RFC 9112 5', text: 'lines of an HTTP head are no fields' },
+  HTTP_HEAD_TOO_LONG: { severity: 'error', section: 'RFC 9112 2.1', text: 'an HTTP head is too long' },
+  HTTP_HEAD_ODD: { severity: 'warning', section: 'RFC 9112 5', text: 'lines of an HTTP head are not fields' },
   HTTP_UNEXPECTED: {
     severity: 'warning',
     section: 'RFC 9112 2.1',
-    text: 'bytes that are no HTTP where a head should begin',
+    text: 'bytes that are not HTTP where a head should begin',
   },
   HTTP_LOST: { severity: 'warning', section: 'RFC 9112 2.1', text: 'an HTTP head is lost in a gap' },
-  HTTP_FOUND: { severity: 'note', section: 'RFC 9112 2.1', text: 'the way is found again' },
+  HTTP_FOUND: {
+    severity: 'note',
+    section: 'RFC 9112 2.1',
+    text: 'HTTP or packets are recognised again after lost bytes',
+  },
   HTTP_GIVEN_UP: {
     severity: 'warning',
     section: 'RFC 9112 2.1',
-    text: 'nothing was understood any more, this direction is given up',
+    text: 'nothing was recognised any more, this direction is given up',
   },
   HTTP_CHUNK_BAD: { severity: 'error', section: 'RFC 9112 7.1', text: 'the chunks of a body do not fit together' },
   HTTP_OUT_NO_TUNNEL: {
@@ -96,7 +100,7 @@ export const NOTES = {
   WS_MASK: {
     severity: 'error',
     section: 'RFC 6455 5.1',
-    text: 'frames of clients are masked, those of gateways are not',
+    text: 'clients must mask their frames, gateways must not',
   },
   WS_TEXT: { severity: 'error', section: '2.2.3.3', text: 'a text frame where packets travel in binary ones' },
   WS_FRAGMENTS: { severity: 'note', section: 'RFC 6455 5.4', text: 'a message comes in several frames' },
@@ -110,7 +114,7 @@ export const NOTES = {
   WS_FRAME_ODD: {
     severity: 'error',
     section: 'RFC 6455 5.2',
-    text: 'a frame header that nobody sends, the framing is lost',
+    text: 'a frame header is impossible, the framing is lost',
   },
   WS_LOST: { severity: 'warning', section: 'RFC 6455 5.2', text: 'a frame header is lost in a gap' },
   WS_FOUND: { severity: 'note', section: 'RFC 6455 5.2', text: 'frames are found again' },
@@ -125,7 +129,7 @@ export const NOTES = {
   RPC_TRANSPORT: {
     severity: 'warning',
     section: '2.1.1',
-    text: 'RPC over HTTP, the transport of older clients: named, and not read further',
+    text: 'RPC over HTTP, the transport of older clients: its packets are not read',
   },
   CONNECTION_ID_REUSED: { severity: 'warning', section: '2.2.3.2.1', text: 'a live RDG-Connection-Id is used again' },
   CHANNEL_SECOND: {
@@ -190,7 +194,7 @@ export const NOTES = {
 
 export type NoteCode = keyof typeof NOTES;
 
-/** A remark about one place. */
+/** A row of NOTES as it applies to one place in the capture. */
 export interface Note {
   readonly code: string;
   readonly severity: Severity;
@@ -198,13 +202,15 @@ export interface Note {
   readonly text: string;
 }
 
-/** `detail` says what this one is about, in a few words. */
+/** The note for a code. `detail` is appended to its text, after a colon. */
 export function note(code: NoteCode, detail?: string): Note {
   const { severity, section, text } = NOTES[code];
   return { code, severity, section, text: detail === undefined ? text : `${text}: ${detail}` };
 }
 
-/** The same for a station that tells its remarks by code; one that is missing in the table still says what it is about. */
+/**
+ * Like `note`, for codes of `NoteEvent`. A code that is not in NOTES yields a note whose text is made from the code.
+ */
 export function noteOf(code: string, detail: string | undefined): Note {
   if (Object.hasOwn(NOTES, code)) return note(code as NoteCode, detail);
   const text = code.toLowerCase().replaceAll('_', ' ');

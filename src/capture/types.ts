@@ -1,16 +1,16 @@
 /**
- * The words in which the stations of a capture speak to each other. Each station is a push parser: it takes what the station
- * before it emits, keeps a bounded amount, and calls its sink synchronously; nothing awaits per packet. A missing key, a gap or
- * a failure is an event like any other, and the way goes on.
+ * The types that the stations of the capture pipeline share. Each station is a push parser: it takes the output of the
+ * station before it, buffers a bounded amount, and calls its sink synchronously; nothing awaits per packet. A missing
+ * key, a gap or a failure is an event like any other, and reading continues.
  */
 
-/** One packet as the file has it. */
+/** One packet of a capture file. */
 export interface CapturedPacket {
   /** From 1 over the whole file, as Wireshark counts. */
   readonly frame: number;
   /** Nanoseconds since the epoch. */
   readonly time: bigint;
-  /** LINKTYPE_… as tcpdump.org lists them: 1 Ethernet, 113 Linux cooked, 276 Linux cooked v2, 0 null, 108 loop, 101 raw, … */
+  /** LINKTYPE_… of tcpdump.org: 1 Ethernet, 113 Linux cooked, 276 Linux cooked v2, 0 null, 108 loop, 101 raw, … */
   readonly linkType: number;
   /** A view: valid until the sink returns. */
   readonly bytes: Buffer;
@@ -18,13 +18,13 @@ export interface CapturedPacket {
   readonly originalLength: number;
 }
 
-/** Where in the capture something was seen. */
+/** A packet of the capture by its number and time. */
 export interface Place {
   readonly frame: number;
   readonly time: bigint;
 }
 
-/** What is wrong with the file itself. The reader has told all it understood before. */
+/** A problem of the file itself. The reader has emitted every packet before it. */
 export interface CaptureProblem {
   /** Stable: `CAPTURE_TRUNCATED`, `CAPTURE_DAMAGED`, `CAPTURE_UNKNOWN`, … */
   readonly code: string;
@@ -41,7 +41,7 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** A TCP segment out of a packet. */
+/** The TCP segment in a packet. */
 export interface TcpSegment extends Place {
   readonly source: Endpoint;
   readonly destination: Endpoint;
@@ -57,7 +57,7 @@ export interface TcpSegment extends Place {
   readonly payloadLength: number;
 }
 
-/** Who sent it. The client is who sent the SYN; without one, who is on the higher port. */
+/** The sender of a segment. The client is the side that sent the SYN; without a SYN, the side with the higher port. */
 export type Sender = 'client' | 'server';
 
 /** A TCP connection, numbered from 1 in order of appearance. */
@@ -70,22 +70,22 @@ export interface Connection {
   readonly sawStart: boolean;
 }
 
-/** `missing`: not in the capture, or not to be opened. `unreadable`: it is there, and what carries it does not fit together. */
+/** `missing`: not captured, or not decryptable. `unreadable`: captured, but the framing around it is inconsistent. */
 export type GapCause = 'missing' | 'unreadable';
 
-/** What becomes of one direction of a byte stream, whatever carries it: TCP, TLS plaintext, a WebSocket's or a body's payload. */
+/** Receives both directions of a byte stream: TCP, TLS plaintext, or the payload of a WebSocket or an HTTP body. */
 export interface ByteSink {
   /** The next bytes in order. A view: valid until the sink returns. `place` is the packet that completed them. */
   bytes(from: Sender, bytes: Buffer, place: Place): void;
-  /** `length` bytes are missing here (undefined: nobody knows how many). What follows continues behind the gap. */
+  /** `length` bytes are missing here (undefined: an unknown number). The next bytes follow the gap. */
   gap(from: Sender, length: number | undefined, place: Place): void;
   /** This direction ended. */
   end(from: Sender, how: 'fin' | 'reset' | 'capture ended', place: Place): void;
 }
 
-/** A remark about what was seen; codes, severities and words stand in one table. */
+/** A note by its code; NOTES has its severity and text. */
 export interface NoteEvent extends Place {
   readonly code: string;
-  /** What this one is about, in a few words; the table has the sentence. */
+  /** The instance of the problem, in a phrase that is appended to the text of NOTES. */
   readonly detail?: string;
 }

@@ -1,20 +1,22 @@
 import { Fault } from '../fault.js';
 import type { MadePart } from './ensure.js';
 import { checkFolder, dataFiles, folderFault } from './folder.js';
-import { findSettledSet, isEmpty, setFault } from './inspect.js';
+import { isEmpty, setFault, waitForCompleteSet } from './inspect.js';
 import { loadTokenKey } from './token-key.js';
 
+/** The result of `checkDataFolder`. */
 export interface CheckedFolder {
-  /** What a start would make. */
+  /** The files that a start would create. */
   readonly missing: readonly MadePart[];
-  /** The token key, where there is one already. */
+  /** The token key, or `undefined` if there is none yet. */
   readonly tokenKey: Uint8Array | undefined;
 }
 
 /**
- * Looks at a data folder as a gateway does that starts with it, and makes and changes nothing.
- * @param isForCertificates the gateway has no other certificate than the one in the folder.
- * Throws like `ensureCertificates` and `ensureTokenKey`.
+ * Checks a data folder like the start of a gateway, but creates and changes nothing.
+ *
+ * @param isForCertificates whether the gateway uses the certificate of the folder.
+ * @throws {Fault} like `ensureCertificates` and `ensureTokenKey`.
  */
 export async function checkDataFolder(
   dataDir: string,
@@ -23,7 +25,7 @@ export async function checkDataFolder(
 ): Promise<CheckedFolder> {
   const files = dataFiles(dataDir);
   await checkFolder(files.folder, false);
-  const isFirst = isForCertificates && (await isWithoutCertificates(files.folder, now));
+  const isFirst = isForCertificates && (await hasNoCertificates(files.folder, now));
   const tokenKey = await findTokenKey(files.folder);
   const missing: readonly MadePart[] = [
     ...(isFirst ? (['ca', 'server'] as const) : []),
@@ -33,10 +35,10 @@ export async function checkDataFolder(
   return { missing, tokenKey };
 }
 
-async function isWithoutCertificates(folder: string, now: number): Promise<boolean> {
+async function hasNoCertificates(folder: string, now: number): Promise<boolean> {
   const files = dataFiles(folder);
   try {
-    const found = await findSettledSet(files);
+    const found = await waitForCompleteSet(files);
     const fault = isEmpty(found) ? undefined : setFault(found, files, {}, now);
     if (fault !== undefined) throw fault;
     return isEmpty(found);

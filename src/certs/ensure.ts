@@ -3,34 +3,36 @@ import { hostname } from 'node:os';
 import { Fault } from '../fault.js';
 import { createFile, errnoOf, PRIVATE_FILE, replaceFile } from '../files.js';
 import { type DataFiles, dataFiles, folderFault, prepareFolder } from './folder.js';
-import { canIssue, type FoundSet, findSet, findSettledSet, isEmpty, setFault } from './inspect.js';
+import { canIssue, type FoundSet, findSet, isEmpty, setFault, waitForCompleteSet } from './inspect.js';
 import type { Issued, KeyType } from './issue.js';
 import { checkHosts, defaultHosts, namesOf } from './names.js';
 import { ensureTokenKey, makeTokenKey } from './token-key.js';
 
 export interface EnsureOptions {
-  /** Names and addresses the certificate must be for; without them any valid one is good. */
+  /** The names and addresses that the certificate must have. Without them any valid certificate is accepted. */
   readonly hosts?: readonly string[] | undefined;
-  /** For new keys; where given, an existing server key must be of this kind. */
+  /** The type of new keys, `ecdsa` by default. If given, an existing server key must have this type. */
   readonly keyType?: KeyType | undefined;
-  /** Makes a new server certificate. The CA and the token key stay where they can be used. */
+  /** Creates a new server certificate. The CA and the token key are kept if they are usable. */
   readonly force?: boolean;
-  /** Makes a new token key: every token issued before is void. */
+  /** Creates a new token key, which invalidates every token issued before. */
   readonly newTokenKey?: boolean;
+  /** The name of this machine, for the default hosts. */
   readonly hostname?: string;
   /** Milliseconds since the epoch. */
   readonly now?: number;
 }
 
+/** A part of the data folder that was created. */
 export type MadePart = 'ca' | 'server' | 'tokenKey';
 
 export interface Certificates {
   readonly files: DataFiles;
-  /** What this call has made; empty when everything was there. */
+  /** What this call created. Empty if everything existed. */
   readonly made: readonly MadePart[];
-  /** There was a CA before, and clients have to trust the new one now. */
+  /** Whether a new CA replaced another one, so that clients have to trust the new one. */
   readonly caReplaced: boolean;
-  /** Names and addresses of the server's certificate. */
+  /** Names and addresses of the server certificate. */
   readonly names: readonly string[];
   readonly ca: CertificateSummary;
   readonly server: CertificateSummary;
@@ -45,37 +47,37 @@ export interface CertificateSummary {
 const DAY = 86_400_000;
 
 /**
- * The CA, the server's certificate and the token key of a data folder: made where there are none, left alone where they are
- * complete and valid. Every file is private to its owner and written whole or not at all.
+ * Creates the CA, the server certificate and the token key of a data folder if they do not exist, and keeps them if they are
+ * complete and valid. All files are private to their owner and written atomically.
  *
- * Throws a `Fault` of kind `configuration` where something would have to be replaced without `force`: `CERTS_DAMAGED`,
- * `CERTS_INCOMPLETE`, `CERTS_MISMATCH`, `CERTS_EXPIRED`, `CERTS_NOT_YET` or `CERTS_DIFFER`; where the folder cannot be used:
- * `DATA_FOLDER`. Of kind `usage` for hosts that no certificate can name: `HOST_INVALID`.
+ * Throws a `Fault` of kind `configuration` if something would have to be replaced without `force`: `CERTS_DAMAGED`,
+ * `CERTS_INCOMPLETE`, `CERTS_MISMATCH`, `CERTS_EXPIRED`, `CERTS_NOT_YET` or `CERTS_DIFFER`; if the folder cannot be used:
+ * `DATA_FOLDER`. Throws a `Fault` of kind `usage` for hosts that a certificate cannot contain: `HOST_INVALID`.
  */
 export async function ensureCertificates(dataDir: string, options: EnsureOptions = {}): Promise<Certificates> {
   const { force = false, newTokenKey = false, now = Date.now() } = options;
   const files = dataFiles(dataDir);
   const hosts = options.hosts === undefined ? undefined : checkHosts(options.hosts);
-  const wishes = { hosts, keyType: options.keyType };
+  const requirements = { hosts, keyType: options.keyType };
   try {
     await prepareFolder(files.folder);
-    const found = await findSettledSet(files);
+    const found = await waitForCompleteSet(files);
     const empty = isEmpty(found);
-    const fault = force || empty ? undefined : setFault(found, files, wishes, now);
+    const fault = force || empty ? undefined : setFault(found, files, requirements, now);
     if (fault !== undefined) throw fault;
 
     const made: MadePart[] = [];
     if (force || empty) {
-      const names = hosts ?? namesBefore(found) ?? defaultHosts(options.hostname ?? hostname());
+      const names = hosts ?? currentNames(found) ?? defaultHosts(options.hostname ?? hostname());
       const issued = await issue(found, names, options.keyType ?? 'ecdsa', now);
-      // INVARIANT: of two processes that find an empty folder only one gets past its first file.
+      // INVARIANT: if two processes find an empty folder, only one of them succeeds in creating the first file.
       if (!(await write(files, issued, empty))) return await ensureCertificates(dataDir, options);
       made.push(...(issued.newAuthority ? (['ca', 'server'] as const) : (['server'] as const)));
     }
     const replaceKey = newTokenKey || (force && found.tokenKey.state === 'damaged');
     const token = await (replaceKey ? makeTokenKey(files.folder) : ensureTokenKey(files.folder));
     if (token.made) made.push('tokenKey');
-    await tighten(files);
+    await restrictModes(files);
     return summarize(files, await findSet(files), made, found);
   } catch (cause) {
     throw folderFault(cause, files.folder);
@@ -89,7 +91,7 @@ interface IssuedSet {
 }
 
 async function issue(found: FoundSet, hosts: readonly string[], keyType: KeyType, now: number): Promise<IssuedSet> {
-  // The generator takes a while to load, and a gateway that has its certificates never needs it.
+  // Loaded on demand: the generator is slow to load, and a gateway with certificates does not need it.
   const { issueAuthority, issueServer, SERVER_DAYS } = await import('./issue.js');
   const { ca, caKey } = found;
   const keep = ca.state === 'ok' && caKey.state === 'ok' && canIssue(found, now, now + SERVER_DAYS * DAY);
@@ -99,7 +101,7 @@ async function issue(found: FoundSet, hosts: readonly string[], keyType: KeyType
   return { authority, newAuthority: !keep, server: await issueServer(authority, hosts, keyType, now) };
 }
 
-/** Returns false where another process was faster. */
+/** Writes the files. Returns false if another process was faster. */
 async function write(
   files: DataFiles,
   { authority, newAuthority, server }: IssuedSet,
@@ -119,19 +121,19 @@ async function write(
   return true;
 }
 
-function namesBefore({ server }: FoundSet): readonly string[] | undefined {
+function currentNames({ server }: FoundSet): readonly string[] | undefined {
   if (server.state !== 'ok') return undefined;
   const { dns, addresses } = namesOf(server.value);
   const names = [...dns, ...addresses];
   return names.length === 0 ? undefined : checkHosts(names);
 }
 
-async function tighten(files: DataFiles): Promise<void> {
+async function restrictModes(files: DataFiles): Promise<void> {
   for (const path of [files.caKey, files.serverKey, files.tokenKey]) {
     try {
       await chmod(path, PRIVATE_FILE);
     } catch (cause) {
-      // The CA's key may be kept elsewhere; and what belongs to another user or a read-only mount stays as it was put there.
+      // The CA key may be kept elsewhere. A file of another user, or on a read-only mount, keeps its mode.
       if (!['ENOENT', 'EPERM', 'EACCES', 'EROFS'].includes(errnoOf(cause) ?? '')) throw cause;
     }
   }
@@ -142,7 +144,8 @@ function summarize(files: DataFiles, set: FoundSet, made: readonly MadePart[], b
     throw new Fault({
       kind: 'configuration',
       code: 'CERTS_INCOMPLETE',
-      message: 'a certificate disappeared while it was made',
+      message: 'a certificate was removed by another process',
+      hint: 'run the command again',
       place: files.folder,
     });
   }

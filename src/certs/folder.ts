@@ -6,19 +6,19 @@ import { errnoOf, PRIVATE_FOLDER } from '../files.js';
 /** The files of a data folder, absolute. */
 export interface DataFiles {
   readonly folder: string;
-  /** The CA's certificate: what clients have to trust. */
+  /** The CA certificate, which clients have to trust. */
   readonly ca: string;
   readonly caKey: string;
-  /** The server's certificate and the CA's after it: what goes over the wire. */
+  /** The server certificate followed by the CA certificate: the chain that the server sends. */
   readonly server: string;
   readonly serverKey: string;
-  /** The secret that signs and checks tokens. */
+  /** The secret that signs and verifies tokens. */
   readonly tokenKey: string;
 }
 
 const NAMES = { ca: 'ca.pem', caKey: 'ca.key', server: 'server.pem', serverKey: 'server.key', tokenKey: 'token.key' };
 
-/** Where the files of a data folder are, whether they exist or not. */
+/** Returns the paths of the files of a data folder. The files need not exist. */
 export function dataFiles(dataDir: string): DataFiles {
   const folder = resolve(dataDir);
   const at = (name: string): string => join(folder, name);
@@ -33,28 +33,30 @@ export function dataFiles(dataDir: string): DataFiles {
 }
 
 /**
- * Makes the data folder, or closes an existing one to everybody but its owner. A folder that holds other things as well is
- * left as it is: somebody may have said `--data-dir /etc`, and the keys in it are private on their own.
+ * Creates the data folder, or restricts an existing one to its owner. A folder with other files keeps its mode, because it may
+ * be a shared one (`--data-dir /etc`). The key files in it are private anyway.
+ *
  * Throws a `Fault` of kind `configuration` (`DATA_FOLDER`).
  */
 export async function prepareFolder(dataDir: string): Promise<void> {
   const folder = resolve(dataDir);
   try {
     await makeFolder(folder);
-    if (await isOpenAndOurs(folder)) await chmod(folder, PRIVATE_FOLDER);
+    if (await isAccessibleAndOnlyOurs(folder)) await chmod(folder, PRIVATE_FOLDER);
   } catch (cause) {
     throw folderFault(cause, folder);
   }
 }
 
 /**
- * Throws what `prepareFolder` would throw, and makes and changes nothing.
- * @param isWritten something will be made in the folder.
+ * Throws what `prepareFolder` would throw, but creates and changes nothing.
+ *
+ * @param isWritten whether files would be created in the folder.
  */
 export async function checkFolder(dataDir: string, isWritten: boolean): Promise<void> {
   const folder = resolve(dataDir);
   try {
-    const nearest = await nearestFolder(folder);
+    const nearest = await nearestExistingFolder(folder);
     if (nearest === undefined) throw unusable('EEXIST', folder);
     if (isWritten) await access(nearest, constants.W_OK | constants.X_OK);
   } catch (cause) {
@@ -62,7 +64,11 @@ export async function checkFolder(dataDir: string, isWritten: boolean): Promise<
   }
 }
 
-/** Words for a data folder that cannot be read or written. */
+/**
+ * Converts a system error to a `Fault` (`DATA_FOLDER`).
+ *
+ * @throws `cause` itself if it is a `Fault` or not a system error.
+ */
 export function folderFault(cause: unknown, place: string): Fault {
   const errno = errnoOf(cause);
   if (cause instanceof Fault || errno === undefined) throw cause;
@@ -70,19 +76,19 @@ export function folderFault(cause: unknown, place: string): Fault {
 }
 
 function unusable(errno: string, place: string, cause?: unknown): Fault {
-  const words: Readonly<Record<string, string>> = {
+  const messages: Readonly<Record<string, string>> = {
     EACCES: 'no permission',
     EPERM: 'no permission',
     EROFS: 'the file system is read-only',
     ENOSPC: 'the disk is full',
-    EEXIST: 'something that is not a folder stands in its place',
-    ENOENT: 'it cannot be made there',
+    EEXIST: 'the path exists and is not a folder',
+    ENOENT: 'it cannot be created there',
     ENOTDIR: 'a part of its path is not a folder',
   };
   return new Fault({
     kind: 'configuration',
     code: 'DATA_FOLDER',
-    message: `the data folder cannot be used: ${words[errno] ?? errno}`,
+    message: `the data folder cannot be used: ${messages[errno] ?? errno}`,
     place,
     hint: 'choose another one with --data-dir or RDGW_DATA_DIR',
     cause,
@@ -90,40 +96,41 @@ function unusable(errno: string, place: string, cause?: unknown): Fault {
 }
 
 /**
- * Makes a folder and what is missing above it. Node's own recursive form never comes back from a file system that answers
- * ENOENT although the parent exists, such as /proc.
+ * Creates a folder and its missing parents. The recursive mkdir of Node.js never returns on a file system that reports ENOENT
+ * although the parent exists, such as /proc.
  */
 async function makeFolder(folder: string): Promise<void> {
   try {
-    await makeOne(folder);
+    await makeSingleFolder(folder);
   } catch (cause) {
     if (errnoOf(cause) !== 'ENOENT' || dirname(folder) === folder) throw cause;
     await makeFolder(dirname(folder));
-    await makeOne(folder);
+    await makeSingleFolder(folder);
   }
 }
 
-async function makeOne(folder: string): Promise<void> {
+async function makeSingleFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, PRIVATE_FOLDER);
-    // The umask may have taken bits from the owner.
+    // The umask may have removed permissions of the owner.
     await chmod(folder, PRIVATE_FOLDER);
   } catch (cause) {
     if (errnoOf(cause) !== 'EEXIST' || !(await stat(folder)).isDirectory()) throw cause;
   }
 }
 
-/** The folder, or the one above it that is there; undefined where something else stands in its place. */
-async function nearestFolder(folder: string): Promise<string | undefined> {
+/** Returns the folder or its nearest existing parent, or `undefined` if that is not a folder. */
+async function nearestExistingFolder(folder: string): Promise<string | undefined> {
   try {
     return (await stat(folder)).isDirectory() ? folder : undefined;
   } catch (cause) {
     if (errnoOf(cause) !== 'ENOENT' || dirname(folder) === folder) throw cause;
-    return nearestFolder(dirname(folder));
+    return nearestExistingFolder(dirname(folder));
   }
 }
 
-async function isOpenAndOurs(folder: string): Promise<boolean> {
+/** Reports whether other users can access the folder and it has no files except those of `DataFiles` and temporary ones. */
+async function isAccessibleAndOnlyOurs(folder: string): Promise<boolean> {
   if (((await stat(folder)).mode & 0o077) === 0) return false;
   const ours: readonly string[] = Object.values(NAMES);
   return (await readdir(folder)).every((name) => ours.includes(name) || name.startsWith('.rdgw-'));

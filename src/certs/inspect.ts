@@ -8,12 +8,13 @@ import type { KeyType } from './issue.js';
 import { namesOf } from './names.js';
 import { parseTokenKey } from './token-key.js';
 
-/** One file: not there, there but unreadable as what it should be, or its content. */
+/** The state of one file: missing, present but not in the expected format, or its content. */
 export type Found<T> =
   | { readonly state: 'missing' }
   | { readonly state: 'damaged' }
   | { readonly state: 'ok'; readonly value: T; readonly text: string };
 
+/** The files of a data folder. */
 export interface FoundSet {
   readonly ca: Found<X509Certificate>;
   readonly caKey: Found<KeyObject>;
@@ -22,23 +23,23 @@ export interface FoundSet {
   readonly tokenKey: Found<Uint8Array>;
 }
 
-/** Another process may be making the set at this moment: it is given this many times this long. */
-const PATIENCE = { times: 5, milliseconds: 200 } as const;
+/** How often, and after which delay, an incomplete set is read again. Another process may be creating it. */
+const RETRY = { times: 5, milliseconds: 200 } as const;
 
-/** What is wrong with a set of files, in words for a person. */
+/** A problem of a set of files. */
 interface Problem {
   readonly code: string;
   readonly message: string;
   readonly place: string;
 }
 
-/** What a caller insists on; what is undefined does not matter. */
-export interface Wishes {
+/** What the caller requires of the server certificate. Undefined properties are not checked. */
+export interface Requirements {
   readonly hosts?: readonly string[] | undefined;
   readonly keyType?: KeyType | undefined;
 }
 
-/** Reads what there is. Throws a `Fault` (`DATA_FOLDER`) where a file exists and may not be read. */
+/** Reads the files. Throws a `Fault` (`DATA_FOLDER`) if a file exists but cannot be read. */
 export async function findSet(files: DataFiles): Promise<FoundSet> {
   return {
     ca: await find(files.ca, (text) => new X509Certificate(text)),
@@ -49,33 +50,38 @@ export async function findSet(files: DataFiles): Promise<FoundSet> {
   };
 }
 
-/** The same, but an incomplete set has a second to become whole. */
-export async function findSettledSet(files: DataFiles): Promise<FoundSet> {
+/** Reads the files like `findSet`, but waits up to one second for an incomplete set to become complete. */
+export async function waitForCompleteSet(files: DataFiles): Promise<FoundSet> {
   let found = await findSet(files);
-  for (let turn = 0; turn < PATIENCE.times; turn += 1) {
+  for (let turn = 0; turn < RETRY.times; turn += 1) {
     const missing = [found.ca, found.server, found.serverKey].some(({ state }) => state === 'missing');
     if (isEmpty(found) || !missing) break;
-    await sleep(PATIENCE.milliseconds);
+    await sleep(RETRY.milliseconds);
     found = await findSet(files);
   }
   return found;
 }
 
-/** Whether there is nothing at all yet; a token key alone may come from a gateway with another certificate. */
+/** Reports whether there are no certificates and keys yet. A token key does not count: a gateway with `tls.cert` creates only that. */
 export function isEmpty({ ca, caKey, server, serverKey }: FoundSet): boolean {
   return [ca, caKey, server, serverKey].every(({ state }) => state === 'missing');
 }
 
 /**
- * The first thing wrong with a set, or nothing. The CA's key is only needed to issue: people do well to keep it elsewhere,
- * so it may be missing. The token key is not looked at.
+ * Returns a `Fault` for the first problem of a set, or `undefined`. The CA key may be missing, because it is only needed to issue
+ * certificates and is safer elsewhere. The token key is not checked.
  */
-export function setFault(found: FoundSet, files: DataFiles, wishes: Wishes, now: number): Fault | undefined {
-  const problem = problemOf(found, files, wishes, now);
+export function setFault(
+  found: FoundSet,
+  files: DataFiles,
+  requirements: Requirements,
+  now: number,
+): Fault | undefined {
+  const problem = problemOf(found, files, requirements, now);
   return problem && new Fault({ kind: 'configuration', ...problem, hint: hintFor(found, now) });
 }
 
-function problemOf(found: FoundSet, files: DataFiles, wishes: Wishes, now: number): Problem | undefined {
+function problemOf(found: FoundSet, files: DataFiles, requirements: Requirements, now: number): Problem | undefined {
   const { ca, server, serverKey } = found;
   for (const [file, place] of [
     [ca, files.ca],
@@ -83,13 +89,13 @@ function problemOf(found: FoundSet, files: DataFiles, wishes: Wishes, now: numbe
     [serverKey, files.serverKey],
     [found.caKey, files.caKey],
   ] as const) {
-    if (file.state === 'damaged') return { code: 'CERTS_DAMAGED', message: 'a file of the gateway is damaged', place };
+    if (file.state === 'damaged') return { code: 'CERTS_DAMAGED', message: 'the file is damaged', place };
   }
   if (ca.state !== 'ok' || server.state !== 'ok' || serverKey.state !== 'ok') {
     const place = ca.state !== 'ok' ? files.ca : server.state !== 'ok' ? files.server : files.serverKey;
     return {
       code: 'CERTS_INCOMPLETE',
-      message: 'the set of certificates and keys is incomplete, a file is missing',
+      message: 'a file of the certificates and keys is missing',
       place,
     };
   }
@@ -101,23 +107,27 @@ function problemOf(found: FoundSet, files: DataFiles, wishes: Wishes, now: numbe
     };
   }
   if (!server.value.checkIssued(ca.value) || !server.value.verify(ca.value.publicKey)) {
-    return { code: 'CERTS_MISMATCH', message: 'the server certificate is not from this CA', place: files.server };
+    return {
+      code: 'CERTS_MISMATCH',
+      message: 'the server certificate was not issued by the CA in the folder',
+      place: files.server,
+    };
   }
   return (
     expiryProblem(ca.value, files.ca, now) ??
     expiryProblem(server.value, files.server, now) ??
-    wishProblem(server.value, serverKey.value, files, wishes)
+    requirementProblem(server.value, serverKey.value, files, requirements)
   );
 }
 
 function hintFor(found: FoundSet, now: number): string {
-  const again = 'rdgw certs init --force makes a new server certificate';
+  const command = 'rdgw certs init --force makes a new server certificate';
   return canIssue(found, now, now)
-    ? `${again}, the CA stays`
-    : `${again} and a new CA, which every client then has to trust`;
+    ? `${command}, the CA stays`
+    : `${command} and a new CA, which every client then has to trust`;
 }
 
-/** Whether the CA can issue a certificate that ends at `until` (milliseconds since the epoch). */
+/** Reports whether the CA can issue a certificate that is valid until `until`. Times are in milliseconds since the epoch. */
 export function canIssue({ ca, caKey }: FoundSet, now: number, until: number): boolean {
   if (ca.state !== 'ok' || caKey.state !== 'ok') return false;
   const { validFromDate, validToDate } = validityOf(ca.value);
@@ -141,17 +151,17 @@ function expiryProblem(certificate: X509Certificate, place: string, now: number)
     return { code: 'CERTS_EXPIRED', message: `the certificate expired on ${day(validToDate)}`, place };
   }
   if (now < validFromDate) {
-    const message = `the certificate is not valid before ${day(validFromDate)}, it is ${day(now)} here`;
+    const message = `the certificate is not valid before ${day(validFromDate)}; the clock of this machine is at ${day(now)}`;
     return { code: 'CERTS_NOT_YET', message, place };
   }
   return undefined;
 }
 
-function wishProblem(
+function requirementProblem(
   server: X509Certificate,
   key: KeyObject,
   files: DataFiles,
-  { hosts, keyType }: Wishes,
+  { hosts, keyType }: Requirements,
 ): Problem | undefined {
   const { dns, addresses } = namesOf(server);
   const names = [...dns, ...addresses];
@@ -160,7 +170,7 @@ function wishProblem(
     return { code: 'CERTS_DIFFER', message, place: files.server };
   }
   if (keyType !== undefined && keyType !== keyTypeOf(key)) {
-    const message = `the server certificate has another kind of key than ${keyType}`;
+    const message = `the key of the server certificate is not of type ${keyType}`;
     return { code: 'CERTS_DIFFER', message, place: files.server };
   }
   return undefined;

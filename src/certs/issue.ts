@@ -5,7 +5,7 @@ import * as x509 from '@peculiar/x509';
 
 export type KeyType = 'ecdsa' | 'rsa';
 
-/** A certificate and its key, both PEM; the key is PKCS #8. */
+/** A certificate and its private key in PEM. The key is PKCS #8. */
 export interface Issued {
   readonly certificate: string;
   readonly key: string;
@@ -13,15 +13,15 @@ export interface Issued {
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
-/** Clients whose clock is a little behind must not meet a certificate from the future. */
+/** Clients with a slow clock must not see a certificate that is not valid yet. */
 const BACKDATE_MS = HOUR;
-/** Browsers and Apple's systems take at most 397 days, the backdating included. */
+/** Browsers and Apple systems accept at most 397 days, including the backdating. */
 export const SERVER_DAYS = 396;
-/** As long as anyone wants to go without touching every client again. */
+/** A new CA has to be installed on every client again, so it is valid for about ten years. */
 export const AUTHORITY_DAYS = 3650;
 /** ub-common-name, RFC 5280 appendix A.1. */
 const COMMON_NAME_MAX = 64;
-/** Serial numbers are positive and at most 20 bytes (RFC 5280, 4.1.2.2); 16 random ones do not collide. */
+/** RFC 5280 section 4.1.2.2: serial numbers are positive and have at most 20 bytes. 16 random bytes do not collide. */
 const SERIAL_BYTES = 16;
 
 const ALGORITHMS = {
@@ -30,9 +30,11 @@ const ALGORITHMS = {
 } as const;
 
 /**
- * Makes a CA that may issue servers' certificates and no further CAs. Its name holds a part of its serial number: a CA that
- * is made anew is another one, and must look like another one in a client's list.
- * @param label what it is for, a host name. @param now milliseconds since the epoch.
+ * Creates a CA that can issue server certificates but no intermediate CAs. Its name has a part of its serial number, so that users
+ * can distinguish a new CA from an old one in the list of a client.
+ *
+ * @param label the host name that the CA is for.
+ * @param now milliseconds since the epoch.
  */
 export async function issueAuthority(label: string, keyType: KeyType, now: number): Promise<Issued> {
   const keys = await makeKeys(keyType);
@@ -57,8 +59,10 @@ export async function issueAuthority(label: string, keyType: KeyType, now: numbe
 }
 
 /**
- * Makes a server's certificate, signed by a CA made by `issueAuthority`.
- * @param hosts checked names and addresses; the first one that fits is also the common name.
+ * Creates a server certificate that is signed by a CA of `issueAuthority`.
+ *
+ * @param hosts names and addresses from `checkHosts`. The first one with at most 64 characters is also the common name.
+ * @param now milliseconds since the epoch.
  */
 export async function issueServer(
   authority: Issued,
@@ -73,7 +77,7 @@ export async function issueServer(
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: makeSerial(),
     subject: commonName(hosts.find((host) => host.length <= COMMON_NAME_MAX) ?? 'rdgw'),
-    // The name as the CA wrote it: taken apart and put together again it might differ in a byte.
+    // Copied from the CA certificate: a decoded and encoded name might differ in a byte.
     issuer: issuer.subjectName,
     ...validity(SERVER_DAYS, now),
     publicKey: keys.publicKey,
@@ -92,7 +96,7 @@ export async function issueServer(
   return { certificate: pem(certificate), key: exportKey(keys.privateKey) };
 }
 
-/** An IPv4 address stands there as a name as well: FreeRDP looks for the host in DNS names alone, whatever it is. */
+/** Adds an IPv4 address as a DNS name too, because FreeRDP compares the host with DNS names only. */
 function alternativeNames(value: string): x509.JsonGeneralName[] {
   if (isIP(value) === 0) return [{ type: 'dns', value }];
   const address: x509.JsonGeneralName = { type: 'ip', value };
@@ -117,7 +121,7 @@ function exportKey(key: webcrypto.CryptoKey): string {
 
 function makeSerial(): string {
   const bytes = webcrypto.getRandomValues(new Uint8Array(SERIAL_BYTES));
-  // A first byte of 0x40 to 0x7f keeps the number positive and its encoding shortest.
+  // A first byte of 0x40 to 0x7f makes the number positive and its DER encoding minimal.
   bytes[0] = 0x40 | ((bytes[0] ?? 0) & 0x3f);
   return Buffer.from(bytes).toString('hex');
 }

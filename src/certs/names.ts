@@ -4,26 +4,26 @@ import { Fault } from '../fault.js';
 import { canonicalAddress } from '../policy/address.js';
 import { normalizeHost } from '../policy/target.js';
 
-/** More names than one gateway has; every handshake sends them all. */
+/** Maximum number of names of a certificate, because every TLS handshake sends them all. */
 export const HOSTS_MAX = 64;
 
-/** The names and addresses a certificate is for, in its order. */
+/** The names and addresses of a certificate, in its order. */
 export interface CertificateNames {
-  /** DNS names in lower case. A foreign certificate may have wildcards among them. */
+  /** DNS names in lower case. A certificate of another CA may have wildcards. */
   readonly dns: readonly string[];
   /** Addresses in canonical form. */
   readonly addresses: readonly string[];
 }
 
-/** Hosts for a new certificate: normalised, without duplicates. Throws a `Fault` of kind `usage` (`HOST_INVALID`). */
+/** Normalizes the hosts for a new certificate and removes duplicates. Throws a `Fault` of kind `usage` (`HOST_INVALID`). */
 export function checkHosts(hosts: readonly string[]): readonly string[] {
   const checked = [...new Set(hosts.map(checkHost))];
   if (checked.length === 0) throw invalid('a certificate needs at least one host name or address');
-  if (checked.length > HOSTS_MAX) throw invalid(`a certificate is for at most ${HOSTS_MAX} hosts`);
+  if (checked.length > HOSTS_MAX) throw invalid(`a certificate can have at most ${HOSTS_MAX} hosts`);
   return checked;
 }
 
-/** This machine under its own name and as itself; a host name that no certificate can hold is left out. */
+/** Returns the name of this machine, `localhost` and the loopback addresses. Omits a machine name that is not a valid host name. */
 export function defaultHosts(hostname: string): readonly string[] {
   const hosts = ['localhost', '127.0.0.1', '::1'];
   try {
@@ -33,14 +33,14 @@ export function defaultHosts(hostname: string): readonly string[] {
   }
 }
 
-/** The subject alternative names of a certificate. Clients no longer look at the common name, so it does not count here. */
+/** Returns the subject alternative names of a certificate. The common name is ignored, because clients no longer use it. */
 export function namesOf(certificate: X509Certificate): CertificateNames {
   const dns: string[] = [];
   const addresses: string[] = [];
-  // Node writes `DNS:a.example, IP Address:10.0.0.1`, and a value with odd characters as a JSON string.
+  // Node.js writes `DNS:a.example, IP Address:10.0.0.1`, and a value with special characters as a JSON string.
   const entries = (certificate.subjectAltName ?? '').matchAll(/([^:,]+):("(?:[^"\\]|\\.)*"|[^,]*)(?:, |$)/g);
   for (const [, kind, value = ''] of entries) {
-    // An address among the names is there for FreeRDP and says nothing new.
+    // Skips an address among the DNS names: it is there for FreeRDP and also present as an address.
     if (kind === 'DNS' && !value.startsWith('"') && isIP(value) === 0) dns.push(value.toLowerCase());
     const address = kind === 'IP Address' ? canonicalAddress(value) : undefined;
     if (address !== undefined) addresses.push(address);
@@ -48,7 +48,10 @@ export function namesOf(certificate: X509Certificate): CertificateNames {
   return { dns, addresses };
 }
 
-/** The name to tell clients: the first that works from another machine, else `localhost` or an address, else nothing. */
+/**
+ * Returns the name that clients should use: the first one that works from another machine, else `localhost` or a loopback
+ * address, else `undefined`.
+ */
 export function preferredName({ dns, addresses }: CertificateNames): string | undefined {
   const names = dns.filter((name) => !name.startsWith('*.'));
   const remote = addresses.filter((address) => address !== '::1' && !address.startsWith('127.'));
@@ -56,7 +59,8 @@ export function preferredName({ dns, addresses }: CertificateNames): string | un
 }
 
 function checkHost(text: string): string {
-  if (text.includes('*')) throw invalid(`${JSON.stringify(text.slice(0, 64))} is a wildcard`, 'name each host');
+  if (text.includes('*'))
+    throw invalid(`${JSON.stringify(text.slice(0, 64))} is a wildcard`, 'give --host once for each host');
   const bare = /^\[(.*)\]$/.exec(text)?.[1] ?? text;
   try {
     const host = normalizeHost(bare);

@@ -3,30 +3,33 @@ import { readFile } from 'node:fs/promises';
 import { Fault } from '../fault.js';
 import { type CertificateNames, namesOf } from './names.js';
 
-/** What a TLS server needs, checked: the files can be read, and the key belongs to the certificate. */
+/** A certificate and a private key that match. */
 export interface TlsFiles {
-  /** PEM with the chain. */
+  /** The certificate with its chain, PEM. */
   readonly cert: string;
-  /** PEM. */
+  /** The private key, PEM. */
   readonly key: string;
   readonly names: CertificateNames;
   readonly expires: Date;
 }
 
-/** Reads a certificate and its key. Throws a `Fault` of kind `configuration` that names the file. */
+/**
+ * Reads and checks a certificate and its key. Throws a `Fault` of kind `configuration` with the path of the file:
+ * `TLS_FILE_UNREADABLE`, `TLS_CERT_INVALID`, `TLS_KEY_INVALID` or `TLS_KEY_MISMATCH`.
+ */
 export async function loadTlsFiles(certPath: string, keyPath: string): Promise<TlsFiles> {
   const cert = await read(certPath, 'tls.cert');
   const key = await read(keyPath, 'tls.key');
   const certificate = parse(
     certPath,
     'TLS_CERT_INVALID',
-    'the file holds no certificate in PEM',
+    'the file has no certificate in PEM',
     () => new X509Certificate(cert),
   );
   const privateKey: KeyObject = parse(
     keyPath,
     'TLS_KEY_INVALID',
-    'the file holds no unencrypted private key in PEM',
+    'the file has no unencrypted private key in PEM',
     () => createPrivateKey(key),
   );
   if (!certificate.checkPrivateKey(privateKey)) {
@@ -35,7 +38,7 @@ export async function loadTlsFiles(certPath: string, keyPath: string): Promise<T
       code: 'TLS_KEY_MISMATCH',
       message: 'the key does not belong to the certificate',
       place: keyPath,
-      hint: `the certificate is ${certPath}; both must come from the same request`,
+      hint: `the certificate is ${certPath}; both files must be from the same certificate request`,
     });
   }
   return { cert, key, names: namesOf(certificate), expires: new Date(certificate.validTo) };
@@ -50,7 +53,7 @@ async function read(path: string, setting: string): Promise<string> {
       code: 'TLS_FILE_UNREADABLE',
       message: `the file of ${setting} cannot be read (${(cause as NodeJS.ErrnoException).code ?? 'unknown error'})`,
       place: path,
-      hint: 'check the path and who may read it',
+      hint: 'check the path and the permissions of the file',
       cause,
     });
   }
@@ -65,7 +68,7 @@ function parse<T>(place: string, code: string, message: string, make: () => T): 
       code,
       message,
       place,
-      hint: 'see openssl x509 -text or openssl pkey',
+      hint: 'check it with openssl x509 -text or openssl pkey',
       cause,
     });
   }

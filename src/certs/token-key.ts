@@ -4,13 +4,13 @@ import { Fault } from '../fault.js';
 import { createFile, errnoOf, replaceFile } from '../files.js';
 import { dataFiles, folderFault, prepareFolder } from './folder.js';
 
-/** RFC 7518 section 3.2: an HS256 key is at least as long as its hash. */
+/** RFC 7518 section 3.2: an HS256 key is at least as long as the hash output. */
 const TOKEN_KEY_BYTES = 32;
-/** A longer secret adds nothing, and a file that was named by mistake is noticed. */
+/** A longer secret adds no security. The limit detects a wrong file. */
 const TOKEN_KEY_BYTES_MAX = 128;
 
 /**
- * The secret of the data folder that signs tokens, 32 to 128 bytes. Throws a `Fault` of kind `configuration`:
+ * Reads the token key of a data folder: the secret that signs tokens, 32 to 128 bytes. Throws a `Fault` of kind `configuration`:
  * `TOKEN_KEY_MISSING`, `TOKEN_KEY_UNREADABLE` or `TOKEN_KEY_INVALID`.
  */
 export async function loadTokenKey(dataDir: string): Promise<Uint8Array> {
@@ -24,8 +24,8 @@ export async function loadTokenKey(dataDir: string): Promise<Uint8Array> {
     if (errnoOf(cause) === 'ENOENT') {
       throw fault(
         'TOKEN_KEY_MISSING',
-        'there is no key to sign tokens with',
-        'start rdgw serve once, or run rdgw certs init; --data-dir names another data folder',
+        'there is no token key in the data folder',
+        'start rdgw serve once or run rdgw certs init, or choose another data folder with --data-dir',
         cause,
       );
     }
@@ -40,13 +40,13 @@ export async function loadTokenKey(dataDir: string): Promise<Uint8Array> {
 
 export interface EnsuredTokenKey {
   readonly key: Uint8Array;
-  /** It was made by this call. */
+  /** Whether this call created it. */
   readonly made: boolean;
 }
 
 /**
- * The token key of the data folder, made where there is none: all that a gateway with a certificate of its own needs there.
- * Throws like `loadTokenKey`, and `DATA_FOLDER`.
+ * Reads the token key of a data folder, or creates it if there is none. A gateway with `tls.cert` needs nothing else there.
+ * Throws like `loadTokenKey`, and a `Fault` (`DATA_FOLDER`).
  */
 export async function ensureTokenKey(dataDir: string): Promise<EnsuredTokenKey> {
   const { folder, tokenKey } = dataFiles(dataDir);
@@ -66,7 +66,7 @@ export async function ensureTokenKey(dataDir: string): Promise<EnsuredTokenKey> 
   }
 }
 
-/** A new token key in place of any other: every token that was signed before is void. Throws `DATA_FOLDER`. */
+/** Replaces the token key with a new one, which invalidates every token signed before. Throws a `Fault` (`DATA_FOLDER`). */
 export async function makeTokenKey(dataDir: string): Promise<EnsuredTokenKey> {
   const { folder, tokenKey } = dataFiles(dataDir);
   const key = randomBytes(TOKEN_KEY_BYTES);
@@ -78,7 +78,7 @@ export async function makeTokenKey(dataDir: string): Promise<EnsuredTokenKey> {
   }
 }
 
-/** Reads the form of `formatTokenKey`; undefined for anything else. */
+/** Parses the form of `formatTokenKey`. Returns `undefined` for any other text, and for a key of a wrong length. */
 export function parseTokenKey(text: string): Uint8Array | undefined {
   const trimmed = text.trim();
   if (!/^[\w-]+$/.test(trimmed)) return undefined;
@@ -86,7 +86,7 @@ export function parseTokenKey(text: string): Uint8Array | undefined {
   return key.length < TOKEN_KEY_BYTES || key.length > TOKEN_KEY_BYTES_MAX ? undefined : new Uint8Array(key);
 }
 
-/** Base64url without padding (RFC 4648 section 5) and a line feed. */
+/** Formats a token key as base64url without padding (RFC 4648 section 5) and a line feed. */
 export function formatTokenKey(key: Uint8Array): string {
   return `${Buffer.from(key).toString('base64url')}\n`;
 }

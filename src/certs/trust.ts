@@ -1,4 +1,4 @@
-/** System, and the lines that make it trust `ca.pem` in the working directory. */
+/** For each system the lines that make it trust `ca.pem` in the working directory. */
 const RECIPES: readonly (readonly [system: string, ...lines: string[]])[] = [
   ['Windows', 'certutil -addstore -f Root ca.pem', '(in a terminal run as administrator)'],
   ['macOS', 'sudo security add-trusted-cert -d -r trustRoot \\', '  -k /Library/Keychains/System.keychain ca.pem'],
@@ -17,8 +17,9 @@ const RECIPES: readonly (readonly [system: string, ...lines: string[]])[] = [
 ];
 
 /**
- * How to make clients trust the CA, in the fewest words that work, at most 80 columns but for the path.
- * @param ca path of its certificate on this machine.
+ * Returns short instructions to make clients trust the CA, at most 80 columns wide except for the path.
+ *
+ * @param ca path of the CA certificate on this machine.
  */
 export function trustAdvice(ca: string): string {
   const recipes = RECIPES.map(([system, ...lines]) => `  ${system.padEnd(9)}${lines.join(`\n${' '.repeat(11)}`)}`);

@@ -1,41 +1,49 @@
 import { Fault } from '../fault.js';
 import { loadTlsFiles, type TlsFiles } from './tls-files.js';
 
-export interface TlsWatch {
-  /** Where the files are now and what is in use of them; asked at every look, since a reload may change both. */
+export interface TlsWatchOptions {
+  /** Returns the paths of the files and the pair in use. Called for each check, because a reload may change both. */
   readonly inUse: () => {
     readonly certPath: string;
     readonly keyPath: string;
     readonly tls: Pick<TlsFiles, 'cert' | 'key'>;
   };
-  /** There is another pair, it fits, and nobody is writing it any more. Called once for each pair. */
+  /** Called once for each new pair, when it matches and is written completely. */
   readonly changed: () => void;
-  /** The files cannot be used, and not only for a moment. Called once until they can be again. */
+  /** Called when the files have been unusable for a while. Not called again until they have been usable. */
   readonly unusable: (fault: Fault) => void;
-  readonly everyMs?: number;
+  readonly intervalMs?: number;
 }
 
-/** Certificates change every few months and two small files are read in no time: a renewal is in use some seconds later. */
-const LOOK_EVERY_MS = 2_000;
-/** Whoever replaces certificate and key one after the other, or writes them slowly, has this many looks of time for it. */
-const PATIENCE_LOOKS = 15;
-/** One that was told and not taken, since something else was wrong at that moment, is told again: nobody looks for that before it expires. */
-const AGAIN_LOOKS = 150;
+/** Reading two small files is cheap, and a renewed certificate is in use some seconds later. */
+const POLL_INTERVAL_MS = 2_000;
+/** Checks that must fail in a row before the files are reported: some tools replace certificate and key one after the other. */
+const FAILURES_BEFORE_REPORT = 15;
+/**
+ * Checks after which a pair that was reported, but is still not in use, is reported again. It may have been rejected because of
+ * another problem at that time, which nobody would notice before the old certificate expires.
+ */
+const CHECKS_BEFORE_REPEAT = 150;
 
 /**
- * Looks at a certificate and its key again and again until the returned function is called. What is compared is their content:
- * that sees through the symbolic links of certbot and of mounted secrets, and needs nothing of the file system. A pair counts when
- * it fits and was the same at two looks, so that no half-written one is ever taken.
+ * Polls a certificate and its key until the returned function is called. It compares the content of the files. That works with
+ * the symbolic links of certbot and of mounted secrets, and does not depend on file system events. A new pair is reported when it
+ * matches and two consecutive checks read the same content, so that a partly written file is never used.
  */
-export function watchTlsFiles({ inUse, changed, unusable, everyMs = LOOK_EVERY_MS }: TlsWatch): () => void {
+export function watchTlsFiles({
+  inUse,
+  changed,
+  unusable,
+  intervalMs = POLL_INTERVAL_MS,
+}: TlsWatchOptions): () => void {
   let failures = 0;
-  let seen: string | undefined;
-  let told: string | undefined;
-  let untilAgain = AGAIN_LOOKS;
+  let previous: string | undefined;
+  let reported: string | undefined;
+  let checksUntilRepeat = CHECKS_BEFORE_REPEAT;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
 
-  const look = async (): Promise<void> => {
+  const check = async (): Promise<void> => {
     const { certPath, keyPath, tls } = inUse();
     const found = await loadTlsFiles(certPath, keyPath).catch((cause: unknown) => {
       if (cause instanceof Fault) return cause;
@@ -44,26 +52,26 @@ export function watchTlsFiles({ inUse, changed, unusable, everyMs = LOOK_EVERY_M
     if (stopped) return;
     if (found instanceof Fault) {
       failures++;
-      seen = undefined;
-      if (failures === PATIENCE_LOOKS) unusable(found);
+      previous = undefined;
+      if (failures === FAILURES_BEFORE_REPORT) unusable(found);
       return;
     }
     failures = 0;
     const text = found.cert + found.key;
     const isNew = text !== tls.cert + tls.key;
-    if (isNew && text === seen && (text !== told || --untilAgain === 0)) {
-      told = text;
-      untilAgain = AGAIN_LOOKS;
+    if (isNew && text === previous && (text !== reported || --checksUntilRepeat === 0)) {
+      reported = text;
+      checksUntilRepeat = CHECKS_BEFORE_REPEAT;
       changed();
     }
-    if (!isNew) told = undefined;
-    seen = text;
+    if (!isNew) reported = undefined;
+    previous = text;
   };
-  const next = (): void => {
-    // A look that waits for a slow disk has no second one beside it.
-    if (!stopped) timer = setTimeout(() => void look().finally(next), everyMs).unref();
+  const schedule = (): void => {
+    // The next check starts after the previous one ends, so that checks do not overlap on a slow disk.
+    if (!stopped) timer = setTimeout(() => void check().finally(schedule), intervalMs).unref();
   };
-  next();
+  schedule();
   return () => {
     stopped = true;
     clearTimeout(timer);

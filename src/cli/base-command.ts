@@ -8,14 +8,17 @@ export const configFlag = {
   config: Flags.string({
     helpGroup: 'GLOBAL',
     helpValue: 'FILE',
-    summary: 'Configuration file. The default is ./rdgw.yaml, else ~/.config/rdgw/rdgw.yaml, where there is one.',
+    summary: 'Configuration file. The default is ./rdgw.yaml, else ~/.config/rdgw/rdgw.yaml, if it exists.',
     env: 'RDGW_CONFIG',
   }),
 };
 
+/** For a flag that takes one value each time. Without `multipleNonGreedy` it would also take the arguments that follow. */
+export const repeatable = { multiple: true, multipleNonGreedy: true } as const;
+
 /**
- * What every command of rdgw is: results on stdout, talk on stderr, `--json`, the data folder, and the only place where
- * errors become words and exit codes. A command throws and never catches.
+ * The base class of every command. It prints results to stdout and everything else to stderr, and handles `--json`, the
+ * data folder, error messages and exit codes. Commands throw errors and do not catch them.
  */
 export abstract class BaseCommand extends Command {
   static override enableJsonFlag = true;
@@ -24,39 +27,41 @@ export abstract class BaseCommand extends Command {
     'data-dir': Flags.string({
       helpGroup: 'GLOBAL',
       helpValue: 'DIR',
-      summary: 'Folder of certificates and keys.',
+      summary: 'Folder of certificates and keys. The default is ~/.local/share/rdgw, on Windows %LOCALAPPDATA%\\rdgw.',
       env: 'RDGW_DATA_DIR',
     }),
   };
 
   #dataDir: string | undefined;
 
-  /** The data folder, absolute: `--data-dir`, `RDGW_DATA_DIR` or the user's own. Known once the flags are parsed. */
+  /** The absolute path of the data folder: `--data-dir`, `RDGW_DATA_DIR` or the user's own. Valid after `parse`. */
   protected get dataDir(): string {
     return resolve(this.#dataDir || this.config.dataDir);
   }
 
-  /** A result, on stdout. Silent with `--json`, where the returned value is the result. */
+  /**
+   * Prints a line of the result to stdout. Prints nothing with `--json`: the value that `run` returns is the result.
+   */
   protected show(text = ''): void {
     if (!this.jsonEnabled()) process.stdout.write(`${text}\n`);
   }
 
-  /** A result that is not text, on stdout, as it is. Silent with `--json`. */
+  /** Writes a binary result to stdout. Writes nothing with `--json`. */
   protected showBytes(bytes: Uint8Array): void {
     if (!this.jsonEnabled()) process.stdout.write(bytes);
   }
 
-  /** Talk, on stderr. Silent with `--json`. */
-  protected say(text = ''): void {
+  /** Prints a line of information to stderr. Prints nothing with `--json`. */
+  protected showInfo(text = ''): void {
     if (!this.jsonEnabled()) process.stderr.write(`${text}\n`);
   }
 
-  /** As oclif prints it, which cuts a large result into a list of all its words first. */
+  /** Same output as oclif's own, which first splits a large result into an array of all its tokens. */
   override logJson(json: unknown): void {
     process.stdout.write(`${JSON.stringify(json, null, 2)}\n`);
   }
 
-  /** A warning, on stderr, with `--json` too. */
+  /** Prints a warning to stderr, with `--json` too. */
   override warn(input: Error | string): Error | string {
     reportWarning(input instanceof Error ? input.message : input);
     return input;
@@ -76,9 +81,9 @@ export abstract class BaseCommand extends Command {
 
   protected override async catch(error: Error): Promise<never> {
     if (error instanceof Errors.ExitError) throw error;
-    // Not oclif's own JSON, which would hold the command line, secrets included.
-    const exit = reportError(error, this.#context(), this.jsonEnabled() ? 'json' : 'words');
-    // oclif prints nothing for this kind and takes the code from it, with --json as without.
+    // oclif's own JSON contains the command line, secrets included.
+    const exit = reportError(error, this.#context(), this.jsonEnabled() ? 'json' : 'text');
+    // oclif prints nothing for an ExitError and exits with its code, with and without --json.
     throw new Errors.ExitError(exit);
   }
 

@@ -9,14 +9,15 @@ const PARTS: Readonly<Record<MadePart, string>> = {
 };
 
 /** `a CA, a server certificate and a key to sign tokens` */
-export function madeWords(parts: readonly MadePart[]): string {
-  return listOf(parts.map((part) => PARTS[part]));
+export function describeMade(parts: readonly MadePart[]): string {
+  return joinWithAnd(parts.map((part) => PARTS[part]));
 }
 
-/** What `certs init` prints. */
+/** The output of `certs init`. */
 export function certificatesText(certificates: Certificates): string {
   const { files, made, caReplaced, names, ca, server } = certificates;
-  const head = made.length === 0 ? 'Everything is there and valid, nothing was changed.' : `Made ${madeWords(made)}.`;
+  const head =
+    made.length === 0 ? 'Everything is there and valid, nothing was changed.' : `Made ${describeMade(made)}.`;
   const rows = [
     ['folder', files.folder],
     ['names', names.join(', ')],
@@ -28,7 +29,7 @@ export function certificatesText(certificates: Certificates): string {
   return [chalk.bold(head), ...rows, ...warning, '', trustAdvice(files.ca)].join('\n');
 }
 
-/** What `certs init --json` returns: paths, names, fingerprints and expiry, never a key. */
+/** The result of `certs init --json`: paths, names, fingerprints and expiry dates, never a key. */
 export function certificatesJson({ files, made, caReplaced, names, ca, server }: Certificates) {
   return {
     made,
@@ -46,8 +47,8 @@ export function certificatesJson({ files, made, caReplaced, names, ca, server }:
   };
 }
 
-function listOf(words: readonly string[]): string {
-  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+function joinWithAnd(items: readonly string[]): string {
+  return items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;
 }
 
 function day(date: Date): string {

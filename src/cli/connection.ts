@@ -1,4 +1,4 @@
-/** Joins configuration, certificates, policy and .rdp files into what `rdgw mkrdp` makes. */
+/** Builds the .rdp file of `rdgw mkrdp` from the configuration, the certificates and the token policy. */
 import { randomBytes } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { loadTokenKey } from '../certs/token-key.js';
@@ -18,11 +18,11 @@ import {
 import { mergeSettings } from '../rdpfile/format.js';
 import { settingValue } from '../rdpfile/parse.js';
 import type { RdpSetting } from '../rdpfile/settings.js';
-import { ofFlag } from './flag-error.js';
+import { attributeToFlag } from './flag-error.js';
 import { findGateway } from './gateway-name.js';
 import { parseTtl } from './ttl.js';
 
-/** The words of the command line, as they were typed. */
+/** Arguments of the command line, unparsed. */
 export interface ConnectionRequest {
   readonly target: string;
   readonly gateway?: string | undefined;
@@ -37,23 +37,26 @@ export interface Connection {
   readonly target: string;
   /** `host:port` */
   readonly gateway: string;
-  /** Whose token it is and until when; undefined for one that was brought along with `--set`. */
+  /** User and expiry of the token; undefined for a token given with `--set`. */
   readonly holder: { readonly user: string; readonly expires: Date } | undefined;
   readonly tokenLength: number;
   /** `HOST.rdp` */
   readonly fileName: string;
-  /** What the user should hear, one sentence each. */
+  /** One message each. */
   readonly warnings: readonly string[];
 }
 
-/** Values of `gatewayusagemethod` with which clients connect directly: never, the system's default, never but for local names. */
-const PAST_GATEWAY = ['0', '3', '4'];
-/** Enough to tell tokens apart in a log; every character of a token counts. */
+/**
+ * Values of `gatewayusagemethod` with which clients may connect directly: no gateway (0), the default of the system
+ * (3), no gateway with a bypass for local addresses (4).
+ */
+const BYPASS_METHODS = ['0', '3', '4'];
+/** Enough to distinguish tokens in a log. Short, because some clients limit the length of a token. */
 const TOKEN_ID_BYTES = 8;
 
 /**
- * Makes the settings of an .rdp file with a fresh token for one target. Never makes keys.
- * Throws a `Fault`: of kind `usage` for the command line, `configuration` where the data folder lacks what is needed.
+ * Makes the settings of an .rdp file with a new token for one target. Never makes keys. Throws a `Fault` of kind
+ * `usage` for an invalid argument, and of kind `configuration` if a key or certificate is missing.
  */
 export async function makeConnection(
   request: ConnectionRequest,
@@ -61,13 +64,13 @@ export async function makeConnection(
   dataDir: string,
   now: number = Date.now(),
 ): Promise<Connection> {
-  const target = await ofFlag('--target', () => parseTarget(request.target));
-  const set = await ofFlag('--set', () => (request.set ?? []).map(parseSetting));
-  const expires = new Date(now + (await ofFlag('--ttl', () => parseTtl(request.ttl ?? '8h'))));
+  const target = await attributeToFlag('--target', () => parseTarget(request.target));
+  const set = await attributeToFlag('--set', () => (request.set ?? []).map(parseSetting));
+  const expires = new Date(now + (await attributeToFlag('--ttl', () => parseTtl(request.ttl ?? '8h'))));
   const user = request.user ?? systemUser();
   const key = await loadTokenKey(dataDir);
   const gateway = await findGateway(request.gateway, config, dataDir);
-  const token = await ofFlag('--user', () =>
+  const token = await attributeToFlag('--user', () =>
     mintToken(key, {
       user,
       targets: [formatTarget(target)],
@@ -77,21 +80,21 @@ export async function makeConnection(
     }),
   );
   const settings = mergeSettings(connectionSettings(target, gateway, token), set);
-  await ofFlag('--set', () => checkSettings(settings));
-  const used = settingValue(settings, 'gatewayaccesstoken') ?? '';
+  await attributeToFlag('--set', () => checkSettings(settings));
+  const tokenInFile = settingValue(settings, 'gatewayaccesstoken') ?? '';
   return {
     settings,
     target: formatTarget(target),
     gateway: formatTarget(gateway),
-    holder: used === token ? { user, expires } : undefined,
-    tokenLength: used.length,
+    holder: tokenInFile === token ? { user, expires } : undefined,
+    tokenLength: tokenInFile.length,
     fileName: connectionFileName(target),
     warnings: [
       ...gateway.warnings,
       ...settingWarnings(set),
-      ...lengthWarnings(used),
-      // Whoever brings a token knows what it opens.
-      ...(used === token ? [...modeWarnings(config), ...placeWarnings(settings, target, gateway)] : []),
+      ...lengthWarnings(tokenInFile),
+      // The targets of a token given with --set are unknown here.
+      ...(tokenInFile === token ? [...modeWarnings(config), ...destinationWarnings(settings, target, gateway)] : []),
     ],
   };
 }
@@ -100,13 +103,13 @@ function systemUser(): string {
   try {
     return userInfo().username;
   } catch (cause) {
-    // A container may run under a number that no user has.
+    // A container may run under a user ID without a name.
     throw new Fault({
       kind: 'usage',
       code: 'USER_UNKNOWN',
-      message: 'the system does not know the name of the user',
+      message: 'the current user has no user name',
       place: '--user',
-      hint: 'say who the token is for: --user NAME',
+      hint: 'set the user of the token with --user NAME',
       cause,
     });
   }
@@ -114,34 +117,37 @@ function systemUser(): string {
 
 function settingWarnings(set: readonly RdpSetting[]): readonly string[] {
   return set.flatMap(({ name }) => {
-    const meant = likelyName(name);
-    return meant === undefined ? [] : [`${JSON.stringify(name)} is no known setting, ${JSON.stringify(meant)} is`];
+    const suggestion = likelyName(name);
+    if (suggestion === undefined) return [];
+    return [`unknown setting ${JSON.stringify(name)} in --set, did you mean ${JSON.stringify(suggestion)}?`];
   });
 }
 
-/** A token opens one target through one gateway: settings that lead elsewhere make a file that opens nothing. */
-function placeWarnings(settings: readonly RdpSetting[], target: Target, gateway: Target): readonly string[] {
-  const elsewhere = targetsOf(settings).find((place) => place !== formatTarget(target));
-  const through = settingValue(settings, 'gatewayhostname') ?? '';
-  const named = parseAddress(through, GATEWAY_PORT);
-  const place = named === undefined ? quote(through) : formatTarget(named);
-  const words = (leads: string, meant: string, flag: string): string =>
-    `the file leads ${leads}, but it was made for ${meant}: say ${flag} instead of --set`;
+/** A token is valid for one target through one gateway: a file whose settings name others cannot connect. */
+function destinationWarnings(settings: readonly RdpSetting[], target: Target, gateway: Target): readonly string[] {
+  const otherTarget = targetsOf(settings).find((name) => name !== formatTarget(target));
+  const hostname = settingValue(settings, 'gatewayhostname') ?? '';
+  const address = parseAddress(hostname, GATEWAY_PORT);
+  const fileGateway = address === undefined ? quote(hostname) : formatTarget(address);
+  const method = settingValue(settings, 'gatewayusagemethod') ?? '';
+  const mismatch = (kind: string, found: string, expected: Target): string =>
+    `the file names the ${kind} ${found}, but its token is for ${formatTarget(expected)}: use --${kind} instead of --set`;
   return [
-    ...(elsewhere === undefined ? [] : [words(`to ${elsewhere}`, formatTarget(target), '--target')]),
-    ...(place === formatTarget(gateway) ? [] : [words(`through ${place}`, formatTarget(gateway), '--gateway')]),
-    ...(PAST_GATEWAY.includes(settingValue(settings, 'gatewayusagemethod') ?? '')
-      ? ['the file leads past the gateway: gatewayusagemethod is not 1']
+    ...(otherTarget === undefined ? [] : [mismatch('target', otherTarget, target)]),
+    ...(fileGateway === formatTarget(gateway) ? [] : [mismatch('gateway', fileGateway, gateway)]),
+    ...(BYPASS_METHODS.includes(method)
+      ? [`the file bypasses the gateway: gatewayusagemethod is ${method}, not 1`]
       : []),
   ];
 }
 
 function lengthWarnings({ length }: string): readonly string[] {
   if (length <= TOKEN_WARN_LENGTH) return [];
-  return [`the token has ${length} characters, some clients take no more than ${TOKEN_WARN_LENGTH}`];
+  return [`the token has ${length} characters, some clients accept at most ${TOKEN_WARN_LENGTH}`];
 }
 
 function modeWarnings({ auth }: Config): readonly string[] {
   if (auth.module === undefined && auth.paa.mode !== 'static') return [];
-  return ['the configured gateway does not take tokens signed here (auth.paa.mode is not signed)'];
+  const cause = auth.module === undefined ? `auth.paa.mode is ${auth.paa.mode}` : 'auth.module is set';
+  return [`the configured gateway does not accept tokens of mkrdp: ${cause}`];
 }

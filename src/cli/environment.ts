@@ -1,17 +1,17 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** Where TLS libraries and browsers write their secrets, when somebody has asked them to. */
+/** The file named by SSLKEYLOGFILE, to which TLS libraries and browsers write their secrets. */
 export function sslKeyLogFile(): string | undefined {
   return process.env.SSLKEYLOGFILE || undefined;
 }
 
 export interface ServiceManager {
-  /** How long it waits for a sign of life before it restarts us; undefined when it does not. */
+  /** Watchdog timeout: it restarts this process after so long without a notification. Undefined without a watchdog. */
   readonly watchdogMs: number | undefined;
 }
 
-/** The service manager that has started this process and wants to hear from it (sd_notify, sd_watchdog_enabled). */
+/** The service manager that started this process and expects notifications (sd_notify, sd_watchdog_enabled). */
 export function serviceManager(): ServiceManager | undefined {
   const { NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID } = process.env;
   if (!NOTIFY_SOCKET) return undefined;
@@ -20,7 +20,7 @@ export function serviceManager(): ServiceManager | undefined {
   return { watchdogMs: isOurs && microseconds > 0 ? microseconds / 1000 : undefined };
 }
 
-/** Where programs keep the data of this user on this system when nobody has said otherwise. */
+/** The default parent folder of application data of this user on this system. */
 export function localDataFolder(): string {
   return (process.platform === 'win32' && process.env.LOCALAPPDATA) || join(homedir(), '.local', 'share');
 }

@@ -4,7 +4,7 @@ import { errnoOf } from '../files.js';
 import { nearest } from '../yaml/nearest.js';
 import { EXIT } from './exit.js';
 
-/** Anything that went wrong, ready to be said. */
+/** An error, ready to be printed. */
 export interface ErrorReport {
   readonly exit: number;
   readonly code: string;
@@ -13,18 +13,21 @@ export interface ErrorReport {
   readonly hint?: string;
 }
 
-/** What the command line was about, for hints. */
+/** The command that failed, for hints. */
 export interface Context {
   /** `rdgw mkrdp` */
   readonly command: string;
-  /** Flags of the command without dashes. */
+  /** Names of the command's flags, without dashes. */
   readonly flags: readonly string[];
 }
 
-/** Words longer than this are cut; nobody reads on, and a pasted secret need not stand there in full. */
-const WORD_MAX = 64;
+/** Longer arguments are cut in messages: this keeps them readable and does not print a pasted secret in full. */
+const MAX_QUOTED = 64;
 
-/** Turns whatever was thrown into words and an exit code. What is neither a fault, nor the command line, is our bug. */
+/**
+ * Converts anything that was thrown into a message and an exit code. Everything except a `Fault`, an error of the
+ * command line and a known system error is reported as a bug in rdgw.
+ */
 export function errorReportOf(error: unknown, context: Context): ErrorReport {
   const flag = error instanceof Error ? FLAG_PARSER.exec(error.message)?.groups : undefined;
   if (flag !== undefined) {
@@ -36,21 +39,21 @@ export function errorReportOf(error: unknown, context: Context): ErrorReport {
     const { kind, code, message, place, hint } = error;
     return { exit: EXIT[kind], code, message, ...(place && { place }), ...(hint && { hint }) };
   }
-  if (isParseError(error)) return usageTrouble(error, context);
+  if (isParseError(error)) return usageReport(error, context);
   const errno = errnoOf(error);
-  if (errno !== undefined && ENVIRONMENT[errno] !== undefined) {
+  if (errno !== undefined && SYSTEM_ERRORS[errno] !== undefined) {
     const path = (error as NodeJS.ErrnoException).path;
-    return { exit: EXIT.configuration, code: errno, message: ENVIRONMENT[errno], ...(path && { place: path }) };
+    return { exit: EXIT.configuration, code: errno, message: SYSTEM_ERRORS[errno], ...(path && { place: path }) };
   }
   return {
     exit: EXIT.bug,
     code: 'BUG',
     message: firstLine(error instanceof Error ? error.message || error.name : String(error)),
-    hint: 'this is a bug in rdgw; DEBUG=rdgw shows where it happened',
+    hint: 'this is a bug in rdgw; set DEBUG=rdgw to print the stack trace',
   };
 }
 
-/** `error: message (CODE) at place` and `hint: …`, as plain lines. */
+/** The lines `error: message (CODE) at place` and `hint: …`, without colour. */
 export function errorReportLines({ code, message, place, hint }: ErrorReport): readonly string[] {
   const where = place === undefined ? '' : ` at ${firstLine(place)}`;
   return [
@@ -59,14 +62,14 @@ export function errorReportLines({ code, message, place, hint }: ErrorReport): r
   ];
 }
 
-/** A word of the command line as a message repeats it. */
-export function quoteWord(word: string): string {
-  const cut = word.length > WORD_MAX ? `${word.slice(0, WORD_MAX)}…` : word;
+/** An argument of the command line, cut and in quotes, without control characters. */
+export function quoteArgument(argument: string): string {
+  const cut = argument.length > MAX_QUOTED ? `${argument.slice(0, MAX_QUOTED)}…` : argument;
   return JSON.stringify(cut.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?'));
 }
 
-/** What a machine lacks rather than we: nobody can mend the disk in our code. */
-const ENVIRONMENT: Readonly<Record<string, string>> = {
+/** System errors that the administrator can resolve and that are therefore not reported as a bug. */
+const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
   EACCES: 'no permission',
   EPERM: 'no permission',
   EROFS: 'the file system is read-only',
@@ -77,7 +80,7 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
   EIO: 'the device reports an error',
 };
 
-/** oclif writes this around the message of whatever the parser of a flag throws. */
+/** oclif's wrapper around the message of an error that the parser of a flag throws. */
 const FLAG_PARSER = /^Parsing (?<name>--[\w-]+) \n\t(?<message>.*)\nSee more help with --help$/s;
 
 interface ParseError extends Error {
@@ -85,13 +88,15 @@ interface ParseError extends Error {
   readonly args?: readonly unknown[];
 }
 
-/** oclif does not export the classes of its parser's errors; what they share is `oclif.exit`, which only it sets. */
+/**
+ * oclif does not export the error classes of its parser. All of them have an `oclif` property, which only oclif sets.
+ */
 function isParseError(error: unknown): error is ParseError {
   return error instanceof Error && 'oclif' in error;
 }
 
-function usageTrouble(error: ParseError, { command, flags }: Context): ErrorReport {
-  const trouble = (code: string, message: string, hint = `${command} --help lists what there is`): ErrorReport => ({
+function usageReport(error: ParseError, { command, flags }: Context): ErrorReport {
+  const report = (code: string, message: string, hint = `see ${command} --help`): ErrorReport => ({
     exit: EXIT.usage,
     code,
     message,
@@ -100,20 +105,20 @@ function usageTrouble(error: ParseError, { command, flags }: Context): ErrorRepo
   const [flag] = (error.flags ?? []).map(String);
   if (error.constructor.name === 'NonExistentFlagsError') {
     const name = (flag ?? '').replace(/^-+/, '').replace(/=.*$/s, '');
-    const meant = nearest(name, flags);
-    const hint = meant === undefined ? undefined : `did you mean --${meant}?`;
-    return trouble('UNKNOWN_FLAG', `there is no flag ${quoteWord(`--${name}`)}`, hint);
+    const suggestion = nearest(name, flags);
+    const hint = suggestion === undefined ? undefined : `did you mean --${suggestion}?`;
+    return report('UNKNOWN_FLAG', `unknown flag ${quoteArgument(`--${name}`)}`, hint);
   }
   if (error.constructor.name === 'UnexpectedArgsError') {
-    return trouble('UNEXPECTED_ARGUMENT', `unexpected argument ${quoteWord(String(error.args?.[0] ?? ''))}`);
+    return report('UNEXPECTED_ARGUMENT', `unexpected argument ${quoteArgument(String(error.args?.[0] ?? ''))}`);
   }
-  const words = stripVTControlCharacters(error.message)
+  const message = stripVTControlCharacters(error.message)
     .replace(/\s*See more help with --help\s*$/, '')
     .replace(/^The following errors? occurred:\s*/, '')
     .replace(/^Missing required flag (?=[\w-])/, 'missing required flag --')
-    // The value of a flag may be a secret.
+    // Removes the value of the flag, which may be a secret.
     .replace(/(--[\w-]+)=.* (?=cannot also be provided)/s, '$1 ');
-  return trouble('USAGE', lowerFirst(firstLine(words)));
+  return report('USAGE', lowerFirst(firstLine(message)));
 }
 
 function firstLine(text: string): string {

@@ -1,7 +1,10 @@
 import { Fault } from '../fault.js';
 
-/** Nonsense on the command line is a usage fault, also where the same words in a file would be another one. */
-export async function ofFlag<T>(flag: string, read: () => T | Promise<T>): Promise<T> {
+/**
+ * Runs `read` and reports its faults as a usage fault of `flag`, whatever their kind: the same value in a file would be
+ * another one. Faults of kind `configuration` stay as they are.
+ */
+export async function attributeToFlag<T>(flag: string, read: () => T | Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (cause) {

@@ -6,52 +6,52 @@ import { namesOf, preferredName } from '../certs/names.js';
 import type { Config } from '../config/schema.js';
 import { Fault } from '../fault.js';
 import { parseTarget, type Target } from '../policy/target.js';
-import { ofFlag } from './flag-error.js';
+import { attributeToFlag } from './flag-error.js';
 
-/** Where `rdgw serve` listens unless it is told otherwise. */
+/** The default port of `rdgw serve`. */
 const DEFAULT_PORT = 8443;
 
 export interface GatewayName extends Target {
-  /** One sentence each. */
+  /** One message each. */
   readonly warnings: readonly string[];
 }
 
 /**
- * The gateway that a file leads through: what a flag names, else what the configuration and the certificate say.
- * Throws a `Fault`: of kind `usage` for the flag, `GATEWAY_UNKNOWN` where nothing names it.
+ * Finds the gateway for an .rdp file: the value of `--gateway`, else `hostname` of the configuration, else a name in
+ * the server certificate. Throws a `Fault` of kind `usage` for the flag, and `GATEWAY_UNKNOWN` if there is no name.
  */
 export async function findGateway(flag: string | undefined, config: Config, dataDir: string): Promise<GatewayName> {
-  // Port 0 lets the system choose, and then nobody can know it here.
+  // Port 0 lets the system choose the port, which is not known here.
   const port = config.listen.port || DEFAULT_PORT;
-  const place = config.tls.cert ?? dataFiles(dataDir).server;
+  const path = config.tls.cert ?? dataFiles(dataDir).server;
   if (flag !== undefined) {
-    const named = await ofFlag('--gateway', () => parseTarget(flag, port));
-    const certificate = await readCertificate(place).catch(() => undefined);
+    const named = await attributeToFlag('--gateway', () => parseTarget(flag, port));
+    const certificate = await readCertificate(path).catch(() => undefined);
     return { ...named, warnings: certificate === undefined ? [] : nameWarnings(named.host, certificate, config) };
   }
   if (config.hostname !== undefined) return { host: config.hostname, port, warnings: [] };
-  const host = preferredName(namesOf(await readCertificate(place)));
-  if (host === undefined) throw noGateway('the server certificate names no host', place);
+  const host = preferredName(namesOf(await readCertificate(path)));
+  if (host === undefined) throw noGateway('the server certificate contains no host name', path);
   const isLocal = host === 'localhost' || host === '::1' || host.startsWith('127.');
-  const warning = `only this machine knows the gateway as ${host}; for others say --gateway HOST`;
+  const warning = `${host} is valid on this machine only; use --gateway HOST for clients on other machines`;
   return { host, port, warnings: isLocal ? [warning] : [] };
 }
 
 function nameWarnings(host: string, certificate: X509Certificate, { hostname }: Config): readonly string[] {
   const covered = isIP(host) === 0 ? certificate.checkHost(host) : certificate.checkIP(host);
   if (covered !== undefined || host === hostname) return [];
-  return [`the server certificate is not for ${host}, so clients and the gateway will refuse this file`];
+  return [`the server certificate is not valid for ${host}: clients and the gateway will reject this file`];
 }
 
-async function readCertificate(place: string): Promise<X509Certificate> {
+async function readCertificate(path: string): Promise<X509Certificate> {
   try {
-    return new X509Certificate(await readFile(place));
+    return new X509Certificate(await readFile(path));
   } catch (cause) {
-    throw noGateway('there is no readable server certificate to take the name of the gateway from', place, cause);
+    throw noGateway('the name of the gateway is unknown: its certificate cannot be read', path, cause);
   }
 }
 
 function noGateway(message: string, place: string, cause?: unknown): Fault {
-  const hint = 'say --gateway HOST[:PORT], or make a certificate with rdgw certs init';
+  const hint = 'add --gateway HOST[:PORT], or make a certificate with rdgw certs init';
   return new Fault({ kind: 'configuration', code: 'GATEWAY_UNKNOWN', message, place, hint, cause });
 }

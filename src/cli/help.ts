@@ -1,10 +1,10 @@
 import { type Command, CommandHelp, Help, type Interfaces } from '@oclif/core';
-import { refuseCommand, splitCommand } from './not-found.js';
+import { commandNotFoundError, splitCommand } from './not-found.js';
 
-/** oclif's help, with one list of all commands, short usage lines, and our words for a command that is not there. */
+/** oclif's help with one list of all commands, short usage lines and rdgw's own error for an unknown command. */
 export default class RdgwHelp extends Help {
   constructor(config: Interfaces.Config, options: Partial<Interfaces.HelpOptions> = {}) {
-    // The order in which a command names its flags is the order of their importance.
+    // Commands declare their flags in the order of importance; oclif would sort them.
     super(config, { ...options, flagSortOrder: 'none' });
   }
 
@@ -13,15 +13,15 @@ export default class RdgwHelp extends Help {
   }
 
   override async showHelp(argv: string[]): Promise<void> {
-    const firstFlag = argv.findIndex((word) => word.startsWith('-'));
-    const words = firstFlag === -1 ? argv : argv.slice(0, firstFlag);
-    const id = words
-      .flatMap((word) => word.split(/[:\s]+/))
-      .filter((word) => word !== 'help')
+    const firstFlag = argv.findIndex((arg) => arg.startsWith('-'));
+    const args = firstFlag === -1 ? argv : argv.slice(0, firstFlag);
+    const id = args
+      .flatMap((arg) => arg.split(/[:\s]+/))
+      .filter((part) => part !== 'help')
       .join(':');
     if (id === '' || this.config.findTopic(id) !== undefined) return await super.showHelp(argv);
     const split = splitCommand(id, this.config);
-    if (split === undefined) throw refuseCommand(id, this.config);
+    if (split === undefined) throw commandNotFoundError(id, this.config);
     await super.showHelp(split.command.split(':'));
   }
 
@@ -31,32 +31,39 @@ export default class RdgwHelp extends Help {
       this.wrap(`${bin} ${version}\n${pjson.oclif.description}`),
       this.section('USAGE', `$ ${bin} COMMAND [FLAGS]`),
       this.formatCommands(this.sortedCommands.map((command) => ({ ...command }))),
-      this.section('START HERE', `$ ${bin} serve\n$ ${bin} mkrdp --target 192.168.0.101`),
+      this.section('GETTING STARTED', gettingStarted(bin)),
       this.section('EXIT CODES', EXIT_CODES),
-      `${bin} COMMAND --help says more about one command.`,
+      `See ${bin} COMMAND --help for the flags and examples of a command.`,
     ];
     this.log(sections.join('\n\n'));
   }
 }
 
+function gettingStarted(bin: string): string {
+  return [
+    `$ ${bin} serve                          # run the gateway`,
+    `$ ${bin} mkrdp --target 192.168.0.101   # in a second terminal, for your desktop`,
+  ].join('\n');
+}
+
 const EXIT_CODES = [
-  '0  done',
+  '0  success',
   '1  a bug in rdgw',
-  '2  the command line is wrong',
-  '3  input was not understood, or a check found something',
-  '4  configuration, certificates or keys',
-  '5  an address cannot be bound or reached, or a worker ends while it starts',
-  '130 and 143  interrupted by SIGINT and SIGTERM',
+  '2  the command line is invalid',
+  '3  the input could not be decoded, or a check found a problem',
+  '4  an error in the configuration, a certificate or a key',
+  '5  an address cannot be bound or reached, or a worker ended during startup',
+  '130 or 143  interrupted by SIGINT or SIGTERM',
 ].join('\n');
 
 class RdgwCommandHelp extends CommandHelp {
-  /** The summary stands above the usage already. */
+  /** Omits the summary, which is printed above the usage. */
   protected override description(): string | undefined {
     const { description, summary } = this.command;
     return description && summary ? this.wrap(description) : undefined;
   }
 
-  /** `certs init [FLAGS]`, with the flags that have to be there: a line with all of them helps nobody. */
+  /** `certs init [FLAGS]`, with the required flags only: a line with all flags would be unreadable. */
   protected override defaultUsage(): string {
     const { id, flags, args } = this.command;
     const required = Object.values(flags).flatMap((flag) =>

@@ -1,3 +1,3 @@
-/** How every command speaks: the base command, the flags that commands share, exit codes. */
-export { BaseCommand, configFlag } from './base-command.js';
+/** The base class of the commands, their shared flags and the exit codes. */
+export { BaseCommand, configFlag, repeatable } from './base-command.js';
 export { EXIT } from './exit.js';

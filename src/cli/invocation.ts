@@ -1,4 +1,4 @@
-/** What a person typed to start this program, so that a line to copy works as it stands. */
+/** The command that started this program, so that a printed command line works when it is copied. */
 export function runnerName(): string {
   return process.env.npm_command === 'exec' ? 'npx rdgw' : 'rdgw';
 }

@@ -5,7 +5,7 @@ import { saveRdp } from '../rdpfile/save.js';
 import { type ConnectionRequest, makeConnection } from './connection.js';
 import { shellWord } from './shell.js';
 
-/** The flags of `rdgw mkrdp`, as they were typed. */
+/** The flags of `rdgw mkrdp`, unparsed. */
 export interface MkrdpRequest extends ConnectionRequest {
   readonly dataDir: string;
   readonly config?: string | undefined;
@@ -16,17 +16,20 @@ export interface MkrdpRequest extends ConnectionRequest {
 
 export interface MadeFile {
   readonly warnings: readonly string[];
-  /** The file itself, where it goes to stdout. */
+  /** The file, if it is written to stdout. */
   readonly bytes: Uint8Array | undefined;
-  /** What was made, where stdout is free to say so. */
+  /** A line for stdout, if the file is not written there. */
   readonly result: string | undefined;
-  /** What to do next. */
+  /** A line for stderr: the next step. */
   readonly next: string;
-  /** What `--json` prints. The token is only in it where the file goes to stdout. */
+  /** The output of `--json`. It contains the token only if the file is written to stdout. */
   readonly json: unknown;
 }
 
-/** Makes the file and writes it where it belongs. Throws the faults of `loadConfig`, `makeConnection` and `saveRdp`. */
+/**
+ * Makes the file and saves it, unless `output` is `-`. Throws the faults of `loadConfig`, `makeConnection` and
+ * `saveRdp`.
+ */
 export async function makeFile(request: MkrdpRequest): Promise<MadeFile> {
   const { config } = await loadConfig({ file: request.config, env: process.env });
   const connection = await makeConnection(request, config, request.dataDir);
@@ -56,14 +59,14 @@ export async function makeFile(request: MkrdpRequest): Promise<MadeFile> {
   };
 }
 
-/** `2026-11-24 07:12`, by the clock on the wall. */
+/** `2026-11-24 07:12`, in local time. */
 function localTime(date: Date): string {
-  const two = (number: number): string => String(number).padStart(2, '0');
-  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join('-');
-  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
+  const pad = (number: number): string => String(number).padStart(2, '0');
+  const day = [date.getFullYear(), pad(date.getMonth() + 1), pad(date.getDate())].join('-');
+  return `${day} ${pad(date.getHours())}:${pad(date.getMinutes())}`;
 }
 
-/** A path as no program takes it for a flag. */
+/** A path as a shell argument that no program takes for a flag. */
 function asArgument(path: string): string {
   return shellWord(path.startsWith('-') ? `./${path}` : path);
 }

@@ -8,42 +8,43 @@ import { findGateway } from './gateway-name.js';
 import { runnerName } from './invocation.js';
 import { shellWord } from './shell.js';
 
-/** A gateway that listens, and what it was started with. */
+/** A running gateway and the settings it was started with. */
 export interface Started {
   readonly gateway: Target;
-  /** The configuration file that was read, absolute. */
+  /** The absolute path of the configuration file, if there is one. */
   readonly file: string | undefined;
   readonly dataDir: string;
 }
 
 /**
- * The line that makes an .rdp file for this gateway. It is typed in a second terminal, perhaps in another folder (unless it
- * takes npx to find us) and without the environment of this one, so it names whatever `rdgw mkrdp` would not come to there.
+ * The command line that makes an .rdp file for this gateway. It is run in a second terminal, possibly in another folder
+ * and without the environment of this one, so it contains each flag whose value `rdgw mkrdp` would not find there by
+ * itself.
  */
 export async function nextCommand({ gateway, file, dataDir }: Started): Promise<string> {
   const isNamed = file !== undefined && file !== join(homedir(), '.config', 'rdgw', 'rdgw.yaml');
-  const there = await lookElsewhere(file, dataDir);
+  const defaults = await resolveDefaults(file, dataDir);
   const name = formatTarget(gateway);
   const flags = [
-    there.gateway !== undefined && formatTarget(there.gateway) === name ? [] : ['--gateway', name],
-    // A file that is only valid together with this environment would stand in the way.
-    isNamed && there.isValid ? ['--config', file] : [],
+    defaults.gateway !== undefined && formatTarget(defaults.gateway) === name ? [] : ['--gateway', name],
+    // mkrdp would fail with a file that is valid only together with this environment.
+    isNamed && defaults.isValid ? ['--config', file] : [],
     dataDir === join(localDataFolder(), 'rdgw') ? [] : ['--data-dir', dataDir],
   ];
   return [`${runnerName()} mkrdp --target 192.168.0.101`, ...flags.flat().map((word) => shellWord(word))].join(' ');
 }
 
-/** What `rdgw mkrdp` makes of the file and the data folder alone. */
-async function lookElsewhere(
+/** What `rdgw mkrdp` would use with the file and the data folder alone, without this environment. */
+async function resolveDefaults(
   file: string | undefined,
   dataDir: string,
 ): Promise<{ readonly isValid: boolean; readonly gateway: Target | undefined }> {
-  const loaded = await orNothing(loadConfig({ file, env: {}, cwd: dataDir }));
-  const gateway = loaded && (await orNothing(findGateway(undefined, loaded.config, dataDir)));
+  const loaded = await undefinedOnFault(loadConfig({ file, env: {}, cwd: dataDir }));
+  const gateway = loaded && (await undefinedOnFault(findGateway(undefined, loaded.config, dataDir)));
   return { isValid: loaded !== undefined, gateway };
 }
 
-async function orNothing<T>(work: Promise<T>): Promise<T | undefined> {
+async function undefinedOnFault<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
   } catch (cause) {

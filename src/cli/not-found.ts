@@ -1,42 +1,42 @@
 import { Errors, type Hook, type Interfaces } from '@oclif/core';
 import { Fault } from '../fault.js';
 import { nearest } from '../yaml/nearest.js';
-import { quoteWord } from './error-report.js';
+import { quoteArgument } from './error-report.js';
 import { reportError } from './print-error.js';
 
-/** oclif's `command_not_found` hook: without it an unknown command would end with another code than a usage error. */
+/** oclif's `command_not_found` hook. Without it, the exit code for an unknown command is not that of a usage error. */
 const notFound: Hook.CommandNotFound = async ({ id, config }) => {
-  throw refuseCommand(id, config);
+  throw commandNotFoundError(id, config);
 };
 
 export default notFound;
 
 /**
- * Says that there is no such command and what was probably meant.
- * @param id the words of the command line joined by colons, as oclif has them.
- * Returns the error to throw: oclif ends with its code and prints nothing more.
+ * Prints that the command is unknown and suggests a similar one.
+ * @param id the arguments of the command line joined by colons, as oclif passes them.
+ * @returns the error to throw: oclif exits with its code and prints nothing more.
  */
-export function refuseCommand(id: string, config: Interfaces.Config): Errors.ExitError {
+export function commandNotFoundError(id: string, config: Interfaces.Config): Errors.ExitError {
   const context = { command: config.bin, flags: [] };
-  const form = asksForJson(process.argv.slice(2)) ? 'json' : 'words';
+  const form = hasJsonFlag(process.argv.slice(2)) ? 'json' : 'text';
   return new Errors.ExitError(reportError(faultFor(id, config), context, form));
 }
 
-/** Where no command is found, none has read its flags: what a command would have done with `--json`. */
-function asksForJson(words: readonly string[]): boolean {
-  const end = words.indexOf('--');
-  return words.slice(0, end === -1 ? words.length : end).includes('--json');
+/** Whether the arguments before `--` contain `--json`. Without a command, no parser has read the flags. */
+function hasJsonFlag(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--');
+  return argv.slice(0, end === -1 ? argv.length : end).includes('--json');
 }
 
-/** The longest beginning of the words that is a command, with what follows it. */
+/** The longest prefix of the arguments that is a command, and the arguments after it. */
 export function splitCommand(
   id: string,
   config: Interfaces.Config,
 ): { command: string; rest: readonly string[] } | undefined {
-  const words = id.split(':');
-  for (let length = words.length; length > 0; length -= 1) {
-    const command = words.slice(0, length).join(':');
-    if (config.commandIDs.includes(command)) return { command, rest: words.slice(length) };
+  const args = id.split(':');
+  for (let length = args.length; length > 0; length -= 1) {
+    const command = args.slice(0, length).join(':');
+    if (config.commandIDs.includes(command)) return { command, rest: args.slice(length) };
   }
   return undefined;
 }
@@ -48,24 +48,24 @@ function faultFor(id: string, { bin, commandIDs, topics }: Interfaces.Config): F
   if (id.startsWith('-')) {
     return usage(
       'UNKNOWN_FLAG',
-      `there is no flag ${quoteWord(id)} before a command`,
-      `flags follow the command; ${list}`,
+      `unexpected flag ${quoteArgument(id)} before the command`,
+      `put flags after the command; ${list}`,
     );
   }
   const split = splitCommand(id, { commandIDs } as Interfaces.Config);
   if (split !== undefined) {
     const command = `${bin} ${split.command.replaceAll(':', ' ')}`;
-    const message = `unexpected argument ${quoteWord(split.rest[0] ?? '')} after ${command}`;
-    return usage('UNEXPECTED_ARGUMENT', message, `${command} --help lists what there is`);
+    const message = `unexpected argument ${quoteArgument(split.rest[0] ?? '')} after ${command}`;
+    return usage('UNEXPECTED_ARGUMENT', message, `see ${command} --help`);
   }
-  const words = id.split(':');
+  const args = id.split(':');
   const known = [...commandIDs, ...topics.map(({ name }) => name)];
-  // Somebody may have mistyped the command and gone on with its arguments, so every beginning is compared.
-  const guesses = words.map((_, index) => nearest(words.slice(0, words.length - index).join(':'), known));
+  // Arguments may follow a mistyped command, so every prefix is compared.
+  const guesses = args.map((_, index) => nearest(args.slice(0, args.length - index).join(':'), known));
   const guess = guesses.find((name) => name !== undefined)?.replaceAll(':', ' ');
   return usage(
     'UNKNOWN_COMMAND',
-    `there is no command ${quoteWord(words.join(' '))}`,
+    `unknown command ${quoteArgument(args.join(' '))}`,
     guess === undefined ? list : `did you mean ${bin} ${guess}? ${list}`,
   );
 }

@@ -1,6 +1,6 @@
 /**
- * A word as the shell of this system takes it for one, whatever stands in it. Patterns count as odd too: `[::1]:443` is one,
- * and zsh refuses a pattern that matches nothing.
+ * Quotes `word`, if necessary, so that the shell of this system takes it as one word. Patterns are quoted too:
+ * `[::1]:443` is one, and zsh fails on a pattern that matches nothing.
  */
 export function shellWord(word: string, platform: NodeJS.Platform = process.platform): string {
   if (platform === 'win32') return /^[\w.:\\/-]+$/.test(word) ? word : `"${word}"`;

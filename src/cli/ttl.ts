@@ -1,12 +1,15 @@
 import { Fault } from '../fault.js';
 
 const UNITS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-/** Clients need a while to connect. */
+/** Clients need some time to connect. */
 export const TTL_MIN_MS = UNITS.m;
-/** A token cannot be called back but by a new key for all: nobody should carry one for longer. */
+/** Limited because a single token cannot be revoked, except with a new key, which invalidates all tokens. */
 export const TTL_MAX_MS = 30 * UNITS.d;
 
-/** Reads `30m`, `8h` or `7d` as milliseconds. Throws a `Fault` of kind `usage` (`TTL_INVALID`), also outside of the bounds. */
+/**
+ * Parses `30m`, `8h` or `7d` into milliseconds. Throws a `Fault` of kind `usage` (`TTL_INVALID`) for any other text and
+ * for values outside TTL_MIN_MS to TTL_MAX_MS.
+ */
 export function parseTtl(text: string): number {
   const [, digits = '', unit = 'm'] = /^(\d{1,6})([mhd])$/.exec(text) ?? [];
   const milliseconds = digits === '' ? Number.NaN : Number(digits) * UNITS[unit as keyof typeof UNITS];
@@ -14,7 +17,7 @@ export function parseTtl(text: string): number {
   throw new Fault({
     kind: 'usage',
     code: 'TTL_INVALID',
-    message: 'a token lives from 1m to 30d',
+    message: 'the lifetime of a token must be 1m to 30d',
     hint: 'for example 30m, 8h or 7d',
   });
 }

@@ -1,29 +1,32 @@
-/** Errors that nobody caught and nobody awaited. A command that runs for long may take them; any other one ends. */
+/** Uncaught exceptions and rejections. A long-running command may handle them; any other command ends. */
 
-type Taker = (error: unknown) => void;
+type Handler = (error: unknown) => void;
 
-let taker: Taker | undefined;
-let isTaking = false;
+let handler: Handler | undefined;
+let isHandling = false;
 
-/** From now on stray errors go here, and the process goes on. */
-export function catchUncaughtErrors(take: Taker): void {
-  taker = take;
+/** Sets the handler of uncaught errors. From then on they do not end the process. */
+export function catchUncaughtErrors(handle: Handler): void {
+  handler = handle;
 }
 
-/** Whether the process goes on whatever happens in some corner of it. */
-export function goesOn(): boolean {
-  return taker !== undefined;
+/** Whether the process survives uncaught errors. */
+export function hasUncaughtErrorHandler(): boolean {
+  return handler !== undefined;
 }
 
-/** Whether somebody took it. What goes wrong while one is taken is not taken again: that would never end. */
-export function handOver(error: unknown): boolean {
-  if (taker === undefined) return false;
-  if (isTaking) return true;
-  isTaking = true;
+/**
+ * Passes an error to the handler. Returns false without a handler. An error inside the handler is dropped, which
+ * prevents an endless loop.
+ */
+export function handleUncaughtError(error: unknown): boolean {
+  if (handler === undefined) return false;
+  if (isHandling) return true;
+  isHandling = true;
   try {
-    taker(error);
+    handler(error);
   } finally {
-    isTaking = false;
+    isHandling = false;
   }
   return true;
 }
@@ -31,50 +34,51 @@ export function handOver(error: unknown): boolean {
 export interface UncaughtErrorFacts {
   readonly kind: string;
   readonly at: string | undefined;
-  /** How many there were so far. */
+  /** Number of uncaught errors so far, this one included. */
   readonly total: number;
 }
 
-/** Strays that are told each; of those behind them one in TOLD_ONE_OF: a log is no place for a flood. */
-const TOLD_EACH = 10;
-const TOLD_ONE_OF = 1000;
+/** The first REPORT_FIRST errors are all reported, then one in THEN_ONE_OF, to limit the size of the log. */
+const REPORT_FIRST = 10;
+const THEN_ONE_OF = 1000;
 
-/** Tells of stray errors once there is somebody to tell, and not too often. */
+/** Counts uncaught errors and reports them at a limited rate. Holds the first ones until a reporter is set. */
 export class UncaughtErrors {
-  #tell: ((facts: UncaughtErrorFacts) => void) | undefined;
+  #report: ((facts: UncaughtErrorFacts) => void) | undefined;
   readonly #early: UncaughtErrorFacts[] = [];
   #total = 0;
 
-  readonly take = (error: unknown): void => {
+  readonly handle = (error: unknown): void => {
     this.#total++;
-    if (this.#total > TOLD_EACH && this.#total % TOLD_ONE_OF !== 0) return;
+    if (this.#total > REPORT_FIRST && this.#total % THEN_ONE_OF !== 0) return;
     const facts = { ...uncaughtErrorFacts(error), total: this.#total };
-    if (this.#tell) this.#tell(facts);
-    else if (this.#early.length < TOLD_EACH) this.#early.push(facts);
+    if (this.#report) this.#report(facts);
+    else if (this.#early.length < REPORT_FIRST) this.#early.push(facts);
   };
 
-  report(tell: (facts: UncaughtErrorFacts) => void): void {
-    this.#tell = tell;
-    for (const facts of this.#early.splice(0)) tell(facts);
+  /** Sets the reporter and passes the errors held so far to it. */
+  reportTo(report: (facts: UncaughtErrorFacts) => void): void {
+    this.#report = report;
+    for (const facts of this.#early.splice(0)) report(facts);
   }
 }
 
-/** What kind of error it is and where it comes from. Never its message: what went wrong far away may quote a token. */
+/** The class of an error and its source position. The message is left out because it may quote a token. */
 export function uncaughtErrorFacts(error: unknown): Omit<UncaughtErrorFacts, 'total'> {
   try {
     if (!(error instanceof Error)) return { kind: typeof error, at: undefined };
-    // Node's own wrapping of a rejection with something that is no error.
+    // Node wraps a rejection whose reason is not an Error.
     if ((error as NodeJS.ErrnoException).code === 'ERR_UNHANDLED_REJECTION')
       return { kind: 'rejection', at: undefined };
     const { message } = error;
     const stack = String(error.stack);
-    // The message stands in front of the frames, and may look like one.
+    // The message precedes the stack frames and may resemble one.
     const frames = stack.includes(message) ? stack.slice(stack.indexOf(message) + message.length) : '';
     const [, at] = /^ {4}at (?:.*\()?((?!node:)[^()\s]+:\d+:\d+)\)?$/m.exec(frames) ?? [];
     const { name } = error.constructor;
     return { kind: /^[A-Z]\w{0,40}Error$|^Error$/.test(name) ? name : 'Error', at };
   } catch {
-    // Even these may be getters that throw.
+    // The properties above may be getters that throw.
     return { kind: 'unknown', at: undefined };
   }
 }

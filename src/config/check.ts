@@ -2,8 +2,12 @@ import { Fault } from '../fault.js';
 import type { Origin } from './origin.js';
 import type { Config } from './schema.js';
 
-/** What no single setting can tell: settings that need, exclude or defeat one another. Throws `CONFIG_CONFLICT`. */
-export function checkTogether(
+/**
+ * Checks settings that require, exclude or cancel one another. Throws a `Fault` (`CONFIG_CONFLICT`) for the first conflict.
+ *
+ * @param isSet reports whether the setting at a path has a value that is not a default.
+ */
+export function checkConflicts(
   config: Config,
   isSet: (path: string) => boolean,
   originOf: (path: string) => Origin,
@@ -30,20 +34,19 @@ function conflicts(config: Config, isSet: (path: string) => boolean): readonly C
     {
       when: (tls.cert === undefined) !== (tls.key === undefined),
       at: tls.cert === undefined ? 'tls.key' : 'tls.cert',
-      message:
-        tls.cert === undefined ? 'there is a key without its certificate' : 'there is a certificate without its key',
+      message: tls.cert === undefined ? 'there is a key without a certificate' : 'there is a certificate without a key',
       hint: `set ${tls.cert === undefined ? 'tls.cert' : 'tls.key'} too`,
     },
     {
       when: !builtIn && other !== undefined,
       at: other ?? 'auth.paa',
-      message: 'has no effect beside auth.module',
-      hint: 'the module decides about tokens alone; remove one of the two',
+      message: 'has no effect together with auth.module',
+      hint: 'the module alone decides about tokens; remove one of the two',
     },
     {
       when: builtIn && paa.mode === 'static' && paa.tokensFile === undefined,
       at: 'auth.paa.mode',
-      message: 'the mode static needs a list of tokens',
+      message: 'the mode static needs a token list',
       hint: 'set auth.paa.tokensFile',
     },
     {
@@ -61,13 +64,13 @@ function conflicts(config: Config, isSet: (path: string) => boolean): readonly C
     {
       when: builtIn && paa.mode === 'any' && targets.allow.length === 0,
       at: 'auth.paa.mode',
-      message: 'the mode any admits nobody without allow rules',
-      hint: 'say which desktops may be reached, for example targets.allow: ["192.168.0.0/24"]',
+      message: 'the mode any needs allow rules',
+      hint: 'set the targets that clients may reach, for example targets.allow: ["192.168.0.0/24"]',
     },
     {
       when: !transports.websocket && !transports.http,
       at: 'transports.http',
-      message: 'no transport is left to serve',
+      message: 'both transports are switched off',
       hint: 'switch on transports.websocket or transports.http',
     },
   ];

@@ -8,28 +8,28 @@ const MASK = '********';
 const WIDTH = 80;
 
 /**
- * The effective settings as YAML, with unit, reason and, where a value is not the default, its source in comments.
- * The options of a custom authenticator are masked. The text is itself a configuration file.
+ * Formats the effective settings as YAML. Comments give unit, reason and, for a value that is not a default, its source.
+ * The options of a custom authenticator are masked. The text is a valid configuration file.
  */
 export function describeConfig(loaded: LoadedConfig): string {
   const effective = effectiveSettings(loaded);
   const lines: string[] = [];
-  let open: readonly string[] = [];
+  let openSections: readonly string[] = [];
   for (const setting of SETTINGS) {
     const sections = setting.path.split('.').slice(0, -1);
-    const shared = sections.findIndex((key, index) => open[index] !== key);
+    const firstNew = sections.findIndex((key, index) => openSections[index] !== key);
     for (const [index, key] of sections.entries()) {
-      if (shared >= 0 && index >= shared) lines.push(...(index === 0 ? [''] : []), `${'  '.repeat(index)}${key}:`);
+      if (firstNew >= 0 && index >= firstNew) lines.push(...(index === 0 ? [''] : []), `${'  '.repeat(index)}${key}:`);
     }
     if (sections.length === 0) lines.push('');
-    open = sections;
+    openSections = sections;
     const block = describeSetting(setting, valueAt(effective, setting.path), loaded.sources.get(setting.path));
     lines.push(...block.map((line) => '  '.repeat(sections.length) + line));
   }
-  return `${['# Effective settings. What names no source is a default.', ...lines].join('\n')}\n`;
+  return `${['# Effective settings. Values without a source are defaults.', ...lines].join('\n')}\n`;
 }
 
-/** The effective settings as plain values, the options of a custom authenticator masked; what has no value is left out. */
+/** Returns the effective settings as plain values. Masks the options of a custom authenticator and omits settings without a value. */
 export function effectiveSettings({ config }: Pick<LoadedConfig, 'config'>): Tree {
   const tree: Tree = {};
   for (const { path } of SETTINGS) {
@@ -40,9 +40,9 @@ export function effectiveSettings({ config }: Pick<LoadedConfig, 'config'>): Tre
   if (config.metrics.listen !== undefined) setAt(tree, 'metrics.listen', formatLocalListen(config.metrics.listen));
   const { module } = config.auth;
   if (module !== undefined) {
-    const plain =
+    const shown =
       Object.keys(module.options).length === 0 ? module.path : { ...module, options: maskAll(module.options) };
-    setAt(tree, 'auth.module', plain);
+    setAt(tree, 'auth.module', shown);
   }
   return tree;
 }
@@ -52,10 +52,10 @@ function describeSetting(setting: Setting, value: unknown, source: string | unde
   const depth = setting.path.split('.').length - 1;
   const reason = wrap(setting.reason, WIDTH - 2 - 2 * depth).map((line) => `# ${line}`);
   if (value === undefined) return [...reason, `# ${key}: not set`];
-  const standard = setting.default === undefined ? [] : [`default ${formatDefault(setting.default)}`];
+  const defaultNote = setting.default === undefined ? [] : [`default ${formatDefault(setting.default)}`];
   const notes = [
     ...(setting.unit === undefined ? [] : [setting.unit]),
-    ...(source ? [source === 'flag' ? 'from a flag' : `from ${source}`, ...standard] : []),
+    ...(source ? [source === 'flag' ? 'from a flag' : `from ${source}`, ...defaultNote] : []),
   ];
   const [first = '', ...more] = stringify({ [key]: value }, { lineWidth: 0 })
     .trimEnd()
@@ -73,7 +73,7 @@ function wrap(text: string, width: number): string[] {
   return lines;
 }
 
-/** Only its author knows which option of a custom authenticator is a secret, so every value counts as one. */
+/** Masks every value, because the gateway cannot know which options of a custom authenticator are secrets. */
 function maskAll(options: Tree): Tree {
   return Object.fromEntries(Object.entries(options).map(([name, value]) => [name, mask(value)]));
 }

@@ -4,25 +4,27 @@ import { SETTINGS, type Setting } from './settings.js';
 
 export interface EnvSettings {
   readonly values: readonly { readonly path: string; readonly name: string; readonly value: unknown }[];
-  /** Variables that look like ours and are not, one sentence each. */
+  /** One sentence for each unknown variable with the prefix `RDGW_`. */
   readonly warnings: readonly string[];
 }
 
-/** Names with our prefix that mean something else: the command line's own, and what a container platform sets by itself. */
-const OTHERS =
+/** Variables with the prefix `RDGW_` that are not settings: those of the command line, and those that a container platform sets. */
+const NOT_SETTINGS =
   /^RDGW_(?:CONFIG|DATA_DIR|CONFIG_DIR|CACHE_DIR|DEBUG|BINPATH|REDIRECTED|SKIP_\w+|NPM_\w+|SERVICE_(?:HOST|PORT\w*)|PORT(?:_\w+)?)$/;
 
 /**
- * The settings of the environment, `RDGW_TIMEOUTS_DIAL=5`; lists are separated by commas, an empty value counts as not set.
- * A name that is a letter or two off a setting throws a `Fault` (`CONFIG_UNKNOWN_VARIABLE`), any other unknown one is a
- * warning, since the environment is not ours alone.
+ * Reads settings from environment variables, such as `RDGW_TIMEOUTS_DIAL=5`. Lists are separated by commas. An empty value
+ * counts as not set.
+ *
+ * Throws a `Fault` (`CONFIG_UNKNOWN_VARIABLE`) for a name that differs from a setting in one or two letters. Any other
+ * unknown name is only a warning, because other programs may use the same prefix.
  */
 export function readEnv(env: Readonly<Record<string, string | undefined>>): EnvSettings {
   const byName = new Map(SETTINGS.map((setting) => [setting.env, setting]));
   const values: { path: string; name: string; value: unknown }[] = [];
   const warnings: string[] = [];
   for (const [name, text] of Object.entries(env)) {
-    if (!name.startsWith('RDGW_') || OTHERS.test(name) || text === undefined || text === '') continue;
+    if (!name.startsWith('RDGW_') || NOT_SETTINGS.test(name) || text === undefined || text === '') continue;
     const setting = byName.get(name);
     if (setting !== undefined) {
       values.push({ path: setting.path, name, value: convert(text, setting) });
@@ -43,7 +45,7 @@ export function readEnv(env: Readonly<Record<string, string | undefined>>): EnvS
   return { values, warnings };
 }
 
-/** What is not of the setting's kind stays text, for the schema to refuse. */
+/** Converts a value to the kind of the setting. A value of another kind stays text, and the schema rejects it. */
 function convert(text: string, { kind }: Setting): unknown {
   switch (kind) {
     case 'number':

@@ -1,6 +1,6 @@
 /**
- * The configuration of the gateway: file, environment and flags become one checked set of settings. Slow to import (schema and
- * YAML), so that commands load it when they need it.
+ * The configuration of the gateway: merges file, environment and flags into one validated set of settings. Slow to import
+ * (schema and YAML), so commands import it only when they need it.
  */
 export { describeConfig, effectiveSettings } from './describe.js';
 export { type LoadOptions, loadConfig } from './load.js';

@@ -5,11 +5,13 @@ import type { OriginOf } from './origin.js';
 import { keysOf, SETTINGS } from './settings.js';
 
 /**
- * A problem that the schema found, in our words.
- * @param originOf tells where the value stands; @param valueFor tells the value, only to guess which choice was meant.
+ * Converts an issue of the schema to a `Fault` (`CONFIG_UNKNOWN_KEY` or `CONFIG_INVALID`).
+ *
+ * @param originOf returns the location of a value.
+ * @param valueFor returns the value of a setting, used only to guess which choice was meant.
  */
-export function faultOf(found: Issue, originOf: OriginOf, valueFor: (path: string) => unknown): Fault {
-  const issue = meantIssue(found);
+export function faultOf(zodIssue: Issue, originOf: OriginOf, valueFor: (path: string) => unknown): Fault {
+  const issue = meantIssue(zodIssue);
   const path = issue.path.map(String).join('.');
   if (issue.code === 'unrecognized_keys') {
     const key = issue.keys[0] ?? '';
@@ -22,7 +24,7 @@ export function faultOf(found: Issue, originOf: OriginOf, valueFor: (path: strin
   }
   const setting = SETTINGS.find((row) => row.path === path);
   const meant = nearest(String(valueFor(path)), setting?.choices ?? []);
-  const hint = meant === undefined ? plain(setting?.reason ?? '') : `did you mean ${meant}?`;
+  const hint = meant === undefined ? hintText(setting?.reason ?? '') : `did you mean ${meant}?`;
   return new Fault({
     ...originOf(issue.path),
     code: 'CONFIG_INVALID',
@@ -31,18 +33,18 @@ export function faultOf(found: Issue, originOf: OriginOf, valueFor: (path: strin
   });
 }
 
-/** A key may be mistyped, or right and in the wrong section. */
+/** Suggests the nearest key of the section, or the same key in another section. */
 function hintFor(key: string, section: string): string {
   const known = section === 'auth.module' ? ['path', 'options'] : keysOf(section);
   const prefix = section === '' ? '' : `${section}.`;
-  const near = nearest(key, known);
-  if (near !== undefined) return `did you mean ${prefix}${near}?`;
+  const nearestKey = nearest(key, known);
+  if (nearestKey !== undefined) return `did you mean ${prefix}${nearestKey}?`;
   const elsewhere = SETTINGS.find(({ path }) => path.split('.').at(-1) === key);
   if (elsewhere !== undefined) return `did you mean ${elsewhere.path}?`;
   return known.length === 0 ? 'remove it' : `known here: ${known.join(', ')}`;
 }
 
-function plain(markdown: string): string {
+function hintText(markdown: string): string {
   const text = markdown.replaceAll('`', '').replace(/\.$/, '');
   return text.charAt(0).toLowerCase() + text.slice(1);
 }

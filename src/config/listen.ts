@@ -1,13 +1,17 @@
-/** Where to listen, as people write it. */
+/** Parses and formats listen addresses. */
 import { normalizeHost } from '../policy/target.js';
 
 export interface Listen {
-  /** Missing for all interfaces. */
+  /** `undefined` for all interfaces. */
   readonly host?: string;
+  /** 0 to 65535. With 0 the system chooses a port. */
   readonly port: number;
 }
 
-/** `[HOST:]PORT`, an IPv6 host in brackets. Port 0 lets the system choose. */
+/**
+ * Parses `[HOST:]PORT`. An IPv6 host needs brackets. No host, and the host `*`, mean all interfaces. Returns `undefined` for any
+ * other form.
+ */
 export function parseListen(text: string): Listen | undefined {
   const [, host, digits = ''] = /^(?:(.*):)?(\d{1,5})$/.exec(text) ?? [];
   const port = Number(digits);
@@ -22,18 +26,18 @@ export function parseListen(text: string): Listen | undefined {
   }
 }
 
-/** The same for what is not meant for clients: without a host this machine alone; `*:PORT` is for those who say so. */
+/** Like `parseListen`, but without a host the address is 127.0.0.1. All interfaces need an explicit `*:PORT`. */
 export function parseLocalListen(text: string): Listen | undefined {
   return parseListen(text.includes(':') ? text : `127.0.0.1:${text}`);
 }
 
-/** As `parseListen` reads it. */
+/** Formats an address for `parseListen`. */
 export function formatListen({ host, port }: Listen): string {
   if (host === undefined) return String(port);
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-/** As `parseLocalListen` reads it. */
+/** Formats an address for `parseLocalListen`. */
 export function formatLocalListen(listen: Listen): string {
   return listen.host === undefined ? `*:${listen.port}` : formatListen(listen);
 }

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { deleteAt, isTree, setAt, type Tree, valueAt } from '../yaml/tree.js';
-import { checkTogether } from './check.js';
+import { checkConflicts } from './check.js';
 import { readEnv } from './env.js';
 import { readConfigFile } from './file.js';
 import { faultOf } from './issue.js';
@@ -16,16 +16,17 @@ export interface LoadOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
   readonly home?: string;
-  /** Flags by the path of their setting, `{'tls.cert': 'a.pem'}`; undefined ones do not count. */
+  /** The values of flags by setting path, `{'tls.cert': 'a.pem'}`. Undefined values are ignored. */
   readonly overrides?: Readonly<Record<string, unknown>>;
-  /** What the flags of these settings are called, `{'tls.cert': '--cert'}`, for faults about their values. */
+  /** The names of flags by setting path, `{'tls.cert': '--cert'}`, for faults about their values. */
   readonly flagNames?: Readonly<Record<string, string>>;
 }
 
 /**
- * The effective configuration: flags over environment over file over defaults. Slow to import (schema and YAML), so
- * commands load this file when they need it.
- * Throws a `Fault` with the place of the first problem, `rdgw.yaml:12:3 timeouts.dail`: of kind `usage` where the value is
+ * Loads the effective configuration. Flags take precedence over the environment, the environment over the file, and the file
+ * over defaults.
+ *
+ * Throws a `Fault` with the location of the first problem, `rdgw.yaml:12:3 timeouts.dail`. Its kind is `usage` if the value is
  * from a flag, else `configuration`.
  */
 export async function loadConfig(options: LoadOptions = {}): Promise<LoadedConfig> {
@@ -34,7 +35,7 @@ export async function loadConfig(options: LoadOptions = {}): Promise<LoadedConfi
   const tree: Tree = file?.values ?? {};
   const sources = new Map<string, string>();
 
-  // An empty `timeouts:` in YAML is null: everything below it is commented out, so it says nothing.
+  // In YAML an empty `timeouts:` is null, for example if every line below it is commented out. It counts as not set.
   for (const path of [...SECTIONS, ...SETTINGS.map((setting) => setting.path)]) {
     if (valueAt(tree, path) === null) deleteAt(tree, path);
   }
@@ -44,20 +45,20 @@ export async function loadConfig(options: LoadOptions = {}): Promise<LoadedConfi
   makePathsAbsolute(tree, file?.folder ?? cwd);
 
   const environment = readEnv(env);
-  const later: Tree = {};
+  const overriding: Tree = {};
   for (const { path, name, value } of environment.values) {
-    setAt(later, path, value);
+    setAt(overriding, path, value);
     sources.set(path, name);
   }
   for (const [path, value] of Object.entries(overrides)) {
     if (value === undefined) continue;
     if (!SETTINGS.some((setting) => setting.path === path)) throw new Error(`no setting is called ${path}`);
-    setAt(later, path, value);
+    setAt(overriding, path, value);
     sources.set(path, 'flag');
   }
-  makePathsAbsolute(later, cwd);
+  makePathsAbsolute(overriding, cwd);
   for (const { path } of SETTINGS) {
-    const value = valueAt(later, path);
+    const value = valueAt(overriding, path);
     if (value !== undefined) setAt(tree, path, value);
   }
 
@@ -67,7 +68,7 @@ export async function loadConfig(options: LoadOptions = {}): Promise<LoadedConfi
     const [issue] = parsed.error.issues;
     throw issue === undefined ? parsed.error : faultOf(issue, originOf, (path) => valueAt(tree, path));
   }
-  checkTogether(
+  checkConflicts(
     parsed.data,
     (path) => sources.has(path),
     (path) => originOf(path.split('.')),

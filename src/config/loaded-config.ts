@@ -1,11 +1,12 @@
 import type { Config } from './schema.js';
 
+/** The result of `loadConfig`. */
 export interface LoadedConfig {
   readonly config: Config;
-  /** The file that was read, absolute. */
+  /** Absolute path of the configuration file, or `undefined` if there is none. */
   readonly file: string | undefined;
-  /** Where each value came from that is not a default: `rdgw.yaml`, `RDGW_LISTEN`, `flag`. */
+  /** The source of each value that is not a default, by setting path: `rdgw.yaml`, `RDGW_LISTEN` or `flag`. */
   readonly sources: ReadonlyMap<string, string>;
-  /** What the operator should hear, one sentence each. */
+  /** Warnings for the operator, one sentence each. */
   readonly warnings: readonly string[];
 }

@@ -1,21 +1,22 @@
 import type { ConfigFile } from './file.js';
 import { SETTINGS } from './settings.js';
 
-/** Where a value came from, as a fault about it has to say: a wrong flag is a matter of the command line. */
+/** The source of a value, for a fault about it. */
 export interface Origin {
+  /** `usage` for the value of a flag. */
   readonly kind: 'usage' | 'configuration';
   /** `rdgw.yaml:12:3 timeouts.dial`, `RDGW_TIMEOUTS_DIAL (timeouts.dial)`, `--listen`. */
   readonly place: string;
 }
 
-/** Finds the origin of the value at a path; the keys of a list are numbers. */
+/** Returns the origin of the value at a path. List indexes are numbers. */
 export type OriginOf = (keys: readonly PropertyKey[]) => Origin;
 
 export interface Sources {
-  /** By the path of the setting: the name of the file, of a variable, or `flag`. */
+  /** By setting path: the name of the file or of the variable, or `flag`. */
   readonly sources: ReadonlyMap<string, string>;
   readonly file: ConfigFile | undefined;
-  /** Flags by the path of their setting. */
+  /** The names of flags by setting path. */
   readonly flagNames: Readonly<Record<string, string>>;
 }
 

@@ -5,12 +5,12 @@ import { parseListen, parseLocalListen } from './listen.js';
 import { count, fail, fromFault, path, paths, row, seconds, section, toggle } from './setting-kinds.js';
 
 const ALLOW_MAX = 1000;
-/** More cores than that are no gateway any more, and every worker has some 60 MB of its own. */
+/** Each worker uses about 60 MB. Machines with more cores are not expected. */
 const WORKERS_MAX = 256;
 
 /**
- * The one schema of the configuration. Types, defaults, names of environment variables, the effective settings and the table
- * in the README come from these rows.
+ * The schema of the configuration. Types, defaults, names of environment variables, the effective settings and the
+ * configuration reference are derived from it.
  */
 export const schema = z.strictObject({
   listen: z
@@ -18,16 +18,21 @@ export const schema = z.strictObject({
     .transform((value, context) => parseListen(String(value)) ?? fail(context, 'must be [HOST:]PORT, for example 8443'))
     .prefault('8443')
     .meta(
-      row('Address and port of the gateway, `[HOST:]PORT`; without a host all interfaces. Port 443 often needs root.', {
-        needsRestart: true,
-      }),
+      row(
+        'Address and port to listen on, `[HOST:]PORT`. Without a host, all interfaces. Port 443 often requires root.',
+        {
+          needsRestart: true,
+        },
+      ),
     ),
   hostname: z
     .string()
     .transform((value, context) => fromFault(context, () => normalizeHost(value)))
     .optional()
     .meta(
-      row('The name clients use for the gateway, and the audience of its tokens; else the names of the certificate.'),
+      row(
+        'The name that clients use for the gateway, and the audience of its tokens. Default: the names of the certificate.',
+      ),
     ),
   workers: z
     .union([z.string(), z.number()])
@@ -35,16 +40,16 @@ export const schema = z.strictObject({
     .prefault('1')
     .meta(
       row(
-        'Processes that serve, `auto` for one per core. Of several, a crash takes only the sessions that went through its process.',
+        'Number of worker processes, `auto` for one per core. With several, a crash of one ends only the sessions that pass through it.',
         { needsRestart: true },
       ),
     ),
   tls: section({
     cert: path(
-      'Certificate of the gateway with its chain, PEM; else the one in the data folder, made at the first start.',
+      'Certificate of the gateway with its chain, PEM. Default: the one in the data folder, generated at the first start.',
     ),
     key: path('Private key of `tls.cert`, PEM.'),
-    ca: path('The CA that clients trust, PEM; only shown to people, the gateway does not need it.'),
+    ca: path('The CA that clients trust, PEM. It is only shown to users; the gateway does not need it.'),
   }),
   auth: section({
     paa: section({
@@ -53,14 +58,14 @@ export const schema = z.strictObject({
         .default('signed')
         .meta(
           row(
-            'Which `gatewayaccesstoken` proves an identity: a signed token, one of a list, or any (development only).',
+            'Which `gatewayaccesstoken` is accepted: a signed token, a token of a list, or any token (development only).',
           ),
         ),
       keys: paths(
-        'Public keys (PEM) of others who may sign tokens, besides the local key of `mkrdp`. Mode `signed` only.',
+        'Public keys (PEM) of other token issuers, in addition to the local key of `mkrdp`. Mode `signed` only.',
       ),
-      jwks: path('A JWK set of others who may sign tokens. Mode `signed` only.'),
-      tokensFile: path('The list of tokens, one a line: `TOKEN USER [HOST:PORT,…]`. Mode `static` only.'),
+      jwks: path('A JWK set with public keys of other token issuers. Mode `signed` only.'),
+      tokensFile: path('The token list, one token per line: `TOKEN USER [HOST:PORT,…]`. Mode `static` only.'),
     }),
     module: z
       .union([
@@ -69,7 +74,7 @@ export const schema = z.strictObject({
       ])
       .optional()
       .meta(
-        row('A custom authenticator: its path, or `{path, options}`. It takes the place of `auth.paa`.', {
+        row('A custom authenticator: the path of its module, or `{path, options}`. It replaces `auth.paa`.', {
           isPath: true,
         }),
       ),
@@ -85,17 +90,21 @@ export const schema = z.strictObject({
       .max(ALLOW_MAX)
       .default([])
       .meta(
-        row('Rules `HOST`, `CIDR` or `GLOB`, then `:PORTS`, for identities whose token does not name its targets.'),
+        row(
+          'Allow rules for identities whose token has no targets: `HOST`, `CIDR` or `GLOB`, optionally followed by `:PORTS`.',
+        ),
       ),
   }),
   transports: section({
     websocket: toggle('Serve the WebSocket transport, which current clients try first.'),
-    http: toggle('Serve the dual-channel HTTP transport, the fallback of clients and the only one of older ones.'),
+    http: toggle(
+      'Serve the dual-channel HTTP transport, the fallback of current clients and the only transport of older ones.',
+    ),
     outEncoding: z
       .enum(['identity', 'chunked'])
       .default('identity')
       .meta(
-        row('How the body of the OUT channel is sent; `identity` like Windows, `chunked` for proxies that insist.'),
+        row('Transfer encoding of the OUT channel: `identity` like Windows, `chunked` for proxies that require it.'),
       ),
   }),
   limits: section({
@@ -103,106 +112,117 @@ export const schema = z.strictObject({
       65_536,
       4096,
       1_048_576,
-      'A request head with a large Kerberos ticket fits; held per handshake.',
+      'Maximum size of a request head, buffered for each handshake. A large Kerberos ticket fits.',
       'bytes',
     ),
-    headFields: count(100, 10, 1000, 'Fields of a request head; real clients send about fifteen.'),
+    headFields: count(100, 10, 1000, 'Maximum number of header fields in a request. Real clients send about fifteen.'),
     connections: count(
       24_000,
       1,
       2_000_000,
-      'Connections at one time; `tunnels` of two connections each and all strangers fit. Beyond it some get 503, the rest is cut.',
+      'Maximum number of connections. The default fits `tunnels` of two connections each plus `handshakes`. Beyond it some connections get 503 and the rest are closed.',
     ),
     connectionsPerAddress: count(
       4096,
       1,
       2_000_000,
-      'The same from one address (IPv6: one /64): two thousand people behind one NAT; behind a proxy as many as `connections`.',
+      'Maximum number of connections from one address (IPv6: one /64). The default fits two thousand users behind one NAT. Behind a proxy set it to `connections`.',
     ),
     handshakes: count(
       1024,
       1,
       100_000,
-      'Connections without an identity at one time. Each holds at most `headBytes`, then one packet of 64 KiB.',
+      'Maximum number of connections without an identity. Each buffers at most `headBytes`, then one packet of 64 KiB.',
     ),
     handshakesPerAddress: count(
       512,
       1,
       100_000,
-      'The same from one address (IPv6: one /64), so that nobody takes all places; behind a proxy as many as `handshakes`.',
+      'Maximum number of connections without an identity from one address (IPv6: one /64), so that one client cannot use the whole quota. Behind a proxy set it to `handshakes`.',
     ),
     tunnels: count(
       10_000,
       1,
       1_000_000,
-      'Tunnels at one time; beyond it new ones are refused, those that are up go on.',
+      'Maximum number of tunnels. Beyond it new tunnels are refused and open ones continue.',
     ),
     loopDelay: count(
       200,
       20,
       60_000,
-      'Mean delay of the event loop; a hand feels 100 ms. Above it for 3 s new connections are turned away and sessions that are up go on.',
+      'Maximum mean delay of the event loop. Users notice 100 ms. Above it for 3 s, new connections are rejected and open sessions continue.',
       'ms',
     ),
   }),
   timeouts: section({
-    tls: seconds(10, 1, 120, 'TLS handshake; a few round trips, and a silent connection must not hold a place.', {
-      needsRestart: true,
-    }),
-    head: seconds(10, 1, 120, 'The whole request head, however slowly it drips; clients send it in one piece.'),
+    tls: seconds(
+      10,
+      1,
+      120,
+      'Time limit of the TLS handshake, which takes a few round trips. A silent connection must not occupy a slot.',
+      {
+        needsRestart: true,
+      },
+    ),
+    head: seconds(
+      10,
+      1,
+      120,
+      'Time limit for the complete request head, even if it arrives byte by byte. Clients send it in one piece.',
+    ),
     pairing: seconds(
       30,
       1,
       300,
-      'The OUT channel waits for its IN channel; clients open it at once and give up after 30 s themselves.',
+      'How long an OUT channel waits for its IN channel. Clients open it at once, and give up after 30 s.',
     ),
     identity: seconds(
       15,
       1,
       120,
-      'From an open transport to the token; clients send it at once, and a stranger must not hold a place for long.',
+      'Time from the open transport to the token. Clients send it at once, and a connection without an identity must not occupy a slot for long.',
     ),
     setup: seconds(
       180,
       5,
       3600,
-      'From the first packet to the desktop; people answer consent texts and second factors in minutes.',
+      'Time from the first packet to an open channel. Users may need minutes for a consent message or a second factor.',
     ),
     dial: seconds(
       10,
       1,
       90,
-      'Connecting to one address of a target, which may have several; all of them together get 25 s, since clients wait for 30.',
+      'Time limit to connect to one address of a target, which may have several. All of them together get 25 s, because clients wait for 30 s.',
     ),
     decision: seconds(
       10,
       1,
       90,
-      'One answer of an authenticator, or one look-up and decision about a target, for which clients wait 30 to 90 s.',
+      'Time limit of one answer of an authenticator, or of one lookup and decision about a target. Clients wait 30 to 90 s.',
     ),
     keepAlive: seconds(
       30,
       5,
       900,
-      'Between keep-alive packets on an open channel; NAT and proxies drop connections idle for 60 s.',
+      'Interval of keep-alive packets on an open channel. NAT and proxies drop connections that are idle for 60 s.',
     ),
     stall: seconds(
       120,
       10,
       3600,
-      'A client or target that takes less than about a megabyte of what waits for it in this time is cut; its buffers cost memory.',
+      'A client or target is disconnected if it accepts less than about one megabyte of its queued data in this time, because its buffers use memory.',
     ),
     close: seconds(
       5,
       1,
       60,
-      'A client may take this long to confirm the end of a channel before the gateway hangs up.',
+      'How long a client may take to confirm the end of a channel before the gateway closes the connection.',
     ),
     drain: seconds(
       30,
       0,
       86_400,
-      'On SIGTERM or SIGINT open sessions may go on this long; service managers kill after 30 to 90 s.',
+      'How long open sessions may continue after SIGTERM or SIGINT. Service managers kill the process after 30 to 90 s.',
     ),
   }),
   metrics: section({
@@ -214,7 +234,7 @@ export const schema = z.strictObject({
       .optional()
       .meta(
         row(
-          'Serve `/metrics` for Prometheus here, `[HOST:]PORT`, over plain HTTP; without a host 127.0.0.1, `*` for all interfaces. It holds no names of users or targets.',
+          'Serve `/metrics` for Prometheus over plain HTTP on `[HOST:]PORT`. Without a host 127.0.0.1, with `*` all interfaces. Metrics contain no names of users or targets.',
           { needsRestart: true },
         ),
       ),
@@ -223,19 +243,19 @@ export const schema = z.strictObject({
     level: z
       .enum(['debug', 'info', 'warn', 'error'])
       .default('info')
-      .meta(row('`info` has one line per decision and one per ended session.')),
+      .meta(row('Minimum level of log messages. `info` has one line per decision and one per ended session.')),
     format: z
       .enum(['text', 'json'])
       .default('text')
-      .meta(row('`text` for people, `json` (one object a line) for collectors.')),
+      .meta(row('`text` for people, `json` (one object per line) for log collectors.')),
     keylog: path(
-      'Append TLS secrets here (`SSLKEYLOGFILE` format) to decrypt captures; whoever reads it reads every session.',
+      'Append TLS secrets to this file (`SSLKEYLOGFILE` format) to decrypt captures. Anyone with the file can decrypt every session.',
       { needsRestart: true },
     ),
   }),
 });
 
-/** The effective settings, all defaults filled in, all paths absolute. */
+/** The effective settings, with all defaults and absolute paths. */
 export type Config = z.output<typeof schema>;
 
 function parseWorkers(text: string): number | 'auto' | undefined {

@@ -1,16 +1,19 @@
-/** The kinds of rows that the schema of the configuration has. */
+/** Builders for the rows of the configuration schema. */
 import { z } from 'zod';
 import { Fault } from '../fault.js';
 
-/** What a row of the schema tells besides its shape; `settings.ts` turns it into tables. */
+/** The metadata of a row of the schema. `settings.ts` makes tables of it. */
 export interface SettingMeta {
-  /** `s`, `bytes`, or nothing for a plain count or text. */
+  /** `s`, `ms` or `bytes`. `undefined` for a plain number or text. */
   readonly unit?: string;
-  /** What it is for and why the default is what it is. One sentence, Markdown. */
+  /** The purpose of the setting and the reason for its default. One or more sentences in Markdown. */
   readonly reason: string;
-  /** The value names a file: relative to the configuration file, or to the working directory elsewhere. */
+  /**
+   * Whether the value is a path. A relative path in the configuration file is resolved against the folder of that file, any other
+   * against the working directory.
+   */
   readonly isPath?: boolean;
-  /** A running gateway keeps the value it started with; every other setting changes with a reload. */
+  /** Whether a running gateway keeps the value it started with. All other settings change with a reload. */
   readonly needsRestart?: boolean;
 }
 
@@ -44,17 +47,17 @@ export function toggle(reason: string) {
   return z.boolean().default(true).meta(row(reason));
 }
 
-export function count(standard: number, min: number, max: number, reason: string, unit?: string) {
+export function count(defaultValue: number, min: number, max: number, reason: string, unit?: string) {
   return z
     .int()
     .min(min)
     .max(max)
-    .default(standard)
+    .default(defaultValue)
     .meta(row(reason, unit === undefined ? {} : { unit }));
 }
 
 export function seconds(
-  standard: number,
+  defaultValue: number,
   min: number,
   max: number,
   reason: string,
@@ -64,7 +67,7 @@ export function seconds(
     .number()
     .min(min)
     .max(max)
-    .default(standard)
+    .default(defaultValue)
     .meta(row(reason, { unit: 's', ...more }));
 }
 

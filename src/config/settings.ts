@@ -2,48 +2,48 @@ import { z } from 'zod';
 import { schema } from './schema.js';
 import type { SettingMeta } from './setting-kinds.js';
 
-/** One leaf of the schema, as tables and sources see it. */
+/** One setting (a leaf of the schema). */
 export interface Setting extends SettingMeta {
   /** `timeouts.dial` */
   readonly path: string;
   /** `RDGW_TIMEOUTS_DIAL` */
   readonly env: string;
   readonly kind: 'text' | 'number' | 'boolean' | 'list';
-  /** The only values of a setting that is a choice. */
+  /** The allowed values of an enumeration. */
   readonly choices: readonly string[] | undefined;
-  /** The bounds of a number, both allowed. */
+  /** The inclusive bounds of a number. */
   readonly range: readonly [min: number, max: number] | undefined;
-  /** As it would stand in a file; missing for a setting without a default. */
+  /** The default in the form of a configuration file. `undefined` if there is none. */
   readonly default: unknown;
 }
 
-/** Every setting in the order of the schema. */
-export const SETTINGS: readonly Setting[] = walk(schema, '');
+/** All settings in the order of the schema. */
+export const SETTINGS: readonly Setting[] = collect(schema, '');
 
-/** Every section, `auth` and `auth.paa`, outer ones first. */
+/** All sections, such as `auth` and `auth.paa`. Outer sections come first. */
 export const SECTIONS: readonly string[] = [...new Set(SETTINGS.flatMap(({ path }) => parents(path)))];
 
-/** The keys that may stand in a section; the top level is `''`. */
+/** Returns the keys of a section. The top level is `''`. */
 export function keysOf(section: string): readonly string[] {
   const prefix = section === '' ? '' : `${section}.`;
   const below = SETTINGS.filter(({ path }) => path.startsWith(prefix));
   return [...new Set(below.map(({ path }) => path.slice(prefix.length).split('.')[0] ?? ''))];
 }
 
-/** The environment variable of a setting: its path in upper snake case. */
+/** Returns the environment variable of a setting: its path in upper snake case with the prefix `RDGW_`. */
 export function envNameOf(path: string): string {
   const snake = path.replace(/([a-z])([A-Z])/g, '$1_$2').replaceAll('.', '_');
   return `RDGW_${snake.toUpperCase()}`;
 }
 
-/** The settings as a Markdown table for the README. */
+/** The settings as a Markdown table for docs/configuration.md. */
 export function settingsTable(): string {
   const rows = SETTINGS.map(({ path, env, unit, range, choices, reason, needsRestart, ...setting }) => {
-    const standard = setting.default === undefined ? '–' : `\`${formatDefault(setting.default)}\``;
+    const defaultText = setting.default === undefined ? '–' : `\`${formatDefault(setting.default)}\``;
     const values = choices === undefined ? '' : ` One of ${choices.map((choice) => `\`${choice}\``).join(', ')}.`;
     const bounds = range === undefined ? '' : ` (${range[0]} to ${range[1]})`;
     const restart = needsRestart === true ? ' Needs a restart.' : '';
-    return `| \`${path}\` | ${standard}${unit === undefined ? '' : ` ${unit}`}${bounds} | \`${env}\` | ${reason}${values}${restart} |`;
+    return `| \`${path}\` | ${defaultText}${unit === undefined ? '' : ` ${unit}`}${bounds} | \`${env}\` | ${reason}${values}${restart} |`;
   });
   return ['| setting | default | environment | what it is for |', '|---|---|---|---|', ...rows, ''].join('\n');
 }
@@ -52,11 +52,11 @@ export function formatDefault(value: unknown): string {
   return Array.isArray(value) && value.length === 0 ? '[]' : String(value);
 }
 
-function walk(node: z.core.$ZodType, path: string): Setting[] {
+function collect(node: z.core.$ZodType, path: string): Setting[] {
   const inner = unwrap(node);
   if (inner instanceof z.ZodObject) {
     return Object.entries(inner.shape as z.core.$ZodShape).flatMap(([key, child]) =>
-      walk(child, path === '' ? key : `${path}.${key}`),
+      collect(child, path === '' ? key : `${path}.${key}`),
     );
   }
   const meta = z.globalRegistry.get(node) as unknown as SettingMeta;

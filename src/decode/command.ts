@@ -1,11 +1,11 @@
-/** The flags of `rdgw decode` as one request. */
+/** Runs `rdgw decode` with the flags of the command line. */
 import type { Direction } from '../capture/dissection.js';
 import { sslKeyLogFile } from '../cli/environment.js';
 import { Fault } from '../fault.js';
 import { colours } from '../render/theme.js';
 import { parseFilter } from './filter.js';
 import { InnerCapture } from './inner-capture.js';
-import { hasRoomForProgress, Output } from './output.js';
+import { canShowProgress, Output } from './output.js';
 import type { DecodeResult } from './request.js';
 import { runDecode } from './run.js';
 
@@ -25,19 +25,20 @@ export interface DecodeFlags {
   readonly verbose: boolean;
   readonly secrets: boolean;
   readonly write?: string | undefined;
-  /** `--json`: one summary in place of everything else. */
+  /** `--json`: one summary instead of any other output. */
   readonly json: boolean;
 }
 
-/** Throws a `Fault` for flags that do not go together and for input that cannot be read. */
+/** Throws a `Fault` for flags that cannot be combined and for input that cannot be read. */
 export async function decodeCommand(flags: DecodeFlags): Promise<DecodeResult> {
   if ((flags.file === undefined) === (flags.hex === undefined)) {
-    const message = flags.file === undefined ? 'there is nothing to decode' : 'a file and --hex do not go together';
+    const message =
+      flags.file === undefined ? 'nothing to decode: no FILE and no --hex' : 'FILE and --hex cannot be combined';
     throw new Fault({
       kind: 'usage',
       code: 'DECODE_INPUT',
       message,
-      hint: 'rdgw decode capture.pcap, or rdgw decode --hex BYTES',
+      hint: 'for example rdgw decode capture.pcap, or rdgw decode --hex 0d00000008000000',
     });
   }
   const show = flags.json ? 'nothing' : flags.stats ? 'stats' : flags.format === 'ndjson' ? 'ndjson' : 'tree';
@@ -45,14 +46,14 @@ export async function decodeCommand(flags: DecodeFlags): Promise<DecodeResult> {
     out: process.stdout,
     theme: colours,
     width: process.stdout.columns ?? 80,
-    progress: hasRoomForProgress(process.stdout, process.stderr, show) ? process.stderr : undefined,
+    progress: canShowProgress(process.stdout, process.stderr, show) ? process.stderr : undefined,
   });
   const filter = flags.filter === undefined ? undefined : parseFilter(flags.filter);
-  const cleaning = [() => output.progressDone()];
-  // Before there is a file that could be left behind.
-  const forget = atSuddenEnd(cleaning);
+  const cleanups = [() => output.progressDone()];
+  // Installed before InnerCapture creates its file.
+  const removeHandlers = cleanUpOnExit(cleanups);
   const inner = flags.write === undefined ? undefined : new InnerCapture(flags.write, flags.file);
-  if (inner) cleaning.push(() => inner.discard());
+  if (inner) cleanups.push(() => inner.discard());
   const result = await runDecode(
     {
       file: flags.file,
@@ -69,7 +70,7 @@ export async function decodeCommand(flags: DecodeFlags): Promise<DecodeResult> {
       verbose: flags.verbose,
       payload: flags.payload,
       secrets: flags.secrets,
-      also: inner && ((event) => inner.add(event)),
+      onEvent: inner && ((event) => inner.add(event)),
     },
     output,
   ).catch((error: unknown) => {
@@ -78,34 +79,37 @@ export async function decodeCommand(flags: DecodeFlags): Promise<DecodeResult> {
     throw error;
   });
   inner?.finish();
-  forget();
+  removeHandlers();
   const empty = inner?.isEmpty ? [`${flags.write}: no conversation carried any data, so the capture is empty`] : [];
   const placeholders = [...(inner?.placeholders ?? [])].map(
-    ([name, address]) => `${flags.write}: ${address} stands for ${name}`,
+    ([name, address]) => `${flags.write}: the address ${address} stands for the host name ${name}`,
   );
   return { ...result, warnings: [...result.warnings, ...warningsOf(result, flags), ...empty, ...placeholders] };
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** What has to be done when the process ends from outside; more may be added. Returns how to call that off. */
-function atSuddenEnd(cleaning: readonly (() => void)[]): () => void {
+/**
+ * Runs `cleanups` when the process exits or is ended by a signal. The array may grow afterwards.
+ * @returns a function that removes the handlers.
+ */
+function cleanUpOnExit(cleanups: readonly (() => void)[]): () => void {
   const clean = (): void => {
-    for (const step of cleaning) step();
+    for (const step of cleanups) step();
   };
-  // The signal itself ends the process: `exit` would wait for a read of a named pipe to which nobody writes.
+  // The process ends by the signal: `process.exit` would wait for a pending read of a named pipe without a writer.
   const end = (signal: NodeJS.Signals): void => {
     clean();
-    forget();
+    removeHandlers();
     process.kill(process.pid, signal);
   };
-  const forget = (): void => {
+  const removeHandlers = (): void => {
     process.off('exit', clean);
     for (const signal of SIGNALS) process.off(signal, end);
   };
   process.once('exit', clean);
   for (const signal of SIGNALS) process.once(signal, end);
-  return forget;
+  return removeHandlers;
 }
 
 function directionOf(sender: string | undefined): Direction | undefined {
@@ -116,7 +120,6 @@ function directionOf(sender: string | undefined): Direction | undefined {
 function warningsOf({ understood, problem }: DecodeResult, { file }: DecodeFlags): string[] {
   const warnings: string[] = [];
   if (problem) warnings.push(`${file}: ${problem.message}, at byte ${problem.offset} (${problem.code})`);
-  if (!understood && !problem && file !== undefined)
-    warnings.push(`${file}: no conversation with a gateway was understood`);
+  if (!understood && !problem && file !== undefined) warnings.push(`${file}: no gateway conversation could be decoded`);
   return warnings;
 }

@@ -1,4 +1,7 @@
-/** What one conversation amounts to, while it is counted. A capture may have a hundred thousand: nothing is held that is empty. */
+/**
+ * Counts the PDUs of one conversation. A capture may have a hundred thousand conversations, so empty parts are not
+ * allocated.
+ */
 import type { Conversation } from '../capture/conversation/conversation.js';
 import type { DecodeEvent, Direction, Opened } from '../capture/dissection.js';
 import type { Note } from '../capture/notes.js';
@@ -7,15 +10,15 @@ import { type Packet, PKT_TYPE } from '../protocol/index.js';
 import type { ConversationSummary } from './conversation-summary.js';
 import { conversationFacts, isoTime, noteLine } from './json.js';
 
-/** Remarks kept per conversation; the rest is counted. */
+/** Notes kept per conversation; further notes are only counted. */
 const MAX_NOTES = 100;
 
-/** Characters of a target, a name or a remark: a summary has many. */
-const MAX_TEXT = 1024;
+/** Maximum characters of a target, a name or a note: a summary contains many. */
+const MAX_TEXT_LENGTH = 1024;
 
 type PduCounts = Record<string, number>;
 
-/** What is counted of a PDU, wherever it comes from. */
+/** The parts of a PDU that are counted, for a capture and for packets given as text. */
 export interface CountedPdu {
   readonly direction: Direction;
   readonly packetType: number;
@@ -24,7 +27,7 @@ export interface CountedPdu {
   readonly notes: readonly Note[];
 }
 
-/** What packets alone tell. */
+/** Counts that need the packets only, without times or TCP. */
 export class Counts {
   target: string | undefined;
   clientName: string | undefined;
@@ -46,7 +49,7 @@ export class Counts {
 
   note(note: Note): void {
     this.#notes ??= [];
-    if (this.#notes.length < MAX_NOTES) this.#notes.push(noteLine({ ...note, text: short(note.text) }));
+    if (this.#notes.length < MAX_NOTES) this.#notes.push(noteLine({ ...note, text: truncate(note.text) }));
     else this.notesLeftOut += 1;
   }
 
@@ -59,9 +62,9 @@ export class Counts {
     return {
       target: this.target ?? null,
       clientName: this.clientName ?? null,
-      counts: both(pdus('client-to-server'), pdus('server-to-client')),
-      dataBytes: both(this.#clientBytes, this.#serverBytes),
-      keepAlives: both(keepAlives('client-to-server'), keepAlives('server-to-client')),
+      counts: perDirection(pdus('client-to-server'), pdus('server-to-client')),
+      dataBytes: perDirection(this.#clientBytes, this.#serverBytes),
+      keepAlives: perDirection(keepAlives('client-to-server'), keepAlives('server-to-client')),
       notes: this.#notes ?? [],
       notesLeftOut: this.notesLeftOut,
     };
@@ -70,14 +73,16 @@ export class Counts {
   #control(packet: Packet | undefined): void {
     if (packet?.type === PKT_TYPE.CHANNEL_CREATE) {
       const { resources, altResources, port } = packet.fields;
-      this.target = `${short([...resources, ...altResources].join(','))}:${port}`;
-    } else if (packet?.type === PKT_TYPE.TUNNEL_AUTH) this.clientName = short(packet.fields.clientName);
+      this.target = `${truncate([...resources, ...altResources].join(','))}:${port}`;
+    } else if (packet?.type === PKT_TYPE.TUNNEL_AUTH) this.clientName = truncate(packet.fields.clientName);
   }
 }
 
-/** What is kept of a text from the wire, in memory of its own; it may have 64 KiB. */
-function short(text: string): string {
-  return text.length <= MAX_TEXT ? text : Buffer.from(`${text.slice(0, MAX_TEXT)}…`, 'utf16le').toString('utf16le');
+/** Cuts a text from the network, which may have 64 KiB, and copies it so that the original is not kept in memory. */
+function truncate(text: string): string {
+  return text.length <= MAX_TEXT_LENGTH
+    ? text
+    : Buffer.from(`${text.slice(0, MAX_TEXT_LENGTH)}…`, 'utf16le').toString('utf16le');
 }
 
 /** A conversation of a capture, with its times. */
@@ -86,7 +91,7 @@ export class ConversationCounts {
   readonly #opened: Opened;
   readonly #start: Place;
   readonly #counts = new Counts();
-  /** Whom the client says it is: what NTLM or Basic carried, else RDG-User-Id. */
+  /** The user that the client claims to be: from NTLM or Basic, else from RDG-User-Id. */
   #user: string | undefined;
   #clientGaps = 0;
   #serverGaps = 0;
@@ -124,11 +129,11 @@ export class ConversationCounts {
       tls: tls ?? null,
       user: this.#user ?? this.#conversation.userId ?? null,
       start: isoTime(from),
-      // Without the SYN the clock starts at the first thing seen.
+      // Without the SYN, times are relative to the first event.
       sawSyn: syn !== undefined,
       seconds: { toChannel: since(this.#channelAt), toFirstData: since(this.#firstData), toEnd: since(this.#last) },
       ...this.#counts.summary(),
-      gaps: both(this.#clientGaps, this.#serverGaps),
+      gaps: perDirection(this.#clientGaps, this.#serverGaps),
       end: this.#end,
     };
   }
@@ -142,7 +147,7 @@ export class ConversationCounts {
   }
 }
 
-export function both<T>(client: T, server: T): Record<Direction, T> {
+export function perDirection<T>(client: T, server: T): Record<Direction, T> {
   return { 'client-to-server': client, 'server-to-client': server };
 }
 

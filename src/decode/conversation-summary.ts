@@ -5,7 +5,7 @@ import type { ConversationFacts } from './json.js';
 
 type PerDirection<T> = Readonly<Record<Direction, T>>;
 
-/** What is null is not known, or cannot be where there is no capture. */
+/** The summary of one conversation. A null value is unknown, or does not exist without a capture. */
 export interface ConversationSummary extends ConversationFacts {
   readonly tls: TlsInfo | null;
   readonly user: string | null;

@@ -1,18 +1,18 @@
-/** The fields of a PDU as a flat object, named as in the specification. */
+/** The fields of a PDU as a flat object, with the names of the specification. */
 import { HEADER_LENGTH, type Span } from '../protocol/index.js';
 import { type RedactOptions, redacted } from './redact.js';
 
 export type FieldValue = number | string | readonly (number | string)[];
 
 /**
- * The fields behind the common header. Numbers as they are, 64-bit ones in decimal text, bytes in hexadecimal text, lists as
- * arrays. Left out: reserved bytes, what could not be read, and what is not disclosed.
+ * The fields after the common header. Numbers are numbers, 64-bit numbers decimal text, bytes hexadecimal text and
+ * lists arrays. Reserved bytes, unreadable fields and redacted values are left out.
  */
 export function fieldsOf(packetType: number, tree: Span, options: RedactOptions = {}): Record<string, FieldValue> {
   const fields: Record<string, FieldValue> = {};
   for (const span of redacted(packetType, tree, options).children ?? []) {
     if (span.offset < HEADER_LENGTH || span.name === 'reserved' || span.error !== undefined) continue;
-    // Of a shared type (a count and what it counts) the second part is the value.
+    // A shared type has two parts, a length and a value.
     const value = textOf(span.children?.at(-1) ?? span);
     if (value === undefined) continue;
     const item = /^(\w+)\[\d+\]$/.exec(span.name);

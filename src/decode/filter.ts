@@ -1,8 +1,13 @@
 /**
- * `--filter`: which events are shown. Terms are separated by white space and all have to hold; a term is KEY=VALUE[,VALUE…],
- * one of the values, or KEY!=VALUE[,VALUE…], none of them. Keys: `type` (a packet's name with or without PKT_TYPE_, its number,
- * or the kind of an event: http, auth, gap, note, end, connection, pdu, inner), `direction` (client or server: the sender), `connection`
- * (a number), `status` (a result code or its name), `note` (a code, or error, warning, note).
+ * `--filter`: selects the events that are shown. Terms are separated by white space, and an event must match all of
+ * them. A term is KEY=VALUE[,VALUE…], which matches any of the values, or KEY!=VALUE[,VALUE…], which matches none of
+ * them. Keys:
+ * - `type`: a packet's name with or without PKT_TYPE_, its number, or the kind of an event (http, auth, gap, note, end,
+ *   connection, pdu, inner)
+ * - `direction`: the sender, client or server
+ * - `connection`: a number
+ * - `status`: a result code or its name
+ * - `note`: a code, or the severity error, warning, note
  */
 import type { DecodeEvent } from '../capture/dissection.js';
 import { NOTES, type Note } from '../capture/notes.js';
@@ -10,7 +15,7 @@ import { Fault } from '../fault.js';
 import { explainResult, PKT_TYPE, RESULT, resultOf } from '../protocol/index.js';
 import { frameCode } from './json.js';
 
-/** What can be filtered: an event of a capture, or as much of one as packets without a capture have. */
+/** An event of a capture, or the parts of one that packets given as text have. */
 export type FilteredEvent =
   | DecodeEvent
   | { readonly type: 'pdu'; readonly conversation: { readonly number: number }; readonly pdu: FilteredPdu }
@@ -31,19 +36,20 @@ const SEVERITIES: readonly string[] = ['error', 'warning', 'note'];
 const RESULT_NAMES: readonly string[] = Object.keys(RESULT).map((name) => name.toLowerCase());
 const MAX_TERMS = 32;
 
-/** Throws a `Fault` of kind `usage` for what is no filter. */
+/** Parses a filter of 1 to 32 terms. Throws a `Fault` of kind `usage` (`FILTER_INVALID`). */
 export function parseFilter(text: string): Filter {
   const terms = text.trim().split(/\s+/).filter(Boolean);
-  if (terms.length === 0 || terms.length > MAX_TERMS) throw wrong(`a filter has 1 to ${MAX_TERMS} terms`);
+  if (terms.length === 0 || terms.length > MAX_TERMS) throw invalidFilter(`a filter must have 1 to ${MAX_TERMS} terms`);
   const tests = terms.map(parseTerm);
   return (event) => tests.every((test) => test(event));
 }
 
 function parseTerm(term: string): Filter {
   const [, key = '', not = '', list = ''] = /^(\w+)(!?)=(.+)$/.exec(term) ?? [];
-  if (!isKey(key)) throw wrong(`${JSON.stringify(term.slice(0, 40))} is no term; keys are ${KEYS.join(', ')}`);
+  if (!isKey(key))
+    throw invalidFilter(`invalid term ${JSON.stringify(term.slice(0, 40))}; keys are ${KEYS.join(', ')}`);
   const values = list.split(',').map((value) => value.toLowerCase());
-  for (const value of values) check(key, value);
+  for (const value of values) checkValue(key, value);
   return (event) => values.some((value) => MATCH[key](event, value)) === (not === '');
 }
 
@@ -64,13 +70,14 @@ const MATCH: Readonly<Record<Key, (event: FilteredEvent, value: string) => boole
     notesOf(event).some(({ code, severity }) => code.toLowerCase() === value || severity === value),
 };
 
-function check(key: Key, value: string): void {
+function checkValue(key: Key, value: string): void {
   if (key === 'type' && !KINDS.includes(value) && typeNumber(value) === undefined)
-    throw wrong(`there is no type ${value}`);
-  if (key === 'direction' && value !== 'client' && value !== 'server') throw wrong('direction is client or server');
-  if (key === 'connection' && !/^\d{1,9}$/.test(value)) throw wrong('connection is a number');
-  if (key === 'status' && !isStatus(value)) throw wrong(`there is no status ${value}`);
-  if (key === 'note' && !isRemark(value)) throw wrong(`there is no remark ${value}`);
+    throw invalidFilter(`unknown type ${JSON.stringify(value)}`);
+  if (key === 'direction' && value !== 'client' && value !== 'server')
+    throw invalidFilter('direction must be client or server');
+  if (key === 'connection' && !/^\d{1,9}$/.test(value)) throw invalidFilter('connection must be a number');
+  if (key === 'status' && !isStatus(value)) throw invalidFilter(`unknown status ${JSON.stringify(value)}`);
+  if (key === 'note' && !isNote(value)) throw invalidFilter(`unknown note ${JSON.stringify(value)}`);
 }
 
 function typeNumber(value: string): number | undefined {
@@ -84,8 +91,8 @@ function isStatus(value: string): boolean {
   return (value !== '' && Number.isInteger(Number(value))) || RESULT_NAMES.includes(value);
 }
 
-/** The stations below have some codes of their own, all of several words. */
-function isRemark(value: string): boolean {
+/** Accepts severities, the codes of NOTES, and codes of the capture pipeline, which all contain an underscore. */
+function isNote(value: string): boolean {
   return SEVERITIES.includes(value) || Object.hasOwn(NOTES, value.toUpperCase()) || /^[a-z]+_\w+$/.test(value);
 }
 
@@ -116,7 +123,7 @@ function isKey(key: string): key is Key {
   return (KEYS as readonly string[]).includes(key);
 }
 
-function wrong(message: string): Fault {
-  const hint = 'for example --filter "type!=data connection=1", or note=error';
+function invalidFilter(message: string): Fault {
+  const hint = 'for example --filter "type!=data connection=1", or --filter note=error';
   return new Fault({ kind: 'usage', code: 'FILTER_INVALID', message, place: '--filter', hint });
 }

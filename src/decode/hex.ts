@@ -1,4 +1,4 @@
-/** PDUs that come as text or bare bytes: no time, no frame, no connection. */
+/** PDUs given as text or bytes, without a capture: they have no time, no frame and no connection. */
 import { checkPdu } from '../capture/conversation/checks.js';
 import type { Direction } from '../capture/dissection.js';
 import { type Note, note } from '../capture/notes.js';
@@ -16,10 +16,10 @@ import { fieldsOf } from './fields.js';
 import { type JsonLine, type JsonOptions, noteLine, spansOf } from './json.js';
 import type { ShownPdu } from './text.js';
 
-/** Larger than any PDU by far: a stream of them fits, a capture does not belong here. */
+/** Bytes pushed into the framer at a time, many PDUs. The framer limits the bytes that it holds. */
 const SLICE = 64 * 1024;
 
-/** Who sends a PDU of this type; those that both may send are taken to be the client's. */
+/** Packet types that only the gateway sends. Other PDUs are attributed to the client, unless a direction is given. */
 const FROM_GATEWAY: readonly number[] = [
   PKT_TYPE.HANDSHAKE_RESPONSE,
   PKT_TYPE.TUNNEL_RESPONSE,
@@ -31,19 +31,19 @@ const FROM_GATEWAY: readonly number[] = [
 
 export interface BarePdu extends ShownPdu {
   readonly direction: Direction;
-  /** Undefined where the bytes do not follow a layout. */
+  /** Undefined if the bytes do not match the layout of the type. */
   readonly packet: Packet | undefined;
   /** The payload of DATA. */
   readonly data: Buffer | undefined;
 }
 
-/** The bytes behind the last PDU, and why they are none. */
+/** The bytes after the last PDU, and the reason why they are not a PDU. */
 export interface BareRest {
   readonly note: Note;
   readonly bytes: Buffer;
 }
 
-/** One PDU or a stream of them, one at a time. Whatever the bytes are, nothing is thrown. */
+/** Yields the PDUs in `bytes`, which is one PDU or a stream of them. Never throws for invalid bytes. */
 export function* readBarePdus(
   bytes: Buffer,
   direction: Direction | undefined,
@@ -89,11 +89,11 @@ function cutDetail(rest: Buffer): string {
     : `its header says ${length} bytes, ${rest.length} are there`;
 }
 
-/** What is left of a PDU that was cut, as far as it can be read. */
-export function shownRest({ bytes, note: remark }: BareRest): ShownPdu {
+/** The readable part of a PDU that was cut. */
+export function shownRest({ bytes, note }: BareRest): ShownPdu {
   const packetType = peekHeader(bytes)?.packetType ?? 0;
   const name = peekHeader(bytes) ? packetName(packetType) : 'no packet';
-  return { direction: null, packetType, name, bytes, tree: () => dissect(bytes), notes: [remark] };
+  return { direction: null, packetType, name, bytes, tree: () => dissect(bytes), notes: [note] };
 }
 
 export function barePduLine(pdu: ShownPdu, n: number, options: JsonOptions): JsonLine {

@@ -1,4 +1,7 @@
-/** `--write`: the RDP connections inside the tunnels as a capture of their own, in place only when it is complete. */
+/**
+ * `--write`: writes the RDP connections inside the tunnels to a new capture file. The file appears only when it is
+ * complete.
+ */
 import {
   closeSync,
   fstatSync,
@@ -16,8 +19,10 @@ import { Fault } from '../fault.js';
 import { errnoOf, PRIVATE_FILE } from '../files.js';
 import { PKT_TYPE } from '../protocol/index.js';
 
-/** Bytes gathered before they are written. */
+/** Bytes buffered before they are written. */
 const WRITE_BYTES = 1024 * 1024;
+
+const STDOUT_IN_USE = 'stdout is used for the decoded output';
 
 type PduEvent = Extract<DecodeEvent, { type: 'pdu' }>;
 
@@ -26,30 +31,30 @@ export class InnerCapture {
   readonly #part: string;
   readonly #file: number;
   readonly #writer: PcapWriter;
-  /** What each conversation asked for last. */
+  /** The last target that each conversation requested. */
   readonly #targets = new Map<number, { readonly address: string; readonly port: number }>();
   readonly #open = new Set<number>();
-  #gathered: Buffer[] = [];
+  #pending: Buffer[] = [];
   #length = 0;
   #closed = false;
 
-  /** Throws a `Fault` when the file cannot be written, or is the one that is read. A symbolic link is followed. */
+  /** Throws a `Fault` if the file cannot be written or is the input. A symbolic link is followed. */
   constructor(given: string, input: string | undefined) {
-    if (given === '-') throw unwritable(given, 'stdout is for what is shown');
-    const path = behindLinks(given);
+    if (given === '-') throw unwritable(given, STDOUT_IN_USE);
+    const path = resolveLink(given);
     this.#path = path;
-    // A name of its own, and never one that is there: somebody's file may be called so, even the capture that is read.
+    // Opened with 'wx' below: an existing file of this name, perhaps the input, is never overwritten.
     this.#part = `${path}.${process.pid}.part`;
-    if (input !== undefined && isSame(path, input)) throw unwritable(path, 'it is the capture that is read');
+    if (input !== undefined && isSame(path, input)) throw unwritable(path, 'it is the capture being read');
     const kind = kindOf(path);
     if (kind !== undefined) throw unwritable(path, kind);
-    if (isStdout(path)) throw unwritable(given, 'stdout is for what is shown');
+    if (isStdout(path)) throw unwritable(given, STDOUT_IN_USE);
     try {
       this.#file = openSync(this.#part, 'wx', PRIVATE_FILE);
     } catch (cause) {
       throw unwritable(path, errnoOf(cause) ?? 'unknown error', cause);
     }
-    this.#writer = new PcapWriter((bytes) => this.#gather(bytes));
+    this.#writer = new PcapWriter((bytes) => this.#append(bytes));
   }
 
   add(event: DecodeEvent): void {
@@ -63,17 +68,17 @@ export class InnerCapture {
     }
   }
 
-  /** Host names and the documentation addresses that stand for them. */
+  /** Host names and the documentation addresses that replace them. */
   get placeholders(): ReadonlyMap<string, string> {
     return this.#writer.placeholders;
   }
 
-  /** No conversation carried anything. */
+  /** Whether no conversation carried data. */
   get isEmpty(): boolean {
     return this.#writer.packets === 0;
   }
 
-  /** The capture is complete. */
+  /** Writes the rest and moves the capture to its final name. Throws a `Fault` if that fails. */
   finish(): void {
     try {
       this.#flush();
@@ -85,7 +90,7 @@ export class InnerCapture {
     }
   }
 
-  /** Something else failed, or somebody had enough: nothing is left behind. */
+  /** Removes the unfinished capture, after an error or a signal. May be called again. */
   discard(): void {
     this.#close();
     rmSync(this.#part, { force: true });
@@ -114,15 +119,15 @@ export class InnerCapture {
     this.#writer.data(number, pdu.direction, pdu.data, pdu.time);
   }
 
-  #gather(bytes: Buffer): void {
-    this.#gathered.push(bytes);
+  #append(bytes: Buffer): void {
+    this.#pending.push(bytes);
     this.#length += bytes.length;
     if (this.#length >= WRITE_BYTES) this.#flush();
   }
 
   #flush(): void {
-    const bytes = Buffer.concat(this.#gathered, this.#length);
-    this.#gathered = [];
+    const bytes = Buffer.concat(this.#pending, this.#length);
+    this.#pending = [];
     this.#length = 0;
     try {
       for (let offset = 0; offset < bytes.length; ) offset += writeSync(this.#file, bytes, offset);
@@ -132,28 +137,28 @@ export class InnerCapture {
   }
 }
 
-/** Where a symbolic link leads; renaming onto the link itself would take its place. */
-function behindLinks(path: string): string {
+/** The target of a symbolic link. Renaming a file onto the link would replace the link. */
+function resolveLink(path: string): string {
   if (!lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) return path;
   try {
     return realpathSync(path);
   } catch (cause) {
-    throw unwritable(path, 'it is a link that leads nowhere', cause);
+    throw unwritable(path, 'it is a symbolic link to a file that does not exist', cause);
   }
 }
 
-/** Why what stands there cannot be replaced: a folder, or a pipe or device, which would be a file afterwards. */
+/** Why an existing file cannot be replaced: it is a folder, or a pipe or device, which a regular file would replace. */
 function kindOf(path: string): string | undefined {
   const facts = lstatSync(path, { throwIfNoEntry: false });
   if (facts === undefined || facts.isFile()) return undefined;
-  return facts.isDirectory() ? 'EISDIR' : 'it is no regular file';
+  return facts.isDirectory() ? 'EISDIR' : 'it is not a regular file';
 }
 
-/** `/dev/stdout` leads to a file where stdout was sent to one. */
+/** Whether `path` is the file to which stdout is redirected; `/dev/stdout` is a link to it. */
 function isStdout(path: string): boolean {
-  const there = statSync(path, { throwIfNoEntry: false });
-  const shown = fstatSync(1);
-  return there !== undefined && there.ino === shown.ino && there.dev === shown.dev;
+  const file = statSync(path, { throwIfNoEntry: false });
+  const stdout = fstatSync(1);
+  return file !== undefined && file.ino === stdout.ino && file.dev === stdout.dev;
 }
 
 function isSame(one: string, other: string): boolean {
@@ -166,14 +171,21 @@ function isSame(one: string, other: string): boolean {
 }
 
 function unwritable(place: string, why: string, cause?: unknown): Fault {
-  const words: Readonly<Record<string, string>> = {
+  const messages: Readonly<Record<string, string>> = {
     ENOENT: 'its folder does not exist',
     EACCES: 'no permission',
     EISDIR: 'it is a folder',
     ENOSPC: 'the disk is full',
-    EFBIG: 'it would be larger than is allowed',
+    EFBIG: 'it exceeds the file size limit',
     ENAMETOOLONG: 'its name is too long',
   };
-  const message = `the capture cannot be written: ${words[why] ?? why}`;
-  return new Fault({ kind: 'usage', code: 'WRITE_FAILED', message, place, hint: 'give --write another file', cause });
+  const message = `the capture cannot be written: ${messages[why] ?? why}`;
+  return new Fault({
+    kind: 'usage',
+    code: 'WRITE_FAILED',
+    message,
+    place,
+    hint: 'choose another file for --write',
+    cause,
+  });
 }

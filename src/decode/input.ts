@@ -1,4 +1,4 @@
-/** Where the bytes come from: a file or stdin, recognised by its first bytes, counted for a progress bar, read only as fast as results go out. */
+/** Reads a file or stdin, with access to the first bytes and with backpressure. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
@@ -8,10 +8,11 @@ import { errnoOf } from '../files.js';
 
 export interface Input {
   readonly stream: Readable;
-  /** Bytes in all; undefined for a pipe. */
+  /** Total bytes; undefined for a pipe or device. */
   readonly size: number | undefined;
 }
 
+/** Opens a file, or stdin for `-`. Throws a `Fault` of kind `input` (`INPUT_UNREADABLE`). */
 export async function openInput(path: string): Promise<Input> {
   if (path === '-') return { stream: process.stdin, size: undefined };
   try {
@@ -26,14 +27,16 @@ export async function openInput(path: string): Promise<Input> {
   }
 }
 
-/** The first bytes, at least so many where the stream has them, and a stream that still begins with them. */
+/**
+ * Reads the first bytes, at least `atLeast` if the stream has them. `whole` is the stream with these bytes included.
+ */
 export async function peek(
   stream: Readable,
   atLeast: number,
 ): Promise<{ readonly first: Buffer; readonly whole: AsyncIterable<Buffer> }> {
   const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   let first: Buffer = Buffer.alloc(0);
-  // A pipe may bring a byte at a time.
+  // A pipe may deliver one byte at a time.
   while (first.length < atLeast) {
     const { value, done } = await chunks.next();
     if (done) break;
@@ -50,7 +53,7 @@ export async function peek(
   };
 }
 
-/** Passes chunks on, after `before` has let each of them through. */
+/** Passes chunks on, each after `before` has completed for it. */
 export function paced(whole: AsyncIterable<Buffer>, before: (bytes: number) => Promise<void> | void): Readable {
   async function* steps(): AsyncGenerator<Buffer> {
     for await (const chunk of whole) {
@@ -61,22 +64,22 @@ export function paced(whole: AsyncIterable<Buffer>, before: (bytes: number) => P
   return Readable.from(steps(), { objectMode: false, highWaterMark: READ_BYTES });
 }
 
-/** `hint` says what should be there. */
+/** The fault for a file that cannot be read. `why` is an errno name or a message, `hint` names what is expected. */
 export function unreadable(
   place: string,
   why: string,
   cause?: unknown,
   hint = 'give a pcap or pcapng file, a file of hexadecimal text, or - for stdin',
 ): Fault {
-  const words: Readonly<Record<string, string>> = {
-    ENOENT: 'there is no such file',
+  const messages: Readonly<Record<string, string>> = {
+    ENOENT: 'no such file',
     EACCES: 'no permission',
     EISDIR: 'it is a folder',
   };
   return new Fault({
     kind: 'input',
     code: 'INPUT_UNREADABLE',
-    message: `the file cannot be read: ${words[why] ?? why}`,
+    message: `the file cannot be read: ${messages[why] ?? why}`,
     place,
     hint,
     cause,

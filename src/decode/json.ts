@@ -1,4 +1,4 @@
-/** Events as the objects of `--format ndjson`. Others script on them: docs/decode-ndjson.schema.json describes each. */
+/** Events as the objects of `--format ndjson`, a stable format that docs/decode-ndjson.schema.json describes. */
 import type { Conversation } from '../capture/conversation/conversation.js';
 import type { DecodeEvent } from '../capture/dissection.js';
 import type { Note } from '../capture/notes.js';
@@ -41,7 +41,7 @@ export function jsonLine(event: DecodeEvent, options: JsonOptions = {}): JsonLin
       const { method, target, version, headers } = head;
       return {
         type: 'http',
-        ...about(event, place),
+        ...eventFacts(event, place),
         kind: 'request',
         role: rdg.kind,
         method,
@@ -53,17 +53,17 @@ export function jsonLine(event: DecodeEvent, options: JsonOptions = {}): JsonLin
     case 'response': {
       const { head, place } = event.event;
       const { status, reason, version, headers } = head;
-      return { type: 'http', ...about(event, place), kind: 'response', status, reason, version, headers };
+      return { type: 'http', ...eventFacts(event, place), kind: 'response', status, reason, version, headers };
     }
     case 'auth': {
       const { from, header, summary, place } = event.event;
-      return { type: 'auth', ...about(event, place), direction: directionOf(from), header, ...summary };
+      return { type: 'auth', ...eventFacts(event, place), direction: directionOf(from), header, ...summary };
     }
     case 'frame': {
       const { from, name, length, closeCode, place } = event.event;
       const text = `WebSocket ${name} frame${closeCode === undefined ? '' : ` with code ${closeCode}`}, ${length} bytes`;
       const notes = { code: frameCode(event.event), severity: 'note', section: 'RFC 6455 5.5', text };
-      return { type: 'note', ...about(event, place), direction: directionOf(from), ...notes };
+      return { type: 'note', ...eventFacts(event, place), direction: directionOf(from), ...notes };
     }
     case 'gap':
       return {
@@ -90,7 +90,7 @@ export function jsonLine(event: DecodeEvent, options: JsonOptions = {}): JsonLin
 
 type PduOf = Extract<DecodeEvent, { type: 'pdu' }>['pdu'];
 
-/** DATA that is as it should be says nothing but its length: no tree is made for it. */
+/** Valid DATA is printed with its length only, so its tree is not built. */
 function needsTree(pdu: PduOf, { payload, verbose }: JsonOptions): boolean {
   return payload === true || verbose === true || pdu.data === undefined || pdu.notes.length > 0;
 }
@@ -99,7 +99,7 @@ function connectionLine({ conversation, opened, place }: Extract<DecodeEvent, { 
   return { type: 'connection', ...placeLine(place), ...conversationFacts(conversation), tls: opened.tls ?? null };
 }
 
-/** Who and how, for a `connection` line and the summary alike. Packets that come as text have no ends. */
+/** Facts of a conversation, for a `connection` line and the summary. Packets given as text have no endpoints. */
 export interface ConversationFacts {
   readonly connection: number;
   readonly transport: Conversation['transport'] | 'hex';
@@ -130,7 +130,7 @@ export function conversationFacts(conversation: Conversation): ConversationFacts
   };
 }
 
-function about(
+function eventFacts(
   { conversation, tcp }: { conversation: Conversation; tcp: number | undefined },
   place: Place,
 ): Readonly<Record<string, unknown>> {
@@ -141,7 +141,7 @@ export function noteLine({ code, severity, section, text }: Note): Note {
   return { code, severity, section, text };
 }
 
-/** The remark that a control frame is told as. */
+/** The note code of a WebSocket control frame. */
 export function frameCode({ name }: { readonly name: string }): string {
   return `WEBSOCKET_${name.toUpperCase()}`;
 }
@@ -158,7 +158,7 @@ export function endpointText({ address, port }: Endpoint): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-/** ISO 8601 in UTC with all nine digits of a second. A clock beyond what a date can be stands still at its end. */
+/** Nanoseconds since 1970 as ISO 8601 in UTC, with nine digits. Times outside the range of a Date are clamped to it. */
 export function isoTime(time: bigint): string {
   const nanoseconds = ((time % SECOND) + SECOND) % SECOND;
   const milliseconds = Number((time - nanoseconds) / MILLISECOND);
@@ -166,7 +166,7 @@ export function isoTime(time: bigint): string {
   return `${date.toISOString().slice(0, -'.000Z'.length)}.${nanoseconds.toString().padStart(9, '0')}Z`;
 }
 
-/** Milliseconds from 1970, either way, that a Date takes (ECMA-262 21.4.1.1). A file may claim any 64-bit time. */
+/** The range of a Date in milliseconds around 1970 (ECMA-262 21.4.1.1). A file may contain any 64-bit time. */
 const LAST_DATE = 8.64e15;
 const SECOND = 1_000_000_000n;
 const MILLISECOND = 1_000_000n;
@@ -175,13 +175,16 @@ export interface JsonSpan {
   readonly name: string;
   readonly offset: number;
   readonly length: number;
-  /** Numbers as they are, 64-bit numbers in decimal text, bytes in hexadecimal text; null for a group. */
+  /** A number, a 64-bit number as decimal text, or bytes as hexadecimal text; null for a group. */
   readonly value: number | string | null;
   readonly text?: string;
   readonly children?: readonly JsonSpan[];
 }
 
-/** What `fields` leaves out because it is a secret, or DATA's payload, has no value here either; its place is told. */
+/**
+ * All spans of a PDU. A value that `fields` redacts (a secret, or DATA's payload) is null here; its offset and length
+ * remain.
+ */
 export function spansOf(packetType: number, tree: Span, options: RedactOptions): JsonSpan[] {
   return (redacted(packetType, tree, options).children ?? []).map(spanLine);
 }

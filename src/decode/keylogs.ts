@@ -1,28 +1,28 @@
-/** The key logs that somebody named: read, and a word about those that are none. */
+/** Reads the TLS key logs of `--keylog` and SSLKEYLOGFILE, and warns about files that contain no key. */
 import { open } from 'node:fs/promises';
 import { KeyLog } from '../capture/tls/keylog.js';
 import { Fault } from '../fault.js';
 import { errnoOf } from '../files.js';
 import { unreadable } from './input.js';
 
-/** A key log is small; whoever names a capture by mistake shall not wait for it. */
+/** A key log is small. The limit rejects a capture that was given by mistake without reading all of it. */
 const MAX_KEYLOG_BYTES = 64 * 1024 * 1024;
-const HINT = 'give a TLS key log (NSS format), as rdgw serve --keylog and SSLKEYLOGFILE write it';
+const HINT = 'give a TLS key log in NSS format, as written with rdgw serve --keylog or SSLKEYLOGFILE';
 
 export interface KeylogNames {
-  /** Of `--keylog`: each has to be readable. */
+  /** The files of `--keylog`. Each must be readable. */
   readonly keylogs: readonly string[];
-  /** Of the environment, where it may have been set for other programs, long ago. */
+  /** The file of SSLKEYLOGFILE, which may be set for other programs. An unreadable file is only a warning. */
   readonly environmentKeylog: string | undefined;
 }
 
-/** Adds what the files say to `keys`. Returns what a person should hear about them. Throws a `Fault`. */
+/** Adds the keys of the files to `keys` and returns warnings. Throws a `Fault` for an unreadable file of `--keylog`. */
 export async function readKeylogs(keys: KeyLog, { keylogs, environmentKeylog }: KeylogNames): Promise<string[]> {
   const warnings: string[] = [];
-  for (const path of keylogs) warnings.push(...take(keys, path, await read(path)));
+  for (const path of keylogs) warnings.push(...addKeys(keys, path, await read(path)));
   if (environmentKeylog === undefined) return warnings;
   try {
-    warnings.push(...take(keys, environmentKeylog, await read(environmentKeylog)));
+    warnings.push(...addKeys(keys, environmentKeylog, await read(environmentKeylog)));
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     warnings.push(`SSLKEYLOGFILE: ${error.message} (${environmentKeylog})`);
@@ -30,14 +30,13 @@ export async function readKeylogs(keys: KeyLog, { keylogs, environmentKeylog }: 
   return warnings;
 }
 
-function* take(keys: KeyLog, path: string, text: string): Generator<string> {
-  // Nothing new may also mean that another file has said it already.
+function* addKeys(keys: KeyLog, path: string, text: string): Generator<string> {
+  // No new keys may also mean that another file contains the same ones.
   if (keys.add(text) > 0 || new KeyLog().add(text) > 0) return;
   let lines = 0;
   for (const _ of text.matchAll(/^.*\S.*$/gm)) lines += 1;
   if (lines === 0) yield `${path}: the key log is empty`;
-  else
-    yield `${path}: 0 of ${lines} ${lines === 1 ? 'line is' : 'lines are'} understood as TLS keys; is this a key log?`;
+  else yield `${path}: no TLS keys in ${lines} ${lines === 1 ? 'line' : 'lines'}; is this a key log?`;
 }
 
 async function read(path: string): Promise<string> {
@@ -65,7 +64,9 @@ async function read(path: string): Promise<string> {
   }
 }
 
-/** ASCII, also with the mark of UTF-8 in front, or as UTF-16, which PowerShell makes of what it redirects. */
+/**
+ * Decodes ASCII, with or without the UTF-8 byte order mark, and UTF-16, which PowerShell writes for redirected output.
+ */
 function textOf(bytes: Buffer): string {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return bytes.toString('utf16le', 2);
   const isMarked = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;

@@ -1,4 +1,4 @@
-/** Where results go: lines in large writes, never faster than they are taken, and a progress line for a person who waits. */
+/** The output: lines in large writes with backpressure, and a progress line on a terminal. */
 import type { Writable } from 'node:stream';
 import type { Theme } from '../render/theme.js';
 import type { DecodeRequest } from './request.js';
@@ -7,14 +7,16 @@ export interface OutputOptions {
   readonly out: Writable;
   readonly theme: Theme;
   readonly width: number;
-  /** A terminal for the progress line; undefined where nobody looks. */
+  /** The terminal for the progress line; undefined for no progress line. */
   readonly progress: Writable | undefined;
-  /** Milliseconds. */
+  /** The clock, in milliseconds. */
   readonly now?: () => number;
 }
 
-/** Whether a progress line on stderr disturbs nothing: results are on another screen, or come when it is gone. */
-export function hasRoomForProgress(
+/**
+ * Whether a progress line on stderr and the results do not mix: stdout is no terminal, or is written at the end only.
+ */
+export function canShowProgress(
   stdout: { readonly isTTY: boolean },
   stderr: { readonly isTTY: boolean },
   show: DecodeRequest['show'],
@@ -22,9 +24,9 @@ export function hasRoomForProgress(
   return stderr.isTTY && (!stdout.isTTY || show === 'stats' || show === 'nothing');
 }
 
-/** Characters gathered before they are written. */
+/** Characters buffered before they are written. */
 const WRITE_SIZE = 64 * 1024;
-/** A file that is read in less time needs no progress line. */
+/** No progress line is shown before this time. */
 const PROGRESS_AFTER_MS = 700;
 const PROGRESS_EVERY_MS = 200;
 const BAR = 24;
@@ -49,12 +51,12 @@ export class Output {
     this.#start = now();
   }
 
-  /** Nobody reads any more, as behind `| head`. */
+  /** Whether the reader has closed the output, as in `| head`. */
   get closed(): boolean {
     return this.#out.destroyed || this.#out.writableEnded;
   }
 
-  /** More was written than is taken at once: time to `flush`. */
+  /** Whether the buffer of the stream is full, so that `flush` would wait. */
   get full(): boolean {
     return this.#out.writableNeedDrain;
   }
@@ -64,11 +66,11 @@ export class Output {
     if (this.#text.length >= WRITE_SIZE) this.#write();
   }
 
-  /** Writes what is gathered and waits until it is taken. */
+  /** Writes the buffered lines and waits until the stream accepts more. */
   async flush(): Promise<void> {
     this.#write();
     if (!this.#out.writableNeedDrain || this.closed) return;
-    // Whatever the end is: a reader that left is no failure, and any other one is told by whoever owns the stream.
+    // Also ends on an error: a closed pipe is not one, and the owner of the stream reports any other.
     await new Promise<void>((resolve) => {
       const events = ['drain', 'close', 'error'];
       const done = (): void => {
@@ -92,7 +94,7 @@ export class Output {
     this.#progress.write(`\r${bar}${speed}\x1b[K`);
   }
 
-  /** Takes the progress line away. */
+  /** Removes the progress line. */
   progressDone(): void {
     if (this.#shown > 0) this.#progress?.write('\r\x1b[K');
     this.#shown = 0;

@@ -1,33 +1,36 @@
-/** Objects that are read once at the end, as JSON in large buffers: a third of their size, and nothing for the collector to walk. */
+/**
+ * Stores objects as JSON in large buffers until they are read at the end. This needs a third of the memory and does not
+ * burden the garbage collector.
+ */
 
-/** A buffer holds some hundred objects; one that is larger gets a buffer of its own. */
-const SLAB_BYTES = 256 * 1024;
+/** Size of a buffer, some hundred objects. A larger object gets its own buffer. */
+const BUFFER_BYTES = 256 * 1024;
 
-/** Where an object lies. */
+/** The position of an object. */
 export interface PackedItem {
-  readonly slab: Buffer;
+  readonly buffer: Buffer;
   readonly start: number;
   readonly end: number;
 }
 
 export class PackedList<T> {
-  #slab: Buffer = Buffer.alloc(0);
+  #buffer: Buffer = Buffer.alloc(0);
   #used = 0;
 
-  /** What JSON makes of `value` is kept. */
+  /** Stores `value`, which must survive a round trip through JSON. */
   put(value: T): PackedItem {
     const text = JSON.stringify(value);
     const length = Buffer.byteLength(text);
-    if (this.#slab.length - this.#used < length) {
-      this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, length));
+    if (this.#buffer.length - this.#used < length) {
+      this.#buffer = Buffer.allocUnsafeSlow(Math.max(BUFFER_BYTES, length));
       this.#used = 0;
     }
     const start = this.#used;
-    this.#used += this.#slab.write(text, start);
-    return { slab: this.#slab, start, end: this.#used };
+    this.#used += this.#buffer.write(text, start);
+    return { buffer: this.#buffer, start, end: this.#used };
   }
 
-  get({ slab, start, end }: PackedItem): T {
-    return JSON.parse(slab.toString('utf8', start, end)) as T;
+  get({ buffer, start, end }: PackedItem): T {
+    return JSON.parse(buffer.toString('utf8', start, end)) as T;
   }
 }

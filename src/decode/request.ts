@@ -1,4 +1,4 @@
-/** What `rdgw decode` is asked for, and what comes of it. */
+/** The parameters and the result of `rdgw decode`. */
 import type { DecodeEvent, Direction } from '../capture/dissection.js';
 import type { TextEncoding } from '../capture/hextext/index.js';
 import type { CaptureProblem } from '../capture/types.js';
@@ -7,33 +7,33 @@ import type { KeylogNames } from './keylogs.js';
 import type { Summary } from './summary.js';
 
 export interface DecodeRequest extends KeylogNames {
-  /** A file, or `-`; undefined with `hex`. */
+  /** A file, or `-` for stdin; undefined with `hex`. */
   readonly file: string | undefined;
   readonly hex: string | undefined;
   readonly encoding: TextEncoding;
-  /** Of bare PDUs whose type does not tell. */
+  /** The direction of PDUs without a capture; undefined derives it from the type. */
   readonly direction: Direction | undefined;
   readonly show: 'tree' | 'ndjson' | 'stats' | 'nothing';
   readonly filter: Filter | undefined;
-  /** PDUs after which reading ends. */
+  /** Number of shown PDUs after which reading ends. */
   readonly limit: number | undefined;
-  /** Looks into DATA. */
+  /** Decodes the RDP connection inside DATA. */
   readonly inner: boolean;
   readonly bytes: boolean;
   readonly verbose: boolean;
   readonly payload: boolean;
   readonly secrets: boolean;
-  /** Also told of every event, whatever the filter says. */
-  readonly also?: ((event: DecodeEvent) => void) | undefined;
+  /** Called for every event, regardless of the filter. */
+  readonly onEvent?: ((event: DecodeEvent) => void) | undefined;
 }
 
 export interface DecodeResult {
-  /** Whether anything of the protocol was understood. */
+  /** Whether any conversation or PDU could be decoded. */
   readonly understood: boolean;
-  /** What `--json` prints, null for every other way to show things. */
+  /** The output of `--json`; null for all other formats. */
   readonly summary: Summary | null;
-  /** What is wrong with the input. */
+  /** The error in the capture file, if any. */
   readonly problem: CaptureProblem | null;
-  /** What a person should hear at the end. */
+  /** Warnings to print at the end, one message each. */
   readonly warnings: readonly string[];
 }

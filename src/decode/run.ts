@@ -1,4 +1,4 @@
-/** One run of `rdgw decode`: input → stations → whoever shows the events. */
+/** One run of `rdgw decode`: input → capture pipeline → output of the events. */
 import { type DecodeEvent, Dissection } from '../capture/dissection.js';
 import { FORMAT_BYTES, formatOf } from '../capture/file/format.js';
 import { openCapture } from '../capture/file/open.js';
@@ -18,10 +18,11 @@ import { TextWriter } from './text.js';
 import { decodeTextPackets } from './text-packets.js';
 
 const WITHOUT_KEYS: readonly string[] = ['TLS_NO_KEYS', 'TLS_KEYS_OTHER'];
-const LATE_KEYS = 'some of its keys stand behind the packets that they open; saved with Wireshark they stand in front';
-/** Bytes that tell a capture from text. */
+const LATE_KEYS =
+  'some TLS keys are stored after their packets and were not used; save the file with Wireshark to move them to the start';
+/** Bytes that are enough to distinguish a capture from text. */
 const PEEK_BYTES = 512;
-/** Longer than any text that the parser takes: it says so itself. */
+/** More than the text parser accepts: it reports a longer text itself. */
 const MAX_TEXT_FILE = 16 * 1024 * 1024;
 
 export async function runDecode(request: DecodeRequest, output: Output): Promise<DecodeResult> {
@@ -31,7 +32,7 @@ export async function runDecode(request: DecodeRequest, output: Output): Promise
   const { first, whole } = await peek(stream, PEEK_BYTES);
   const isCapture = first.length >= FORMAT_BYTES && formatOf(first) !== undefined;
   if (!isCapture && first.length > 0 && (request.encoding === 'base64' || looksLikeText(first))) {
-    return decodeTextPackets(parseHexText(textOf(await gather(whole)), request.encoding), request, output);
+    return decodeTextPackets(parseHexText(textOf(await readText(whole)), request.encoding), request, output);
   }
   return decodeCapture(whole, size, request, output);
 }
@@ -44,27 +45,27 @@ async function decodeCapture(
 ): Promise<DecodeResult> {
   const keys = new KeyLog();
   const warnings = await readKeylogs(keys, request);
-  const tallies = request.show === 'stats' || request.show === 'nothing' ? new AllConversationCounts() : undefined;
+  const counts = request.show === 'stats' || request.show === 'nothing' ? new AllConversationCounts() : undefined;
   const stop = new AbortController();
-  const show = shower(request, output);
-  /** A TLS connection was given up for want of keys; they came afterwards. */
-  let [closed, late] = [false, false];
+  const show = eventPrinter(request, output);
+  /** A TLS connection could not be decrypted without keys, and keys came afterwards. */
+  let [keysMissing, keysLate] = [false, false];
   let left = request.limit ?? Number.POSITIVE_INFINITY;
-  const take = (event: DecodeEvent): void => {
+  const handle = (event: DecodeEvent): void => {
     if (left <= 0) return;
-    if (event.type === 'note' && WITHOUT_KEYS.includes(event.note.code)) closed = true;
-    tallies?.add(event);
-    request.also?.(event);
+    if (event.type === 'note' && WITHOUT_KEYS.includes(event.note.code)) keysMissing = true;
+    counts?.add(event);
+    request.onEvent?.(event);
     const hidden = request.filter !== undefined && !request.filter(event);
     show(event, hidden);
     if (hidden) return;
     if (event.type === 'pdu' && --left <= 0) stop.abort();
   };
-  const dissection = new Dissection(take, keys, { secrets: request.secrets, inner: request.inner });
+  const dissection = new Dissection(handle, keys, { secrets: request.secrets, inner: request.inner });
   let problem: CaptureProblem | null = null;
   const input = paced(whole, async (bytes) => {
-    // Whoever listens besides, such as a file that is written, goes on without a reader.
-    if (output.closed && request.also === undefined) stop.abort();
+    // Continues without a reader if another consumer of the events exists, such as --write.
+    if (output.closed && request.onEvent === undefined) stop.abort();
     await output.flush();
     output.progress(bytes, size);
   });
@@ -73,7 +74,7 @@ async function decodeCapture(
     {
       packet: (packet) => dissection.packet(packet),
       secrets: (text) => {
-        if (keys.add(text) > 0 && closed) late = true;
+        if (keys.add(text) > 0 && keysMissing) keysLate = true;
       },
       problem: (found) => {
         problem = found;
@@ -83,23 +84,22 @@ async function decodeCapture(
   );
   dissection.finish();
   output.progressDone();
-  const remark = skippedNote(dissection);
-  if (remark)
-    take({ type: 'note', conversation: undefined, direction: undefined, note: remark, place: dissection.place });
+  const skipped = skippedNote(dissection);
+  if (skipped)
+    handle({ type: 'note', conversation: undefined, direction: undefined, note: skipped, place: dissection.place });
   const { packets, pdus, conversations, ordinaryRequests, evicted: evictedConnections } = dissection.counts;
   const unread = { skipped: reasons(dissection.skipped), ordinaryRequests, evictedConnections };
-  const totals = { packets, pdus, ...unread, notes: tallies?.notes ?? [], problem };
-  if (tallies && request.show === 'stats')
-    await showStats({ ...totals, conversations: tallies.conversations() }, output);
+  const totals = { packets, pdus, ...unread, notes: counts?.notes ?? [], problem };
+  if (counts && request.show === 'stats') await showStats({ ...totals, conversations: counts.conversations() }, output);
   if (request.show === 'ndjson' && problem) output.line(JSON.stringify(problemLine(problem)));
   await output.flush();
-  const wanted = tallies && request.show === 'nothing';
-  const summary = wanted ? { ...totals, conversations: [...tallies.conversations()] } : null;
-  if (late) warnings.push(`${request.file}: ${LATE_KEYS}`);
+  const summary =
+    counts && request.show === 'nothing' ? { ...totals, conversations: [...counts.conversations()] } : null;
+  if (keysLate) warnings.push(`${request.file}: ${LATE_KEYS}`);
   return { understood: conversations > 0, summary, problem, warnings };
 }
 
-function shower(request: DecodeRequest, output: Output): (event: DecodeEvent, hidden: boolean) => void {
+function eventPrinter(request: DecodeRequest, output: Output): (event: DecodeEvent, hidden: boolean) => void {
   const { show, bytes, verbose, payload, secrets } = request;
   if (show === 'ndjson') {
     return (event, hidden) => {
@@ -120,11 +120,11 @@ function shower(request: DecodeRequest, output: Output): (event: DecodeEvent, hi
 }
 
 function problemLine({ code, message, offset }: CaptureProblem): JsonLine {
-  const remark = { ...note('CAPTURE_PROBLEM', `${message}, at byte ${offset}`), code };
-  return { type: 'note', frame: null, time: null, connection: null, direction: null, ...noteLine(remark) };
+  const facts = { ...note('CAPTURE_PROBLEM', `${message}, at byte ${offset}`), code };
+  return { type: 'note', frame: null, time: null, connection: null, direction: null, ...noteLine(facts) };
 }
 
-async function gather(whole: AsyncIterable<Buffer>): Promise<Buffer> {
+async function readText(whole: AsyncIterable<Buffer>): Promise<Buffer> {
   const parts: Buffer[] = [];
   let length = 0;
   for await (const part of whole) {

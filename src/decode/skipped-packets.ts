@@ -1,28 +1,28 @@
-/** Packets that were not read: by reason for the summary, and as a remark where nothing was understood because of them. */
+/** Packets that were not decoded: by reason for the summary, and as a note if no conversation was found. */
 import type { Dissection } from '../capture/dissection.js';
 import { linkTypeName } from '../capture/ip/link.js';
 import { type Note, note } from '../capture/notes.js';
 
 export type Skipped = Dissection['skipped']['skipped'];
 
-/** The reasons that there were. */
+/** The reasons with a count above zero. */
 export function reasons({ skipped }: Dissection['skipped']): Partial<Skipped> {
   return Object.fromEntries(Object.entries(skipped).filter(([, count]) => count > 0));
 }
 
-/** ARP, UDP and the like stand beside TCP in every capture: they are worth a word only where there is no TCP. */
+/** ARP, UDP and the like are in every capture. They are mentioned only if there is no TCP. */
 const USUAL: readonly string[] = ['not ip', 'not tcp'] satisfies (keyof Skipped)[];
 
-/** What to say at the end; undefined where something was understood, or where nothing was left out. */
+/** The note at the end; undefined if a conversation was found or no packet was skipped. */
 export function skippedNote({ counts, skipped }: Dissection): Note | undefined {
   const found = Object.entries(reasons(skipped)).filter(([reason]) => counts.segments === 0 || !USUAL.includes(reason));
   if (counts.conversations > 0 || found.length === 0) return undefined;
-  const told = found.map(([reason, count]) => `${count} ${wordsOf(reason, skipped.unknownLink)}`);
-  return note('PACKETS_SKIPPED', told.join(', '));
+  const parts = found.map(([reason, count]) => `${count} ${describe(reason, skipped.unknownLink)}`);
+  return note('PACKETS_SKIPPED', parts.join(', '));
 }
 
-function wordsOf(reason: string, unknownLink: number | undefined): string {
-  const words: Readonly<Record<string, string>> = {
+function describe(reason: string, unknownLink: number | undefined): string {
+  const descriptions: Readonly<Record<string, string>> = {
     'unknown link type': `of ${linkTypeName(unknownLink ?? -1)}`,
     'not ip': 'without IP',
     'not tcp': 'without TCP',
@@ -30,5 +30,5 @@ function wordsOf(reason: string, unknownLink: number | undefined): string {
     'cut short': 'cut too short by the capture',
     malformed: 'malformed',
   };
-  return words[reason] ?? reason;
+  return descriptions[reason] ?? reason;
 }

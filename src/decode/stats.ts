@@ -1,4 +1,4 @@
-/** `--stats`: the summary as a few lines for each conversation. */
+/** `--stats`: the summary as a few lines per conversation. */
 import type { Note } from '../capture/notes.js';
 import { packetName } from '../protocol/index.js';
 import { safeText, wrap } from '../render/safe-text.js';
@@ -11,7 +11,7 @@ export interface Stats extends Totals {
   readonly conversations: Iterable<ConversationSummary>;
 }
 
-/** As fast as the lines are taken. */
+/** Prints the statistics, waiting whenever the output is full. */
 export async function showStats(stats: Stats, output: Output): Promise<void> {
   for (const line of statsLines(stats, output.theme)) {
     output.line(line);
@@ -27,14 +27,14 @@ export function* statsLines({ conversations, packets, pdus, notes }: Stats, them
     yield '';
   }
   for (const note of notes) yield* noteLines(note, '', theme);
-  yield `${many(packets, 'packet')}, ${many(count, 'conversation')}, ${many(pdus, 'PDU')}`;
+  yield `${plural(packets, 'packet')}, ${plural(count, 'conversation')}, ${plural(pdus, 'PDU')}`;
 }
 
-function many(amount: number, word: string): string {
-  return `${amount} ${word}${amount === 1 ? '' : 's'}`;
+function plural(amount: number, noun: string): string {
+  return `${amount} ${noun}${amount === 1 ? '' : 's'}`;
 }
 
-/** Narrow enough for any terminal. */
+/** Columns; fits a terminal of 80. */
 const WIDTH = 78;
 
 function* conversationLines(conversation: ConversationSummary, theme: Theme): Generator<string> {
@@ -58,15 +58,15 @@ function* conversationLines(conversation: ConversationSummary, theme: Theme): Ge
     yield row('end', endText(conversation.end));
   }
   for (const note of notes) yield* noteLines(note, '  ', theme);
-  if (notesLeftOut > 0) yield `  and ${notesLeftOut} more remarks`;
+  if (notesLeftOut > 0) yield `  and ${notesLeftOut} more notes`;
 }
 
 const DIRECTIONS = ['client-to-server', 'server-to-client'] as const;
 
 function* carrierRows({ start, sawSyn, tls, authSchemes }: ConversationSummary): Generator<readonly [string, string]> {
   yield ['started', `${start}${sawSyn ? '' : '  (its SYN was not captured)'}`];
-  const told = tls === null ? ['none'] : [tls.version, tls.cipher, safeText(tls.sni ?? '')];
-  yield ['TLS', told.filter(Boolean).join('  ')];
+  const facts = tls === null ? ['none'] : [tls.version, tls.cipher, safeText(tls.sni ?? '')];
+  yield ['TLS', facts.filter(Boolean).join('  ')];
   yield ['auth', authSchemes.map((scheme) => safeText(scheme)).join(', ') || 'none'];
 }
 
@@ -93,14 +93,14 @@ function short(type: number): string {
   return packetName(type).replace('PKT_TYPE_', '');
 }
 
-function* wrapped(words: readonly string[], indent: number): Generator<string> {
+function* wrapped(items: readonly string[], indent: number): Generator<string> {
   let line = '';
-  for (const word of words) {
-    if (line !== '' && indent + line.length + word.length + 2 > WIDTH) {
+  for (const item of items) {
+    if (line !== '' && indent + line.length + item.length + 2 > WIDTH) {
       yield `${' '.repeat(indent)}${line},`;
       line = '';
     }
-    line = line === '' ? word : `${line}, ${word}`;
+    line = line === '' ? item : `${line}, ${item}`;
   }
   if (line !== '') yield `${' '.repeat(indent)}${line}`;
 }

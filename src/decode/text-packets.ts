@@ -1,6 +1,6 @@
-/** One run of `rdgw decode` over packets that come as text: what captures give, as far as it can be. */
+/** One run of `rdgw decode` over packets given as text. The output is that of a capture, without the missing facts. */
 import { Fault } from '../fault.js';
-import { both, Counts } from './conversation-counts.js';
+import { Counts, perDirection } from './conversation-counts.js';
 import type { ConversationSummary } from './conversation-summary.js';
 import type { FilteredEvent } from './filter.js';
 import { type BarePdu, type BareRest, barePduLine, readBarePdus, shownRest } from './hex.js';
@@ -11,12 +11,12 @@ import { showStats } from './stats.js';
 import type { Totals } from './summary.js';
 import { TextWriter } from './text.js';
 
-/** Packets without a capture are taken for one conversation. */
+/** Packets without a capture are treated as one conversation. */
 const CONVERSATION = { number: 1 };
 
-/** Throws a `Fault` where something is asked for that only a capture has. */
+/** Throws a `Fault` for options that need a capture. */
 export async function decodeTextPackets(bytes: Buffer, request: DecodeRequest, output: Output): Promise<DecodeResult> {
-  if (request.inner || request.also !== undefined) throw noCapture();
+  if (request.inner || request.onEvent !== undefined) throw noCapture();
   const reading = readBarePdus(bytes, request.direction);
   const shows = (event: FilteredEvent): boolean => request.filter === undefined || request.filter(event);
   const counts = new Counts();
@@ -38,22 +38,22 @@ export async function decodeTextPackets(bytes: Buffer, request: DecodeRequest, o
     }
     const pdu = value;
     n += 1;
-    understood ||= isGood(pdu);
+    understood ||= isWellFormed(pdu);
     counts.pdu(pdu);
     if (!shows({ type: 'pdu', conversation: CONVERSATION, pdu })) continue;
     show(() => writer.pdu(pdu, n), barePduLine(pdu, n, request));
     left -= 1;
   }
   if (rest) {
-    const { note: remark } = rest;
-    counts.note(remark);
-    const event = { type: 'note', conversation: CONVERSATION, direction: undefined, note: remark } as const;
-    const line = { type: 'note', frame: null, time: null, connection: 1, direction: null, ...noteLine(remark) };
+    const { note } = rest;
+    counts.note(note);
+    const event = { type: 'note', conversation: CONVERSATION, direction: undefined, note } as const;
+    const line = { type: 'note', frame: null, time: null, connection: 1, direction: null, ...noteLine(note) };
     const end = shownRest(rest);
     if (shows(event)) show(() => writer.pdu(end, n + 1), line);
   }
-  const nothing = { packets: 0, skipped: {}, ordinaryRequests: 0, evictedConnections: 0, notes: [], problem: null };
-  const totals: Totals = { ...nothing, pdus: n };
+  const zero = { packets: 0, skipped: {}, ordinaryRequests: 0, evictedConnections: 0, notes: [], problem: null };
+  const totals: Totals = { ...zero, pdus: n };
   const conversations = [conversation(counts)];
   if (request.show === 'stats') await showStats({ ...totals, conversations }, output);
   await output.flush();
@@ -61,7 +61,7 @@ export async function decodeTextPackets(bytes: Buffer, request: DecodeRequest, o
   return { understood, summary, problem: null, warnings: [] };
 }
 
-function isGood({ notes }: BarePdu): boolean {
+function isWellFormed({ notes }: BarePdu): boolean {
   return notes.every(({ code }) => code !== 'PDU_MALFORMED' && code !== 'PDU_UNKNOWN_TYPE');
 }
 
@@ -83,7 +83,7 @@ function conversation(counts: Counts): ConversationSummary {
     sawSyn: false,
     seconds: { toChannel: null, toFirstData: null, toEnd: null },
     ...counts.summary(),
-    gaps: both(0, 0),
+    gaps: perDirection(0, 0),
     end: null,
   };
 }
@@ -92,7 +92,7 @@ function noCapture(): Fault {
   return new Fault({
     kind: 'usage',
     code: 'DECODE_NO_CAPTURE',
-    message: 'packets that come as text have no connection inside',
-    hint: 'leave out --write and --inner, or decode a capture',
+    message: '--write and --inner need a capture, not packets as text',
+    hint: 'remove --write and --inner, or decode a capture',
   });
 }

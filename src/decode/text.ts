@@ -1,4 +1,4 @@
-/** Events for people: a header for each conversation, a line for each event, the fields of control PDUs beneath. */
+/** Events as text: a header for each conversation, a line for each event, and the fields of control PDUs below it. */
 import type { DecodeEvent, Direction } from '../capture/dissection.js';
 import type { Note } from '../capture/notes.js';
 import type { Place } from '../capture/types.js';
@@ -13,7 +13,7 @@ import { type RedactOptions, redacted } from './redact.js';
 export interface TextOptions {
   readonly theme?: Theme;
   readonly width?: number;
-  /** Adds the bytes of each field. */
+  /** Shows the bytes of each field. */
   readonly bytes?: boolean;
   /** Shows the fields of DATA and the common header too. */
   readonly verbose?: boolean;
@@ -29,7 +29,7 @@ export interface ShownPdu {
   readonly notes: readonly Note[];
 }
 
-/** Characters of a name from the wire, which may be as long as an HTTP head. */
+/** Maximum characters of a name from the network, which may be as long as an HTTP head. */
 const MAX_NAME = 64;
 
 const TREE_INDENT = ' '.repeat(4);
@@ -39,16 +39,19 @@ const ARROWS: Readonly<Record<Direction, string>> = { 'client-to-server': '→',
 
 export class TextWriter {
   readonly #options: Required<TextOptions>;
-  /** When each conversation began, for times that a person can compare. */
+  /** Start of each conversation: the times of its events are relative to it. */
   readonly #starts = new Map<number, bigint>();
-  /** Headers of conversations of which nothing was shown yet. */
+  /** Headers of conversations that have no shown event yet. */
   readonly #headers = new Map<number, readonly string[]>();
 
   constructor({ theme = plain, width = 80, bytes = false, verbose = false, disclosure = {} }: TextOptions = {}) {
     this.#options = { theme, width, bytes, verbose, disclosure };
   }
 
-  /** An event that a filter hides says nothing, but what is shown of its conversation later stands below a header. */
+  /**
+   * The lines of an event. A hidden event has none. The header of a conversation precedes its first shown event,
+   * whether the event `connection` itself is hidden or not.
+   */
   lines(event: DecodeEvent, hidden = false): string[] {
     const number = event.conversation?.number ?? 0;
     if (event.type === 'connection') {
@@ -108,7 +111,7 @@ export class TextWriter {
     }
   }
 
-  /** A PDU that comes from no capture. */
+  /** Lines of a PDU without a capture. `n` is its number. */
   pdu(pdu: ShownPdu, n: number): string[] {
     return this.#pdu(this.#options.theme.place(`#${n}`.padStart(5)), pdu);
   }
@@ -118,7 +121,7 @@ export class TextWriter {
     const paint = direction === 'server-to-client' ? theme.server : theme.client;
     const arrow = direction === null ? ' ' : paint(ARROWS[direction]);
     const title = `${mark} ${arrow} ${paint(name.replace('PKT_TYPE_', ''))}  ${bytes.length} bytes`;
-    const remarks = notes.flatMap((note) => noteLines(note, NOTE_INDENT, NOTE_INDENT.length, this.#options));
+    const noteText = notes.flatMap((note) => noteLines(note, NOTE_INDENT, NOTE_INDENT.length, this.#options));
     if (packetType === PKT_TYPE.DATA && !verbose && notes.length === 0) return [title];
     const shown = redacted(packetType, tree(), disclosure);
     const fields = treeLines(verbose ? shown : bodyOf(shown), {
@@ -126,10 +129,10 @@ export class TextWriter {
       width: width - TREE_INDENT.length,
       bytes: this.#options.bytes ? bytes : undefined,
     });
-    return [title, ...fields.map((line) => `${TREE_INDENT}${line}`), ...remarks];
+    return [title, ...fields.map((line) => `${TREE_INDENT}${line}`), ...noteText];
   }
 
-  /** Text behind a head of `columns`, wrapped below itself. */
+  /** Text after a head that is `columns` wide. Further lines are indented to the start of the text. */
   #hang(at: string, head: string, columns: number, text: string): string[] {
     const { theme, width } = this.#options;
     const indent = at.length + columns + 2;
@@ -176,7 +179,7 @@ function connectionLines(
   ];
 }
 
-/** `lead` stands in front of the first line and is `columns` wide; the others are indented as far. */
+/** `lead` precedes the first line and is `columns` wide; further lines are indented by `columns` + 2. */
 function noteLines(
   { code, severity, text }: Note,
   lead: string,
@@ -188,13 +191,13 @@ function noteLines(
 }
 
 function endText(how: Extract<DecodeEvent, { type: 'end' }>['how']): string {
-  const words: Readonly<Record<string, string>> = {
+  const names: Readonly<Record<string, string>> = {
     fin: 'closed',
     reset: 'reset',
     'capture ended': 'still open',
     'last chunk': 'completed its body',
   };
-  const of = (direction: Direction): string => words[how[direction] ?? 'capture ended'] ?? '';
+  const of = (direction: Direction): string => names[how[direction] ?? 'capture ended'] ?? '';
   const both = `client ${of('client-to-server')}, gateway ${of('server-to-client')}`;
   return both.includes('still open') ? `${both} when the capture ended` : both;
 }
@@ -202,11 +205,11 @@ function endText(how: Extract<DecodeEvent, { type: 'end' }>['how']): string {
 /** `x224-request  cookie alice  requestedProtocols PROTOCOL_SSL | PROTOCOL_HYBRID` */
 function innerText(inner: Extract<DecodeEvent, { type: 'inner' }>['inner']): string {
   const hidden = ['type', 'frame', 'time', 'direction'];
-  const told = Object.entries(inner).flatMap(([name, value]) => {
+  const facts = Object.entries(inner).flatMap(([name, value]) => {
     const text = hidden.includes(name) ? undefined : factText(value);
     return text === undefined || text === '' ? [] : [`${name} ${text}`];
   });
-  return safeText([inner.type, ...told].join('  '));
+  return safeText([inner.type, ...facts].join('  '));
 }
 
 function factText(value: unknown): string | undefined {
@@ -222,7 +225,7 @@ type AuthSummary = Extract<DecodeEvent, { type: 'auth' }>['event']['summary'];
 function authText({ scheme, token, claims, user, realm, problem }: AuthSummary): string {
   const ntlm = token?.ntlm;
   const who = ntlm && [ntlm.domain, ntlm.user].filter(Boolean).join('\\');
-  const words = [
+  const parts = [
     safeText(scheme, MAX_NAME),
     ntlm ? `NTLM ${ntlm.type}` : token ? `${token.mechanism} token` : '',
     who ? safeText(who, MAX_NAME) : '',
@@ -236,5 +239,5 @@ function authText({ scheme, token, claims, user, realm, problem }: AuthSummary):
     claims?.algorithm === undefined ? '' : safeText(claims.algorithm, MAX_NAME),
     problem ?? '',
   ];
-  return words.filter(Boolean).join('  ');
+  return parts.filter(Boolean).join('  ');
 }

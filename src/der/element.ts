@@ -1,18 +1,22 @@
-/** DER (X.690) as far as security tokens need it: one element at a time, definite lengths, no value is interpreted. */
+/**
+ * A reader for the subset of DER (X.690) that security tokens use: one element at a time, definite lengths only. Values
+ * are not interpreted.
+ */
 
+/** One DER element. */
 export interface Element {
-  /** The identifier octet: class, constructed bit and number. Numbers above 30 are not read. */
+  /** The identifier octet: class, constructed bit and tag number. Tag numbers above 30 are not supported. */
   readonly tag: number;
-  /** A view of the contents; shorter than announced when the token was cut. */
+  /** The contents as a view. It is shorter than the encoded length if the input is truncated. */
   readonly value: Buffer;
-  /** What follows the element; a view. */
+  /** The bytes after the element, as a view. */
   readonly rest: Buffer;
 }
 
-/** Elements of one sequence that are looked at. */
+/** Largest number of elements of one sequence that are read. */
 export const MAX_ELEMENTS = 64;
 
-/** The element at the start of `bytes`; undefined when there is none. Never throws. */
+/** Reads the element at the start of `bytes`. Returns undefined if there is none. Never throws. */
 export function readElement(bytes: Buffer): Element | undefined {
   const [tag, first] = bytes;
   if (tag === undefined || first === undefined || (tag & 0x1f) === 0x1f) return undefined;
@@ -23,7 +27,7 @@ export function readElement(bytes: Buffer): Element | undefined {
   return { tag, value: bytes.subarray(start, start + length), rest: bytes.subarray(start + length) };
 }
 
-/** The elements of a sequence's contents, in order, up to the first that cannot be read. */
+/** Reads the contents of a sequence: its elements in order, up to the first invalid one and at most MAX_ELEMENTS. */
 export function readElements(bytes: Buffer): Element[] {
   const found: Element[] = [];
   for (let next = readElement(bytes); next && found.length < MAX_ELEMENTS; next = readElement(next.rest))
@@ -31,14 +35,17 @@ export function readElements(bytes: Buffer): Element[] {
   return found;
 }
 
-/** Goes down by tags: the first element with the first tag, inside it the first with the second, and so on. */
+/**
+ * Returns the contents of a nested element: the first element with the first tag, inside it the first with the second
+ * tag, and so on. Returns undefined if one is missing.
+ */
 export function descend(bytes: Buffer, ...tags: readonly number[]): Buffer | undefined {
   let inside: Buffer | undefined = bytes;
   for (const tag of tags) inside = inside && readElements(inside).find((element) => element.tag === tag)?.value;
   return inside;
 }
 
-/** An object identifier's contents as `1.3.6.1.5.5.2`. */
+/** Formats the contents of an object identifier as `1.3.6.1.5.5.2`. Only the first 64 bytes are read. */
 export function oidText(bytes: Buffer): string {
   const arcs: number[] = [];
   let arc = 0;

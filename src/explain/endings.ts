@@ -1,4 +1,4 @@
-/** Result codes that end a session which was up: CLOSE_CHANNEL carries them in their low form. */
+/** Result codes that end an open session. CLOSE_CHANNEL has them in their low form. */
 import type { ResultRow } from './rows.js';
 import { why } from './types.js';
 
@@ -7,12 +7,12 @@ export const ENDINGS = {
     seenIn: 'CLOSE_CHANNEL, or a response of rdpgw and other open gateways',
     causes: [
       why(
-        'A packet came out of order, or a check of the gateway said no.',
-        'Read the log of the gateway at that second; rdgw decode shows which packet came before.',
+        'The client sent a packet out of order, or a check of the gateway failed.',
+        'Read the log of the gateway at that time. rdgw decode shows the packet before it.',
       ),
       why(
-        'In a response this form has no top bit, so FreeRDP takes it for success and fails later with another message.',
-        'Judge by the log of the gateway. A gateway ought to answer 0x80070005.',
+        'The top bit of this form is not set, so FreeRDP treats a response with it as success and fails later with another message.',
+        'Read the log of the gateway. A gateway should answer 0x80070005.',
       ),
     ],
   },
@@ -20,12 +20,12 @@ export const ENDINGS = {
     seenIn: 'CLOSE_CHANNEL',
     causes: [
       why(
-        'The target reset the connection: it was restarted, its Remote Desktop service crashed, or it refused the client.',
-        'Look into the log of the target at that second: the event log on Windows, xrdp.log and xrdp-sesman.log for xrdp.',
+        'The target reset the connection: it was restarted, its Remote Desktop service crashed, or it rejected the client.',
+        'Read the log of the target at that time: the event log on Windows, xrdp.log and xrdp-sesman.log for xrdp.',
       ),
       why(
-        'A firewall between gateway and target dropped the connection after an idle time.',
-        'Raise its idle time-out, or switch TCP keep-alive on at the target.',
+        'A firewall between gateway and target closed the connection because it was idle.',
+        'Raise the idle timeout of the firewall, or enable TCP keep-alive on the target.',
       ),
     ],
   },
@@ -33,8 +33,8 @@ export const ENDINGS = {
     seenIn: 'CLOSE_CHANNEL',
     causes: [
       why(
-        'The connection timer of the gateway ran out.',
-        'Connect again, and raise the limit on the gateway if it comes too early.',
+        'The connection timer of the gateway expired.',
+        'Connect again. Raise the limit on the gateway if it is too low.',
       ),
     ],
   },
@@ -46,12 +46,12 @@ export const ENDINGS = {
     seenIn: 'CLOSE_CHANNEL',
     causes: [
       why(
-        'The gateway shuts down or restarts, or an administrator ended this session.',
-        'Connect again. rdgw gives sessions timeouts.drain seconds when it is told to stop.',
+        'The gateway is shutting down or restarting, or an administrator ended the session.',
+        'Connect again. When rdgw stops, open sessions continue for timeouts.drain seconds.',
       ),
       why(
-        'The allowed session time is over, and the client cannot be told so because it did not offer IDLE_TIMEOUT.',
-        'Connect again. With rdgw the limit comes from the authenticator that let the user in.',
+        'The session reached its time limit. The gateway sends this code if the client did not offer IDLE_TIMEOUT.',
+        'Connect again. With rdgw the authenticator sets the limit.',
       ),
     ],
   },
@@ -59,12 +59,12 @@ export const ENDINGS = {
     seenIn: 'CLOSE_CHANNEL',
     causes: [
       why(
-        'The session lasted as long as the policy of the gateway allows.',
-        'Connect again. On Windows the limit is on the Timeouts page of the RD CAP; with rdgw the authenticator that let the user in sets it.',
+        'The session reached the time limit of the gateway policy.',
+        'Connect again. On Windows the limit is on the Timeouts page of the RD CAP; with rdgw the authenticator sets it.',
       ),
       why(
-        'The user did nothing for as long as the gateway allows.',
-        'Connect again, or raise the idle time-out of the RD CAP.',
+        'The user was idle for longer than the gateway allows.',
+        'Connect again, or raise the idle timeout in the RD CAP.',
       ),
     ],
   },
@@ -72,11 +72,11 @@ export const ENDINGS = {
     seenIn: 'CLOSE_CHANNEL, after REAUTH_MESSAGE',
     causes: [
       why(
-        'The gateway asked who the user is once more, and the client did not answer in time or with other credentials.',
-        'Connect again and type the password when the client asks. FreeRDP does not answer such a request.',
+        'The gateway requested authentication again, and the client did not answer in time or used other credentials.',
+        'Connect again and enter the password when the client asks for it. FreeRDP does not answer such a request.',
       ),
       why(
-        'The account was locked, or its password changed, while the session was up.',
+        'The account was locked, or its password was changed, during the session.',
         'Unlock the account, or log on with the new password.',
       ),
     ],
@@ -85,7 +85,7 @@ export const ENDINGS = {
     seenIn: 'CLOSE_CHANNEL, after REAUTH_MESSAGE',
     causes: [
       why(
-        'The user no longer meets the connection policy: removed from the group, or outside the allowed hours.',
+        'The connection policy no longer allows the user: the user was removed from the group, or it is outside the allowed hours.',
         'Compare the RD CAP with the groups of the user.',
       ),
     ],
@@ -94,7 +94,7 @@ export const ENDINGS = {
     seenIn: 'CLOSE_CHANNEL, after REAUTH_MESSAGE',
     causes: [
       why(
-        'A policy that allowed this target was changed while the session was up.',
+        'A policy that allowed this target was changed during the session.',
         'Compare the RD RAP with the name that the client uses for the target.',
       ),
     ],
@@ -103,16 +103,16 @@ export const ENDINGS = {
     seenIn: 'CLOSE_CHANNEL, after REAUTH_MESSAGE',
     causes: [
       why(
-        'The health check that the gateway repeats did not pass.',
-        'Switch Network Access Protection off: current Windows clients have dropped it.',
+        'The repeated health check of the gateway failed.',
+        'Disable Network Access Protection. Current Windows clients do not support it.',
       ),
     ],
   },
   E_PROXY_SDR_NOT_SUPPORTED_BY_TS: {
-    seenIn: 'a Windows gateway; we are not sure which packet carries it',
+    seenIn: 'a Windows gateway; it is not known in which packet',
     causes: [
       why(
-        'The gateway allows only targets that exchange device redirection policies with it, and this one cannot: it is old, or no Windows.',
+        'The gateway allows only targets that exchange device redirection policies with it. This target cannot: it is old or does not run Windows.',
         'Allow other targets too in the RD CAP (device redirection page), or update the target.',
       ),
     ],

@@ -1,15 +1,15 @@
-/** FreeRDP's words for what the target said at the end, and exit codes of xfreerdp that have no name in its log. */
+/** FreeRDP's names for the reasons with which a target ends a session, and exit codes of xfreerdp that are not in its log. */
 import type { FreerdpRow } from './rows.js';
 import { why } from './types.js';
 
-/** Class 1, ERRINFO: the target ends the session and says why; the gateway is not involved. */
+/** Class 1, ERRINFO: the target ends the session with a reason. The gateway is not involved. */
 export const FREERDP_ENDINGS: readonly FreerdpRow[] = [
   {
     name: 'ERRINFO_RPC_INITIATED_DISCONNECT',
     code: 0x10001,
     exit: 1,
     meaning: 'an administrator of the target disconnected the session',
-    causes: [why('Somebody used an administrative tool on the target.', 'Ask there, or connect again.')],
+    causes: [why('An administrator used a tool on the target.', 'Ask the administrator, or connect again.')],
   },
   {
     name: 'ERRINFO_RPC_INITIATED_LOGOFF',
@@ -24,7 +24,7 @@ export const FREERDP_ENDINGS: readonly FreerdpRow[] = [
     exit: 3,
     meaning: 'the idle limit of the target was reached',
     causes: [
-      why('The user did nothing for as long as the target allows.', 'Connect again, or raise the limit at the target.'),
+      why('The user was idle for longer than the target allows.', 'Connect again, or raise the limit at the target.'),
     ],
   },
   {
@@ -33,7 +33,7 @@ export const FREERDP_ENDINGS: readonly FreerdpRow[] = [
     exit: 4,
     meaning: 'the time limit of the target for a session was reached',
     causes: [
-      why('The session lasted as long as the target allows.', 'Connect again, or raise the limit at the target.'),
+      why('The session reached the time limit of the target.', 'Connect again, or raise the limit at the target.'),
     ],
   },
   {
@@ -55,35 +55,45 @@ export const FREERDP_ENDINGS: readonly FreerdpRow[] = [
     code: 0x10007,
     exit: 7,
     meaning: 'the target denied the connection',
-    causes: [why('A rule or limit of the target forbids it.', 'Look into the log of the target.')],
+    causes: [why('A rule or limit of the target does not allow it.', 'Read the log of the target.')],
   },
   {
     name: 'ERRINFO_SERVER_INSUFFICIENT_PRIVILEGES',
     code: 0x10009,
     exit: 9,
     meaning: 'the user may not log on over Remote Desktop',
-    causes: [why('The target knows the user and does not let them in.', 'Add them to the group Remote Desktop Users.')],
+    causes: [
+      why(
+        'The user is not allowed to use Remote Desktop.',
+        'Add the user to the group Remote Desktop Users on the target.',
+      ),
+    ],
   },
   {
     name: 'ERRINFO_SERVER_FRESH_CREDENTIALS_REQUIRED',
     code: 0x1000a,
     exit: 10,
-    meaning: 'the target does not take saved credentials',
-    causes: [why('A policy of the target wants the password typed.', 'Type it, in place of the stored one.')],
+    meaning: 'the target does not accept saved credentials',
+    causes: [
+      why(
+        'A policy of the target requires the user to enter the password.',
+        'Enter the password instead of a stored one.',
+      ),
+    ],
   },
   {
     name: 'ERRINFO_RPC_INITIATED_DISCONNECT_BY_USER',
     code: 0x1000b,
     exit: 11,
     meaning: 'the user disconnected the session',
-    causes: [why('Somebody chose Disconnect within the session.', 'Nothing is wrong.')],
+    causes: [why('The user chose Disconnect within the session.', 'Nothing is wrong.')],
   },
   {
     name: 'ERRINFO_LOGOFF_BY_USER',
     code: 0x1000c,
     exit: 12,
     meaning: 'the user logged off',
-    causes: [why('Somebody signed out within the session.', 'Nothing is wrong.')],
+    causes: [why('The user signed out within the session.', 'Nothing is wrong.')],
   },
 ];
 
@@ -91,36 +101,36 @@ export const XFREERDP_EXITS: readonly FreerdpRow[] = [
   {
     name: 'XF_EXIT_SUCCESS',
     exit: 0,
-    meaning: 'done',
-    causes: [why('The client was closed in the usual way.', 'Nothing is wrong.')],
+    meaning: 'success',
+    causes: [why('The client was closed normally.', 'Nothing is wrong.')],
   },
   {
     name: 'XF_EXIT_CONN_FAILED',
     exit: 131,
-    meaning: 'the connection failed for a reason without an exit code of its own',
+    meaning: 'the connection failed for a reason that has no separate exit code',
     causes: [
       why(
-        'The gateway refused: every E_PROXY_… result code ends with this number.',
-        'Look for the name in the log of the client (freerdp_set_last_error), and rdgw explain that name.',
+        'The gateway rejected the connection. Every E_PROXY_… result code gives this exit code.',
+        'Find the name in the log of the client (freerdp_set_last_error), and run rdgw explain with it.',
       ),
-      why('Something else failed.', 'The last lines of the log with ERROR say what; /log-level:DEBUG says more.'),
+      why('Another error occurred.', 'Read the last ERROR lines of the log. /log-level:DEBUG gives more details.'),
     ],
   },
   commandLine('XF_EXIT_PARSE_ARGUMENTS', 128, 'the command line of xfreerdp is wrong'),
-  commandLine('COMMAND_LINE_ERROR_UNEXPECTED_VALUE', 22, 'an option of xfreerdp has a value that it does not take'),
+  commandLine('COMMAND_LINE_ERROR_UNEXPECTED_VALUE', 22, 'an option of xfreerdp has an invalid value'),
   commandLine('COMMAND_LINE_ERROR_NO_KEYWORD', 23, 'xfreerdp does not know an option'),
   commandLine('COMMAND_LINE_ERROR', 24, 'the command line of xfreerdp is wrong'),
   {
     name: 'XF_EXIT_MEMORY',
     exit: 129,
     meaning: 'the client has too little memory',
-    causes: [why('The client ran out of memory.', 'Free some, or use a smaller desktop (/size).')],
+    causes: [why('The client ran out of memory.', 'Free memory, or use a smaller desktop (/size).')],
   },
   {
     name: 'XF_EXIT_PROTOCOL',
     exit: 130,
-    meaning: 'an error of the protocol; a shell also says 130 for a program ended with Ctrl+C',
-    causes: [why('Most often somebody pressed Ctrl+C.', 'Otherwise read the log of the client.')],
+    meaning: 'a protocol error; a shell also reports 130 for a program ended with Ctrl+C',
+    causes: [why('Usually the user pressed Ctrl+C.', 'Otherwise read the log of the client.')],
   },
   {
     name: 'XF_EXIT_RDP',
@@ -128,21 +138,21 @@ export const XFREERDP_EXITS: readonly FreerdpRow[] = [
     meaning: 'the target ended the session with an error of the RDP protocol',
     causes: [
       why(
-        'Client and target do not understand each other.',
-        'The ERRINFO_… name in the log says where; the gateway has no part in it.',
+        'Client and target are not compatible.',
+        'The ERRINFO_… name in the log has the reason. The gateway is not involved.',
       ),
     ],
   },
   {
     name: 'XF_EXIT_UNKNOWN',
     exit: 255,
-    meaning: 'an end that xfreerdp has no exit code for',
-    causes: [why('FreeRDP does not say more.', 'Read its log; /log-level:DEBUG says more.')],
+    meaning: 'an error that has no other exit code of xfreerdp',
+    causes: [why('FreeRDP reports no details.', 'Read its log. /log-level:DEBUG gives more details.')],
   },
 ];
 
-/** Negative status codes of the parser come out as the low byte: -1000 is 24. */
+/** A negative status code of the parser becomes its low byte: -1000 is 24. */
 function commandLine(name: string, exit: number, meaning: string): FreerdpRow {
-  const cause = 'An option is misspelt, or belongs to another major version: 2 has /g /gu /gat, 3 has /gateway:.';
+  const cause = 'An option is misspelled, or belongs to another major version: 2 has /g /gu /gat, 3 has /gateway:.';
   return { name, exit, meaning, causes: [why(cause, 'Compare with xfreerdp /help.')] };
 }

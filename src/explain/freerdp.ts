@@ -1,6 +1,6 @@
 /**
- * What FreeRDP logs (`ERRCONNECT_CONNECT_TRANSPORT_FAILED [0x0002000D]`) and what xfreerdp exits with. Numbers and names:
- * FreeRDP, include/freerdp/error.h and client/X11/xfreerdp.h; versions 2.11 and 3.
+ * Error codes in the log of FreeRDP (`ERRCONNECT_CONNECT_TRANSPORT_FAILED [0x0002000D]`) and exit codes of xfreerdp. Source of the
+ * numbers and names: FreeRDP 2.11 and 3, include/freerdp/error.h and client/X11/xfreerdp.h.
  */
 import { CONNECT_ROWS } from './freerdp-connect.js';
 import { FREERDP_ENDINGS, XFREERDP_EXITS } from './freerdp-exits.js';
@@ -11,23 +11,23 @@ import type { Explanation } from './types.js';
 const ROWS: readonly FreerdpRow[] = [...CONNECT_ROWS, ...FREERDP_ENDINGS, ...XFREERDP_EXITS];
 const ALL: readonly Explanation[] = ROWS.map(explained);
 
-/** Everything of FreeRDP that is known. */
+/** Returns the explanations of all FreeRDP codes. */
 export function freerdpCodes(): readonly Explanation[] {
   return ALL;
 }
 
-/** By the number in its log. */
+/** Finds an explanation by the number in the log of FreeRDP. */
 export function freerdpCode(code: number): Explanation | undefined {
   return ALL[ROWS.findIndex((row) => row.code === code)];
 }
 
-/** By the exit code of xfreerdp. */
+/** Finds an explanation by the exit code of xfreerdp. */
 export function freerdpExit(exit: number): Explanation | undefined {
   return ALL[ROWS.findIndex((row) => row.exit === exit)];
 }
 
 function explained({ name, code, exit, meaning, causes }: FreerdpRow): Explanation {
-  const places = [
+  const locations = [
     ...(code === undefined ? [] : ['the log of FreeRDP']),
     ...(exit === undefined ? [] : [`exit code ${exit} of xfreerdp`]),
   ];
@@ -40,7 +40,7 @@ function explained({ name, code, exit, meaning, causes }: FreerdpRow): Explanati
       ...(code === undefined ? [] : [shortHex(code), ...decimals(code)]),
       ...(code === undefined || exit === undefined ? [] : [`exit ${exit}`]),
     ],
-    seenIn: places.join(', '),
+    seenIn: locations.join(', '),
     causes,
     related: [],
     source: 'FreeRDP, include/freerdp/error.h and client/X11/xfreerdp.h',

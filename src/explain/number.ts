@@ -1,4 +1,4 @@
-/** Codes as people write them: 0x800759DA, 800759da, 2147965402, -2147001894, 0x59DA. */
+/** A number in one of the notations for codes: 0x800759DA, 800759da, 2147965402, -2147001894, 0x59DA. */
 export interface ParsedNumber {
   /** 0 to 0xFFFFFFFF. */
   readonly value: number;
@@ -10,8 +10,8 @@ const BARE_HEX = /^[0-9a-f]{1,8}$/i;
 const DECIMAL = /^-?\d{1,10}$/;
 
 /**
- * Every number that `text` may stand for, the likelier reading first: digits alone are decimal, and hexadecimal in case
- * the decimal one says nothing. Leading zeros, as in 0x0002000C, change nothing.
+ * Returns every number that `text` may mean, the most likely reading first: digits are decimal first, and hexadecimal second.
+ * Leading zeros, as in 0x0002000C, are ignored. Returns an empty list for text that is not a number of 32 bits.
  */
 export function parseNumbers(text: string): ParsedNumber[] {
   const hex = HEX.exec(text);
@@ -25,12 +25,12 @@ export function parseNumbers(text: string): ParsedNumber[] {
   return readings;
 }
 
-/** `0x59DA`, without leading zeros. */
+/** Formats a number as `0x59DA`, without leading zeros. */
 export function shortHex(value: number): string {
   return `0x${value.toString(16).toUpperCase()}`;
 }
 
-/** As programs print a code that they take for a number: `2147965402`, and `-2147001894` where the top bit is set. */
+/** Formats a number as unsigned decimal (`2147965402`), and also as signed decimal (`-2147001894`) if the top bit is set. */
 export function decimals(value: number): string[] {
   return value >= 0x80000000 ? [String(value), String(value - 0x100000000)] : [String(value)];
 }

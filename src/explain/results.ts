@@ -1,4 +1,4 @@
-/** Where each result code of MS-TSGU turns up, why, and what helps. Names and meanings are in src/protocol/codes.ts. */
+/** Packets, causes and fixes of each result code of MS-TSGU. Names and meanings are in src/protocol/codes.ts. */
 import { explainResult, hresultOfWin32, RESULT, type ResultName, resultHex } from '../protocol/index.js';
 import { ENDINGS } from './endings.js';
 import { decimals, shortHex } from './number.js';
@@ -7,20 +7,20 @@ import { type Explanation, why } from './types.js';
 
 const REFUSALS = {
   SUCCESS: {
-    seenIn: 'every response, and CLOSE_CHANNEL when both sides are done',
+    seenIn: 'every response, and CLOSE_CHANNEL at the normal end of a session',
     causes: [
       why(
         'Nothing failed at the gateway.',
-        'If there is still no desktop, the trouble is between the client and the target: look into the log of the target.',
+        'If there is still no desktop, the problem is between the client and the target: read the log of the target.',
       ),
     ],
   },
   E_ACCESSDENIED: {
-    seenIn: 'any response while the session is set up',
+    seenIn: 'any response during the set-up of a session',
     causes: [
       why(
-        'The client sent a packet that is not due in this state.',
-        'Record the session and run rdgw decode on it: it names the packet that came out of turn.',
+        'The client sent a packet that is not valid in this state.',
+        'Capture the session and run rdgw decode on it. It marks the packet that is out of order.',
       ),
     ],
   },
@@ -29,11 +29,11 @@ const REFUSALS = {
     causes: [
       why(
         'The user name, the domain or the password is wrong.',
-        'Type them again. The gateway may want another account than the target: both mstsc and xfreerdp (/gu /gp /gd) can hold two.',
+        'Enter them again. The gateway may require another account than the target: mstsc and xfreerdp (/gu /gp /gd) support both.',
       ),
       why(
-        'A proxy ends TLS in front of a gateway that checks channel binding, so the proof does not fit the certificate.',
-        'Let the proxy pass TLS through, or give proxy and gateway the same certificate.',
+        'A proxy terminates TLS in front of a gateway that checks channel bindings, so they do not match its certificate.',
+        'Let the proxy pass TLS through, or use the same certificate in proxy and gateway.',
       ),
     ],
   },
@@ -41,68 +41,68 @@ const REFUSALS = {
     seenIn: 'any response',
     causes: [
       why(
-        'The gateway could not connect to the target: rdpgw answers so where others say E_PROXY_TS_CONNECTFAILED.',
-        'Look for "Error connecting to" in the log of rdpgw, and try the port of the target from the gateway itself.',
+        'The gateway could not connect to the target. rdpgw sends this code where others send E_PROXY_TS_CONNECTFAILED.',
+        'Look for "Error connecting to" in the log of rdpgw, and test the port of the target from the gateway.',
       ),
       why(
         'The gateway could not read a packet, or its own configuration, authenticator or directory failed.',
-        'Read the log of the gateway: rdgw writes "session ended" with the reason, Windows writes to the channel Microsoft-Windows-TerminalServices-Gateway.',
+        'Read the log of the gateway: rdgw logs "session ended" with the reason, Windows logs to the channel Microsoft-Windows-TerminalServices-Gateway.',
       ),
     ],
   },
   E_PROXY_RAP_ACCESSDENIED: {
-    seenIn: 'CHANNEL_RESPONSE: the gateway knows the user, and refuses the target',
+    seenIn: 'CHANNEL_RESPONSE: the gateway accepted the user and rejected the target',
     causes: [
       why(
         'No rule of the gateway allows this host and port, or the token was made for another target.',
-        'Allow it in targets.allow of rdgw, in a resource authorization policy (RD RAP) on Windows, in server.hosts of rdpgw, or make a new file with rdgw mkrdp --target HOST:PORT. The log has "target refused" with the reason.',
+        'Allow it in targets.allow of rdgw, in a resource authorization policy (RD RAP) on Windows, or in server.hosts of rdpgw, or run rdgw mkrdp --target HOST:PORT. rdgw logs "channel refused" with the reason.',
       ),
       why(
-        'The client asks for the target by another name than the rule has: a short name, a full name and an address are three different things.',
-        'Use the same spelling in the .rdp file and in the rule.',
+        'The client uses another name for the target than the rule. A short name, a full name and an address are different.',
+        'Use the same name in the .rdp file and in the rule.',
       ),
       why(
-        'The name of the target leads to an address that the gateway protects, such as loopback or link-local.',
-        'If it is meant, name that very address in targets.allow.',
+        'The name of the target resolves to a special address, such as loopback or link-local, which rules for names do not allow.',
+        'If this is intended, add the address itself to targets.allow.',
       ),
     ],
   },
   E_PROXY_NAP_ACCESSDENIED: {
-    seenIn: 'TUNNEL_AUTH_RESPONSE or TUNNEL_RESPONSE: the gateway knows the user, and does not let them in at all',
+    seenIn: 'TUNNEL_AUTH_RESPONSE or TUNNEL_RESPONSE: the user is authenticated but may not use the gateway',
     causes: [
       why(
-        'The user is in no group that may use the gateway.',
-        'On Windows, add the user or the computer to a connection authorization policy (RD CAP); event 201 of the gateway names the user and the reason.',
+        'The user is not in a group that may use the gateway.',
+        'On Windows, add the user or the computer to a connection authorization policy (RD CAP); event 201 of the gateway has the user and the reason.',
       ),
       why(
-        'The way in which the user logged on is not allowed: a password where the policy wants a smart card.',
-        'Log on in the way the policy wants, or allow the other one in the RD CAP.',
+        'The authentication method is not allowed, for example a password where the policy requires a smart card.',
+        'Use the method that the policy requires, or allow the other one in the RD CAP.',
       ),
     ],
   },
   E_PROXY_TS_CONNECTFAILED: {
-    seenIn: 'CHANNEL_RESPONSE: user and target are allowed, and the target does not answer',
+    seenIn: 'CHANNEL_RESPONSE: user and target are allowed, but the target does not answer',
     causes: [
       why(
         'The target is off, Remote Desktop is not enabled on it, or it listens on another port.',
-        'Start it, and try its port from the gateway: nc -vz HOST 3389.',
+        'Start it, and test its port from the gateway: nc -vz HOST 3389.',
       ),
       why(
-        'The gateway does not resolve the name of the target, although the client may.',
+        'The gateway cannot resolve the name of the target, although the client may.',
         'Resolve it on the gateway itself (getent hosts HOST), or use an address.',
       ),
       why(
-        'A firewall lets the gateway not through to the target.',
+        'A firewall blocks connections from the gateway to the target.',
         'Allow TCP from the gateway to the port of the target; rdgw waits timeouts.dial seconds for each address.',
       ),
     ],
   },
   E_PROXY_ALREADYDISCONNECTED: {
-    seenIn: 'CHANNEL_RESPONSE, or the answer to whatever came after the end',
+    seenIn: 'CHANNEL_RESPONSE, or the response to a packet after the end',
     causes: [
       why(
-        'The client went on in a tunnel or channel that was closed already: a limit ran out, or the gateway was told to stop.',
-        'Connect again. The log of the gateway says why the session ended before.',
+        'The client sent a packet in a tunnel or channel that was already closed, because of a time limit or a stop of the gateway.',
+        'Connect again. The log of the gateway has the reason why the session ended.',
       ),
     ],
   },
@@ -110,8 +110,8 @@ const REFUSALS = {
     seenIn: 'TUNNEL_RESPONSE or TUNNEL_AUTH_RESPONSE',
     causes: [
       why(
-        'As many users are connected as the gateway allows.',
-        'Wait, end sessions nobody uses, or raise the limit: in the properties of the server on Windows. rdgw answers HTTP 503 instead; its limit is limits.tunnels.',
+        'The maximum number of users is connected.',
+        'Wait, end unused sessions, or raise the limit: on Windows in the properties of the server. rdgw answers HTTP 503 instead; its limit is limits.tunnels.',
       ),
     ],
   },
@@ -119,8 +119,8 @@ const REFUSALS = {
     seenIn: 'the response to the packet that is not supported',
     causes: [
       why(
-        'The client asked for another protocol than RDP in CHANNEL_CREATE, or sent a packet that the gateway does not know.',
-        'Run rdgw decode on a capture of the session: it shows the packet. Known clients do not do this, so suspect a new or home-made one.',
+        'The client requested another protocol than RDP in CHANNEL_CREATE, or sent a packet that the gateway does not support.',
+        'Run rdgw decode on a capture of the session to see the packet. Known clients do not do this; a new or custom client may.',
       ),
     ],
   },
@@ -128,12 +128,12 @@ const REFUSALS = {
     seenIn: 'TUNNEL_RESPONSE; HANDSHAKE_RESPONSE of rdpgw',
     causes: [
       why(
-        'The gateway wants the user to agree to a text first, and the client cannot show one.',
-        'Use mstsc or a newer client, or switch the consent text off on the gateway.',
+        'The gateway requires the user to accept a consent message, and the client cannot show one.',
+        'Use mstsc or a newer client, or disable the consent message on the gateway.',
       ),
       why(
-        'With rdpgw: the client brings no access token and the gateway wants one, or the other way round.',
-        'Open the .rdp file that rdpgw made for this user, or set caps.tokenauth to what the clients do.',
+        'With rdpgw: the client sent no access token and the gateway requires one, or the other way round.',
+        'Open the .rdp file that rdpgw made for this user, or set caps.tokenauth to match the clients.',
       ),
     ],
   },
@@ -141,8 +141,8 @@ const REFUSALS = {
     seenIn: 'TUNNEL_AUTH_RESPONSE of an old Windows gateway with Network Access Protection',
     causes: [
       why(
-        'The client did not pass, or cannot send, the health check that the gateway asks for.',
-        'Switch Network Access Protection off in the policies of the gateway: current Windows clients have dropped it, and others never had it.',
+        'The client failed the health check of the gateway, or does not support it.',
+        'Disable Network Access Protection in the policies of the gateway. Current Windows clients and all other clients do not support it.',
       ),
     ],
   },
@@ -150,8 +150,8 @@ const REFUSALS = {
     seenIn: 'the set-up over RPC on a Windows gateway',
     causes: [
       why(
-        'The gateway has no certificate that it can use for the health check.',
-        'Bind a valid certificate to the RD Gateway role, or switch the health check off.',
+        'The gateway has no usable certificate for the health check.',
+        'Bind a valid certificate to the RD Gateway role, or disable the health check.',
       ),
     ],
   },
@@ -159,12 +159,12 @@ const REFUSALS = {
     seenIn: 'TUNNEL_RESPONSE',
     causes: [
       why(
-        'The gateway works with access tokens, and the client sent none.',
+        'The gateway requires an access token, and the client sent none.',
         'Open the .rdp file that the gateway or rdgw mkrdp made (it has gatewayaccesstoken), or pass the token: /gat:TOKEN to xfreerdp, access-token:TOKEN within /gateway: for version 3.',
       ),
       why(
-        'The token did not survive: cut by an editor or a portal, or too long for the client.',
-        'Download the file again and do not edit it. Keep tokens of your own portal short; the ones of rdgw have at most 250 characters.',
+        'The token is damaged: truncated by an editor or a portal, or too long for the client.',
+        'Download the file again and do not edit it. Keep tokens of your own portal short; those of rdgw normally have at most 250 characters.',
       ),
     ],
   },
@@ -172,16 +172,16 @@ const REFUSALS = {
     seenIn: 'TUNNEL_RESPONSE',
     causes: [
       why(
-        'The token has expired: an .rdp file with a token does not live for ever.',
-        'Make or download a new file (rdgw mkrdp --ttl 7d makes one that lives longer), and check the clocks of both machines.',
+        'The token has expired: an .rdp file with a token is valid for a limited time.',
+        'Make or download a new file (rdgw mkrdp --ttl 7d makes one that is valid longer), and check the clocks of both machines.',
       ),
       why(
-        'The token was made for another gateway name, or signed with a key that this gateway does not know.',
-        'The log of rdgw has "user refused" with the reason. Make the token with the data folder of this gateway, or name the other key in auth.paa.keys. rdpgw makes up a new key at each start unless security.paatokensigningkey is set.',
+        'The token is for another gateway name, or signed with a key that this gateway does not have.',
+        'The log of rdgw has "authentication failed" with the reason. Make the token with the data folder of this gateway, or add the other key to auth.paa.keys. rdpgw has a new key at each start unless security.paatokensigningkey is set.',
       ),
       why(
-        'The gateway ties the token to an address, and the client now comes from another one.',
-        'Fetch a new file from where you are; rdpgw has security.verifyclientip for this.',
+        'The gateway accepts the token from one client address only, and the client now has another one.',
+        'Download a new file from the current network. The setting of rdpgw is security.verifyclientip.',
       ),
     ],
   },
@@ -189,21 +189,21 @@ const REFUSALS = {
     seenIn: 'HANDSHAKE_RESPONSE, TUNNEL_RESPONSE or EXTENDED_AUTH_MSG',
     causes: [
       why(
-        'The client wants to log on with a password, NTLM or a smart card, and the gateway takes access tokens only.',
-        'Use an .rdp file with a token (rdgw mkrdp). In the file, gatewaycredentialssource:i:5 makes mstsc use it.',
+        'The client uses a password, NTLM or a smart card, and the gateway accepts access tokens only.',
+        'Use an .rdp file with a token (rdgw mkrdp). The setting gatewaycredentialssource:i:5 makes mstsc use the token.',
       ),
       why(
-        'The client brings a token, and the gateway wants a password.',
+        'The client sent a token, and the gateway requires a password.',
         'Remove gatewayaccesstoken from the file, or /gat from the command line, and log on as a user.',
       ),
     ],
   },
 } as const satisfies Partial<Record<ResultName, ResultRow>>;
 
-/** Every result code with what we know of it. */
+/** The row of each result code. */
 export const RESULT_ROWS: Readonly<Record<ResultName, ResultRow>> = { ...REFUSALS, ...ENDINGS };
 
-/** `related`: dialogs of Microsoft's clients whose wording fits this code. */
+/** Makes the explanation of a result code. `related` are the dialog codes of Microsoft's clients whose message matches it. */
 export function resultExplanation(name: ResultName, related: readonly string[]): Explanation {
   const value = RESULT[name];
   const { seenIn, causes } = RESULT_ROWS[name];
@@ -211,7 +211,7 @@ export function resultExplanation(name: ResultName, related: readonly string[]):
     code: resultHex(value),
     names: [name],
     family: name.startsWith('E_PROXY_') ? 'MS-TSGU' : 'Win32',
-    meaning: explainResult(value).words,
+    meaning: explainResult(value).description,
     forms: resultForms(name),
     section: '2.2.6',
     seenIn,
@@ -220,7 +220,7 @@ export function resultExplanation(name: ResultName, related: readonly string[]):
   };
 }
 
-/** The low form and the HRESULT are the same code, except where the specification gives each a name of its own. */
+/** The low form and the HRESULT are the same code, except where the specification gives them different names. */
 function resultForms(name: ResultName): string[] {
   const value = RESULT[name];
   const low = value & 0xffff;

@@ -1,17 +1,17 @@
-/** What one row of each table holds. */
+/** The rows of the tables. */
 import type { ResultName } from '../protocol/index.js';
 import type { Cause } from './types.js';
 
 export interface ResultRow {
-  /** The packets that carry it. */
+  /** The packets with the code. */
   readonly seenIn: string;
   readonly causes: readonly Cause[];
 }
 
 export interface FreerdpRow {
-  /** The name in its log; for a code that only xfreerdp has, the name of the exit code. */
+  /** The name in the log of FreeRDP, or the name of an exit code that is not in the log. */
   readonly name: string;
-  /** `class << 16 | type`: class 2 is the connection, class 1 what the target said. */
+  /** `class << 16 | type`. Class 1 is ERRINFO (the target ended the session), class 2 is ERRCONNECT. */
   readonly code?: number;
   readonly exit?: number;
   readonly meaning: string;
@@ -20,10 +20,10 @@ export interface FreerdpRow {
 
 export interface DialogRow {
   readonly code: number;
-  /** Name in the documentation of the control, where there is one. */
+  /** The name in the documentation of the ActiveX control, if there is one. */
   readonly name?: string;
   readonly meaning: string;
-  /** The result code of the gateway that the wording of the dialog fits; its causes come after the row's own. */
+  /** The result code of the gateway that matches the message of the dialog. Its causes follow those of the row. */
   readonly like?: ResultName;
   readonly causes?: readonly Cause[];
 }

@@ -1,7 +1,7 @@
-/** Explanations as lines for people, without a line feed at their end. */
+/** Formats explanations as text lines without line feeds. */
 import type { Explanation } from './types.js';
 
-/** How the parts are painted; a theme of src/render fits. */
+/** Colors of the parts. A theme of src/render has this type. */
 export interface Paints {
   readonly title: (text: string) => string;
   readonly place: (text: string) => string;
@@ -9,27 +9,27 @@ export interface Paints {
   readonly note: (text: string) => string;
 }
 
-const same = (text: string): string => text;
-const PLAIN: Paints = { title: same, place: same, name: same, note: same };
+const identity = (text: string): string => text;
+const PLAIN: Paints = { title: identity, place: identity, name: identity, note: identity };
 
-/** Longer lines are hard to read, however wide the terminal is. */
+/** Longer lines are hard to read, even on a wide terminal. */
 const WIDTH_MAX = 100;
 const WIDTH_MIN = 30;
 const INDENT = '  ';
 
 export interface TextOptions {
   readonly paints?: Paints;
-  /** Columns of the terminal. */
+  /** Width of the terminal in columns. */
   readonly width?: number;
 }
 
-/** What a query means: one block for each explanation, the likeliest first. */
+/** Formats one block for each explanation, in the given order. */
 export function explanationLines(
   explanations: readonly Explanation[],
   { paints = PLAIN, width = 80 }: TextOptions = {},
 ): string[] {
   const columns = Math.max(WIDTH_MIN, Math.min(width, WIDTH_MAX));
-  const several = `This can be ${explanations.length} things, the likeliest first.`;
+  const several = `This code has ${explanations.length} meanings, the most likely first.`;
   const blocks = explanations.flatMap((one) => ['', ...blockLines(one, paints, columns)]).slice(1);
   return explanations.length > 1 ? [...wrap(several, columns), '', ...blocks] : blocks;
 }
@@ -42,7 +42,7 @@ function blockLines(one: Explanation, paints: Paints, columns: number): string[]
     ['Names', more.join(', ')],
     ['Same as', one.forms.filter((form) => form !== one.code).join(', ')],
     ['Seen in', one.seenIn],
-    // Only the wording ties a dialog to a result code.
+    // The relation between a dialog and a result code is only known from the message.
     [one.family === 'mstsc' ? 'Gateway' : 'In mstsc', probably(one.related)],
     ['Source', one.source],
   ];
@@ -55,12 +55,12 @@ function blockLines(one: Explanation, paints: Paints, columns: number): string[]
       .filter(([, value]) => value)
       .flatMap(([text, value = '']) => {
         const lines = wrap(value, columns - label - 2 * INDENT.length);
-        return hang(lines, `${INDENT}${text.padEnd(label)}${INDENT}`, paints.place);
+        return indentAfter(lines, `${INDENT}${text.padEnd(label)}${INDENT}`, paints.place);
       }),
     ...one.causes.flatMap(({ cause, fix }, index) => [
       '',
-      ...hang(wrap(cause, columns - NUMBER), `${String(index + 1).padStart(NUMBER - 2)}. `, paints.place),
-      ...hang(wrap(fix, columns - NUMBER - FIX.length), `${' '.repeat(NUMBER)}${FIX}`, paints.note),
+      ...indentAfter(wrap(cause, columns - NUMBER), `${String(index + 1).padStart(NUMBER - 2)}. `, paints.place),
+      ...indentAfter(wrap(fix, columns - NUMBER - FIX.length), `${' '.repeat(NUMBER)}${FIX}`, paints.note),
     ]),
   ];
 }
@@ -83,7 +83,7 @@ function kindOf({ family, section }: Explanation): string {
   return section === undefined ? FAMILIES[family] : `${FAMILIES[family]}, MS-TSGU ${section}`;
 }
 
-/** One line per code. Cut at `width` when there is one; whole for a pipe, so that grep finds every word. */
+/** Formats one line per code. Lines are truncated to `width` if given; without it (for a pipe) they are complete, for grep. */
 export function listLines(explanations: readonly Explanation[], { paints = PLAIN, width }: TextOptions = {}): string[] {
   const code = Math.max(0, ...explanations.map((one) => one.code.length));
   return explanations.map((one) => {
@@ -98,7 +98,7 @@ function cut(text: string, room: number): string {
   return text.length <= room ? text : `${text.slice(0, Math.max(0, room - 1))}…`;
 }
 
-function hang(lines: readonly string[], first: string, paint: (text: string) => string): string[] {
+function indentAfter(lines: readonly string[], first: string, paint: (text: string) => string): string[] {
   return lines.map((line, index) => `${index === 0 ? paint(first) : ' '.repeat(first.length)}${line}`);
 }
 
@@ -106,7 +106,7 @@ function sentence(clause: string): string {
   return `${clause.charAt(0).toUpperCase()}${clause.slice(1)}.`;
 }
 
-/** Breaks at spaces; a word longer than a line stays whole. */
+/** Breaks lines at spaces. A word that is longer than a line is not broken. */
 function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = '';

@@ -1,26 +1,26 @@
-/** What a code means to a person, and what to do about it. */
+/** The explanation of a code: meaning, causes and fixes. */
 
 export type Family =
   /** Result codes of the gateway protocol itself. */
   | 'MS-TSGU'
   /** Windows codes that the gateway protocol carries. */
   | 'Win32'
-  /** What FreeRDP logs, and what xfreerdp exits with. */
+  /** Error codes in the log of FreeRDP and exit codes of xfreerdp. */
   | 'FreeRDP'
-  /** What mstsc and Microsoft's other clients show in a dialog. */
+  /** Codes in dialogs of mstsc and Microsoft's other clients. */
   | 'mstsc';
 
 export interface Cause {
-  /** A sentence that says what happened. */
+  /** One or two sentences about what happened. */
   readonly cause: string;
-  /** Sentences that say what to do about it. */
+  /** Sentences about what to do. */
   readonly fix: string;
 }
 
 export interface Explanation {
-  /** As tickets and dialogs print it: `0x800759DA`, or `exit 131`. */
+  /** The usual form: `0x800759DA`, or `exit 131`. */
   readonly code: string;
-  /** Every name it is known by, the usual one first; empty for a dialog code without one. */
+  /** All names of the code, the usual one first. Empty for a dialog code without a name. */
   readonly names: readonly string[];
   readonly family: Family;
   /** One clause without a full stop. */
@@ -29,17 +29,17 @@ export interface Explanation {
   readonly forms: readonly string[];
   /** Section of MS-TSGU. */
   readonly section?: string;
-  /** Packets, logs and dialogs in which it turns up; no full stop. */
+  /** Packets, logs and dialogs with the code. No full stop. */
   readonly seenIn?: string;
-  /** Likeliest first. */
+  /** The most likely first. */
   readonly causes: readonly Cause[];
-  /** Other codes that may mean the same event, as `rdgw explain` takes them. */
+  /** Other codes that may mean the same event, in a form that `explain` accepts. */
   readonly related: readonly string[];
-  /** Where it is documented, when it is not in MS-TSGU. */
+  /** The documentation, if the code is not in MS-TSGU. */
   readonly source?: string;
 }
 
-/** A cause with its fix, one row of a table. */
+/** Makes a cause with its fix. */
 export function why(cause: string, fix: string): Cause {
   return { cause, fix };
 }

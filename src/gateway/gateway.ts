@@ -1,4 +1,4 @@
-/** The gateway: one TLS port, the tunnels behind it, and their orderly end. */
+/** The gateway: one TLS port, its tunnels, reload and graceful shutdown. */
 import { type AddressInfo, createServer as createListener, type Server as Listener, type Socket } from 'node:net';
 import { createServer, type Server, type TlsOptions } from 'node:tls';
 import type { Config } from '../config/schema.js';
@@ -22,43 +22,43 @@ import { Tunnels } from './tunnel/tunnels.js';
 export interface GatewayOptions extends RuntimeSettings {
   readonly config: RuntimeSettings['config'] & Pick<Config, 'listen'>;
   readonly log: Log;
-  /** Gets lines of the NSS key log format, where sessions are to be decrypted. */
+  /** Receives the TLS secrets as lines of the NSS key log format. */
   readonly keylog?: ((line: Buffer) => void) | undefined;
-  /** Instead of a watch on the event loop of this process; the gateway stops it. */
+  /** Replaces the watch on the event loop of this process, for tests. The gateway stops it. */
   readonly eventLoop?: EventLoop;
-  /** What this process has in common with others that serve the same gateway; it is alone without. */
+  /** The state shared with the other processes of the same gateway; undefined with a single process. */
   readonly sharedState?: SharedState | undefined;
 }
 
 export interface Gateway {
   readonly address: AddressInfo;
-  /** Tunnels that are up or being set up. */
+  /** Number of tunnels that are open or being set up. */
   readonly tunnels: number;
-  /** TCP connections of clients, idle and lingering ones included. */
+  /** Number of TCP connections of clients, idle and lingering ones included. */
   readonly connections: number;
-  /** What has happened so far. The delay of the event loop is that since the last call that was for a scrape. */
+  /** The counters. The delay of the event loop covers the time since the last call with `scraped`. */
   counts(scraped?: boolean): Counts;
-  /** Whether the port is open: not before the start, not behind the end. */
+  /** Whether the port is open. */
   readonly listening: boolean;
   /**
-   * Goes by other terms from now on. Handshakes, decisions and limits to come see the new ones; sessions keep their connection, their
-   * identity and their time limits. Throws a `Fault` (`TLS_UNUSABLE`) with everything as it was.
+   * Replaces the runtime settings. They apply to new TLS handshakes, access decisions and limits; sessions keep their
+   * connection, their identity and their time limits. Throws a `Fault` (`TLS_UNUSABLE`) and then changes nothing.
    */
-  reload(terms: RuntimeSettings): void;
+  reload(settings: RuntimeSettings): void;
   /**
-   * Takes no new tunnels and waits: for the sessions to end, at most `ms`, then closes what is left with 0x4D4.
-   * Ordinary HTTP, and whoever comes too late, is still answered.
+   * Takes no new tunnels, waits at most `ms` for the sessions to end, and closes the remaining ones with 0x4D4.
+   * Ordinary HTTP is still served, and requests for new tunnels get a 503.
    */
   settle(ms: number): Promise<void>;
-  /** Settles, then closes. */
+  /** `settle`, then `close`. */
   drain(ms: number): Promise<void>;
-  /** Cuts everything. */
+  /** Closes the port and every connection at once. */
   close(): Promise<void>;
 }
 
 const SHUTTING_DOWN = 'the gateway is shutting down';
 
-/** Starts to listen. Throws a `Fault` of kind `unreachable` when the address cannot be had. */
+/** Starts to listen. Throws a `Fault` of kind `unreachable` when the address cannot be bound. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const gateway = new RunningGateway(options);
   await gateway.listen();
@@ -66,14 +66,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 class RunningGateway implements Gateway {
-  /** Of these only what no reload changes is looked at later. */
+  /** After the start only the options that no reload changes are read from here. */
   readonly #options: GatewayOptions;
   #config: RuntimeSettings['config'];
   #accessDecisions: AccessDecisions;
-  /** Ends when the guards of all former terms are closed. */
+  /** Resolves when the guards of all replaced settings are closed. */
   #formerGuards: Promise<unknown> = Promise.resolve();
   readonly #listener: Listener;
-  /** Never listens: it gets the connections that came through the door. */
+  /** Never listens: it gets the connections that were admitted. */
   readonly #server: Server;
   readonly #web: Web;
   readonly #dispatcher: Dispatcher;
@@ -127,12 +127,11 @@ class RunningGateway implements Gateway {
       tunnelQuota: unlessOverloaded(this.#tunnelQuota, overloaded),
       directory: this.#forwarding ?? SINGLE_PROCESS,
       tunnel: (opened) => this.#tunnels.open(opened),
-      // A client whose user is known makes room for the next stranger.
       authenticated: (socket) => this.#admission.authenticated(socket),
     });
     this.#server = createServer({
       ...this.#tls(tls),
-      // Clients of the gateway offer no ALPN; whoever does gets HTTP/1.1 and nothing else.
+      // RDP clients offer no ALPN; any other client gets HTTP/1.1 and nothing else.
       ALPNProtocols: ['http/1.1'],
       handshakeTimeout: timeouts.tls * 1000,
     });
@@ -141,15 +140,15 @@ class RunningGateway implements Gateway {
       if (!this.#admission.answersRejected(socket)) void this.#dispatcher.serve(socket);
     });
     this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
-      log.debug('tls handshake failed', { peer: peerOf(socket), code: error.code, reason: error.message });
+      log.debug('tls.failed', { peer: peerOf(socket), code: error.code, reason: error.message });
       socket.destroy();
     });
     if (keylog) this.#server.on('keylog', keylog);
   }
 
-  #tls(pair: RuntimeSettings['tls']): TlsOptions {
+  #tls(certificate: RuntimeSettings['tls']): TlsOptions {
     const { sharedState } = this.#options;
-    return { ...secureContext(pair), ...(sharedState && { ticketKeys: Buffer.from(sharedState.ticketKeys) }) };
+    return { ...secureContext(certificate), ...(sharedState && { ticketKeys: Buffer.from(sharedState.ticketKeys) }) };
   }
 
   #forwardingOf({ forwarding, channelRegistry }: SharedState): ChannelForwarding {
@@ -158,7 +157,7 @@ class RunningGateway implements Gateway {
       registry: channelRegistry,
       timeouts: () => this.#config.timeouts,
       forwarded: (client) => {
-        this.#options.log.debug('in channel forwarded', { peer: peerOf(client) });
+        this.#options.log.debug('channel.forwarded', { peer: peerOf(client) });
         this.#tunnels.addForwarded(client);
       },
     });
@@ -175,7 +174,7 @@ class RunningGateway implements Gateway {
       this.#eventLoop.stop();
       throw error;
     }
-    this.#listener.on('error', (error) => log.error('listener failed', { reason: error.message }));
+    this.#listener.on('error', (error) => log.error('listener.failed', { reason: error.message }));
   }
 
   get address(): AddressInfo {
@@ -204,17 +203,18 @@ class RunningGateway implements Gateway {
     return this.#listener.listening;
   }
 
-  reload(terms: RuntimeSettings): void {
-    // The one step that can fail comes first.
-    this.#server.setSecureContext(this.#tls(terms.tls));
-    this.#config = terms.config;
+  reload(settings: RuntimeSettings): void {
+    const { config, tls } = settings;
+    // The only step that can fail comes first.
+    this.#server.setSecureContext(this.#tls(tls));
+    this.#config = config;
     const former = this.#accessDecisions;
-    this.#accessDecisions = accessDecisionsOf(terms);
+    this.#accessDecisions = accessDecisionsOf(settings);
     this.#formerGuards = Promise.all([this.#formerGuards, former.close()]);
-    this.#admission.adjust(terms.config.limits);
-    this.#tunnelQuota.adjust(terms.config.limits.tunnels);
-    this.#eventLoop.adjust(terms.config.limits.loopDelay);
-    this.#web.adjust(webSettings(terms.config));
+    this.#admission.adjust(config.limits);
+    this.#tunnelQuota.adjust(config.limits.tunnels);
+    this.#eventLoop.adjust(config.limits.loopDelay);
+    this.#web.adjust(webSettings(config));
   }
 
   async settle(ms: number): Promise<void> {

@@ -3,21 +3,21 @@ import type { BodyFraming } from './fields.js';
 
 const EMPTY = Buffer.alloc(0);
 
-/** The decoder for a body that is framed so. Without a body it is done from the start. */
+/** Returns the decoder for a body with the given framing. For a request without a body it is done from the start. */
 export function bodyDecoder(framing: BodyFraming, limits: ChunkedLimits = CHUNKED_LIMITS): BodyDecoder {
   if (framing === 'chunked') return new ChunkedDecoder(limits);
   return new LengthDecoder(framing === 'none' ? 0 : framing.length);
 }
 
 /**
- * Counts a body of Content-Length off. Clients and proxies that cannot chunk announce a length of a gigabyte or more and
- * end whenever they like (MS-TSGU 1.5.3): the length is the most that may come, not what must come.
+ * Decodes a body with Content-Length. Clients and proxies that cannot send chunked bodies state a length of a gigabyte
+ * or more and end the body earlier (MS-TSGU 1.5.3), so the length is an upper limit and not required to be reached.
  */
 export class LengthDecoder implements BodyDecoder {
   rest: Buffer = EMPTY;
   #left: number;
 
-  /** @param length bytes, a safe integer */
+  /** @param length in bytes, a safe integer */
   constructor(length: number) {
     this.#left = length;
   }

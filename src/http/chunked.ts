@@ -1,47 +1,55 @@
 import { Joined } from '../protocol/joined.js';
 import type { Envelope } from './envelope.js';
 import { BodyError } from './errors.js';
-import { isDecisive, splitFieldLine } from './fields.js';
+import { isSingletonField, splitFieldLine } from './fields.js';
 import { type LineFault, LineReader } from './lines.js';
 
+/** Limits of a chunked body, in bytes. */
 export interface ChunkedLimits {
-  /** One chunk-size line with its extensions; nobody sends any, and 16 hexadecimal digits are already more than allowed. */
+  /**
+   * One chunk-size line with its extensions and CRLF. Known clients send no extensions, and a size needs at most 14
+   * hexadecimal digits.
+   */
   readonly chunkLineBytes: number;
-  /** All trailer lines together; they are checked and dropped. */
+  /** All trailer lines together. They are validated and dropped. */
   readonly trailerBytes: number;
 }
 
 export const CHUNKED_LIMITS: ChunkedLimits = { chunkLineBytes: 256, trailerBytes: 8 * 1024 };
 
-/** Takes a request body out of its framing, in any split. */
+/** Decodes a request body from its framing, in chunks of any size. */
 export interface BodyDecoder {
-  /** The payload, joined in place: a view into `bytes`, which are the decoder's. Those behind the end go to `rest`. @throws BodyError */
+  /**
+   * Returns the payload, joined in place, as a view of `bytes`, which the decoder overwrites. Bytes after the end of
+   * the body are in `rest`.
+   * @throws BodyError
+   */
   write(bytes: Buffer): Buffer;
-  /** The body is complete. A connection that ends sooner ended in mid-body. */
+  /** Whether the body is complete. If the connection ends before, the body is truncated. */
   readonly done: boolean;
-  /** What followed the end of the body in the last write; a view. */
+  /** The bytes of the last write after the end of the body, as a view. */
   readonly rest: Buffer;
 }
 
-/** Ends a chunked body (RFC 9112 7.1). */
+/** The last chunk and an empty trailer, which end a chunked body (RFC 9112 7.1). */
 export const LAST_CHUNK = Buffer.from('0\r\n\r\n');
 
 const EMPTY = Buffer.alloc(0);
 const CRLF = Buffer.from('\r\n');
-/** chunk-size and chunk-ext of RFC 9112 7.1.1, without the white space that it calls bad. */
+/** chunk-size and chunk-ext of RFC 9112 7.1 and 7.1.1, without the bad whitespace (BWS) that it tolerates. */
 const CHUNK_LINE =
   /^([0-9A-Fa-f]+)(?:;[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"(?:[^"\\]|\\.)*"))?)*$/;
 
 /**
- * Decodes a chunked body (RFC 9112 7.1) as it arrives: a chunk is never gathered, so its size costs no memory.
- * Sizes are bare hexadecimal digits up to 2^53 - 1; extensions and trailers are checked, bounded and dropped.
+ * Decodes a chunked body (RFC 9112 7.1) as it arrives. Chunks are not buffered, so their size does not affect memory
+ * usage. Chunk sizes are hexadecimal digits up to 2^53 - 1. Extensions and trailers are limited, validated and dropped.
  */
 export class ChunkedDecoder implements BodyDecoder {
   rest: Buffer = EMPTY;
   readonly #limits: ChunkedLimits;
   readonly #lines = new LineReader((fault, message) => this.#lineError(fault, message));
   #state: 'size' | 'data' | 'after-data' | 'trailer' | 'done' = 'size';
-  /** Bytes of the current chunk still to come. */
+  /** Number of bytes of the current chunk that have not arrived. */
   #left = 0;
   #trailerLeft: number;
 
@@ -81,7 +89,7 @@ export class ChunkedDecoder implements BodyDecoder {
       this.#left = chunkSize(line);
       this.#state = this.#left === 0 ? 'trailer' : 'data';
     } else if (this.#state === 'after-data') {
-      // At most two bytes were let in, so the line is empty.
+      // The line was limited to two bytes, so it is empty.
       this.#state = 'size';
     } else if (line === '') {
       this.#state = 'done';
@@ -103,17 +111,20 @@ export class ChunkedDecoder implements BodyDecoder {
   }
 }
 
-/** `bytes` as one chunk. Nothing for no bytes: an empty chunk would end the body, which is `LAST_CHUNK`'s business. */
+/**
+ * Encodes `bytes` as one chunk. The result for no bytes is empty, because an empty chunk would end the body
+ * (`LAST_CHUNK`).
+ */
 export function encodeChunk(bytes: Buffer): Buffer {
   if (bytes.length === 0) return EMPTY;
   return Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, CRLF]);
 }
 
-/** Each PDU in a chunk of its own. */
-export const CHUNKS: Envelope = {
-  most: 2 * CRLF.length + 8,
-  before: (to, at, length) => at + to.write(`${length.toString(16)}\r\n`, at, 'latin1'),
-  after: (to, at) => at + CRLF.copy(to, at),
+/** Encodes each PDU as one chunk. */
+export const CHUNK_ENVELOPE: Envelope = {
+  maxOverhead: 2 * CRLF.length + 8,
+  writePrefix: (to, at, length) => at + to.write(`${length.toString(16)}\r\n`, at, 'latin1'),
+  writeSuffix: (to, at) => at + CRLF.copy(to, at),
 };
 
 function chunkSize(line: string): number {
@@ -131,6 +142,7 @@ function checkTrailer(line: string): void {
   } catch {
     throw new BodyError('BODY_TRAILER', 'a trailer line is not a header field');
   }
-  // RFC 9110 6.5.1: framing, routing and authentication have no place behind the body.
-  if (isDecisive(name.toLowerCase())) throw new BodyError('BODY_TRAILER', 'a trailer field belongs into the head');
+  // RFC 9110 6.5.1: fields for framing, routing and authentication are not allowed in trailers.
+  if (isSingletonField(name.toLowerCase()))
+    throw new BodyError('BODY_TRAILER', 'a trailer field belongs into the head');
 }

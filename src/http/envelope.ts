@@ -1,12 +1,12 @@
-/** What a transport puts around each PDU on its way to the client. */
+/** The framing that a transport adds to each PDU sent to the client. */
 export interface Envelope {
-  /** Most bytes around one PDU. */
-  readonly most: number;
-  /** Writes what stands in front of a PDU of `length` bytes to `to`, from `at` on; returns where the PDU begins. */
-  before(to: Buffer, at: number, length: number): number;
-  /** Writes what stands behind it; returns where the next envelope begins. */
-  after(to: Buffer, at: number): number;
+  /** Largest number of bytes added to one PDU. */
+  readonly maxOverhead: number;
+  /** Writes the bytes before a PDU of `length` bytes to `to` at offset `at`. Returns the offset of the PDU. */
+  writePrefix(to: Buffer, at: number, length: number): number;
+  /** Writes the bytes after a PDU to `to` at offset `at`. Returns the offset after them. */
+  writeSuffix(to: Buffer, at: number): number;
 }
 
-/** A stream of PDUs whose own lengths are all there is. */
-export const BARE: Envelope = { most: 0, before: (_to, at) => at, after: (_to, at) => at };
+/** No framing: a plain stream of PDUs, delimited by their own length fields. */
+export const NO_ENVELOPE: Envelope = { maxOverhead: 0, writePrefix: (_to, at) => at, writeSuffix: (_to, at) => at };

@@ -1,12 +1,12 @@
-/** What can be wrong with HTTP bytes from outside. Messages never repeat what the peer sent: it may be a credential. */
+/** Errors in HTTP requests. Their messages never contain bytes of the request, which may be credentials. */
 
-/** A request head is wrong, late or cut; `status` is the answer it deserves before the connection is closed. */
+/** A request head is invalid, late or truncated. The caller responds with `status` and closes the connection. */
 export class HeadError extends Error {
   /** Stable: `HEAD_BARE_LF`, `HEAD_TOO_LARGE`, … */
   readonly code: string;
-  /** HTTP status, 400 where nothing fits better. */
+  /** HTTP status code of the response; the default is 400. */
   readonly status: number;
-  /** Fields that the answer has to carry with this status. */
+  /** Header fields that the response with this status must have. */
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(
@@ -22,7 +22,9 @@ export class HeadError extends Error {
   }
 }
 
-/** A request body does not follow its framing. It comes after the answer, so there is no status: the connection ends. */
+/**
+ * A request body violates its framing. The response has already been sent, so the caller can only close the connection.
+ */
 export class BodyError extends Error {
   /** Stable: `BODY_CHUNK_SIZE`, `BODY_BARE_LF`, … */
   readonly code: string;

@@ -1,18 +1,23 @@
 import { HeadError } from './errors.js';
 
-/** How the body of a request is framed. `Content-Length: 0` is no body: FreeRDP sends it on requests without one. */
+/**
+ * How the body of a request is framed. `Content-Length: 0` counts as `none`: FreeRDP sends it on requests without a
+ * body.
+ */
 export type BodyFraming = 'none' | 'chunked' | { readonly length: number };
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const DIGITS = /^[0-9]{1,16}$/;
 /**
- * `uri-host [":" port]` without the comma, which two joined Host fields would show. FreeRDP leaves out the port and, as it
- * takes the gateway's name as it was typed, may leave out the brackets of an IPv6 address.
+ * `uri-host [":" port]`, without the comma, which two combined Host fields would contain. FreeRDP omits the port. It
+ * uses the gateway's name as the user entered it, so an IPv6 address may lack its brackets.
  */
 const HOST = /^(?:(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+;=%-]+)(?::[0-9]{0,5})?|[0-9A-Fa-f:.]+)$/;
 
-/** Fields on which two readers could disagree, or which decide who somebody is: a second one is refused. */
-const ONCE = new Set([
+/**
+ * Fields that affect framing, routing or authentication, on which two parsers could disagree. Duplicates are rejected.
+ */
+const SINGLETON_FIELDS = new Set([
   'authorization',
   'content-length',
   'content-type',
@@ -25,7 +30,7 @@ const ONCE = new Set([
   'upgrade',
 ]);
 
-/** The fields of one head by lower-case name; values are latin-1 text without the white space around them. */
+/** The fields of one head by lower-case name. Values are latin-1 text without leading and trailing whitespace. */
 export class Fields {
   readonly map = new Map<string, string>();
   readonly #max: number;
@@ -35,7 +40,10 @@ export class Fields {
     this.#max = max;
   }
 
-  /** Takes one field line. Repeated list fields are joined as RFC 9110 5.3 says. */
+  /**
+   * Adds one field line. Repeated list fields are combined according to RFC 9110 5.3.
+   * @throws HeadError
+   */
   addLine(line: string): void {
     const [name, value] = splitFieldLine(line);
     this.add(name, value);
@@ -50,7 +58,7 @@ export class Fields {
       this.map.set(key, value);
       return;
     }
-    if (isDecisive(key)) {
+    if (isSingletonField(key)) {
       throw new HeadError('HEAD_DUPLICATE', `the ${key} field comes twice`);
     }
     this.map.set(key, before + (key === 'cookie' ? '; ' : ', ') + value);
@@ -58,8 +66,9 @@ export class Fields {
 }
 
 /**
- * One `name: value` line (RFC 9112 5). Refuses white space before the colon and line folding, with which front ends and
- * back ends have been made to see different fields.
+ * Splits one `name: value` line (RFC 9112 5). Rejects whitespace before the colon and line folding, which have been
+ * used to make front ends and back ends see different fields (request smuggling).
+ * @throws HeadError
  */
 export function splitFieldLine(line: string): [name: string, value: string] {
   if (isBlank(line.charCodeAt(0))) throw new HeadError('HEAD_FOLDED', 'a header field is folded over two lines');
@@ -72,7 +81,11 @@ export function splitFieldLine(line: string): [name: string, value: string] {
   return [name, trimBlank(line.slice(colon + 1))];
 }
 
-/** Body framing after RFC 9112 6, refusing every combination that two readers could understand in two ways. */
+/**
+ * Determines the body framing according to RFC 9112 6. Rejects every combination that two parsers could interpret
+ * differently.
+ * @throws HeadError
+ */
 export function bodyFraming(fields: ReadonlyMap<string, string>): BodyFraming {
   const length = fields.get('content-length');
   const coding = fields.get('transfer-encoding');
@@ -91,14 +104,18 @@ export function bodyFraming(fields: ReadonlyMap<string, string>): BodyFraming {
   return bytes === 0 ? 'none' : { length: bytes };
 }
 
-/** Exactly one Host of a plausible form (RFC 9112 3.2). It decides nothing: clients leave the port out. */
+/**
+ * Checks that the Host field is present and well-formed (RFC 9112 3.2). It is not compared with a name, and clients may
+ * omit the port.
+ * @throws HeadError
+ */
 export function checkHost(fields: ReadonlyMap<string, string>): void {
   const host = fields.get('host');
   if (host === undefined) throw new HeadError('HEAD_NO_HOST', 'the host field is missing');
   if (!HOST.test(host)) throw new HeadError('HEAD_HOST', 'the host field is malformed');
 }
 
-/** The elements of a comma-separated list field, empty ones left out. */
+/** Returns the elements of a comma-separated list field, without empty ones. */
 export function listElements(value: string | undefined): string[] {
   return (value ?? '')
     .split(',')
@@ -106,9 +123,12 @@ export function listElements(value: string | undefined): string[] {
     .filter((element) => element !== '');
 }
 
-/** Whether readers that see this field, by its lower-case name, twice or in a trailer could come to different conclusions. */
-export function isDecisive(name: string): boolean {
-  return ONCE.has(name) || name.startsWith('rdg-');
+/**
+ * Reports whether the field, given by its lower-case name, must occur only once and never in a trailer, because parsers
+ * could otherwise interpret the request differently.
+ */
+export function isSingletonField(name: string): boolean {
+  return SINGLETON_FIELDS.has(name) || name.startsWith('rdg-');
 }
 
 export function isToken(text: string): boolean {
@@ -119,7 +139,9 @@ function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09;
 }
 
-/** Optional white space is space and tab only; `String.trim` would take a latin-1 no-break space along. */
+/**
+ * Removes optional whitespace, which is space and tab only. `String.trim` would also remove a latin-1 no-break space.
+ */
 function trimBlank(text: string): string {
   let start = 0;
   let end = text.length;

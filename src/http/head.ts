@@ -2,64 +2,72 @@ import { HeadError } from './errors.js';
 import { type BodyFraming, bodyFraming, checkHost, Fields, isToken } from './fields.js';
 import { type LineFault, LineReader } from './lines.js';
 
-/** What a request head says, after every check that does not depend on its meaning. */
+/** A parsed and syntactically valid request head. */
 export interface RequestHead {
   readonly method: string;
-  /** The request target as sent; it begins with a slash. */
+  /** The request target as sent, in origin form. */
   readonly target: string;
-  /** The target up to its question mark, not percent-decoded. */
+  /** The target without the query, not percent-decoded. */
   readonly path: string;
   readonly query: URLSearchParams;
   /** By lower-case name. Values are latin-1 text and may hold credentials. */
   readonly headers: ReadonlyMap<string, string>;
   readonly body: BodyFraming;
-  /** `Expect: 100-continue`: the client waits for a 100 before it sends its body. */
+  /** Whether the client sent `Expect: 100-continue` and waits for a 100 response before it sends the body. */
   readonly expectContinue: boolean;
 }
 
+/** Limits of a request head. */
 export interface HeadLimits {
-  /** From the request line to the empty line, both included. */
+  /** Number of bytes from the request line to the empty line, including both. */
   readonly headBytes: number;
+  /** Number of field lines. */
   readonly headFields: number;
 }
 
-/** A Kerberos ticket with many groups makes an Authorization field of more than 10 KiB; http.sys allows up to 64. */
+/**
+ * Default limits. A Kerberos ticket with many groups makes an Authorization field above 10 KiB; http.sys allows 64 KiB.
+ */
 export const HEAD_LIMITS: HeadLimits = { headBytes: 64 * 1024, headFields: 100 };
 
-/** Room for the query form of MS-TSGU 2.2.3.3 with a bearer token in it; a request line is never larger for a good reason. */
+/** Largest request line in bytes, including CRLF. The query form of MS-TSGU 2.2.3.3 can contain a bearer token. */
 export const REQUEST_LINE_BYTES = 16 * 1024;
 
+/** The result of parsing: incomplete, or a head. */
 export type HeadResult =
   | { readonly kind: 'need-more' }
   | {
       readonly kind: 'head';
       readonly head: RequestHead;
-      /** What followed the head in the last bytes given; a view. */
+      /** The bytes after the head, as a view of the last bytes passed. */
       readonly rest: Buffer;
     };
 
 const NEED_MORE: HeadResult = { kind: 'need-more' };
-/** Visible ASCII but for the number sign: a fragment never goes over the wire. */
+/** Origin form: visible ASCII without the number sign, because fragments are not sent. */
 const TARGET = /^\/[!-"$-~]*$/;
 const VERSION = /^HTTP\/[0-9]\.[0-9]$/;
 
 /**
- * Reads the head of an HTTP/1.1 request (RFC 9112) that lies in one buffer.
- * Strict where two readers could disagree: bare CR or LF, NUL, folding, repeated or contradictory framing fields,
- * a target that is not in origin form, HTTP/1.0. Any method and field name of valid form is taken, in any letter case.
+ * Parses the head of an HTTP/1.1 request (RFC 9112) from one buffer. Rejects input on which two parsers could disagree:
+ * bare CR or LF, NUL, line folding, repeated or contradictory framing fields, a target that is not in origin form,
+ * HTTP/1.0. Accepts every syntactically valid method and field name, in any letter case.
  * @throws HeadError
  */
 export function parseHead(bytes: Buffer, limits: HeadLimits = HEAD_LIMITS): HeadResult {
   return new HeadReader(limits).push(bytes);
 }
 
-/** `parseHead` for bytes that arrive in pieces: same result and same error for every split, in linear time. */
+/**
+ * Parses like `parseHead`, for a head that arrives in chunks. The result or error is the same for every split; linear
+ * time.
+ */
 export class HeadReader {
   readonly #limits: HeadLimits;
   readonly #lines = new LineReader((fault, message) => this.#lineError(fault, message));
   readonly #fields: Fields;
   #requestLine: RequestLine | undefined;
-  /** Bytes of the lines that are complete. */
+  /** Number of bytes of the complete lines. */
   #taken = 0;
 
   constructor(limits: HeadLimits = HEAD_LIMITS) {
@@ -67,7 +75,10 @@ export class HeadReader {
     this.#fields = new Fields(limits.headFields);
   }
 
-  /** Not to be called again after it returned a head or threw. @throws HeadError */
+  /**
+   * Processes the next bytes. It must not be called again after it returned a head or threw.
+   * @throws HeadError
+   */
   push(bytes: Buffer): HeadResult {
     let at = 0;
     while (at < bytes.length) {
@@ -98,7 +109,10 @@ export class HeadReader {
   }
 }
 
-/** Puts a head that another parser has read (node:http) through the same checks. */
+/**
+ * Applies the same checks to a head that another parser (node:http) has read.
+ * @throws HeadError
+ */
 export function headFromParts(
   parts: { method: string; target: string; version: string; rawHeaders: readonly string[] },
   limits: HeadLimits = HEAD_LIMITS,

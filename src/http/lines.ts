@@ -6,7 +6,7 @@ const DELETE = 0x7f;
 
 export type LineFault = 'NUL' | 'BARE_CR' | 'BARE_LF' | 'CONTROL' | 'TOO_LONG';
 
-const FAULT_WORDS: Readonly<Record<LineFault, string>> = {
+const FAULT_MESSAGES: Readonly<Record<LineFault, string>> = {
   NUL: 'a line holds a nul byte',
   BARE_CR: 'a carriage return is not followed by a line feed',
   BARE_LF: 'a line feed does not follow a carriage return',
@@ -15,32 +15,33 @@ const FAULT_WORDS: Readonly<Record<LineFault, string>> = {
 };
 
 /**
- * Takes CRLF-ended lines (RFC 9112 2.2, without its leniency for a bare LF) out of bytes in any split.
- * Every byte is looked at once and copied at most a few times, so a peer that trickles single bytes costs no more than one
- * that does not; what is held never exceeds twice the longest line allowed.
- * A fault shows at the byte that makes it, so it too is the same for every split.
+ * Reads CRLF-terminated lines (RFC 9112 2.2, without its tolerance of a bare LF) from bytes that arrive in any split.
+ *
+ * Each byte is examined once and copied at most a few times, so a peer that sends single bytes costs no more than any
+ * other. The buffer never exceeds twice the longest line allowed. A fault is reported at the byte that causes it, so it
+ * is the same for every split.
  */
 export class LineReader {
-  /** The line that the last `read` completed, as latin-1 and without its CRLF; undefined while it is unfinished. */
+  /** The line that the last `read` completed, as latin-1 without CRLF. Undefined if no line was completed. */
   line: string | undefined;
   readonly #fail: (fault: LineFault, message: string) => Error;
-  #held: Buffer = Buffer.alloc(0);
+  #buffer: Buffer = Buffer.alloc(0);
   #length = 0;
   #afterCr = false;
 
-  /** @param fail makes the error that is thrown for a fault */
+  /** @param fail returns the error to throw for a fault */
   constructor(fail: (fault: LineFault, message: string) => Error) {
     this.#fail = fail;
   }
 
-  /** Bytes of the unfinished line so far. */
+  /** Number of bytes of the incomplete line. */
   get pending(): number {
     return this.#length;
   }
 
   /**
-   * Reads on at `start` and returns where it stopped: behind a line feed with `line` set, or at the end of `bytes`.
-   * @param max bytes this line may have, CRLF included
+   * Reads from offset `start`. Returns the offset after a line feed, with `line` set, or the end of `bytes`.
+   * @param max largest number of bytes of this line, including CRLF
    */
   read(bytes: Buffer, start: number, max: number): number {
     this.line = undefined;
@@ -56,7 +57,7 @@ export class LineReader {
       if (byte === CR) this.#afterCr = true;
       else if ((byte < SPACE && byte !== TAB) || byte === DELETE) throw this.#fault(controlFault(byte));
     }
-    this.#hold(bytes, start, bytes.length);
+    this.#append(bytes, start, bytes.length);
     return bytes.length;
   }
 
@@ -64,26 +65,26 @@ export class LineReader {
     if (this.#length === 0) {
       this.line = bytes.toString('latin1', start, end - 2);
     } else {
-      this.#hold(bytes, start, end);
-      this.line = this.#held.toString('latin1', 0, this.#length - 2);
+      this.#append(bytes, start, end);
+      this.line = this.#buffer.toString('latin1', 0, this.#length - 2);
     }
     this.#length = 0;
     this.#afterCr = false;
   }
 
-  #hold(bytes: Buffer, start: number, end: number): void {
+  #append(bytes: Buffer, start: number, end: number): void {
     const length = this.#length + end - start;
-    if (length > this.#held.length) {
-      const grown = Buffer.alloc(Math.max(64, length, 2 * this.#held.length));
-      this.#held.copy(grown, 0, 0, this.#length);
-      this.#held = grown;
+    if (length > this.#buffer.length) {
+      const grown = Buffer.alloc(Math.max(64, length, 2 * this.#buffer.length));
+      this.#buffer.copy(grown, 0, 0, this.#length);
+      this.#buffer = grown;
     }
-    bytes.copy(this.#held, this.#length, start, end);
+    bytes.copy(this.#buffer, this.#length, start, end);
     this.#length = length;
   }
 
   #fault(fault: LineFault): Error {
-    return this.#fail(fault, FAULT_WORDS[fault]);
+    return this.#fail(fault, FAULT_MESSAGES[fault]);
   }
 }
 

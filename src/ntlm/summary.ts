@@ -1,64 +1,75 @@
 /**
- * NTLM messages (MS-NLMP 2.2.1), summarised for people: who, from where, against what, and how. What a password could be
- * guessed from (challenges, responses, session keys, the MIC) is left out unless it is asked for.
+ * Summaries of NTLM messages (MS-NLMP 2.2.1) for display: user, workstation, server and method. Data that allows an
+ * offline attack on the password (challenges, responses, session keys) is omitted unless the caller requests it; the
+ * MIC is never included.
  */
 import { flagNames } from '../protocol/field-kinds.js';
 
+/** The summary of one NTLM message. */
 export interface NtlmSummary {
   readonly type: 'negotiate' | 'challenge' | 'authenticate' | 'unknown';
-  /** The number in the message: 1, 2, 3, or whatever is there. */
+  /** MessageType: 1, 2 or 3, or another number for `unknown`. */
   readonly messageType: number;
   readonly flags: number;
-  /** `NTLMSSP_NEGOTIATE_…` as MS-NLMP 2.2.2.5 spells them; bits without a name in hexadecimal. */
+  /** Names of the set flags (`NTLMSSP_NEGOTIATE_…`, MS-NLMP 2.2.2.5). Bits without a name are in hexadecimal. */
   readonly flagNames: readonly string[];
-  /** Type 1 and 3: the domain of the user. Type 2: the name of the server's own domain or machine. */
+  /** Types 1 and 3: the domain of the user. Type 2: the name of the server's domain or machine. */
   readonly domain?: string;
   readonly user?: string;
   readonly workstation?: string;
-  /** `10.0.22621`, MS-NLMP 2.2.2.10. */
+  /** Operating system version, for example `10.0.22621` (MS-NLMP 2.2.2.10). */
   readonly version?: string;
-  /** Type 2: what the server says about itself. Type 3: what the client repeats of it inside its response. */
+  /** Type 2: the target info of the server. Type 3: the copy of it in the client's NTLMv2 response. */
   readonly targetInfo?: TargetInfo;
-  /** Type 3: what kind of response it is, by its length. */
+  /** Type 3: the kind of response, derived from its length. */
   readonly response?: 'none' | 'NTLMv1' | 'NTLMv2';
-  /** Type 3: whether there is room for a message integrity code and it is not all zero. */
+  /** Type 3: whether the message contains a message integrity code (MIC) that is not all zero. */
   readonly mic?: boolean;
-  /** Hexadecimal: `serverChallenge`, `lmResponse`, `ntResponse`, `sessionKey`. Only when asked for. */
+  /**
+   * Hexadecimal values of `serverChallenge`, `lmResponse`, `ntResponse` and `sessionKey`. Only with the option
+   * `secrets`.
+   */
   readonly secrets?: Readonly<Record<string, string>>;
-  /** Names of fields that lie outside the message. */
+  /** Names of fields that extend beyond the message. */
   readonly damaged?: readonly string[];
 }
 
-/** MS-NLMP 2.2.2.1, the pairs that say something. */
+/** The informative AV_PAIRs of a target info (MS-NLMP 2.2.2.1). */
 export interface TargetInfo {
   readonly netbiosComputer?: string;
   readonly netbiosDomain?: string;
   readonly dnsComputer?: string;
   readonly dnsDomain?: string;
   readonly dnsTree?: string;
-  /** The service that the client means to talk to, `HTTP/gw.example`. */
+  /** Service principal name of the service that the client connects to, for example `HTTP/gw.example`. */
   readonly targetName?: string;
   readonly flags?: number;
-  /** FILETIME as ISO text with seconds. */
+  /** The FILETIME in ISO 8601 format, or as a decimal number if it is out of range. */
   readonly timestamp?: string;
-  /** Whether the client binds its answer to the TLS connection (extended protection): there, and not all zero. */
+  /**
+   * Whether the response is bound to the TLS connection (extended protection): the hash is present and not all zero.
+   */
   readonly channelBindings?: boolean;
 }
 
 export interface NtlmOptions {
+  /** Include `secrets` in the summary; the default is false. */
   readonly secrets?: boolean;
 }
 
-/** Bytes of a text field that are decoded; names are short, and a field may claim 64 KiB. */
+/** Largest number of bytes of a text field that are decoded. Names are short, but a field may have 64 KiB. */
 export const MAX_NTLM_TEXT = 1024;
-/** Pairs of the target info that are read. */
+/** Largest number of AV_PAIRs of a target info that are read. */
 export const MAX_AV_PAIRS = 64;
 
 const SIGNATURE = Buffer.from('NTLMSSP\0', 'latin1');
 const SHORTEST = SIGNATURE.length + 4;
 const MIC_BYTES = 16;
 const NTLMV1_BYTES = 24;
-/** In an NTLMv2 response: the proof, then the client's blob, in which the pairs begin at 28 (MS-NLMP 2.2.2.7). */
+/**
+ * Offset of the AV_PAIRs in an NTLMv2 response: 16 bytes of proof and 28 bytes of the client challenge (MS-NLMP
+ * 2.2.2.7).
+ */
 const NTLMV2_PAIRS = 16 + 28;
 
 const FLAGS = {
@@ -91,7 +102,10 @@ const AV_NAMES: Readonly<
 > = { 1: 'netbiosComputer', 2: 'netbiosDomain', 3: 'dnsComputer', 4: 'dnsDomain', 5: 'dnsTree' };
 const AV = { END: 0, FLAGS: 6, TIMESTAMP: 7, TARGET_NAME: 9, CHANNEL_BINDINGS: 10 } as const;
 
-/** Where each message has its fixed fields; a field of text or bytes is a length, a room and an offset. */
+/**
+ * Offsets of the fixed fields per message type. A text or byte field consists of a length, an allocated size and an
+ * offset.
+ */
 const LAYOUTS = {
   1: { type: 'negotiate', flags: 12, version: 32, domain: 16, workstation: 24 },
   2: { type: 'challenge', flags: 20, version: 48, domain: 12, targetInfo: 40 },
@@ -100,11 +114,12 @@ const LAYOUTS = {
 const CHALLENGE_AT = 24;
 const MIC_AT = 72;
 
+/** Reports whether `bytes` start with the NTLM signature and have room for a message type. */
 export function isNtlm(bytes: Buffer): boolean {
   return bytes.length >= SHORTEST && bytes.subarray(0, SIGNATURE.length).equals(SIGNATURE);
 }
 
-/** What an NTLM message says; undefined when it is none. Never throws. */
+/** Summarises an NTLM message. Returns undefined if `bytes` are not one. Never throws. */
 export function summariseNtlm(bytes: Buffer, { secrets = false }: NtlmOptions = {}): NtlmSummary | undefined {
   if (!isNtlm(bytes)) return undefined;
   const messageType = bytes.readUInt32LE(SIGNATURE.length);
@@ -126,7 +141,7 @@ class Message {
   negotiate(): NtlmSummary {
     const at = LAYOUTS[1];
     const flags = this.#u32('flags', at.flags);
-    // Without these flags the fields are not meant, and their offsets may be anything.
+    // Without these flags the fields must be ignored; their offsets may have any value.
     const named = (flag: number, name: string, where: number): string | undefined =>
       (flags & flag) === 0 ? undefined : this.#field(name, where)?.subarray(0, MAX_NTLM_TEXT).toString('latin1');
     return this.#summary(1, flags, {
@@ -153,7 +168,7 @@ class Message {
     const nt = this.#field('ntResponse', at.nt);
     const key = this.#field('sessionKey', at.key);
     const response = !nt?.length ? 'none' : nt.length > NTLMV1_BYTES ? 'NTLMv2' : 'NTLMv1';
-    const hidden = { lmResponse: lm, ntResponse: nt, sessionKey: key };
+    const secretFields = { lmResponse: lm, ntResponse: nt, sessionKey: key };
     return this.#summary(3, flags, {
       domain: this.#text('domain', at.domain, flags),
       user: this.#text('user', at.user, flags),
@@ -162,7 +177,9 @@ class Message {
       targetInfo: nt && response === 'NTLMv2' ? readPairs(nt.subarray(NTLMV2_PAIRS)) : undefined,
       mic: this.#hasMic(),
       secrets: secrets
-        ? Object.fromEntries(Object.entries(hidden).flatMap(([name, value]) => (value ? [[name, hexOf(value)]] : [])))
+        ? Object.fromEntries(
+            Object.entries(secretFields).flatMap(([name, value]) => (value ? [[name, hexOf(value)]] : [])),
+          )
         : undefined,
     });
   }
@@ -210,7 +227,7 @@ class Message {
     return flags & FLAGS.NTLMSSP_NEGOTIATE_UNICODE ? utf16(field) : field.subarray(0, MAX_NTLM_TEXT).toString('latin1');
   }
 
-  /** The code is not announced: it is there when no field begins before its end (MS-NLMP 2.2.1.3). */
+  /** No flag indicates the MIC. It is present if no field starts before its end (MS-NLMP 2.2.1.3). */
   #hasMic(): boolean {
     const { lm, nt, domain, user, workstation, key } = LAYOUTS[3];
     if (this.#bytes.length < MIC_AT + MIC_BYTES) return false;
@@ -240,7 +257,10 @@ function readPairs(bytes: Buffer): TargetInfo {
   return found;
 }
 
-/** FILETIME counts 100 ns from 1601; outside of what a Date can hold, or of four-digit years, the number stands as it is. */
+/**
+ * Formats a FILETIME, which counts 100 ns since 1601. Values outside the range of a Date or of four-digit years are
+ * returned as a decimal number.
+ */
 function fileTime(value: bigint): string {
   const date = new Date(Number(value / 10_000n - 11_644_473_600_000n));
   const year = date.getUTCFullYear();

@@ -4,56 +4,61 @@ import { matchesName, matchRule, type Rule } from './rules.js';
 import { formatTarget, normalizeHost, parseTarget, type Target } from './target.js';
 import type { AuthorizationVerdict, Identity, TargetRequest } from './types.js';
 
-/** Addresses of one name that are checked and dialled; more than a handful is a mistake or an attack on the dial timeout. */
+/** How many addresses of one name are checked and dialled. A longer answer is a mistake or an attempt to use up the dial timeout. */
 export const ADDRESSES_MAX = 8;
 
-/** Looks a name up, once. Answers addresses in the order to try them; throws when there are none. */
+/** Resolves a host name to IP addresses in the order to try them. Rejects if there are none. */
 export type Resolve = (host: string, signal: AbortSignal) => Promise<readonly string[]>;
 
+/** What `planTarget` needs besides the request. */
 export interface AdmissionParts {
-  /** The allow rules of the configuration. */
+  /** The allow rules (`targets.allow`). */
   readonly rules: readonly Rule[];
+  /** Called at most once for a target, and not at all for an IP address. */
   readonly resolve: Resolve;
-  /** The custom authenticator's word, usually `Guard.authorize`. It is asked about each address that the rules allow. */
+  /** The decision of the custom authenticator, usually `Guard.authorize`. It is called for each address that is allowed so far. */
   readonly authorize?:
     | ((identity: Identity, target: TargetRequest, signal: AbortSignal) => Promise<AuthorizationVerdict>)
     | undefined;
 }
 
+/** The result of `planTarget`. */
 export type Plan =
   | {
       readonly allow: true;
+      /** The requested target in canonical form. */
       readonly target: Target;
-      /** Checked addresses in the order to dial them. INVARIANT: only these are dialled, the name is not resolved again. */
+      /** Allowed addresses in the order to dial them. INVARIANT: only these are dialled; the name is not resolved again. */
       readonly addresses: readonly string[];
     }
   | {
       readonly allow: false;
-      /** `unresolved` only where the name itself was allowed: to everyone else a name that is not there is just denied. */
+      /** `unresolved` only if the name itself was allowed. Otherwise a name that does not exist gives `denied`. */
       readonly code: 'denied' | 'unresolved';
-      /** For the log, never for the client. */
+      /** For the log. Never send it to the client. */
       readonly reason: string;
     };
 
 /**
- * Decides about one channel: may this identity reach this target, and at which addresses?
+ * Decides whether an identity may open a channel to a target, and at which addresses.
  *
- * An identity that brings its own targets (a token's `tgt`) may open these and no others; without them the allow rules
- * decide. A special address additionally needs to be meant: by a rule that names it, or by a target in a token that the
- * gateway's own key signed. Addresses of the gateway itself on its networks are not special: a desktop on the same machine
- * is a usual target, and a rule opens the port of RDP alone unless it names others.
+ * An identity with targets of its own (claim `tgt` of a token) may open these and no others. Without them the allow rules
+ * decide. A special address (loopback, link-local, cloud metadata) must be allowed explicitly: by a rule for that address, or
+ * by a target from the gateway's own key or token list. The gateway's own network addresses are not special: a desktop
+ * on the same machine is a common target, and a rule without ports allows port 3389 only.
  *
- * Never throws and never waits longer than `signal`: whatever goes wrong denies.
+ * Never rejects. A failure, and an abort of `signal` before the decision, deny.
  */
 export async function planTarget(
   identity: Identity,
-  asked: Target,
+  requested: Target,
   parts: AdmissionParts,
   signal: AbortSignal,
 ): Promise<Plan> {
   try {
-    const target = { host: normalizeHost(asked.host), port: asked.port };
-    if (!Number.isInteger(target.port) || target.port < 1 || target.port > 65535) return denied('the port is not one');
+    const target = { host: normalizeHost(requested.host), port: requested.port };
+    if (!Number.isInteger(target.port) || target.port < 1 || target.port > 65535)
+      return denied('the port is not a number from 1 to 65535');
     return await plan(identity, target, parts, signal);
   } catch (cause) {
     return denied(signal.aborted ? 'the decision took too long' : messageOf(cause));
@@ -61,52 +66,52 @@ export async function planTarget(
 }
 
 async function plan(identity: Identity, target: Target, parts: AdmissionParts, signal: AbortSignal): Promise<Plan> {
-  const named = identity.targets?.some((text) => isTarget(text, target)) ?? false;
-  if (identity.targets !== undefined && !named) {
+  const isOwnTarget = identity.targets?.some((text) => isTarget(text, target)) ?? false;
+  if (identity.targets !== undefined && !isOwnTarget) {
     return denied(`the identity may open ${identity.targets.join(', ') || 'no target'} only`);
   }
-  const byName = named || parts.rules.some((rule) => matchesName(rule, target));
+  const byName = isOwnTarget || parts.rules.some((rule) => matchesName(rule, target));
   const byAddress = parts.rules.some((rule) => rule.kind === 'network' && inPorts(rule, target.port));
   const literal = canonicalAddress(target.host) !== undefined;
-  // Before any look-up: a name that no rule can allow must not be resolved, nor tell by its timing whether it exists.
+  // Must precede the lookup: for a name that no rule can allow, the response time would reveal whether the name exists.
   if (!byName && (literal || !byAddress)) return denied('no rule allows it');
 
   const found = literal ? [target.host] : await lookUp(target.host, parts.resolve, signal);
   if (found.length === 0) {
-    // Behind a rule for addresses, or an authorizer that is yet to be asked, the name was not allowed so far.
-    const judged = named || (byName && parts.authorize === undefined);
-    return { allow: false, code: judged ? 'unresolved' : 'denied', reason: 'the name does not resolve' };
+    // If a rule for addresses or the authorizer still had to decide, the name itself is not allowed yet.
+    const nameAllowed = isOwnTarget || (byName && parts.authorize === undefined);
+    return { allow: false, code: nameAllowed ? 'unresolved' : 'denied', reason: 'the name does not resolve' };
   }
-  const allowed = found.filter((address) => isAllowed(identity, named, target, address, parts.rules));
-  if (allowed.length === 0) return denied(whyNot(found, named));
+  const allowed = found.filter((address) => isAllowed(identity, isOwnTarget, target, address, parts.rules));
+  if (allowed.length === 0) return denied(denialReason(found, isOwnTarget));
   if (parts.authorize === undefined) return { allow: true, target, addresses: allowed };
 
   const { authorize } = parts;
-  const verdicts = await before(
+  const verdicts = await untilAborted(
     signal,
     Promise.all(allowed.map((address) => authorize(identity, { ...target, address }, signal))),
   );
-  const agreed = allowed.filter((_, index) => verdicts[index]?.allow === true);
-  if (agreed.length > 0) return { allow: true, target, addresses: agreed };
+  const authorized = allowed.filter((_, index) => verdicts[index]?.allow === true);
+  if (authorized.length > 0) return { allow: true, target, addresses: authorized };
   const refusal = verdicts.find((verdict) => !verdict.allow);
   return denied(refusal?.allow === false ? refusal.reason : 'the authenticator refused it');
 }
 
 function isAllowed(
   identity: Identity,
-  named: boolean,
+  isOwnTarget: boolean,
   target: Target,
   address: string,
   rules: readonly Rule[],
 ): boolean {
-  if (named && (identity.local || specialRange(networkOf(address)) === undefined)) return true;
+  if (isOwnTarget && (identity.local || specialRange(networkOf(address)) === undefined)) return true;
   return rules.some((rule) => matchRule(rule, target, address));
 }
 
-/** Canonical addresses without duplicates; none when the look-up fails, answers nonsense or takes too long. */
+/** Returns canonical addresses without duplicates, or none if the lookup fails, takes too long or returns no valid address. */
 async function lookUp(host: string, resolve: Resolve, signal: AbortSignal): Promise<readonly string[]> {
   try {
-    const answers = await before(signal, resolve(host, signal));
+    const answers = await untilAborted(signal, resolve(host, signal));
     const addresses = answers.slice(0, 4 * ADDRESSES_MAX).map(canonicalAddress);
     return [...new Set(addresses)].filter((address) => address !== undefined).slice(0, ADDRESSES_MAX);
   } catch {
@@ -114,14 +119,14 @@ async function lookUp(host: string, resolve: Resolve, signal: AbortSignal): Prom
   }
 }
 
-function whyNot(addresses: readonly string[], named: boolean): string {
+function denialReason(addresses: readonly string[], isOwnTarget: boolean): string {
   const list = addresses
     .map((address) => {
       const special = specialRange(networkOf(address));
       return special === undefined ? address : `${address} (${special})`;
     })
     .join(', ');
-  return named ? `${list} needs a rule of its own` : `no rule allows ${list}`;
+  return isOwnTarget ? `${list} needs an explicit rule` : `no rule allows ${list}`;
 }
 
 function isTarget(text: string, target: Target): boolean {
@@ -136,8 +141,8 @@ function denied(reason: string): Plan {
   return { allow: false, code: 'denied', reason: toReason(reason, '') };
 }
 
-/** The answer, or a rejection as soon as `signal` aborts; a late answer then has no effect. */
-async function before<T>(signal: AbortSignal, answer: Promise<T>): Promise<T> {
+/** Settles like `answer`, but rejects as soon as `signal` aborts. */
+async function untilAborted<T>(signal: AbortSignal, answer: Promise<T>): Promise<T> {
   let stop: () => void = () => undefined;
   const aborted = new Promise<never>((_, reject) => {
     stop = () => reject(new Error('the decision took too long'));

@@ -2,18 +2,20 @@ import { findToken, type StaticToken } from './static.js';
 import type { SignedVerifier } from './token.js';
 import type { Authenticator } from './types.js';
 
-/** The user of everyone in mode `any`. */
-export const ANYONE = 'anonymous';
+/** The user name of every identity in mode `any`. */
+export const ANONYMOUS_USER = 'anonymous';
 
 /**
- * The built-in ways to prove an identity, in the shape of a custom authenticator so that the guard has one path.
- * What their verdicts add to the public shape is `local`; the guard heeds it from these alone.
+ * Verifies signed tokens (mode `signed`).
+ *
+ * The built-in modes implement the interface of custom authenticators, so that the guard has one code path. Their verdicts
+ * have one additional property, `local`, which the guard ignores for custom authenticators.
  */
 export function signedAuthenticator(verify: SignedVerifier): Authenticator {
   return { name: 'signed', authenticate: ({ token, now }) => verify(token, now) };
 }
 
-/** A token from the operator's own list: its targets count as the operator's word, like a rule. */
+/** Looks tokens up in the token list (mode `static`). Targets in the list are as explicit as allow rules. */
 export function staticAuthenticator(entries: readonly StaticToken[]): Authenticator {
   return {
     name: 'static',
@@ -26,7 +28,7 @@ export function staticAuthenticator(entries: readonly StaticToken[]): Authentica
   };
 }
 
-/** For development: whoever sends a token, any token, is in. The allow rules alone protect the network. */
+/** Accepts every token (mode `any`, for development). Only the allow rules protect the network. */
 export function anyAuthenticator(): Authenticator {
-  return { name: 'any', authenticate: () => ({ allow: true, user: ANYONE }) };
+  return { name: 'any', authenticate: () => ({ allow: true, user: ANONYMOUS_USER }) };
 }

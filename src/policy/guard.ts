@@ -2,44 +2,51 @@ import { isPrintable, toReason, USER_NAME_MAX } from './printable.js';
 import { formatTarget, parseTarget } from './target.js';
 import type { AuthenticationRequest, Authenticator, AuthorizationVerdict, Identity, TargetRequest } from './types.js';
 
+/** The result of `Guard.authenticate`. */
 export type AuthenticationResult =
   | { readonly allow: true; readonly identity: Identity }
   | {
       readonly allow: false;
-      /** `missing`: the client sent no token at all. */
+      /** `missing`: the client sent no token. `refused`: every other reason. */
       readonly code: 'missing' | 'refused';
-      /** For the log, never for the client; holds no token. */
+      /** For the log: one line without the token. Never send it to the client. */
       readonly reason: string;
     };
 
-/** The one gate in front of every authenticator. Nothing here throws, and every wait ends. */
+/** An authenticator behind a deadline and a check of its answers, see `createGuard`. No method rejects or waits without limit. */
 export interface Guard {
+  /** The name of the authenticator. */
   readonly name: string;
-  /** `signal` may end the wait early: nobody waits for the answer any more. */
+  /** An abort of `signal` denies without waiting for the deadline. */
   authenticate(request: AuthenticationRequest, signal?: AbortSignal): Promise<AuthenticationResult>;
-  /** Missing where the authenticator has no say in targets: then the rules alone decide. `signal` may end the wait early. */
+  /** `undefined` if the authenticator has no `authorize`. An abort of `signal` denies without waiting for the deadline. */
   readonly authorize:
     | ((identity: Identity, target: TargetRequest, signal?: AbortSignal) => Promise<AuthorizationVerdict>)
     | undefined;
+  /** Calls the authenticator's `close` and waits until it returns, at most the deadline. Ignores its errors. */
   close(): Promise<void>;
 }
 
+/** Options of `createGuard`. */
 export interface GuardOptions {
   readonly authenticator: Authenticator;
-  /** Milliseconds for one answer. Setting: `timeouts.decision`. */
+  /** Time limit of one call in milliseconds. Setting: `timeouts.decision`. */
   readonly deadline: number;
-  /** Whether this is one of our own: only then may its verdict say that targets are the operator's own word. */
+  /** Whether the authenticator is a built-in one. Only then may its verdict set `Identity.local`. Default: false. */
   readonly builtIn?: boolean;
-  /** Milliseconds of a clock that only goes forward; tells a late answer of code that blocked the timer. */
+  /**
+   * A monotonic clock in milliseconds, `performance.now` by default. It detects a late answer even if the authenticator blocked
+   * the event loop and so delayed the timer.
+   */
   readonly clock?: () => number;
 }
 
-/** Entries of `groups` or `targets` in one verdict. */
+/** Maximum number of entries of `groups` and of `targets` in one verdict. */
 const LIST_MAX = 1000;
 
 /**
- * Wraps an authenticator so that it fails closed: a throw, an answer after the deadline, and an answer of any other shape
- * than the documented one deny. Each property of an answer is read once; what comes out is a copy.
+ * Wraps an authenticator so that it fails closed: an exception, an answer after the deadline and an answer of any other shape
+ * than the documented one deny. Each property of an answer is read once, and the identity is a frozen copy.
  */
 export function createGuard(options: GuardOptions): Guard {
   const { authenticator } = options;
@@ -51,7 +58,7 @@ export function createGuard(options: GuardOptions): Guard {
       const { token } = request;
       if (token === '') return { allow: false, code: 'missing', reason: 'the client sent no token' };
       try {
-        const answer = await ask((own) => authenticator.authenticate(request, own), options, signal);
+        const answer = await callAuthenticator((inner) => authenticator.authenticate(request, inner), options, signal);
         return { allow: true, identity: readVerdict(answer, request, name, options.builtIn === true) };
       } catch (cause) {
         return { allow: false, code: 'refused', reason: reasonOf(cause, name, token) };
@@ -60,7 +67,11 @@ export function createGuard(options: GuardOptions): Guard {
     authorize: hasAuthorize(authenticator)
       ? async (identity, target, signal) => {
           try {
-            const answer = await ask((own) => authenticator.authorize?.(identity, target, own), options, signal);
+            const answer = await callAuthenticator(
+              (inner) => authenticator.authorize?.(identity, target, inner),
+              options,
+              signal,
+            );
             readAllow(answer);
             return { allow: true };
           } catch (cause) {
@@ -69,25 +80,25 @@ export function createGuard(options: GuardOptions): Guard {
         }
       : undefined,
     async close() {
-      await ask(() => authenticator.close?.(), options).catch(() => undefined);
+      await callAuthenticator(() => authenticator.close?.(), options).catch(() => undefined);
     },
   };
 }
 
-/** A refusal in the authenticator's own words; everything else that is thrown is its failure, or ours. */
+/** A refusal with a reason. Every other exception is a failure of the authenticator or of the check of its answer. */
 class Refusal extends Error {}
 
 function hasAuthorize(authenticator: Authenticator): boolean {
   return authenticator.authorize !== undefined && authenticator.authorize !== null;
 }
 
-/** Asks once. Rejects at the deadline or when `outer` aborts, and tells the authenticator so through its signal. */
-async function ask(
-  question: (signal: AbortSignal) => unknown,
+/** Calls the authenticator. At the deadline, or when `outer` aborts, rejects and aborts the authenticator's signal. */
+async function callAuthenticator(
+  call: (signal: AbortSignal) => unknown,
   { deadline, clock = () => performance.now() }: GuardOptions,
   outer?: AbortSignal,
 ): Promise<unknown> {
-  // Made when it is needed: an error looks up where it is, which costs more than the question does.
+  // Created only when needed: capturing the stack of an error costs more than a usual call.
   const late = (): Refusal => new Refusal(`no answer within ${deadline / 1000} s`);
   const controller = new AbortController();
   const started = clock();
@@ -103,8 +114,8 @@ async function ask(
   if (outer?.aborted) expire();
   outer?.addEventListener('abort', expire, { once: true });
   try {
-    // The wrapping function turns a synchronous throw into a rejection; the race swallows a late one.
-    const answer = await Promise.race([(async () => question(controller.signal))(), expired]);
+    // The async function turns a synchronous exception into a rejection. Promise.race handles a late rejection.
+    const answer = await Promise.race([(async () => call(controller.signal))(), expired]);
     if (clock() - started > deadline) throw late();
     return answer;
   } finally {
@@ -118,7 +129,7 @@ function readVerdict(answer: unknown, request: AuthenticationRequest, method: st
   const { user, groups, targets, until, local } = verdict;
   if (!isPrintable(user, USER_NAME_MAX)) throw new TypeError('the user is not a printable name');
   if (until !== undefined && !(typeof until === 'number' && Number.isFinite(until) && until > request.now)) {
-    throw new TypeError('the end of the session (until) is not a time to come');
+    throw new TypeError('the end of the session (until) is not a time in the future');
   }
   return Object.freeze({
     user,
@@ -134,13 +145,13 @@ function readVerdict(answer: unknown, request: AuthenticationRequest, method: st
   });
 }
 
-/** The answer as a record whose `allow` is exactly true. */
+/** Returns the answer if its `allow` is exactly true. Throws a `Refusal` if it is false, else a `TypeError`. */
 function readAllow(answer: unknown): Readonly<Record<string, unknown>> {
   if (typeof answer !== 'object' || answer === null) throw new TypeError('the answer is not an object');
   const record = answer as Record<string, unknown>;
   const { allow } = record;
   if (allow === true) return record;
-  if (allow !== false) throw new TypeError('the answer does not say allow: true or false');
+  if (allow !== false) throw new TypeError('the answer has no allow: true or false');
   const { reason } = record;
   throw new Refusal(typeof reason === 'string' && reason.trim() !== '' ? reason : 'refused without a reason');
 }
@@ -151,7 +162,7 @@ function readList(value: unknown, what: string): string[] {
   if (length > LIST_MAX) throw new TypeError(`${what} has more than ${LIST_MAX} entries`);
   return Array.from({ length }, (_, index) => {
     const entry: unknown = value[index];
-    if (!isPrintable(entry, USER_NAME_MAX)) throw new TypeError(`${what} holds something that is not a printable text`);
+    if (!isPrintable(entry, USER_NAME_MAX)) throw new TypeError(`${what} has an entry that is not printable text`);
     return entry;
   });
 }
@@ -162,7 +173,7 @@ function reasonOf(cause: unknown, name: string, token: string): string {
     const message = cause instanceof Error ? cause.message : 'it threw something that is not an error';
     return toReason(`authenticator ${name} failed: ${message}`, token);
   } catch {
-    // Even the message of a thrown error may be a getter that throws.
+    // The message of the error can be a getter that throws.
     return `authenticator ${name} failed`;
   }
 }

@@ -1,7 +1,8 @@
 /**
- * `rdgw/policy`: the types of a custom authenticator, and the gateway's own words for targets and rules.
+ * `rdgw/policy`: the interface of custom authenticators, and the gateway's own parsing and checks of targets, allow rules
+ * and tokens.
  *
- *     // auth.mjs, named in the configuration as auth.module
+ *     // auth.mjs; auth.module.path in the configuration is its path
  *     import { formatTarget } from 'rdgw/policy';
  *     export default (options) => ({
  *       name: 'portal',

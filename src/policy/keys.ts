@@ -1,27 +1,29 @@
 import { createPublicKey, type JsonWebKey, type KeyObject, webcrypto } from 'node:crypto';
 import { Fault } from '../fault.js';
 
-/** A key that may have signed a token. INVARIANT: the algorithms belong to the kind of key, never to the token's header. */
+/** A key to verify tokens with. INVARIANT: the algorithms follow from the key type, never from the token's header. */
 export interface VerificationKey {
-  /** For the log: the file's name, and the key id in a set. */
+  /** For the log: the file name, and the key id within a JWK set. */
   readonly label: string;
+  /** The key id (`kid`), where a JWK set has one. */
   readonly id: string | undefined;
+  /** JWS algorithm names (`alg`). */
   readonly algorithms: readonly string[];
-  /** A secret is prepared once: to do it for each token would double the price of a check. */
+  /** A secret is imported once. To import it for each token would double the cost of a verification. */
   readonly key: KeyObject | Promise<webcrypto.CryptoKey>;
   /** Whether this is the gateway's own key. */
   readonly local: boolean;
 }
 
-/** RFC 7518 section 3.2: a key of the same size as the hash output or larger. */
+/** RFC 7518 section 3.2: the key is at least as long as the hash output. */
 const SECRET_BYTES_MIN = 32;
 const HS256 = { name: 'HMAC', hash: 'SHA-256' };
 /** RFC 7518 section 3.3. */
 const RSA_BITS_MIN = 2048;
-/** Every candidate costs a signature check per token. */
+/** Maximum number of keys in a set. Each candidate key costs a signature verification per token. */
 export const KEYS_MAX = 64;
 
-/** The gateway's own secret: HS256 and nothing else. Throws a `Fault` (`KEY_INVALID`) below 32 bytes. */
+/** Imports the gateway's own secret, for HS256 only. Throws a `Fault` (`KEY_INVALID`) if it is shorter than 32 bytes. */
 export function localKey(secret: Uint8Array): VerificationKey {
   if (secret.length < SECRET_BYTES_MIN) throw invalid('the local token key is shorter than 32 bytes', 'token.key');
   const key = webcrypto.subtle.importKey('raw', secret, HS256, false, ['sign', 'verify']);
@@ -29,12 +31,12 @@ export function localKey(secret: Uint8Array): VerificationKey {
 }
 
 /**
- * A public key or a certificate in PEM: Ed25519 (EdDSA), RSA from 2048 bits on (RS256) or P-256 (ES256).
- * Throws a `Fault` (`KEY_INVALID`) for anything else, a private key included: it has no business on the gateway.
+ * Reads a public key or a certificate in PEM: Ed25519 (EdDSA), RSA with at least 2048 bits (RS256) or P-256 (ES256).
+ * Throws a `Fault` (`KEY_INVALID`) for anything else, including a private key, which does not belong on the gateway.
  */
 export function publicKey(pem: string, label: string): VerificationKey {
   if (/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem)) {
-    throw invalid('holds a private key', label, 'give the gateway the public key only: openssl pkey -pubout');
+    throw invalid('the file has a private key', label, 'configure the public key only: openssl pkey -pubout');
   }
   return bind(
     load(() => createPublicKey(pem), label),
@@ -44,25 +46,27 @@ export function publicKey(pem: string, label: string): VerificationKey {
 }
 
 /**
- * The signature keys of a JWK set (RFC 7517 section 5). Keys for encryption and of kinds that are not accepted are left out,
- * as section 5 asks; a set with a secret key, or with no usable key, throws a `Fault` (`KEY_INVALID`).
+ * Reads the signature keys of a JWK set (RFC 7517 section 5). Encryption keys and keys of unsupported types are ignored, as
+ * section 5 requires. Throws a `Fault` (`KEY_INVALID`) for a set with a secret or private key, or without a usable key.
  */
 export function keySet(json: string, label: string): readonly VerificationKey[] {
   const jwks = readSet(json, label);
-  if (jwks.length > KEYS_MAX) throw invalid(`holds more than ${KEYS_MAX} keys`, label);
+  if (jwks.length > KEYS_MAX)
+    throw invalid(`the key set has more than ${KEYS_MAX} keys`, label, 'remove keys that are no longer in use');
   const keys = jwks.filter(isSignatureKey).map((jwk, index) => {
     if (jwk.kty === 'oct')
-      throw invalid('holds a secret key', label, 'a key set for verification has public keys only');
-    if ('d' in jwk) throw invalid('holds a private key', label, 'publish the public part only');
+      throw invalid('the key set has a secret key', label, 'a key set for verification has public keys only');
+    if ('d' in jwk) throw invalid('the key set has a private key', label, 'publish the public part only');
     const id = typeof jwk.kid === 'string' ? jwk.kid : undefined;
     const name = `${label} key ${id === undefined ? index + 1 : JSON.stringify(id)}`;
     return bind(
-      load(() => createPublicKey({ key: jwk, format: 'jwk' }), name),
+      load(() => createPublicKey({ key: jwk, format: 'jwk' }), name, 'the key is not a valid JWK'),
       name,
       id,
     );
   });
-  if (keys.length === 0) throw invalid('holds no usable key', label, 'accepted are Ed25519, RSA and P-256 keys');
+  if (keys.length === 0)
+    throw invalid('the key set has no usable key', label, 'accepted are Ed25519, RSA and P-256 keys');
   return keys;
 }
 
@@ -81,10 +85,10 @@ function isSignatureKey(jwk: JsonWebKey): boolean {
 }
 
 function readSet(json: string, label: string): readonly JsonWebKey[] {
-  const set = load(() => JSON.parse(json) as unknown, label, 'is not JSON');
+  const set = load(() => JSON.parse(json) as unknown, label, 'the key set is not JSON');
   const keys: unknown = typeof set === 'object' && set !== null && 'keys' in set ? set.keys : undefined;
   if (!Array.isArray(keys) || !keys.every((key) => typeof key === 'object' && key !== null)) {
-    throw invalid('is not a JWK set', label, 'it looks like {"keys": [{"kty": …}]}');
+    throw invalid('the file is not a JWK set', label, 'expected {"keys": [{"kty": …}]}');
   }
   return keys as JsonWebKey[];
 }
@@ -93,20 +97,20 @@ function bind(key: KeyObject, label: string, id: string | undefined): Verificati
   const { namedCurve, modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
   switch (key.asymmetricKeyType) {
     case 'ed25519':
-      // RFC 9864 names the same algorithm anew; both names are in use.
+      // RFC 9864 introduced a second name for the same algorithm. Both are in use.
       return { label, id, algorithms: ['EdDSA', 'Ed25519'], key, local: false };
     case 'rsa':
-      if (modulusLength < RSA_BITS_MIN) throw invalid('is an RSA key of less than 2048 bits', label);
+      if (modulusLength < RSA_BITS_MIN) throw invalid('the RSA key has less than 2048 bits', label);
       return { label, id, algorithms: ['RS256'], key, local: false };
     case 'ec':
       if (namedCurve === 'prime256v1') return { label, id, algorithms: ['ES256'], key, local: false };
-      throw invalid(`is on the curve ${namedCurve}`, label, 'accepted is P-256 (prime256v1)');
+      throw invalid(`the key is on the curve ${namedCurve}`, label, 'accepted is P-256 (prime256v1)');
     default:
-      throw invalid('is not an Ed25519, RSA or P-256 key', label);
+      throw invalid('the key is not an Ed25519, RSA or P-256 key', label);
   }
 }
 
-function load<T>(read: () => T, label: string, problem = 'is not a public key in PEM'): T {
+function load<T>(read: () => T, label: string, problem = 'the file is not a public key in PEM'): T {
   try {
     return read();
   } catch (cause) {

@@ -5,14 +5,17 @@ import { Fault } from '../fault.js';
 import { isPrintable, toReason } from './printable.js';
 import type { Authenticator, AuthenticatorFactory } from './types.js';
 
-/** For a factory that opens a connection before it is ready. */
+/** Time limit of the factory function, which may have to open a connection (to a database, for example). */
 export const FACTORY_DEADLINE_MS = 30_000;
 const NAME_MAX = 64;
 
 /**
- * Loads a custom authenticator: imports the ES module at `path` (relative to `folder`) and calls its default export with
- * `options`. Throws a `Fault` of kind `configuration` (`AUTH_MODULE_MISSING`, `AUTH_MODULE_FAILED`, `AUTH_MODULE_INVALID`)
- * that names the module.
+ * Loads a custom authenticator: imports the ES module at `path` (relative to `folder`) and calls its default export, an
+ * `AuthenticatorFactory`, with `options`. The factory must finish within 30 seconds.
+ *
+ * @throws {Fault} of kind `configuration`, with the path of the module: `AUTH_MODULE_MISSING` (no such file),
+ * `AUTH_MODULE_FAILED` (the module does not load, or its default export fails) or `AUTH_MODULE_INVALID` (the default export
+ * or its result has the wrong shape).
  */
 export async function loadAuthenticator(
   path: string,
@@ -21,30 +24,41 @@ export async function loadAuthenticator(
 ): Promise<Authenticator> {
   const file = await findModule(path, folder);
   const exported = await importModule(file).catch((cause: unknown) => {
-    throw wrong(file, 'FAILED', `the module does not load: ${wordsOf(cause)}`, 'try it alone: node FILE', cause);
+    throw moduleFault(
+      file,
+      'FAILED',
+      `the module does not load: ${messageOf(cause)}`,
+      'run it alone to find the error: node FILE',
+      cause,
+    );
   });
   const factory = exported.default;
   if (typeof factory !== 'function') {
-    throw wrong(file, 'INVALID', 'the module has no function as its default export', EXPORT_HINT);
+    throw moduleFault(file, 'INVALID', 'the module has no function as its default export', EXPORT_HINT);
   }
-  const made = await within(FACTORY_DEADLINE_MS, async () => (factory as AuthenticatorFactory)(options)).catch(
-    (cause: unknown) => {
-      throw wrong(file, 'FAILED', `the default export failed: ${wordsOf(cause)}`, 'check its options', cause);
-    },
-  );
-  const problem = shapeProblem(made);
-  if (problem !== undefined) throw wrong(file, 'INVALID', `the authenticator ${problem}`, EXPORT_HINT);
-  return made;
+  const authenticator = await withDeadline(FACTORY_DEADLINE_MS, async () =>
+    (factory as AuthenticatorFactory)(options),
+  ).catch((cause: unknown) => {
+    throw moduleFault(file, 'FAILED', `the default export failed: ${messageOf(cause)}`, 'check its options', cause);
+  });
+  const problem = shapeProblem(authenticator);
+  if (problem !== undefined) throw moduleFault(file, 'INVALID', `the authenticator ${problem}`, EXPORT_HINT);
+  return authenticator;
 }
 
-/** The module's file, absolute. Nothing of it runs. Throws `AUTH_MODULE_MISSING`. */
+/** Returns the absolute path of the module without loading it. Throws a `Fault` (`AUTH_MODULE_MISSING`) if it is not a file. */
 export async function findModule(path: string, folder = '.'): Promise<string> {
   const file = resolve(folder, path);
   const isFile = await stat(file)
     .then((found) => found.isFile())
     .catch(() => false);
   if (isFile) return file;
-  throw wrong(file, 'MISSING', 'the module of auth.module is not a file', 'name a JavaScript file, auth.mjs');
+  throw moduleFault(
+    file,
+    'MISSING',
+    'the module of auth.module is not a file',
+    'set auth.module.path to a JavaScript file',
+  );
 }
 
 const EXPORT_HINT = 'export default (options) => ({ name, authenticate(request, signal) { … } })';
@@ -53,13 +67,13 @@ async function importModule(file: string): Promise<{ default?: unknown }> {
   return (await import(pathToFileURL(file).href)) as { default?: unknown };
 }
 
-function wrong(place: string, how: string, message: string, hint: string, cause?: unknown): Fault {
-  return new Fault({ kind: 'configuration', code: `AUTH_MODULE_${how}`, message, place, hint, cause });
+function moduleFault(place: string, reason: string, message: string, hint: string, cause?: unknown): Fault {
+  return new Fault({ kind: 'configuration', code: `AUTH_MODULE_${reason}`, message, place, hint, cause });
 }
 
-function shapeProblem(made: unknown): string | undefined {
-  if (typeof made !== 'object' || made === null) return 'is not an object';
-  const { name, authenticate, authorize, close } = made as Record<string, unknown>;
+function shapeProblem(authenticator: unknown): string | undefined {
+  if (typeof authenticator !== 'object' || authenticator === null) return 'is not an object';
+  const { name, authenticate, authorize, close } = authenticator as Record<string, unknown>;
   if (!isPrintable(name, NAME_MAX)) return `has no name (printable, up to ${NAME_MAX} characters)`;
   if (typeof authenticate !== 'function') return 'has no function authenticate';
   if (authorize !== undefined && typeof authorize !== 'function') return 'has an authorize that is not a function';
@@ -67,18 +81,18 @@ function shapeProblem(made: unknown): string | undefined {
   return undefined;
 }
 
-async function within<T>(milliseconds: number, work: () => Promise<T>): Promise<T> {
+async function withDeadline<T>(milliseconds: number, work: () => Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
+  const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`not ready after ${milliseconds / 1000} s`)), milliseconds);
   });
   try {
-    return await Promise.race([work(), late]);
+    return await Promise.race([work(), timeout]);
   } finally {
     clearTimeout(timer);
   }
 }
 
-function wordsOf(cause: unknown): string {
+function messageOf(cause: unknown): string {
   return toReason(cause instanceof Error ? cause.message : 'it threw something that is not an error', '');
 }

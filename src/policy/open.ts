@@ -8,7 +8,7 @@ import { parseTokenList } from './static.js';
 import { createSignedVerifier, type SignedVerifier } from './token.js';
 import type { Authenticator } from './types.js';
 
-/** The part of the configuration that says who may come; paths are absolute. */
+/** The part of the configuration that the guard is made from. Paths are absolute. */
 export interface GuardSettings {
   readonly auth: {
     readonly paa: {
@@ -20,38 +20,38 @@ export interface GuardSettings {
       /** A token list. */
       readonly tokensFile?: string | undefined;
     };
-    /** A custom authenticator; it takes the place of the built-in modes. */
+    /** A custom authenticator. It replaces the built-in modes. */
     readonly module?:
       | { readonly path: string; readonly options?: Readonly<Record<string, unknown>> | undefined }
       | undefined;
   };
-  /** Allow rules; here only whether there are any. */
+  /** Allow rules. Used only to check whether there are any. */
   readonly targets: { readonly allow: readonly string[] };
-  /** `decision` in seconds. */
+  /** In seconds. */
   readonly timeouts: { readonly decision: number };
 }
 
 export interface OpenedGuard {
   readonly guard: Guard;
-  /** What the operator should hear at the start, one sentence each. */
+  /** Warnings for the operator at start, one sentence each. */
   readonly warnings: readonly string[];
 }
 
-/** The keys and lists that settings name, by path: plain data, so that several processes get all of it from one reader. */
+/** The key files and token lists of the settings, by path. Plain data, so that one process can read it for several. */
 export type GuardFiles = Readonly<Record<string, PolicyFile>>;
 
-/** Reads what the settings name. Throws a `Fault` of kind `configuration` for a file that cannot be read. */
+/** Reads the files of the settings. Throws a `Fault` of kind `configuration` for a file that cannot be read. */
 export async function readGuardFiles({ auth: { paa, module } }: GuardSettings): Promise<GuardFiles> {
-  const wanted = module === undefined ? WANTED[paa.mode](paa) : [];
-  const files = await Promise.all(wanted.map(([path, setting]) => readPolicyFile(path, setting)));
+  const required = module === undefined ? REQUIRED_FILES[paa.mode](paa) : [];
+  const files = await Promise.all(required.map(([path, setting]) => readPolicyFile(path, setting)));
   return Object.fromEntries(files.map((file) => [file.path, file]));
 }
 
 type Paa = GuardSettings['auth']['paa'];
-type Wanted = readonly (readonly [path: string, setting: string])[];
+type RequiredFiles = readonly (readonly [path: string, setting: string])[];
 
-/** Which files each mode needs, with the setting that names them. */
-const WANTED: Readonly<Record<Paa['mode'], (paa: Paa) => Wanted>> = {
+/** The files that each mode needs, with the setting that has the path. */
+const REQUIRED_FILES: Readonly<Record<Paa['mode'], (paa: Paa) => RequiredFiles>> = {
   signed: ({ keys, jwks }) => [
     ...keys.map((path) => [path, 'auth.paa.keys'] as const),
     ...(jwks === undefined ? [] : [[jwks, 'auth.paa.jwks'] as const]),
@@ -60,7 +60,7 @@ const WANTED: Readonly<Record<Paa['mode'], (paa: Paa) => Wanted>> = {
   any: () => [],
 };
 
-/** Reads what the settings name and makes the guard, like `makeGuard`. */
+/** Reads the files of the settings and makes the guard. Throws like `readGuardFiles` and `makeGuard`. */
 export async function openGuard(
   settings: GuardSettings,
   localKey: Uint8Array | undefined,
@@ -70,9 +70,12 @@ export async function openGuard(
 }
 
 /**
- * Makes the guard of what was read.
- * @param localKey the gateway's own token key; `audiences` are the names the gateway answers to. Both are for mode `signed`.
- * Throws a `Fault` of kind `configuration` for a file, key, list or module that cannot be used.
+ * Makes the guard.
+ *
+ * @param files the result of `readGuardFiles`.
+ * @param localKey the gateway's own token key, for mode `signed`.
+ * @param audiences the names of the gateway, for mode `signed`.
+ * @throws {Fault} of kind `configuration` for a key, token list or module that cannot be used.
  */
 export async function makeGuard(
   settings: GuardSettings,
@@ -86,23 +89,24 @@ export async function makeGuard(
     const authenticator = await loadAuthenticator(module.path, module.options);
     return { guard: createGuard({ authenticator, deadline }), warnings: [] };
   }
-  const own = (authenticator: Authenticator): Guard => createGuard({ authenticator, deadline, builtIn: true });
+  const createBuiltIn = (authenticator: Authenticator): Guard =>
+    createGuard({ authenticator, deadline, builtIn: true });
   switch (paa.mode) {
     case 'signed':
-      return { guard: own(signedAuthenticator(makeVerifier(paa, files, localKey, audiences))), warnings: [] };
+      return { guard: createBuiltIn(signedAuthenticator(makeVerifier(paa, files, localKey, audiences))), warnings: [] };
     case 'static':
-      return makeStatic(fileOf(files, paa.tokensFile ?? ''), settings.targets.allow.length > 0, own);
+      return makeStatic(fileOf(files, paa.tokensFile ?? ''), settings.targets.allow.length > 0, createBuiltIn);
     case 'any':
-      return { guard: own(anyAuthenticator()), warnings: ['auth.paa.mode is any: every token is accepted'] };
+      return { guard: createBuiltIn(anyAuthenticator()), warnings: ['auth.paa.mode is any: every token is accepted'] };
   }
 }
 
-/** Stands for the local key that the first start makes. */
-const ANY_KEY = new Uint8Array(32);
+/** Placeholder for the local key that the first start generates. */
+const PLACEHOLDER_KEY = new Uint8Array(32);
 
 /**
- * Throws what `openGuard` would throw, and returns its warnings. INVARIANT: no code of a custom authenticator runs; only its
- * file has to be there.
+ * Checks what `openGuard` would use, returns its warnings and throws its errors. INVARIANT: no code of a custom authenticator
+ * runs. Only the existence of its file is checked.
  */
 export async function checkGuard(
   settings: GuardSettings,
@@ -110,7 +114,7 @@ export async function checkGuard(
   audiences: readonly string[],
 ): Promise<readonly string[]> {
   const { module } = settings.auth;
-  if (module === undefined) return (await openGuard(settings, localKey ?? ANY_KEY, audiences)).warnings;
+  if (module === undefined) return (await openGuard(settings, localKey ?? PLACEHOLDER_KEY, audiences)).warnings;
   await findModule(module.path);
   return [];
 }
@@ -134,25 +138,25 @@ function fileOf(files: GuardFiles, path: string): PolicyFile {
 
 function makeStatic(
   { path, text, mode }: PolicyFile,
-  rules: boolean,
-  own: (authenticator: Authenticator) => Guard,
+  hasRules: boolean,
+  createBuiltIn: (authenticator: Authenticator) => Guard,
 ): OpenedGuard {
   const entries = parseTokenList(text, path);
-  const idle = rules ? [] : entries.filter((entry) => entry.targets === undefined);
-  if (idle.length === entries.length) {
+  const withoutTargets = hasRules ? [] : entries.filter((entry) => entry.targets === undefined);
+  if (withoutTargets.length === entries.length) {
     throw new Fault({
       kind: 'configuration',
       code: 'POLICY_ADMITS_NOBODY',
       message: 'no token names a target and there are no allow rules',
       place: path,
-      hint: 'add targets to the lines, or rules to targets.allow',
+      hint: 'add targets to the lines of the list, or rules to targets.allow',
     });
   }
   const warnings = [
     ...((mode & 0o077) === 0 ? [] : [`${path} can be read by other users (chmod 600)`]),
-    ...(idle.length === 0
+    ...(withoutTargets.length === 0
       ? []
-      : [`${path}: ${idle.length} of ${entries.length} tokens name no target, and there are no allow rules`]),
+      : [`${path}: ${withoutTargets.length} of ${entries.length} tokens name no target, and there are no allow rules`]),
   ];
-  return { guard: own(staticAuthenticator(entries)), warnings };
+  return { guard: createBuiltIn(staticAuthenticator(entries)), warnings };
 }

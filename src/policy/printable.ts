@@ -1,17 +1,17 @@
-/** Text from outside that will stand in a log line, a message or an identity. */
+/** Checks and escapes external text before it enters a log line, a message or an identity. */
 
-/** Long enough for any account name (`DOMAIN\user`, a mail address), short enough for one log line. */
+/** In UTF-16 code units: long enough for any account name (`DOMAIN\user`, an e-mail address), short enough for one log line. */
 export const USER_NAME_MAX = 256;
-/** Characters of foreign text that a message repeats. */
+/** Maximum length of external text that a message repeats. */
 const QUOTE_MAX = 64;
-/** Characters of a custom authenticator's own words that reach the log. */
+/** Maximum length of a reason from a custom authenticator in the log. */
 const REASON_MAX = 200;
 
-// Control and format characters (bidirectional overrides, zero width), unassigned and private ones, line separators.
+// Control and format characters (bidirectional overrides, zero width), unassigned and private-use characters, line separators.
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/u;
 const UNPRINTABLES = /[\p{C}\p{Zl}\p{Zp}]+/gu;
 
-/** Whether `value` is text a log line can hold as it is: not empty, at most `max` characters, no space at either end. */
+/** Reports whether `value` is text that is safe in a log line: not empty, at most `max` characters, no white space at the ends. */
 export function isPrintable(value: unknown, max: number): value is string {
   return (
     typeof value === 'string' &&
@@ -22,15 +22,15 @@ export function isPrintable(value: unknown, max: number): value is string {
   );
 }
 
-/** `text` in double quotes, escaped and cut, for use inside a message. */
+/** Returns `text` in double quotes, escaped and truncated, for use inside a message. */
 export function quote(text: string): string {
   const cut = text.length > QUOTE_MAX ? `${text.slice(0, QUOTE_MAX)}…` : text;
   return JSON.stringify(cut.replace(UNPRINTABLES, '?'));
 }
 
-/** One line of foreign words for the log: unprintable runs become a space, a secret that slipped in becomes `[token]`. */
-export function toReason(words: string, secret: string): string {
-  const hidden = secret === '' ? words : words.replaceAll(secret, '[token]');
+/** Turns external text into one line for the log: a run of unprintable characters becomes a space, `secret` becomes `[token]`. */
+export function toReason(text: string, secret: string): string {
+  const hidden = secret === '' ? text : text.replaceAll(secret, '[token]');
   const line = hidden.replace(UNPRINTABLES, ' ').trim();
   return line.length > REASON_MAX ? `${line.slice(0, REASON_MAX)}…` : line;
 }

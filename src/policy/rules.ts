@@ -4,20 +4,21 @@ import { quote } from './printable.js';
 import { normalizeHost, parsePort, RDP_PORT, type Target } from './target.js';
 
 /**
- * One allow rule, `HOST`, `CIDR` or `GLOB`, then optionally `:PORTS`.
+ * One allow rule: `HOST`, `CIDR` or `GLOB`, optionally followed by `:PORTS`. The default port is 3389.
  *
- *     desk.corp.example         this name, port 3389, whatever address it resolves to, except the special ones
+ *     desk.corp.example         this name, port 3389, with every address it resolves to, except special ones
  *     192.168.0.0/24            these addresses, and every name that resolves to one of them
- *     [fd00:1::/64]:3389        IPv6 takes brackets when ports follow
- *     *.corp.example:3389-3399  names below corp.example, any number of labels; a range of ports
- *     pc-*.corp.example:*       elsewhere a star stays within its label; every port
- *     *                         every name and every address, except the special ones
+ *     [fd00:1::/64]:3389        IPv6 needs brackets if ports follow
+ *     *.corp.example:3389-3399  names below corp.example, with any number of labels; a range of ports
+ *     pc-*.corp.example:*       elsewhere a star matches within one label; every port
+ *     *                         every name and every address, except special ones
  *
- * A special address (loopback, link-local, metadata, see `specialRange`) is allowed only by a rule that means it: its own
- * address, a block that lies inside the special range, or `localhost`. Any other name may resolve to what its owner likes.
+ * A special address (loopback, link-local, cloud metadata, multicast …) is allowed only by an explicit rule: the address
+ * itself, a block inside the special range, or `localhost`. A rule for any other name does not allow it, because the owner of
+ * the name controls what it resolves to.
  */
 export type Rule = {
-  /** As it was written. */
+  /** The rule as written in the configuration. */
   readonly text: string;
   readonly ports: PortRange;
 } & (
@@ -27,13 +28,13 @@ export type Rule = {
   | { readonly kind: 'network'; readonly network: Network; readonly special: boolean }
 );
 
-/** First and last port, both allowed. */
+/** An inclusive range of ports. */
 export interface PortRange {
   readonly first: number;
   readonly last: number;
 }
 
-/** Reads one rule. Throws a `Fault` of kind `input` (`RULE_INVALID`, or `TARGET_INVALID` for a bad name or port). */
+/** Parses one rule. Throws a `Fault` of kind `input`: `RULE_INVALID`, or `TARGET_INVALID` for an invalid name or port. */
 export function parseRule(text: string): Rule {
   const { subject, portText } = split(text);
   const ports = parsePorts(portText);
@@ -46,7 +47,7 @@ export function parseRule(text: string): Rule {
   return { text, ports, kind: 'network', network, special: specialRange(network) !== undefined };
 }
 
-/** Whether the rule speaks of this target by name (or of everything), so that it can be judged before any look-up. */
+/** Reports whether the rule matches the target by its host and port alone, without a lookup of the name. */
 export function matchesName(rule: Rule, target: Target): boolean {
   if (target.port < rule.ports.first || target.port > rule.ports.last) return false;
   switch (rule.kind) {
@@ -61,7 +62,7 @@ export function matchesName(rule: Rule, target: Target): boolean {
   }
 }
 
-/** Whether the rule allows this target at this address. `address` is canonical; for a target that is an address, the same. */
+/** Reports whether the rule allows the target at `address`, which is canonical. If the target is an address, both are the same. */
 export function matchRule(rule: Rule, target: Target, address: string): boolean {
   const special = specialRange(networkOf(address)) !== undefined;
   if (rule.kind === 'network') {
@@ -71,7 +72,7 @@ export function matchRule(rule: Rule, target: Target, address: string): boolean 
   return matchesName(rule, target) && (!special || (rule.kind === 'name' && isLocalhost(rule.host, address)));
 }
 
-/** RFC 6761 section 6.3: these names are loopback, whoever is asked. */
+/** RFC 6761 section 6.3: these names always mean a loopback address, whatever the resolver. */
 function isLocalhost(host: string, address: string): boolean {
   return /(?:^|\.)localhost$/.test(host) && specialRange(networkOf(address)) === 'loopback';
 }
@@ -80,7 +81,8 @@ function split(text: string): { subject: string; portText: string | undefined } 
   const bracketed = /^\[([^[\]]*)\](\/\d+)?(?::([^:]*))?$/.exec(text);
   if (bracketed !== null) {
     const subject = `${bracketed[1]}${bracketed[2] ?? ''}`;
-    if (!subject.includes(':')) throw invalid(`${quote(text)} has brackets around something that is not IPv6`);
+    if (!subject.includes(':'))
+      throw invalid(`${quote(text)} has brackets around something that is not an IPv6 address`);
     return { subject, portText: bracketed[3] };
   }
   const colons = text.split(':').length - 1;
@@ -94,7 +96,8 @@ function parsePorts(text: string | undefined): PortRange {
   if (text === '*') return { first: 1, last: 65535 };
   const [low = '', high = low, ...more] = text.split('-');
   const range = { first: parsePort(low), last: parsePort(high) };
-  if (more.length > 0 || range.first > range.last) throw invalid(`${quote(text)} is not a range of ports`);
+  if (more.length > 0 || range.first > range.last)
+    throw invalid(`${quote(text)} is not a range of ports`, 'write 3389, 3389-3399 or *');
   return range;
 }
 
@@ -104,7 +107,7 @@ function parseBlock(text: string): { kind: 'network'; network: Network; special:
     throw invalid(`${quote(text)} is not a block of addresses`, 'write 192.168.0.0/24 or fd00::/8');
   const written = canonicalAddress(text.slice(0, text.indexOf('/')));
   if (written !== network.first) {
-    throw invalid(`${quote(text)} has bits set behind its prefix`, `write ${network.first}/${network.bits}`);
+    throw invalid(`${quote(text)} has bits set beyond its prefix`, `write ${network.first}/${network.bits}`);
   }
   return { kind: 'network', network, special: specialRange(network) !== undefined };
 }
@@ -112,9 +115,8 @@ function parseBlock(text: string): { kind: 'network'; network: Network; special:
 function parseGlob(text: string): { kind: 'glob'; labels: readonly string[]; below: boolean } {
   const below = text.startsWith('*.');
   const body = below ? text.slice(2) : text;
-  if (/^[\d.*]+$/.test(body))
-    throw invalid(`${quote(text)} matches names, not addresses`, 'write a block: 192.168.0.0/16');
-  // A letter in the place of every star shows whether the rest is a name.
+  if (/^[\d.*]+$/.test(body)) throw invalid(`${quote(text)} has a star in an address`, 'write a block: 192.168.0.0/16');
+  // Replaces each star with a letter to check whether the rest is a valid name.
   const host = normalizeHost(body.replaceAll('*', 'x'));
   const labels = body.includes('*') ? body.toLowerCase().replace(/\.$/, '').split('.') : host.split('.');
   return { kind: 'glob', labels, below };
@@ -128,7 +130,7 @@ function matchesGlob(rule: { labels: readonly string[]; below: boolean }, host: 
   return rule.labels.every((pattern, index) => matchesLabel(pattern, labels[index + extra] ?? ''));
 }
 
-/** A star stands for any run of characters, also an empty one. Greedy from left to right: linear, whatever the pattern. */
+/** A star matches any run of characters, including an empty one. Greedy from left to right, so it never backtracks. */
 function matchesLabel(pattern: string, label: string): boolean {
   const [head = '', ...rest] = pattern.split('*');
   const tail = rest.pop();

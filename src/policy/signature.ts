@@ -2,7 +2,10 @@ import { compactVerify } from 'jose';
 import type { VerificationKey } from './keys.js';
 import { quote } from './printable.js';
 
-/** A token from a portal with a long list of targets; the cookie field of the protocol would take eight times that. */
+/**
+ * Maximum length of a token in characters: enough for a long list of targets. The cookie field of the protocol allows eight
+ * times as much.
+ */
 export const TOKEN_MAX_LENGTH = 4096;
 
 export type SignatureResult =
@@ -15,9 +18,9 @@ interface Header {
 }
 
 /**
- * Checks a compact JWS (RFC 7515 section 7.1) against the keys. The header chooses among the keys that are configured, and
- * only by an algorithm that is bound to the key: a key inside the token or behind an address in it is never looked at, and
- * extensions (`crit`) are refused. Reasons are for the log and hold nothing of the token but its algorithm and key id.
+ * Verifies a compact JWS (RFC 7515 section 7.1) with the keys. The header only selects among the configured keys, by key id and
+ * by an algorithm that is bound to the key. A key inside the token, or at a URL in it, is never used, and extensions (`crit`)
+ * are rejected. Reasons are for the log and contain nothing of the token except its algorithm and key id.
  */
 export async function checkSignature(token: string, keys: readonly VerificationKey[]): Promise<SignatureResult> {
   if (token.length > TOKEN_MAX_LENGTH) return invalid(`the token is longer than ${TOKEN_MAX_LENGTH} characters`);
@@ -25,33 +28,35 @@ export async function checkSignature(token: string, keys: readonly VerificationK
   const header = readHeader(token.slice(0, token.indexOf('.')));
   if (typeof header === 'string') return invalid(header);
 
-  const fitting = keys.filter((key) => key.algorithms.includes(header.alg));
-  if (fitting.length === 0) return invalid(`no key accepts the algorithm ${quote(header.alg)}`);
-  const named = fitting.filter((key) => header.kid === undefined || key.id === undefined || key.id === header.kid);
-  if (named.length === 0) return invalid(`no key has the id ${quote(header.kid ?? '')}`);
-  for (const key of named) {
+  const candidates = keys.filter((key) => key.algorithms.includes(header.alg));
+  if (candidates.length === 0) return invalid(`no key accepts the algorithm ${quote(header.alg)}`);
+  const matching = candidates.filter(
+    (key) => header.kid === undefined || key.id === undefined || key.id === header.kid,
+  );
+  if (matching.length === 0) return invalid(`no key has the id ${quote(header.kid ?? '')}`);
+  for (const key of matching) {
     try {
       const { payload } = await compactVerify(token, await key.key, { algorithms: [header.alg] });
       return { valid: true, payload, key };
     } catch {
-      // The next key may be the one; after the last, the signature matches none.
+      // The next key may match.
     }
   }
-  return invalid(`the signature does not match ${named.map((key) => key.label).join(', ')}`);
+  return invalid(`the signature does not match ${matching.map((key) => key.label).join(', ')}`);
 }
 
-/** The part of the header that counts, or why it is refused. */
+/** Returns the relevant part of the header, or the reason why it is rejected. */
 function readHeader(encoded: string): Header | string {
   const header = parseObject(Buffer.from(encoded, 'base64url'));
   if (header === undefined) return 'the token has no readable header';
   const { alg, kid } = header;
   if (typeof alg !== 'string') return 'the token names no algorithm';
   if ('crit' in header || 'b64' in header) return 'the token needs extensions that are not supported';
-  if (kid !== undefined && typeof kid !== 'string') return 'the token has an odd key id';
+  if (kid !== undefined && typeof kid !== 'string') return 'the key id (kid) of the token is not text';
   return { alg, kid };
 }
 
-/** Bytes as a JSON object, or nothing. */
+/** Parses UTF-8 bytes as a JSON object. Returns `undefined` if they are not one. */
 export function parseObject(bytes: Uint8Array): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));

@@ -3,23 +3,25 @@ import { Fault } from '../fault.js';
 import { canonicalAddress } from './address.js';
 import { quote } from './printable.js';
 
-/** Where a client wants to go. `host` is normalised (see `normalizeHost`); an IPv6 address stands there without brackets. */
+/** The RDP server that a client requests a channel to. */
 export interface Target {
+  /** In canonical form, see `normalizeHost`. An IPv6 address has no brackets. */
   readonly host: string;
   /** 1 to 65535. */
   readonly port: number;
 }
 
-/** The port of RDP. */
+/** The default port of RDP. */
 export const RDP_PORT = 3389;
 
-/** RFC 1035 section 2.3.4, without the trailing dot. */
+/** RFC 1035 section 2.3.4. The length does not include the trailing dot. */
 const NAME_MAX = 253;
 const LABEL_MAX = 63;
 
 /**
- * Reads `HOST` or `HOST:PORT`; an IPv6 address stands in brackets, `[fd00::1]:3389`.
- * Throws a `Fault` of kind `input` (`TARGET_INVALID`) for anything else.
+ * Parses `HOST` or `HOST:PORT`. An IPv6 address needs brackets: `[fd00::1]:3389`.
+ *
+ * @throws {Fault} of kind `input` (`TARGET_INVALID`) for anything else.
  */
 export function parseTarget(text: string, defaultPort: number = RDP_PORT): Target {
   const [, bracketed, plain, port] = /^(?:\[([^[\]]*)\]|([^[\]:]*))(?::([^:]*))?$/.exec(text) ?? [];
@@ -32,20 +34,23 @@ export function parseTarget(text: string, defaultPort: number = RDP_PORT): Targe
         : `write an IPv6 address in brackets: [${text}]:3389`,
     );
   }
-  const normal = normalizeHost(host);
-  if (bracketed !== undefined && !bracketed.includes(':')) throw invalid(`${quote(text)} has brackets around a name`);
-  return { host: normal, port: port === undefined ? defaultPort : parsePort(port) };
+  const normalized = normalizeHost(host);
+  if (bracketed !== undefined && !bracketed.includes(':'))
+    throw invalid(`${quote(text)} has brackets around something that is not an IPv6 address`);
+  return { host: normalized, port: port === undefined ? defaultPort : parsePort(port) };
 }
 
-/** The one spelling of a target, always with its port: `desk.example:3389`, `[fd00::1]:3389`. */
+/** Returns the canonical form of a target, always with its port: `desk.example:3389`, `[fd00::1]:3389`. */
 export function formatTarget({ host, port }: Target): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /**
- * The one spelling of a host: an address as `canonicalAddress` writes it, a name in lower case, as ASCII (punycode), without
- * the trailing dot. What is neither is refused with a `Fault` (`TARGET_INVALID`): an empty name, more than 253 characters,
- * spaces, control characters, and whatever a resolver could read as an address in another notation.
+ * Returns the canonical form of a host: an address as `canonicalAddress` writes it, or a name in lower case, as ASCII
+ * (punycode), without the trailing dot.
+ *
+ * @throws {Fault} of kind `input` (`TARGET_INVALID`) for anything else: an empty name, more than 253 characters, spaces,
+ * control characters, and a name that a resolver could take for an address in another notation.
  */
 export function normalizeHost(text: string): string {
   const address = canonicalAddress(text);
@@ -53,15 +58,15 @@ export function normalizeHost(text: string): string {
   const name = toAscii(text).replace(/\.$/, '').toLowerCase();
   const labels = name.split('.');
   if (name.length > NAME_MAX || !labels.every(isLabel))
-    throw invalid(`${quote(text)} is not a host name or an address`);
-  // RFC 1123 section 2.1: the last label of a name is never a number. getaddrinfo would take these as IPv4 addresses.
+    throw invalid(`${quote(text)} is not a host name or an IP address`);
+  // RFC 1123 section 2.1: the last label of a name is never a number. getaddrinfo would parse such a name as an IPv4 address.
   if (/^(?:\d+|0x[0-9a-f]*)$/.test(labels.at(-1) ?? '')) {
     throw invalid(`${quote(text)} is an IPv4 address in an unusual notation`, 'write it as four decimal numbers');
   }
   return name;
 }
 
-/** Reads 1 to 65535 in decimal digits. Throws `TARGET_INVALID`. */
+/** Parses a port, 1 to 65535 in decimal digits. Throws a `Fault` of kind `input` (`TARGET_INVALID`). */
 export function parsePort(text: string): number {
   const port = /^[1-9]\d{0,4}$/.test(text) ? Number(text) : 0;
   if (port < 1 || port > 65535) throw invalid(`${quote(text)} is not a port`, 'a port is a number from 1 to 65535');
@@ -69,20 +74,20 @@ export function parsePort(text: string): number {
 }
 
 function toAscii(text: string): string {
-  if (/[\p{C}\s]/u.test(text)) throw invalid(`${quote(text)} holds a space or a control character`);
+  if (/[\p{C}\s]/u.test(text)) throw invalid(`${quote(text)} contains a space or a control character`);
   if (text.length > 4 * NAME_MAX) throw invalid(`${quote(text)} is too long for a host name`);
-  const foreign = /[^ -~]/.test(text);
-  // The conversion also decodes %41 and turns 0x7f.1 into an address, so plain names do not pass through it.
-  if (!foreign && !/(?:^|\.)xn--/i.test(text)) return text;
+  const isNonAscii = /[^ -~]/.test(text);
+  // Plain names skip the conversion, because it also decodes %41 and converts 0x7f.1 to an address.
+  if (!isNonAscii && !/(?:^|\.)xn--/i.test(text)) return text;
   const ascii = text.includes('%') ? '' : domainToASCII(text);
   if (ascii === '' || canonicalAddress(ascii) !== undefined) {
-    throw invalid(`${quote(text)} is not an international host name`);
+    throw invalid(`${quote(text)} is not a valid internationalized host name`);
   }
   return ascii;
 }
 
 function isLabel(label: string): boolean {
-  // The underscore is not in the standard, but Windows lets machines have it.
+  // RFC 1123 does not allow the underscore, but Windows machine names may have it.
   return label.length <= LABEL_MAX && /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?$/.test(label);
 }
 

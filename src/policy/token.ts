@@ -7,36 +7,47 @@ import { formatTarget, parseTarget } from './target.js';
 
 export { TOKEN_MAX_LENGTH };
 
-/** Some clients and tools cut or refuse a `gatewayaccesstoken` that is much longer; `mkrdp` warns above it. */
+/**
+ * Length of a token in characters above which `mkrdp` warns. Some clients and tools truncate or reject a `gatewayaccesstoken`
+ * that is much longer.
+ */
 export const TOKEN_WARN_LENGTH = 250;
-/** What an issuer's clock may be off, either way. The local key's tokens are made and checked by the same clock. */
+/**
+ * In milliseconds: how far the clock of another issuer may differ from the gateway's clock. Tokens of the local key get no
+ * tolerance, because the same machine issues and verifies them.
+ */
 export const CLOCK_TOLERANCE_MS = 60_000;
-/** Targets in one token. */
+/** Maximum number of targets in one token. */
 const TARGETS_MAX = 64;
 
+/** The claims of a token that `mintToken` issues. */
 export interface TokenClaims {
   /** Claim `sub`. */
   readonly user: string;
-  /** Claim `tgt`: `host:port`, at least one; the only targets the token opens. */
+  /** Claim `tgt`: 1 to 64 targets, `host` or `host:port`. The token opens no others. */
   readonly targets: readonly string[];
   /** Claim `aud`: the gateway's name. */
   readonly audience: string;
-  /** Claim `exp`, in whole seconds. */
+  /** Claim `exp`, rounded down to whole seconds. */
   readonly expiresAt: Date;
   /** Claim `jti`, for the log. */
   readonly id: string;
 }
 
 /**
- * Makes a signed token (compact JWS, HS256) with the gateway's own key. With usual names it stays within
- * `TOKEN_WARN_LENGTH` characters. Throws a `Fault` of kind `input` for claims that the verifier would refuse.
+ * Issues a signed token (compact JWS, HS256) with the gateway's own key. With names of usual length it is not longer than
+ * `TOKEN_WARN_LENGTH` characters.
+ *
+ * @throws {Fault} of kind `input` for claims that the verifier would reject: `TOKEN_CLAIMS`, or `TARGET_INVALID` for a target;
+ * of kind `configuration` (`KEY_INVALID`) for a key shorter than 32 bytes.
  */
 export async function mintToken(key: Uint8Array, claims: TokenClaims): Promise<string> {
   const targets = claims.targets.map((text) => formatTarget(parseTarget(text)));
-  if (!isPrintable(claims.user, USER_NAME_MAX)) throw bad(`${quote(claims.user)} is not a user name`);
-  if (targets.length === 0 || targets.length > TARGETS_MAX) throw bad(`a token names 1 to ${TARGETS_MAX} targets`);
+  if (!isPrintable(claims.user, USER_NAME_MAX)) throw invalidClaims(`${quote(claims.user)} is not a user name`);
+  if (targets.length === 0 || targets.length > TARGETS_MAX)
+    throw invalidClaims(`a token needs 1 to ${TARGETS_MAX} targets`);
   const exp = Math.floor(claims.expiresAt.getTime() / 1000);
-  if (!Number.isFinite(exp)) throw bad('the expiry of the token is not a time');
+  if (!Number.isFinite(exp)) throw invalidClaims('the expiry of the token is not a valid time');
   const payload = {
     sub: claims.user,
     tgt: targets.length === 1 ? targets[0] : targets,
@@ -47,39 +58,50 @@ export async function mintToken(key: Uint8Array, claims: TokenClaims): Promise<s
   const bytes = new TextEncoder().encode(JSON.stringify(payload));
   const { key: secret } = localKey(key);
   const token = await new CompactSign(bytes).setProtectedHeader({ alg: 'HS256' }).sign(await secret);
-  if (token.length > TOKEN_MAX_LENGTH) throw bad(`the token would be longer than ${TOKEN_MAX_LENGTH} characters`);
+  if (token.length > TOKEN_MAX_LENGTH)
+    throw invalidClaims(`the token would be longer than ${TOKEN_MAX_LENGTH} characters`);
   return token;
 }
 
+/** Options of `createSignedVerifier`. At least one key is required. */
 export interface SignedVerifierOptions {
-  /** The gateway's own HS256 secret, 32 bytes or more. */
+  /** The gateway's own HS256 secret, at least 32 bytes. */
   readonly localKey?: Uint8Array | undefined;
-  /** Keys of other issuers in PEM; `label` is what the log calls them. */
+  /** Public keys of other issuers in PEM. The log refers to each by its `label`. */
   readonly publicKeys?: readonly { readonly label: string; readonly pem: string }[] | undefined;
   /** A JWK set of another issuer, as JSON text. */
   readonly jwks?: { readonly label: string; readonly json: string } | undefined;
-  /** The gateway's names; a token must be for one of them. Letter case does not matter. */
+  /** The names of the gateway, at least one. Claim `aud` must have one of them, in any letter case. */
   readonly audiences: readonly string[];
 }
 
+/** The result of a `SignedVerifier`. */
 export type SignedVerdict =
   | {
       readonly allow: true;
+      /** Claim `sub`. */
       readonly user: string;
+      /** Claim `tgt`, in canonical form. */
       readonly targets?: readonly string[];
-      /** Signed by the gateway's own key. */
+      /** Whether the gateway's own key signed the token. */
       readonly local: boolean;
     }
-  | { readonly allow: false; readonly reason: string };
+  | {
+      readonly allow: false;
+      /** For the log. It repeats at most the algorithm, the key id and audiences of the token. */
+      readonly reason: string;
+    };
 
-/** `now` is in milliseconds since the epoch. */
+/** Verifies a token. `now` is in milliseconds since the epoch. Never rejects. */
 export type SignedVerifier = (token: string, now: number) => Promise<SignedVerdict>;
 
 /**
- * A verifier for signed tokens. Throws a `Fault` (`KEY_INVALID`) for a key that cannot be used.
+ * Creates a verifier for signed tokens.
  *
- * A token may be used until it expires, any number of times: clients reconnect with it. Without `tgt`, which only another
- * issuer's token can lack, the allow rules of the configuration decide about targets.
+ * A token may be used any number of times until it expires, because clients reconnect with the same token. A token of another
+ * issuer may omit claim `tgt`; then the allow rules of the configuration decide about targets.
+ *
+ * @throws {Fault} of kind `configuration` (`KEY_INVALID`) for a key that cannot be used, or without a key or a name.
  */
 export function createSignedVerifier(options: SignedVerifierOptions): SignedVerifier {
   const keys: VerificationKey[] = [
@@ -92,14 +114,14 @@ export function createSignedVerifier(options: SignedVerifierOptions): SignedVeri
     throw new Fault({
       kind: 'configuration',
       code: 'KEY_INVALID',
-      message: 'there is no key or no name to check tokens with',
+      message: 'there is no key or no gateway name to verify tokens with',
     });
   }
   return async (token, now) => {
     const signature = await checkSignature(token, keys);
     if (!signature.valid) return refuse(signature.reason);
     const claims = parseObject(signature.payload);
-    if (claims === undefined) return refuse('the token holds no claims');
+    if (claims === undefined) return refuse('the payload of the token is not a JSON object');
     return readClaims(claims, signature.key, audiences, now);
   };
 }
@@ -113,17 +135,18 @@ function readClaims(
   const { exp, nbf, aud, sub, tgt } = claims;
   const tolerance = local ? 0 : CLOCK_TOLERANCE_MS;
   if (!isSeconds(exp)) return refuse('the token has no expiry');
-  if (now >= exp * 1000 + tolerance) return refuse(`the token expired ${ago(now - exp * 1000)} ago`);
-  if (nbf !== undefined && !isSeconds(nbf)) return refuse('the token has an odd start of validity');
+  if (now >= exp * 1000 + tolerance) return refuse(`the token expired ${formatDuration(now - exp * 1000)} ago`);
+  if (nbf !== undefined && !isSeconds(nbf)) return refuse('the start of validity (nbf) of the token is not a time');
   if (nbf !== undefined && now + tolerance < nbf * 1000)
-    return refuse(`the token is valid in ${ago(nbf * 1000 - now)} only`);
+    return refuse(`the token is not valid for another ${formatDuration(nbf * 1000 - now)}`);
 
-  const named = (Array.isArray(aud) ? aud : [aud]).filter((name) => typeof name === 'string');
-  if (!named.some((name) => audiences.includes(normalizeAudience(name)))) {
-    const found = named.length === 0 ? 'no audience' : `the audience ${named.slice(0, 3).map(quote).join(', ')}`;
+  const audienceNames = (Array.isArray(aud) ? aud : [aud]).filter((name) => typeof name === 'string');
+  if (!audienceNames.some((name) => audiences.includes(normalizeAudience(name)))) {
+    const found =
+      audienceNames.length === 0 ? 'no audience' : `the audience ${audienceNames.slice(0, 3).map(quote).join(', ')}`;
     return refuse(`the token names ${found}, this gateway is ${audiences.map(quote).join(' or ')}`);
   }
-  if (!isPrintable(sub, USER_NAME_MAX)) return refuse('the token names no printable user');
+  if (!isPrintable(sub, USER_NAME_MAX)) return refuse('the token has no printable user name (sub)');
   if (tgt === undefined) {
     if (local) return refuse('the token names no target');
     return { allow: true, user: sub, local };
@@ -143,7 +166,7 @@ function readTargets(tgt: unknown): readonly string[] | undefined {
   }
 }
 
-/** RFC 7519 section 2, NumericDate; bounded so that it is still exact in milliseconds. */
+/** Reports whether `value` is a NumericDate (RFC 7519 section 2) that is exact in milliseconds too. */
 function isSeconds(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value * 1000 <= Number.MAX_SAFE_INTEGER;
 }
@@ -152,7 +175,7 @@ function normalizeAudience(name: string): string {
   return name.toLowerCase().replace(/\.$/, '');
 }
 
-function ago(milliseconds: number): string {
+function formatDuration(milliseconds: number): string {
   const seconds = Math.floor(milliseconds / 1000);
   if (seconds < 120) return `${seconds} s`;
   if (seconds < 2 * 3600) return `${Math.floor(seconds / 60)} min`;
@@ -163,6 +186,6 @@ function refuse(reason: string): SignedVerdict {
   return { allow: false, reason };
 }
 
-function bad(message: string): Fault {
+function invalidClaims(message: string): Fault {
   return new Fault({ kind: 'input', code: 'TOKEN_CLAIMS', message });
 }

@@ -1,81 +1,103 @@
-/** The words in which the gateway asks "who is this, and where may they go?". No sockets, no clock: `now` is an input. */
+/** The interface between the gateway and an authenticator. It has no sockets and no clock: `now` is an input. */
 
-/** What a client offers to prove who it is. */
+/** The credentials of a client, with what the gateway knows about the client. */
 export interface AuthenticationRequest {
-  /** `PAA`: a pluggable authentication cookie, the `gatewayaccesstoken` of an .rdp file (MS-TSGU 2.2.10.19). */
+  /** `PAA`: a pluggable authentication (PAA) cookie, the `gatewayaccesstoken` of an .rdp file (MS-TSGU 2.2.10.19). */
   readonly scheme: 'PAA';
-  /** The token as text, without its terminating NUL. Never log it. */
+  /** The PAA cookie as text, without its terminating NUL. Never log it. */
   readonly token: string;
-  /** Address of the client as the gateway sees it. */
+  /** IP address of the client as the gateway sees it. */
   readonly peer: string;
   /** RDG-Connection-Id, a GUID in lower case without braces. */
   readonly connectionId: string;
-  /** RDG-Correlation-Id in the same form, where the client sent one. */
+  /** RDG-Correlation-Id in the same form, or `undefined` if the client sent none. */
   readonly correlationId: string | undefined;
-  /** The client machine's name. It follows in TUNNEL_AUTH, after the token: unknown when a token is checked. */
+  /**
+   * The name of the client machine. The client sends it in HTTP_TUNNEL_AUTH_PACKET, after the token, so it is `undefined` while
+   * a token is verified.
+   */
   readonly clientName: string | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
 
-/** A proven identity, or the reason why not. The reason goes to the log, never to the client. */
+/**
+ * The answer of `Authenticator.authenticate`: an identity, or the reason for the refusal. The gateway writes the reason to the
+ * log (one line, at most 200 characters) and never sends it to the client.
+ */
 export type AuthenticationVerdict =
   | {
       readonly allow: true;
+      /** 1 to 256 printable characters without white space at the ends. */
       readonly user: string;
+      /** At most 1000 entries, with the same limits as `user`. */
       readonly groups?: readonly string[];
-      /** `host:port` entries; where given, the only targets this identity may open. */
+      /** At most 1000 targets, `host` or `host:port`. If given, the identity may open these targets and no others. */
       readonly targets?: readonly string[];
-      /** Milliseconds since the epoch; the session is ended at this time. */
+      /** Milliseconds since the epoch, later than `now`. The gateway ends the session at this time. */
       readonly until?: number;
     }
   | { readonly allow: false; readonly reason: string };
 
-/** Who was let in, and how they proved it. */
+/** An authenticated user. */
 export interface Identity {
   readonly user: string;
   readonly groups: readonly string[];
+  /** `host:port` in canonical form: the only targets this identity may open. `undefined` if the allow rules decide alone. */
   readonly targets: readonly string[] | undefined;
   /**
-   * Whether `targets` come from the gateway's own key or token list: naming a loopback or link-local address there counts as
-   * an explicit rule, the word of a foreign issuer or of a custom authenticator does not.
+   * Whether `targets` come from the gateway's own key or token list. Then a loopback, link-local or other special address in
+   * them counts as an explicit rule. In targets of another issuer or of a custom authenticator it does not.
    */
   readonly local: boolean;
+  /** Milliseconds since the epoch at which the session ends. `undefined` if it has no such limit. */
   readonly until: number | undefined;
-  /** How it was proven: `signed`, `static`, `any`, or the name of a custom authenticator. */
+  /** How the user was authenticated: `signed`, `static`, `any`, or the name of a custom authenticator. */
   readonly method: string;
+  /** The name of the client machine, as the client sent it in HTTP_TUNNEL_AUTH_PACKET. Not verified. */
   readonly clientName: string | undefined;
 }
 
-/** One target a client asked for; `address` is the resolved address that will be dialled. */
+/** A target that a client requests, with one of its addresses. */
 export interface TargetRequest {
+  /** In canonical form, see `normalizeHost`. */
   readonly host: string;
+  /** 1 to 65535. */
   readonly port: number;
+  /** The IP address that the gateway dials, in canonical form. */
   readonly address: string;
 }
 
+/** The answer of `Authenticator.authorize`. The reason is for the log and is never sent to the client. */
 export type AuthorizationVerdict = { readonly allow: true } | { readonly allow: false; readonly reason: string };
 
 /**
- * A custom authenticator: the default export of an ES module named in `auth.module` returns one of these.
- * A throw, a late or an odd answer denies; `signal` aborts at the deadline.
+ * A custom authenticator. The default export of the ES module at `auth.module.path` returns it (see `AuthenticatorFactory`).
+ *
+ * An exception, an answer after the deadline (`timeouts.decision`) and an answer of any other shape deny. `signal` aborts at
+ * the deadline, or earlier if the client disconnects.
  */
 export interface Authenticator {
+  /** Printable, at most 64 characters. Used in the log and as `Identity.method`. */
   readonly name: string;
+  /** Called once for each tunnel. The token of the request is never empty. */
   authenticate(
     request: AuthenticationRequest,
     signal: AbortSignal,
   ): Promise<AuthenticationVerdict> | AuthenticationVerdict;
-  /** Asked after the configured rules have allowed a target; without it they alone decide. */
+  /**
+   * Called for each address that the targets of the identity or the allow rules permit. Without this method they alone decide.
+   */
   authorize?(
     identity: Identity,
     target: TargetRequest,
     signal: AbortSignal,
   ): Promise<AuthorizationVerdict> | AuthorizationVerdict;
+  /** Called when the gateway stops using the authenticator. */
   close?(): Promise<void> | void;
 }
 
-/** What `auth.module` exports by default. */
+/** The default export of the module at `auth.module.path`. `options` is the setting `auth.module.options`. */
 export type AuthenticatorFactory = (
   options: Readonly<Record<string, unknown>>,
 ) => Promise<Authenticator> | Authenticator;

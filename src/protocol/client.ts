@@ -1,7 +1,3 @@
-/**
- * The client's side of one tunnel without I/O: what tests, benches and tools drive a gateway with (MS-TSGU 3.7). Strict on
- * purpose: a gateway that answers out of order or with the wrong shape is reported, not forgiven.
- */
 import { CHANNEL_PROTOCOL_RDP, HTTP_EXTENDED_AUTH, PKT_TYPE, packetName, RESULT } from './codes.js';
 import { encodePaaCookie } from './cookie.js';
 import { dataPayload, isData, wrapData } from './data.js';
@@ -20,32 +16,43 @@ import {
   TUNNEL_CREATE,
 } from './packets.js';
 
+/** Options of a `ClientSession`. */
 export interface ClientOptions {
-  /** The PAA token; without one the client says so and a gateway must refuse it. */
+  /** The PAA token. Without it the client sends TUNNEL_CREATE without a cookie, which a gateway must refuse. */
   readonly token?: string;
+  /** Client name for TUNNEL_AUTH, at most MAX_CLIENT_NAME_BYTES as UTF-16LE with a terminating NUL. */
   readonly clientName: string;
+  /** Names of the target, 1 to MAX_RESOURCES. */
   readonly resources: readonly string[];
+  /** Alternate names of the target, at most MAX_ALT_RESOURCES. */
   readonly altResources?: readonly string[];
+  /** TCP port of the target. */
   readonly port: number;
-  /** HTTP_CAPABILITY_TYPE flags. */
+  /** HTTP_CAPABILITY_TYPE flags; the default is 0. */
   readonly capsFlags?: number;
-  /** HTTP_EXTENDED_AUTH flags; by default PAA with a token and NONE without. */
+  /** HTTP_EXTENDED_AUTH flags; the default is PAA with a token and NONE without one. */
   readonly extendedAuth?: number;
 }
 
-/** What the driver has to do or to know, in order. */
+/** An action for the driver to carry out, or an event. A session returns its effects in order. */
 export type ClientEffect =
+  /** Send this PDU to the gateway. */
   | { readonly do: 'send'; readonly pdu: Buffer }
-  /** A view of what the target sent. */
+  /** The target sent these bytes; they are a view. */
   | { readonly do: 'deliver'; readonly bytes: Buffer }
-  /** The channel is open: `send` works. */
+  /** The channel is open: `wrap` emits DATA PDUs from now on. */
   | { readonly do: 'opened'; readonly tunnelId: number | undefined; readonly channelId: number | undefined }
-  /** A response said no; `packetType` is that of the response. */
+  /** The gateway refused a request. `packetType` is the type of its response, `code` the response's result code. */
   | { readonly do: 'refused'; readonly packetType: number; readonly code: number }
+  /** The gateway sent a SERVICE_MESSAGE with a text for the user. */
   | { readonly do: 'message'; readonly text: string }
-  /** The channel is closed, by the gateway with its code or at our own request. */
+  /** The channel is closed; `code` is the result code in the gateway's CLOSE_CHANNEL or CLOSE_CHANNEL_RESPONSE. */
   | { readonly do: 'closed'; readonly code: number };
 
+/**
+ * The client's side of one tunnel without I/O (MS-TSGU 3.7), for tests, benchmarks and tools. It is deliberately
+ * strict: a gateway that sends PDUs out of order or malformed is reported as an error.
+ */
 export class ClientSession {
   readonly #options: ClientOptions;
   readonly #framer = new Framer();
@@ -61,7 +68,7 @@ export class ClientSession {
     return this.#state;
   }
 
-  /** The transport is up: sends the handshake. */
+  /** Starts the session on a connected transport: sends HANDSHAKE_REQUEST. */
   start(): ClientEffect[] {
     const { token, extendedAuth = token === undefined ? HTTP_EXTENDED_AUTH.NONE : HTTP_EXTENDED_AUTH.PAA } =
       this.#options;
@@ -70,7 +77,8 @@ export class ClientSession {
   }
 
   /**
-   * Bytes from the gateway, in any split. Throws PduError, LimitError or ProtocolError for what a gateway may not send.
+   * Processes bytes from the gateway, in chunks of any size. Throws a `PduError` for a malformed PDU, a `LimitError`
+   * for one that is too large, and a `ProtocolError` for one that is not allowed in the current state.
    */
   receive(bytes: Buffer): ClientEffect[] {
     this.#framer.push(bytes);
@@ -84,18 +92,18 @@ export class ClientSession {
     return this.#flush();
   }
 
-  /** DATA PDUs that carry `bytes`. Only while the channel is open. */
+  /** Calls `emit` with DATA PDUs that carry `bytes`. Does nothing unless the channel is open. */
   wrap(bytes: Buffer, emit: (pdu: Buffer) => void): void {
     if (this.#state === 'channel') wrapData(bytes, emit);
   }
 
-  /** Asks for a channel, again after one was closed. */
+  /** Sends CHANNEL_CREATE, for a further channel after one was closed. Throws a `ProtocolError` in any other state. */
   createChannel(): ClientEffect[] {
     this.#createChannel();
     return this.#flush();
   }
 
-  /** Closes the channel; the tunnel stays. */
+  /** Sends CLOSE_CHANNEL; the tunnel stays open. Throws a `ProtocolError` if no channel is open. */
   closeChannel(): ClientEffect[] {
     this.#send(CLOSE_CHANNEL.encode({ statusCode: RESULT.SUCCESS }));
     return this.#flush();
@@ -130,7 +138,7 @@ export class ClientSession {
         return;
       case PKT_TYPE.CLOSE_CHANNEL:
         this.#send(CLOSE_CHANNEL_RESPONSE.encode({ statusCode: RESULT.SUCCESS }));
-        // Where both sides closed, the channel is closed with the answer to our own request.
+        // If both sides closed, the response to the client's own CLOSE_CHANNEL ends the channel.
         if (this.#state === 'authorized') this.#effects.push({ do: 'closed', code: packet.fields.statusCode });
         return;
       case PKT_TYPE.CLOSE_CHANNEL_RESPONSE:

@@ -1,4 +1,4 @@
-/** The numbers of MS-TSGU with their names, sections and plain words. */
+/** Constants of MS-TSGU: packet types, flags and result codes, with the specification's names and sections. */
 import type { Names } from './field-kinds.js';
 
 /** HTTP_PACKET_TYPE, 2.2.5.3.3. 0x0E and 0x0F are unassigned. */
@@ -20,9 +20,10 @@ export const PKT_TYPE = {
   CLOSE_CHANNEL_RESPONSE: 0x11,
 } as const;
 
+/** A packet type that the specification defines. */
 export type PacketType = (typeof PKT_TYPE)[keyof typeof PKT_TYPE];
 
-/** `PKT_TYPE_DATA`, or `PKT_TYPE_0x0e` for a type without a name. */
+/** The name of a packet type: `PKT_TYPE_DATA`, or `PKT_TYPE_0x0e` for an unassigned one. */
 export function packetName(type: number): string {
   return PACKET_NAMES.get(type) ?? `PKT_TYPE_0x${type.toString(16).padStart(2, '0')}`;
 }
@@ -31,10 +32,10 @@ const PACKET_NAMES = new Map<number, string>(
   Object.entries(PKT_TYPE).map(([name, type]) => [type, `PKT_TYPE_${name}`]),
 );
 
-/** HTTP_EXTENDED_AUTH, 2.2.5.3.2: how a client proves who it is inside the tunnel. */
+/** HTTP_EXTENDED_AUTH, 2.2.5.3.2: how the client authenticates inside the tunnel. */
 export const HTTP_EXTENDED_AUTH = { NONE: 0x0, SC: 0x1, PAA: 0x2, SSPI_NTLM: 0x4 } as const satisfies Names;
 
-/** HTTP_CAPABILITY_TYPE, 2.2.5.3.9. */
+/** HTTP_CAPABILITY_TYPE, 2.2.5.3.9: the flags of `capsFlags`. */
 export const HTTP_CAPABILITY_TYPE = {
   QUAR_SOH: 0x01,
   IDLE_TIMEOUT: 0x02,
@@ -47,7 +48,7 @@ export const HTTP_CAPABILITY_TYPE = {
 /** HTTP_TUNNEL_PACKET_FIELDS_PRESENT_FLAGS, 2.2.5.3.6. */
 export const TUNNEL_FIELD = { PAA_COOKIE: 0x1, REAUTH: 0x2 } as const satisfies Names;
 
-/** HTTP_TUNNEL_RESPONSE_FIELDS_PRESENT_FLAGS, 2.2.5.3.8; there is no 0x8. */
+/** HTTP_TUNNEL_RESPONSE_FIELDS_PRESENT_FLAGS, 2.2.5.3.8; 0x8 is unassigned. */
 export const TUNNEL_RESPONSE_FIELD = {
   TUNNEL_ID: 0x1,
   CAPS: 0x2,
@@ -68,7 +69,7 @@ export const TUNNEL_AUTH_RESPONSE_FIELD = {
 /** HTTP_CHANNEL_RESPONSE_FIELDS_PRESENT_FLAGS, 2.2.5.3.1. */
 export const CHANNEL_RESPONSE_FIELD = { CHANNELID: 0x1, AUTHNCOOKIE: 0x2, UDPPORT: 0x4 } as const satisfies Names;
 
-/** HTTP_TUNNEL_REDIR_FLAGS, 2.2.5.3.7. The client enforces them: they are not a security boundary. */
+/** HTTP_TUNNEL_REDIR_FLAGS, 2.2.5.3.7. Only the client enforces them, so they are not a security boundary. */
 export const REDIR = {
   ENABLE_ALL: 0x80000000,
   DISABLE_ALL: 0x40000000,
@@ -79,12 +80,12 @@ export const REDIR = {
   DISABLE_PNP: 0x10,
 } as const satisfies Names;
 
-/** The only value of `protocol` in CHANNEL_CREATE: 3, RDP (2.2.10.2). */
+/** The only valid value of `protocol` in CHANNEL_CREATE: 3, RDP (2.2.10.2). */
 export const CHANNEL_PROTOCOL_RDP = 3;
 
 /**
- * Result codes, 2.2.6. INVARIANT: response PDUs carry the HRESULT form, because every FreeRDP takes a code without its top
- * bit for success and carries on; CLOSE_CHANNEL carries the low form that the specification lists.
+ * Result codes, 2.2.6. INVARIANT: response PDUs carry the HRESULT form, because every version of FreeRDP treats a code
+ * whose top bit is clear as success and continues. CLOSE_CHANNEL carries the low form that the specification lists.
  */
 export const RESULT = {
   SUCCESS: 0,
@@ -116,10 +117,10 @@ export const RESULT = {
   SEC_E_LOGON_DENIED: 0x8009030c,
 } as const satisfies Names;
 
+/** The specification's name of a result code. */
 export type ResultName = keyof typeof RESULT;
 
-/** What a result code tells the person who sees it. */
-const PLAIN_WORDS: Readonly<Record<ResultName, string>> = {
+const DESCRIPTIONS: Readonly<Record<ResultName, string>> = {
   SUCCESS: 'done',
   ERROR_ACCESS_DENIED: 'a packet came out of order or is not allowed',
   ERROR_BAD_ARGUMENTS: 'the target closed the connection unexpectedly',
@@ -154,38 +155,42 @@ const RESULT_NAMES = new Map<number, ResultName>(
 );
 const HRESULT_WIN32 = 0x80070000;
 
+/** The name and the meaning of a result code. */
 export interface ResultMeaning {
-  /** The specification's name, or the number in hexadecimal when it has none. */
+  /** The specification's name, or the code in hexadecimal if it has none. */
   readonly name: string;
-  /** One clause without a full stop. */
-  readonly words: string;
+  /** One clause in English, without a full stop. */
+  readonly description: string;
 }
 
-/** The HRESULT form of a Win32 code: 0x59DD becomes 0x800759DD. */
+/** The HRESULT form of a Win32 code: 0x59DD becomes 0x800759DD. Only the low 16 bits of `code` are used. */
 export function hresultOfWin32(code: number): number {
   return (HRESULT_WIN32 | (code & 0xffff)) >>> 0;
 }
 
-/** Names a result code in either form: 0x800759DD and 0x59DD are both E_PROXY_TS_CONNECTFAILED. */
+/** Explains a result code in either form: 0x800759DD and 0x59DD are both E_PROXY_TS_CONNECTFAILED. */
 export function explainResult(code: number): ResultMeaning {
   const name = RESULT_NAMES.get(code) ?? RESULT_NAMES.get(otherForm(code));
   if (name === undefined || (code !== 0 && name === 'SUCCESS'))
-    return { name: resultHex(code), words: 'an unknown code' };
-  return { name, words: PLAIN_WORDS[name] };
+    return { name: resultHex(code), description: 'an unknown code' };
+  return { name, description: DESCRIPTIONS[name] };
 }
 
-/** The low form of an HRESULT that wraps a Win32 code, the HRESULT of a low one; other facilities have one form only. */
+/**
+ * Converts between the low form and the HRESULT form. A code of another facility has only one form and is returned as
+ * is.
+ */
 function otherForm(code: number): number {
   if (code <= 0xffff) return hresultOfWin32(code);
   return hresultOfWin32(code) === code ? code & 0xffff : code;
 }
 
-/** `0x800759DA`, as tickets and dialogs print it. */
+/** The code as eight hexadecimal digits, as Windows dialogs print it: `0x800759DA`. */
 export function resultHex(code: number): string {
   return `0x${code.toString(16).toUpperCase().padStart(8, '0')}`;
 }
 
-/** `E_PROXY_RAP_ACCESSDENIED (0x800759DA)`, for log lines. */
+/** The name and the code, for log lines: `E_PROXY_RAP_ACCESSDENIED (0x800759DA)`. */
 export function resultLabel(code: number): string {
   return `${explainResult(code).name} (${resultHex(code)})`;
 }

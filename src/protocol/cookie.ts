@@ -1,12 +1,15 @@
-/** The PAA cookie of TUNNEL_CREATE (MS-TSGU 2.2.10.19) as text: what an .rdp file calls `gatewayaccesstoken`. */
+/** The PAA cookie of TUNNEL_CREATE (MS-TSGU 2.2.10.19). In an .rdp file it is the setting `gatewayaccesstoken`. */
 import { withoutTrailingNul } from './cursor.js';
 
-/** The token as FreeRDP and mstsc send it: UTF-16LE with its terminating NUL. */
+/** Encodes a token as FreeRDP and mstsc send it: UTF-16LE with a terminating NUL. */
 export function encodePaaCookie(token: string): Buffer {
   return Buffer.from(`${token}\0`, 'utf16le');
 }
 
-/** The text of a cookie, undefined for one that is empty or no UTF-16LE text. */
+/**
+ * Decodes a cookie to text, without terminating NULs. Returns undefined if the cookie is empty, has an odd length,
+ * holds a NUL inside the text or is not well-formed UTF-16LE.
+ */
 export function decodePaaCookie(cookie: Buffer): string | undefined {
   if (cookie.length % 2 !== 0) return undefined;
   const text = withoutTrailingNul(cookie.toString('utf16le'));

@@ -1,25 +1,30 @@
-/** Reads one PDU from left to right and, when asked, remembers every field it read as a span. */
 import { PduError } from './errors.js';
 
-/** A named run of bytes of a PDU. The leaves of a tree tile the input: no gap, no overlap. */
+/**
+ * A named range of bytes of a PDU, a node of the tree that `dissect` returns. The leaves tile the input without gap or
+ * overlap.
+ */
 export interface Span {
+  /** Name of the field or structure in the specification. */
   readonly name: string;
-  /** From the first byte of the PDU's header. */
+  /** Byte offset from the start of the PDU's header. */
   readonly offset: number;
-  /** In bytes; 0 is possible (an empty blob). */
+  /** Length in bytes; 0 for an empty blob. */
   readonly length: number;
-  /** The value read; absent for a group. */
+  /** The decoded value; absent for a group. Integers up to 32 bits are numbers, 64-bit integers are bigints. */
   readonly value?: number | bigint | string | Buffer;
-  /** The value in words: names of flags, of a result code. */
+  /** Description of the value: the names of its flags, or the meaning of a result code. */
   readonly text?: string;
+  /** The fields of a group, in order. */
   readonly children?: readonly Span[];
-  /** Why these bytes could not be read as a field. */
+  /** The reason why these bytes could not be read as a field. */
   readonly error?: PduError;
 }
 
+/** Reads one PDU from start to end and, with `trace`, records every field as a span. Its methods throw a `PduError`. */
 export class Cursor {
   offset = 0;
-  /** The spans of the group being read; undefined when nobody asked for them. */
+  /** Spans of the group being read; undefined without `trace`. */
   spans: Span[] | undefined;
   readonly #bytes: Buffer;
   #end: number;
@@ -34,7 +39,7 @@ export class Cursor {
     return this.#end - this.offset;
   }
 
-  /** Nothing from `end` on belongs to this PDU; an end before what was already read changes nothing. */
+  /** Ends the PDU at offset `end`. An end before the current offset is treated as the current offset. */
   stopAt(end: number): void {
     this.#end = Math.max(this.offset, Math.min(this.#end, end));
   }
@@ -54,7 +59,7 @@ export class Cursor {
     return value;
   }
 
-  /** A view, not a copy. */
+  /** Reads `length` bytes; returns a view, not a copy. */
   bytes(name: string, length: number): Buffer {
     this.#need(name, length);
     const value = this.#bytes.subarray(this.offset, this.offset + length);
@@ -62,18 +67,21 @@ export class Cursor {
     return value;
   }
 
-  /** UTF-16LE text; trailing NULs are part of the field and not of the text. */
+  /** Reads UTF-16LE text of `length` bytes. Trailing NULs belong to the field but not to the returned text. */
   text(name: string, length: number): string {
     this.#need(name, length);
-    if (length % 2 !== 0) throw this.#wrong('PDU_STRING', name, `${length} bytes are no UTF-16LE text`);
+    if (length % 2 !== 0) throw this.#error('PDU_STRING', name, `${length} bytes are no UTF-16LE text`);
     const value = withoutTrailingNul(this.#bytes.toString('utf16le', this.offset, this.offset + length));
-    if (value.includes('\0')) throw this.#wrong('PDU_STRING', name, 'a NUL stands inside the text');
-    if (!value.isWellFormed()) throw this.#wrong('PDU_STRING', name, 'half a surrogate pair stands in the text');
+    if (value.includes('\0')) throw this.#error('PDU_STRING', name, 'a NUL stands inside the text');
+    if (!value.isWellFormed()) throw this.#error('PDU_STRING', name, 'half a surrogate pair stands in the text');
     this.#leaf(name, length, value);
     return value;
   }
 
-  /** A 16-bit byte count and what it counts: two plain fields, or a group when the count has no name of its own. */
+  /**
+   * Reads a 16-bit byte count and the data it counts. They are two fields if the PDU names the count (`lengthName`),
+   * and one group otherwise.
+   */
   counted<T>(name: string, lengthName: string | undefined, read: (count: number) => T): T {
     if (lengthName !== undefined) return read(this.uint(lengthName, 2));
     return this.#group(name, () => read(this.uint('cbLen', 2)));
@@ -99,15 +107,15 @@ export class Cursor {
   }
 
   #need(name: string, length: number): void {
-    if (length > this.left) throw this.#wrong('PDU_SHORT', name, `needs ${length} bytes, ${this.left} are left`);
+    if (length > this.left) throw this.#error('PDU_SHORT', name, `needs ${length} bytes, ${this.left} are left`);
   }
 
-  #wrong(code: string, name: string, message: string): PduError {
+  #error(code: string, name: string, message: string): PduError {
     return new PduError(code, name, this.offset, message);
   }
 }
 
-/** The text before its terminators, in one pass: hostile text may be 32 Ki of NULs with a letter behind them. */
+/** Removes trailing NULs in linear time, even for hostile text such as 32 Ki NULs followed by a letter. */
 export function withoutTrailingNul(text: string): string {
   let end = text.length;
   while (end > 0 && text.charCodeAt(end - 1) === 0) end--;

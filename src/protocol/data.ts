@@ -1,4 +1,7 @@
-/** DATA, the hot path: wrapped and unwrapped without objects. Offsets come from the table in `packets.ts`. */
+/**
+ * Fast encoding and decoding of DATA PDUs, which carry nearly all traffic, without building field objects. The offsets
+ * are derived from the table in `packets.ts`.
+ */
 import { PKT_TYPE } from './codes.js';
 import { PduError } from './errors.js';
 import { MAX_COUNTED_BYTES } from './field-kinds.js';
@@ -6,33 +9,37 @@ import { Joined } from './joined.js';
 import { DATA, dissect } from './packets.js';
 import { headerField, peekHeader } from './pdu.js';
 
-/** An empty DATA PDU: the bytes in front of every payload, with both lengths still to be filled in. */
+/** An empty DATA PDU: the header of every DATA PDU, before its two lengths are set. */
 const TEMPLATE = DATA.encode({ data: Buffer.alloc(0) });
 
-const NOTHING = Buffer.alloc(0);
+const EMPTY = Buffer.alloc(0);
 
-/** Bytes in front of the payload of a DATA PDU. */
+/** Number of bytes before the payload of a DATA PDU: the common header and `cbDataLen`, 10 bytes. */
 export const DATA_OVERHEAD = TEMPLATE.length;
 const COUNT_OFFSET = dissect(TEMPLATE).children?.find(({ name }) => name === 'cbDataLen')?.offset ?? 0;
 const LENGTH_OFFSET = headerField('packetLength').offset;
 const TYPE_OFFSET = headerField('packetType').offset;
 
 /**
- * Payload per DATA PDU that the gateway sends: 16 KiB, as Windows does; larger ones are legal and untested with mstsc.
+ * Largest payload of a DATA PDU that `wrapData` makes: 16 KiB, as Windows does. Larger ones are legal but untested with
+ * mstsc.
  */
 export const DATA_PAYLOAD = 16 * 1024;
 
-/** Largest DATA PDU: its counted payload and what stands in front of it. */
+/** Largest DATA PDU in bytes: DATA_OVERHEAD and a payload of MAX_COUNTED_BYTES. */
 export const MAX_DATA_PDU = DATA_OVERHEAD + MAX_COUNTED_BYTES;
 
-/** Writes the DATA_OVERHEAD bytes in front of a payload of `length` bytes (at most MAX_COUNTED_BYTES) to `to`, from `at` on. */
+/**
+ * Writes the header of a DATA PDU, DATA_OVERHEAD bytes, to `to` at offset `at`. `length` is the length of the payload
+ * in bytes, at most MAX_COUNTED_BYTES.
+ */
 export function writeDataHeader(to: Buffer, at: number, length: number): void {
   TEMPLATE.copy(to, at);
   to.writeUInt32LE(DATA_OVERHEAD + length, at + LENGTH_OFFSET);
   to.writeUInt16LE(length, at + COUNT_OFFSET);
 }
 
-/** Calls `emit` with whole DATA PDUs that carry `payload` in order, each of at most DATA_PAYLOAD bytes. */
+/** Splits `payload` into DATA PDUs of at most DATA_PAYLOAD payload bytes and calls `emit` with each, in order. */
 export function wrapData(payload: Buffer, emit: (pdu: Buffer) => void): void {
   for (let offset = 0; offset < payload.length; offset += DATA_PAYLOAD) {
     const part = payload.subarray(offset, offset + DATA_PAYLOAD);
@@ -44,27 +51,32 @@ export function wrapData(payload: Buffer, emit: (pdu: Buffer) => void): void {
 }
 
 /**
- * Takes the payload out of a stream of DATA PDUs as it arrives: a PDU is not gathered, and what one chunk holds of several
- * becomes one view.
+ * Extracts the payload from a stream of DATA PDUs as it arrives. It does not wait for whole PDUs, and returns the
+ * payload of all PDUs in one chunk as one view.
  */
 export class DataUnwrapper {
-  /** What the PDU under way still lacks: of its payload, and of what stands behind it (a count may lie below what is there). */
+  /**
+   * Bytes that the current PDU still lacks: of its payload, and of the bytes behind it (a count may be below the rest).
+   */
   #payload = 0;
-  #behind = 0;
+  #trailing = 0;
 
-  /** Whether the stream stands within a DATA PDU. */
-  get midway(): boolean {
-    return this.#payload + this.#behind > 0;
-  }
-
-  /** Whether `unwrap` can begin with these bytes; false for an odd DATA PDU too, whose error the tables know. */
-  begins(bytes: Buffer): boolean {
-    return this.midway || payloadAt(bytes, 0) !== undefined;
+  /** Whether the last chunk ended inside a DATA PDU. */
+  get insidePdu(): boolean {
+    return this.#payload + this.#trailing > 0;
   }
 
   /**
-   * Joins the payload in place, and reads on to the first PDU that is not DATA, is odd, or whose header is not whole; what is
-   * left from there on is `rest`. Both are views.
+   * Whether `unwrap` can process the start of `bytes`. This is false for a malformed DATA PDU too, so that the framer
+   * and the tables report its error.
+   */
+  canUnwrap(bytes: Buffer): boolean {
+    return this.insidePdu || payloadAt(bytes, 0) !== undefined;
+  }
+
+  /**
+   * Joins the payload of `bytes` in place, overwriting them, up to the first PDU that is not DATA, is malformed, or
+   * whose header is incomplete. `rest` starts with that PDU. Both results are views of `bytes`.
    */
   unwrap(bytes: Buffer): { readonly payload: Buffer; readonly rest: Buffer } {
     const joined = new Joined(bytes);
@@ -73,19 +85,20 @@ export class DataUnwrapper {
       const end = Math.min(bytes.length, at + this.#payload);
       joined.add(at, end);
       this.#payload -= end - at;
-      at = Math.min(bytes.length, end + this.#behind);
-      this.#behind -= at - end;
-      const next = this.midway ? undefined : payloadAt(bytes, at);
-      if (next === undefined)
-        return { payload: joined.take(), rest: at === bytes.length ? NOTHING : bytes.subarray(at) };
+      at = Math.min(bytes.length, end + this.#trailing);
+      this.#trailing -= at - end;
+      const next = this.insidePdu ? undefined : payloadAt(bytes, at);
+      if (next === undefined) return { payload: joined.take(), rest: at === bytes.length ? EMPTY : bytes.subarray(at) };
       this.#payload = next;
-      this.#behind = bytes.readUInt32LE(at + LENGTH_OFFSET) - DATA_OVERHEAD - next;
+      this.#trailing = bytes.readUInt32LE(at + LENGTH_OFFSET) - DATA_OVERHEAD - next;
       at += DATA_OVERHEAD;
     }
   }
 }
 
-/** How much payload the DATA PDU has that begins at `at`; undefined without a whole header, or where this is not a DATA PDU in order. */
+/**
+ * Payload length of the DATA PDU at `at`, undefined if its header is incomplete or it is not a well-formed DATA PDU.
+ */
 function payloadAt(bytes: Buffer, at: number): number | undefined {
   if (bytes.length - at < DATA_OVERHEAD || bytes.readUInt16LE(at + TYPE_OFFSET) !== PKT_TYPE.DATA) return undefined;
   const length = bytes.readUInt32LE(at + LENGTH_OFFSET);
@@ -93,14 +106,14 @@ function payloadAt(bytes: Buffer, at: number): number | undefined {
   return length <= MAX_DATA_PDU && DATA_OVERHEAD + count <= length ? count : undefined;
 }
 
-/** Whether a whole PDU is a DATA PDU. */
+/** Reports whether `pdu`, a whole PDU, is a DATA PDU. */
 export function isData(pdu: Buffer): boolean {
   return pdu.readUInt16LE(TYPE_OFFSET) === PKT_TYPE.DATA;
 }
 
 /**
- * Whether a DATA PDU begins at `offset` whose two lengths agree; undefined while too few bytes are there to tell. Bytes that are
- * something else pass about once in 2^60.
+ * Reports whether a DATA PDU with consistent lengths starts at `offset`, or undefined while there are too few bytes to
+ * decide. Random bytes match with a probability of about 2^-60.
  */
 export function startsData(bytes: Buffer, offset = 0): boolean | undefined {
   const header = peekHeader(bytes, offset);
@@ -110,7 +123,8 @@ export function startsData(bytes: Buffer, offset = 0): boolean | undefined {
 }
 
 /**
- * The payload of a whole DATA PDU, as a view. A count below what is there is honoured, one above it throws PduError.
+ * Returns the payload of a whole DATA PDU as a view. If `cbDataLen` is below the number of bytes present, only as many
+ * are returned; if it is above, a `PduError` is thrown.
  */
 export function dataPayload(pdu: Buffer): Buffer {
   need(pdu, 'cbDataLen', COUNT_OFFSET, DATA_OVERHEAD - COUNT_OFFSET);

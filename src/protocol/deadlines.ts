@@ -1,7 +1,7 @@
-/** Named points in time, of which the earliest is the one to wake up for. */
+/** A set of named deadlines, in milliseconds; `next` is the earliest of them. */
 export class Deadlines<Name extends string> {
   readonly #times = new Map<Name, number>();
-  /** The earliest, undefined when there is none. Kept, since it is asked for with every PDU and changes with few. */
+  /** The earliest deadline, undefined without one. Cached because it is read for every PDU and rarely changes. */
   #next: number | undefined;
 
   set(name: Name, at: number): void {

@@ -1,12 +1,10 @@
-/** What can be wrong with bytes from outside. Plain fields, so that a log line or a tree node can say where. */
-
-/** The bytes of one PDU do not follow the layout of MS-TSGU 2.2.10. */
+/** The bytes of a PDU, or the values to encode, do not follow the layout of MS-TSGU 2.2.10. */
 export class PduError extends Error {
   /** Stable: `PDU_SHORT`, `PDU_LENGTH`, `PDU_COUNT`, `PDU_STRING`, `PDU_TYPE` or `PDU_VALUE`. */
   readonly code: string;
   /** Name of the field that could not be read or written. */
   readonly field: string;
-  /** Byte offset in the PDU, counted from its header. */
+  /** Byte offset from the start of the PDU's header. 0 if the error occurred while encoding. */
   readonly offset: number;
 
   constructor(code: string, field: string, offset: number, message: string) {
@@ -18,9 +16,9 @@ export class PduError extends Error {
   }
 }
 
-/** A well-formed PDU that the other side may not send now (MS-TSGU 3.3.5). */
+/** A well-formed PDU is not allowed in the current state (MS-TSGU 3.3.5, 3.7.5). */
 export class ProtocolError extends Error {
-  /** Stable: `OUT_OF_ORDER` or `VERSION`. */
+  /** Stable: `OUT_OF_ORDER`. */
   readonly code: string;
 
   constructor(code: string, message: string) {
@@ -30,9 +28,9 @@ export class ProtocolError extends Error {
   }
 }
 
-/** A named cap was reached; the connection that reached it is ended. */
+/** A limit was exceeded. The caller has to close the connection. */
 export class LimitError extends Error {
-  /** The cap's name, `MAX_CONTROL_PDU`. */
+  /** Name of the limit: `MAX_CONTROL_PDU`, `MAX_DATA_PDU` or `MAX_WAITING`. */
   readonly limit: string;
 
   constructor(limit: string, message: string) {

@@ -1,12 +1,17 @@
 /**
- * The language in which `packets.ts` states a layout once. A PDU is an ordered set of rows, a row is a field kind, and
- * from the rows come `encode`, `decode` and `dissect`; what a kind knows about itself (`shape`) is data, so that tests can
- * draw arbitrary values from the same rows. All integers are little-endian, packed and unaligned.
+ * Field kinds, from which `packets.ts` declares the layout of each PDU once. A PDU is an ordered set of rows, and each
+ * row is a field kind; `encode`, `decode` and `dissect` are derived from the rows. The bounds of a field (`shape`) are
+ * data, so that tests can generate arbitrary values from the same rows. All integers are little-endian, packed and
+ * unaligned.
  */
 import type { Cursor, Span } from './cursor.js';
 import { PduError } from './errors.js';
 
-/** What a field may hold, as data: the bounds that `encode` and `decode` enforce. */
+/**
+ * The values that a field may hold: the bounds that `encode` and `decode` enforce. `bytes`, `length` and the `max` of
+ * blobs and strings count bytes (a string includes its terminating NUL); `min` and `max` of a list count entries. A
+ * `derived` field is not given by the caller of `encode`.
+ */
 export type Shape =
   | { readonly kind: 'uint'; readonly bytes: 1 | 2 | 4 }
   | { readonly kind: 'uint64' }
@@ -17,49 +22,53 @@ export type Shape =
   | { readonly kind: 'derived' };
 
 /**
- * How a row takes part: `given` must be there, `optional` hangs on a bit of `fieldsPresent`, `derived` is computed when
- * encoding, `reserved` is written as zero and never reported by `decode`.
+ * The role of a row: `given` is always present, `optional` is present if its bit of `fieldsPresent` is set, `derived`
+ * is computed by `encode`, `reserved` is written as zero and omitted by `decode`.
  */
 export type Role = 'given' | 'optional' | 'derived' | 'reserved';
 
 type Values = Readonly<Record<string, unknown>>;
 
+/** One field kind: how a value of type `T` is read and written. */
 export interface Field<T, R extends Role> {
   readonly role: R;
   readonly shape: Shape;
-  /** The bit of `fieldsPresent` that announces an optional field. */
+  /** The bit of `fieldsPresent` that indicates an optional field. */
   readonly bit?: number;
-  /** Reads at the cursor; `seen` holds the rows before this one. */
+  /** Reads the field at the cursor; `seen` holds the values of the rows before it. Throws a `PduError`. */
   read(cursor: Cursor, name: string, seen: Values): T;
-  /** Appends the bytes of `value`; `all` holds every row of the PDU. */
+  /** Appends the bytes of `value`; `all` holds the values of all rows of the PDU. Throws a `PduError`. */
   write(parts: Buffer[], name: string, value: T, all: Values): void;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a row set mixes fields of every value type; each keeps its own in its place
+/** The fields of a PDU by name, in the order of their bytes. */
+// biome-ignore lint/suspicious/noExplicitAny: a set of rows mixes fields of all value types
 export type Rows = Readonly<Record<string, Field<any, Role>>>;
 
 type ValueOf<F> = F extends Field<infer T, Role> ? T : never;
 type NamesOf<R extends Rows, K extends Role> = { [N in keyof R]: R[N]['role'] extends K ? N : never }[keyof R];
 type Flat<T> = { [K in keyof T]: T[K] };
 
-/** What `decode` returns: every row except the reserved ones. */
+/** The fields that `decode` returns: all rows except reserved ones. An absent optional field has no property. */
 export type Decoded<R extends Rows> = Flat<
   { readonly [N in NamesOf<R, 'given' | 'derived'>]: ValueOf<R[N]> } & {
     readonly [N in NamesOf<R, 'optional'>]?: ValueOf<R[N]>;
   }
 >;
 
-/** What `encode` takes: derived and reserved rows are its own business. */
+/** The fields that `encode` takes: all rows except derived and reserved ones. */
 export type Encodable<R extends Rows> = Flat<
   { readonly [N in NamesOf<R, 'given'>]: ValueOf<R[N]> } & {
     readonly [N in NamesOf<R, 'optional'>]?: ValueOf<R[N]> | undefined;
   }
 >;
 
-/** Names for values: flag bits or codes, as the specification spells them. */
+/** Flag bits or codes by the names that the specification gives them. */
 export type Names = Readonly<Record<string, number>>;
 
-/** Lists the flags of `value` by name; bits without a name are shown in hexadecimal. */
+/**
+ * Returns the names of the flags in `value`. Bits without a name are combined into one hexadecimal number at the end.
+ */
 export function flagNames(value: number, names: Names): string[] {
   const known = Object.entries(names).filter(([, bit]) => bit !== 0 && (value & bit) >>> 0 === bit);
   const rest = known.reduce((left, [, bit]) => (left & ~bit) >>> 0, value >>> 0);
@@ -72,7 +81,7 @@ export function hex(value: number): string {
 }
 
 interface UintOptions {
-  /** Turns a value into words for `dissect`. */
+  /** Describes a value for `dissect`. */
   readonly describe?: (value: number) => string;
 }
 
@@ -98,16 +107,16 @@ export const u8 = uint(1, 'given');
 export const u16 = uint(2, 'given');
 export const u32 = uint(4, 'given');
 
-/** A number that stands for something; `describe` names it in `dissect`. */
+/** A coded value; `describe` explains it for `dissect`. */
 export const code = (bytes: 2 | 4, describe: (value: number) => string): Field<number, 'given'> =>
   uint(bytes, 'given', { describe });
 
-/** A set of flags, named in `dissect`. */
+/** A set of flags; `dissect` shows their names. */
 export function flags(bytes: 2 | 4, names: Names): Field<number, 'given'> {
   return uint(bytes, 'given', { describe: (value) => flagNames(value, names).join(' | ') });
 }
 
-/** Two reserved bytes: written as zero, ignored when read, visible in `dissect`. */
+/** Two reserved bytes: written as zero, ignored when read, shown by `dissect`. */
 export const reserved16: Field<number, 'reserved'> = {
   ...uint(2, 'reserved'),
   shape: { kind: 'derived' },
@@ -127,7 +136,7 @@ export const u64: Field<bigint, 'given'> = {
   },
 };
 
-/** A fixed run of bytes. */
+/** A byte string of fixed length. */
 export function bytes(length: number): Field<Buffer, 'given'> {
   return {
     role: 'given',
@@ -141,19 +150,19 @@ export function bytes(length: number): Field<Buffer, 'given'> {
   };
 }
 
-/** Largest value of the 16-bit length in front of blobs and strings. */
+/** Largest length of a blob or string in bytes, which its 16-bit byte count can express: 65535. */
 export const MAX_COUNTED_BYTES = 0xffff;
 
 interface Counted {
   /**
-   * The name of the length field where the PDU itself declares it (`cbDataLen`); without it the field is one of the shared
+   * Name of the length field if the PDU itself declares it (`cbDataLen`). Otherwise the field has one of the shared
    * types HTTP_BYTE_BLOB (2.2.10.1) or HTTP_UNICODE_STRING (2.2.10.22), whose length field is `cbLen`.
    */
   readonly length?: string;
   readonly max?: number;
 }
 
-/** HTTP_BYTE_BLOB: a 16-bit byte count and that many bytes. */
+/** HTTP_BYTE_BLOB (2.2.10.1): a 16-bit byte count and that many bytes. */
 export function blob({ length, max = MAX_COUNTED_BYTES }: Counted = {}): Field<Buffer, 'given'> {
   return {
     role: 'given',
@@ -171,8 +180,8 @@ export function blob({ length, max = MAX_COUNTED_BYTES }: Counted = {}): Field<B
 }
 
 /**
- * HTTP_UNICODE_STRING: a 16-bit byte count and UTF-16LE text. Written with its terminating NUL, as Windows and FreeRDP do
- * (FreeRDP refuses a string of zero bytes at the end of a PDU); read with or without.
+ * HTTP_UNICODE_STRING (2.2.10.22): a 16-bit byte count and UTF-16LE text. It is written with a terminating NUL, as
+ * Windows and FreeRDP do (FreeRDP refuses a string of zero bytes at the end of a PDU), and read with or without one.
  */
 export function ustring({ length, max = MAX_COUNTED_BYTES }: Counted = {}): Field<string, 'given'> {
   return {
@@ -198,7 +207,7 @@ function checkCount(name: string, offset: number, count: number, max: number): v
   if (count > max) throw new PduError('PDU_VALUE', name, offset, `${count} bytes, at most ${max} are allowed`);
 }
 
-/** `fieldsPresent`: which optional rows follow. Derived from their presence when encoding. */
+/** `fieldsPresent`: the flags of the optional rows that follow. `encode` derives it from the fields it is given. */
 export function presence(names: Names): Field<number, 'derived'> {
   return {
     ...uint(2, 'derived', { describe: (value) => flagNames(value, names).join(' | ') }),
@@ -207,7 +216,10 @@ export function presence(names: Names): Field<number, 'derived'> {
   };
 }
 
-/** A row that is there only when `bit` of `fieldsPresent` is set. Optional rows keep their declared order, not the bits'. */
+/**
+ * A row that is present only if `bit` of `fieldsPresent` is set. Rows follow the declared order, not the order of the
+ * bits.
+ */
 export function optional<T>(bit: number, field: Field<T, 'given'>): Field<T, 'optional'> {
   return { ...field, role: 'optional', bit };
 }
@@ -221,7 +233,7 @@ export function count(bytes: 1 | 2, of: string): Field<number, 'derived'> {
   };
 }
 
-/** As many entries as the row `counted` says, within `min` and `max`. */
+/** A list whose number of entries is the value of the row `counted`, from `min` to `max`. */
 export function list<T>(
   counted: string,
   item: Field<T, 'given'>,
@@ -246,7 +258,7 @@ export function list<T>(
   };
 }
 
-/** Reads the rows in order from the cursor. */
+/** Reads the rows in order from the cursor. Throws a `PduError`. */
 export function readRows<R extends Rows>(rows: R, cursor: Cursor): Decoded<R> {
   const seen: Record<string, unknown> = {};
   for (const [name, field] of Object.entries(rows)) {
@@ -257,7 +269,7 @@ export function readRows<R extends Rows>(rows: R, cursor: Cursor): Decoded<R> {
   return seen as Decoded<R>;
 }
 
-/** The bytes of the rows, in order. */
+/** Encodes the rows in order. Throws a `PduError` for a value that does not fit its row. */
 export function writeRows<R extends Rows>(rows: R, values: Encodable<R>): Buffer {
   const all = values as Values;
   const parts: Buffer[] = [];
@@ -269,7 +281,7 @@ export function writeRows<R extends Rows>(rows: R, values: Encodable<R>): Buffer
   return Buffer.concat(parts);
 }
 
-/** INVARIANT: rows that share a bit (nonce and serverCert) come together or not at all. */
+/** INVARIANT: rows that share a bit (nonce and serverCert) are either all present or all absent. */
 function presentBits(rows: Rows, all: Values): number {
   const optionals = Object.entries(rows).filter(([, field]) => field.bit !== undefined);
   const bits = optionals.reduce((set, [name, field]) => (all[name] === undefined ? set : set | (field.bit ?? 0)), 0);

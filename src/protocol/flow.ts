@@ -1,40 +1,51 @@
 /**
- * Which side may send which PDU, and when: one table for the gateway, the client and whoever watches both (MS-TSGU 3.3.5 and
- * 3.7.5). It knows no role; each user of it steps it with every PDU in the order of the wire.
+ * The state machine that defines which side may send which PDU when (MS-TSGU 3.3.5 and 3.7.5). It is the same for the
+ * gateway, the client and an observer of both: each calls `step` with every PDU of both sides, in the order of
+ * transmission.
  */
 import { PKT_TYPE, RESULT } from './codes.js';
 import type { Packet } from './packets.js';
 
+/** The sender of a PDU. */
 export type Side = 'client' | 'gateway';
 
+/** A state of the connection. */
 export type FlowState =
-  /** The transport is there, nothing was said. */
+  /** The transport is connected; no PDU has been sent. */
   | 'start'
+  /** HANDSHAKE_RESPONSE is pending. */
   | 'handshake'
-  /** The handshake is done; the client authenticates in band or creates the tunnel. */
+  /** The handshake is complete; the client authenticates inside the tunnel or sends TUNNEL_CREATE. */
   | 'open'
+  /** The gateway's EXTENDED_AUTH_MSG is pending. */
   | 'extended-auth'
+  /** TUNNEL_RESPONSE is pending. */
   | 'tunnel-requested'
+  /** The tunnel is created; the client has to send TUNNEL_AUTH. */
   | 'tunnel-created'
+  /** TUNNEL_AUTH_RESPONSE is pending. */
   | 'authorization-requested'
-  /** The tunnel is up without a channel. */
+  /** The tunnel is authorized and has no channel. */
   | 'authorized'
+  /** CHANNEL_RESPONSE is pending. */
   | 'channel-requested'
+  /** The channel is open; both sides send DATA. */
   | 'channel'
-  /** The client closes the channel; the gateway's DATA may still be under way. */
+  /** The client sent CLOSE_CHANNEL; DATA of the gateway may still arrive before its CLOSE_CHANNEL_RESPONSE. */
   | 'closing-by-client'
+  /** The gateway sent CLOSE_CHANNEL; DATA of the client may still arrive before its CLOSE_CHANNEL_RESPONSE. */
   | 'closing-by-gateway'
-  /** A refusal was sent; nothing more is valid (2.2.6). */
+  /** A refusal was sent; no further PDU is valid (2.2.6). */
   | 'refused';
 
-/** Where a PDU leads: one state, or two where its result code decides. */
+/** The next state, or two next states if the result code of the PDU decides. */
 type Next = FlowState | { readonly success: FlowState; readonly failure: FlowState };
-type Moves = Readonly<Partial<Record<number, Next>>>;
+type Transitions = Readonly<Partial<Record<number, Next>>>;
 
 const orRefused = (success: FlowState): Next => ({ success, failure: 'refused' });
 const T = PKT_TYPE;
 
-const TABLE: Readonly<Record<FlowState, Readonly<Record<Side, Moves>>>> = {
+const TABLE: Readonly<Record<FlowState, Readonly<Record<Side, Transitions>>>> = {
   start: { client: { [T.HANDSHAKE_REQUEST]: 'handshake' }, gateway: {} },
   handshake: { client: {}, gateway: { [T.HANDSHAKE_RESPONSE]: orRefused('open') } },
   open: {
@@ -46,7 +57,8 @@ const TABLE: Readonly<Record<FlowState, Readonly<Record<Side, Moves>>>> = {
   'tunnel-created': { client: { [T.TUNNEL_AUTH]: 'authorization-requested' }, gateway: {} },
   'authorization-requested': { client: {}, gateway: { [T.TUNNEL_AUTH_RESPONSE]: orRefused('authorized') } },
   authorized: {
-    // A CLOSE_CHANNEL_RESPONSE comes late where both sides closed at the same time.
+    // If both sides closed at the same time, the client's CLOSE_CHANNEL_RESPONSE can arrive after the channel is
+    // closed.
     client: { [T.CHANNEL_CREATE]: 'channel-requested', [T.CLOSE_CHANNEL_RESPONSE]: 'authorized' },
     gateway: { [T.SERVICE_MESSAGE]: 'authorized', [T.REAUTH_MESSAGE]: 'authorized' },
   },
@@ -81,8 +93,9 @@ const TABLE: Readonly<Record<FlowState, Readonly<Record<Side, Moves>>>> = {
 };
 
 /**
- * The state after `side` sent `packet`, undefined when it may not send that now. KEEPALIVE is valid at any time and changes
- * nothing (3.3.5.1, tolerated early).
+ * Returns the state after `side` sends `packet`, or undefined if `packet` is not allowed in `state`. KEEPALIVE is
+ * allowed in every state but `refused` and does not change the state (3.3.5.1; before the channel is open it is only
+ * tolerated).
  */
 export function step(state: FlowState, side: Side, packet: Packet): FlowState | undefined {
   if (packet.type === T.KEEPALIVE) return state === 'refused' ? undefined : state;
@@ -91,7 +104,7 @@ export function step(state: FlowState, side: Side, packet: Packet): FlowState | 
   return resultOf(packet) === RESULT.SUCCESS ? next.success : next.failure;
 }
 
-/** The result code a PDU carries, 0 for one without. */
+/** Returns the result code of a PDU (`errorCode` or `statusCode`), 0 if its type has none. */
 export function resultOf(packet: Packet): number {
   if ('errorCode' in packet.fields) return packet.fields.errorCode;
   if ('statusCode' in packet.fields) return packet.fields.statusCode;

@@ -1,33 +1,47 @@
-/** Bytes in any split become whole PDUs. "Not yet" is undefined, "wrong" is an error, and nothing is kept beyond the caps. */
 import { PKT_TYPE, packetName } from './codes.js';
 import { MAX_DATA_PDU } from './data.js';
 import { LimitError, PduError } from './errors.js';
 import { MAX_COUNTED_BYTES } from './field-kinds.js';
 import { HEADER_LENGTH, peekHeader } from './pdu.js';
 
-/** Largest control PDU: one 64 KiB blob (a token, a cookie, a consent text) and the fixed fields around it. */
+/** Largest control PDU in bytes: one 64 KiB blob (a token, a cookie, a consent text) and the fixed fields around it. */
 export const MAX_CONTROL_PDU = MAX_COUNTED_BYTES + 256;
-/** Bytes that may wait while a question is open: a client sends nothing ahead of an answer, so this is slack for one read. */
+/**
+ * Largest number of bytes that a `Framer` buffers. A client sends nothing before the answer to its last request, so
+ * while an answer is pending this only has to cover what one read returns.
+ */
 export const MAX_WAITING = 256 * 1024;
-/** Views kept before they are joined: a PDU that trickles in byte by byte must not cost an object for each byte. */
+/**
+ * Number of chunks kept before they are concatenated, so that a PDU received byte by byte does not cost an object per
+ * byte.
+ */
 const MAX_CHUNKS = 64;
 
+/**
+ * Splits a byte stream into whole PDUs, however the stream is divided into chunks. An incomplete PDU is reported as
+ * undefined, an invalid length as an error. The framer buffers at most MAX_WAITING bytes.
+ */
 export class Framer {
   #chunks: Buffer[] = [];
   #buffered = 0;
 
-  /** Bytes that wait for the rest of their PDU, or for someone to call `next`. */
+  /** Number of bytes that `next` has not returned yet. */
   get buffered(): number {
     return this.#buffered;
   }
 
-  /** Bytes that the PDU under way still lacks; undefined while its header is not there. Only after `next` said "not yet". */
+  /**
+   * Number of bytes that the current PDU still lacks, undefined until its header is complete. Valid only after `next`
+   * returned undefined.
+   */
   get missing(): number | undefined {
     const header = this.#buffered < HEADER_LENGTH ? undefined : peekHeader(this.#chunks[0] as Buffer);
     return header && header.packetLength - this.#buffered;
   }
 
-  /** Takes bytes; the framer keeps views of them. Throws LimitError when more than MAX_WAITING would wait. */
+  /**
+   * Appends bytes. The framer keeps a view of them, not a copy. Throws a `LimitError` above MAX_WAITING buffered bytes.
+   */
   push(bytes: Buffer): void {
     if (bytes.length === 0) return;
     if (this.#buffered + bytes.length > MAX_WAITING) {
@@ -39,9 +53,9 @@ export class Framer {
   }
 
   /**
-   * The next whole PDU, undefined while it is not complete. A view into the pushed bytes where one chunk holds it, a copy only
-   * across chunks. Throws PduError for a length that no PDU can have and LimitError for one above the caps, both before
-   * anything of that size is buffered.
+   * Returns the next whole PDU, or undefined while it is incomplete. The PDU is a view of the pushed bytes if one chunk
+   * holds it, and a copy if it spans chunks. Throws a `PduError` for a length below HEADER_LENGTH and a `LimitError`
+   * for one above MAX_DATA_PDU or MAX_CONTROL_PDU, both as soon as the header is complete.
    */
   next(): Buffer | undefined {
     if (this.#buffered < HEADER_LENGTH) return undefined;
@@ -56,20 +70,23 @@ export class Framer {
     return this.#take(packetLength);
   }
 
-  /** The first bytes of what waits; undefined while there are fewer. */
+  /** The first `length` buffered bytes as a view, undefined while there are fewer. They stay buffered. */
   peek(length: number): Buffer | undefined {
     if (this.#buffered < length) return undefined;
     this.#gather(length);
     return (this.#chunks[0] as Buffer).subarray(0, length);
   }
 
-  /** Copies what waits, for a caller whose buffers are used again. Only the last chunk can still be a view. */
+  /**
+   * Copies the buffered bytes, for a caller that reuses the buffers it pushed. Only the last chunk is copied: with a
+   * call after every push, the earlier chunks are copies already.
+   */
   detach(): void {
     const last = this.#chunks.pop();
     if (last) this.#chunks.push(Buffer.from(last));
   }
 
-  /** Gives up what waits, for a caller that looks for the next PDU in it. */
+  /** Removes and returns all buffered bytes, for a caller that searches them for the next PDU. */
   drain(): Buffer {
     const [first, ...more] = this.#chunks;
     const all = first === undefined || more.length > 0 ? Buffer.concat(this.#chunks, this.#buffered) : first;
@@ -78,7 +95,7 @@ export class Framer {
     return all;
   }
 
-  /** Makes the first chunk hold at least `length` bytes; they are known to be there. */
+  /** Makes the first chunk hold at least `length` bytes. The caller has checked that as many are buffered. */
   #gather(length: number): void {
     const first = this.#chunks[0] as Buffer;
     if (first.length >= length) return;

@@ -1,10 +1,10 @@
 /**
  * MS-TSGU, the Remote Desktop Gateway protocol, as a library without I/O.
  *
- * - `decode`, `dissect` and the packet tables (`TUNNEL_CREATE.encode(…)`) for single PDUs,
- * - `Framer` for byte streams,
- * - `step` for the order of PDUs, whoever sends them,
- * - `GatewaySession` and `ClientSession` for a whole side of a tunnel.
+ * - `decode`, `dissect` and the packet tables (`TUNNEL_CREATE.encode(…)`) read and write single PDUs.
+ * - `Framer` splits a byte stream into PDUs.
+ * - `step` is the state machine that defines which side may send which PDU when.
+ * - `GatewaySession` and `ClientSession` implement one side of a tunnel.
  */
 export { type ClientEffect, type ClientOptions, ClientSession } from './client.js';
 export * from './codes.js';

@@ -1,6 +1,6 @@
 /**
- * Every PDU of MS-TSGU section 2.2.10 as rows, in the order of the specification. Nothing else in the project states an
- * offset or a width of the protocol.
+ * The tables of all PDUs of MS-TSGU section 2.2.10, in the order of the specification. This is the only place that
+ * defines field offsets and widths of the protocol.
  */
 import {
   CHANNEL_RESPONSE_FIELD,
@@ -37,19 +37,23 @@ import {
 import { decodeWith, dissectWith, type Pdu, pdu } from './pdu.js';
 
 const result = code(4, (value) => {
-  const { name, words } = explainResult(value);
-  return `${name}: ${words}`;
+  const { name, description } = explainResult(value);
+  return `${name}: ${description}`;
 });
 const extendedAuth = flags(2, HTTP_EXTENDED_AUTH);
 const capsFlags = flags(4, HTTP_CAPABILITY_TYPE);
 
-/** The client name buffer of Windows holds 513 bytes (2.2.10.14, note 56); the rest is refused. */
+/** Largest client name in TUNNEL_AUTH in bytes. The buffer of Windows holds 513 bytes (2.2.10.14, note 56). */
 export const MAX_CLIENT_NAME_BYTES = 513;
-/** 2.2.10.2: at most 50 resource names and 3 alternates. */
+/** Largest number of resource names in CHANNEL_CREATE (2.2.10.2). */
 export const MAX_RESOURCES = 50;
+/** Largest number of alternate resource names in CHANNEL_CREATE (2.2.10.2). */
 export const MAX_ALT_RESOURCES = 3;
 
-/** HTTP_CHANNEL_PACKET with its variable part, 2.2.10.2 and 2.2.10.3: open one of these targets. */
+/**
+ * HTTP_CHANNEL_PACKET with its variable part, 2.2.10.2 and 2.2.10.3: the client asks for a connection to one of the
+ * targets.
+ */
 export const CHANNEL_CREATE = pdu(PKT_TYPE.CHANNEL_CREATE, 'HTTP_CHANNEL_PACKET', '2.2.10.2', {
   numResources: count(1, 'resources'),
   numAltResources: count(1, 'altResources'),
@@ -59,7 +63,10 @@ export const CHANNEL_CREATE = pdu(PKT_TYPE.CHANNEL_CREATE, 'HTTP_CHANNEL_PACKET'
   altResources: list('numAltResources', ustring(), { min: 0, max: MAX_ALT_RESOURCES }),
 });
 
-/** HTTP_CHANNEL_RESPONSE with its optional part, 2.2.10.4 and 2.2.10.5. On the wire the port precedes the cookie. */
+/**
+ * HTTP_CHANNEL_RESPONSE with its optional part, 2.2.10.4 and 2.2.10.5. `udpPort` precedes `authnCookie`, unlike their
+ * bits.
+ */
 export const CHANNEL_RESPONSE = pdu(PKT_TYPE.CHANNEL_RESPONSE, 'HTTP_CHANNEL_RESPONSE', '2.2.10.4', {
   errorCode: result,
   fieldsPresent: presence(CHANNEL_RESPONSE_FIELD),
@@ -72,13 +79,15 @@ export const CHANNEL_RESPONSE = pdu(PKT_TYPE.CHANNEL_RESPONSE, 'HTTP_CHANNEL_RES
 /** HTTP_DATA_PACKET, 2.2.10.6: bytes of the RDP connection. */
 export const DATA = pdu(PKT_TYPE.DATA, 'HTTP_DATA_PACKET', '2.2.10.6', { data: blob({ length: 'cbDataLen' }) });
 
-/** HTTP_EXTENDED_AUTH_PACKET, 2.2.10.7: one leg of an authentication inside the tunnel. */
+/** HTTP_EXTENDED_AUTH_PACKET, 2.2.10.7: one message of an authentication inside the tunnel. */
 export const EXTENDED_AUTH_MSG = pdu(PKT_TYPE.EXTENDED_AUTH_MSG, 'HTTP_EXTENDED_AUTH_PACKET', '2.2.10.7', {
   errorCode: result,
   authBlob: blob({ length: 'cbBlobLen' }),
 });
 
-/** HTTP_KEEPALIVE_PACKET, 2.2.10.8. Never answered: FreeRDP echoes each one. */
+/**
+ * HTTP_KEEPALIVE_PACKET, 2.2.10.8. It must not be answered, because FreeRDP echoes every KEEPALIVE that it receives.
+ */
 export const KEEPALIVE = pdu(PKT_TYPE.KEEPALIVE, 'HTTP_KEEPALIVE_PACKET', '2.2.10.8', {});
 
 /** HTTP_HANDSHAKE_REQUEST_PACKET, 2.2.10.10. */
@@ -89,7 +98,9 @@ export const HANDSHAKE_REQUEST = pdu(PKT_TYPE.HANDSHAKE_REQUEST, 'HTTP_HANDSHAKE
   extendedAuth,
 });
 
-/** HTTP_HANDSHAKE_RESPONSE_PACKET, 2.2.10.11; `extendedAuth` is what the gateway offers, not an echo. */
+/**
+ * HTTP_HANDSHAKE_RESPONSE_PACKET, 2.2.10.11; `extendedAuth` is what the gateway supports, not an echo of the request.
+ */
 export const HANDSHAKE_RESPONSE = pdu(PKT_TYPE.HANDSHAKE_RESPONSE, 'HTTP_HANDSHAKE_RESPONSE_PACKET', '2.2.10.11', {
   errorCode: result,
   verMajor: u8,
@@ -98,12 +109,12 @@ export const HANDSHAKE_RESPONSE = pdu(PKT_TYPE.HANDSHAKE_RESPONSE, 'HTTP_HANDSHA
   extendedAuth,
 });
 
-/** HTTP_REAUTH_MESSAGE, 2.2.10.12. */
+/** HTTP_REAUTH_MESSAGE, 2.2.10.12: the gateway asks the client to authenticate again. */
 export const REAUTH_MESSAGE = pdu(PKT_TYPE.REAUTH_MESSAGE, 'HTTP_REAUTH_MESSAGE', '2.2.10.12', {
   reauthTunnelContext: u64,
 });
 
-/** HTTP_SERVICE_MESSAGE, 2.2.10.13: text for the user. */
+/** HTTP_SERVICE_MESSAGE, 2.2.10.13: a text that the client shows to the user. */
 export const SERVICE_MESSAGE = pdu(PKT_TYPE.SERVICE_MESSAGE, 'HTTP_SERVICE_MESSAGE', '2.2.10.13', {
   message: ustring({ length: 'cbMessageLen' }),
 });
@@ -115,7 +126,9 @@ export const TUNNEL_AUTH = pdu(PKT_TYPE.TUNNEL_AUTH, 'HTTP_TUNNEL_AUTH_PACKET', 
   statementOfHealth: optional(TUNNEL_AUTH_FIELD.SOH, blob()),
 });
 
-/** HTTP_TUNNEL_AUTH_RESPONSE with its optional part, 2.2.10.16 and 2.2.10.17; `idleTimeout` is in minutes, 0 means none. */
+/**
+ * HTTP_TUNNEL_AUTH_RESPONSE with its optional part, 2.2.10.16 and 2.2.10.17; `idleTimeout` is in minutes, 0 means none.
+ */
 export const TUNNEL_AUTH_RESPONSE = pdu(PKT_TYPE.TUNNEL_AUTH_RESPONSE, 'HTTP_TUNNEL_AUTH_RESPONSE', '2.2.10.16', {
   errorCode: result,
   fieldsPresent: presence(TUNNEL_AUTH_RESPONSE_FIELD),
@@ -125,7 +138,7 @@ export const TUNNEL_AUTH_RESPONSE = pdu(PKT_TYPE.TUNNEL_AUTH_RESPONSE, 'HTTP_TUN
   sohResponse: optional(TUNNEL_AUTH_RESPONSE_FIELD.SOH_RESPONSE, blob()),
 });
 
-/** HTTP_TUNNEL_PACKET with its optional part, 2.2.10.18 and 2.2.10.19; the cookie is UTF-16LE text with a NUL. */
+/** HTTP_TUNNEL_PACKET with its optional part, 2.2.10.18 and 2.2.10.19; for `paaCookie` see `encodePaaCookie`. */
 export const TUNNEL_CREATE = pdu(PKT_TYPE.TUNNEL_CREATE, 'HTTP_TUNNEL_PACKET', '2.2.10.18', {
   capsFlags,
   fieldsPresent: presence(TUNNEL_FIELD),
@@ -147,13 +160,14 @@ export const TUNNEL_RESPONSE = pdu(PKT_TYPE.TUNNEL_RESPONSE, 'HTTP_TUNNEL_RESPON
   consentMsg: optional(TUNNEL_RESPONSE_FIELD.CONSENT_MSG, ustring()),
 });
 
-/** HTTP_CLOSE_PACKET, 2.2.10.23, under its two packet types. */
+/** HTTP_CLOSE_PACKET, 2.2.10.23, as the request to close the channel. */
 export const CLOSE_CHANNEL = pdu(PKT_TYPE.CLOSE_CHANNEL, 'HTTP_CLOSE_PACKET', '2.2.10.23', { statusCode: result });
+/** HTTP_CLOSE_PACKET, 2.2.10.23, as the response to CLOSE_CHANNEL. */
 export const CLOSE_CHANNEL_RESPONSE = pdu(PKT_TYPE.CLOSE_CHANNEL_RESPONSE, 'HTTP_CLOSE_PACKET', '2.2.10.23', {
   statusCode: result,
 });
 
-/** All fifteen, by name. */
+/** The tables of all fifteen packet types, by name. */
 export const PACKETS = {
   HANDSHAKE_REQUEST,
   HANDSHAKE_RESPONSE,
@@ -176,26 +190,30 @@ const BY_TYPE = new Map<number, Pdu<PacketType, Rows>>(
   Object.values(PACKETS).map((packet) => [packet.type, packet as Pdu<PacketType, Rows>]),
 );
 
-/** The table of a packet type, undefined for one the specification does not know. */
+/** Returns the table of a packet type, or undefined if the specification does not define the type. */
 export function packetOf(type: number): Pdu<PacketType, Rows> | undefined {
   return BY_TYPE.get(type);
 }
 
 /**
- * Reads exactly one PDU. Strict about structure (cut short, impossible count, a length that disagrees), tolerant of reserved
- * bits, unknown values and unknown bytes at the end. Throws PduError.
+ * Decodes exactly one PDU. Throws a `PduError` for a truncated field, an invalid count, length or text, an unknown
+ * packet type, or a `packetLength` that differs from the length of `bytes`. Ignores reserved bits, unknown values and
+ * trailing bytes. Buffers in the result are views of `bytes`.
  */
 export function decode(bytes: Buffer): Packet {
   return decodeWith(packetOf, bytes) as Packet;
 }
 
-/** The tree of named fields; its leaves tile the input exactly. Never throws. */
+/**
+ * Returns the tree of named fields of one PDU for any input. The leaves tile the input exactly; bytes that cannot be
+ * read become a leaf with the unread bytes and the error. Never throws.
+ */
 export function dissect(bytes: Buffer): Span {
   return dissectWith(packetOf, bytes);
 }
 
 type PacketTable = (typeof PACKETS)[keyof typeof PACKETS];
-/** One decoded PDU; `type` tells which fields it has. */
+/** A decoded PDU: a union discriminated by `type`. */
 export type Packet = {
   [K in PacketTable as K['type']]: {
     readonly type: K['type'];
@@ -203,7 +221,7 @@ export type Packet = {
   };
 }[PacketType];
 
-/** The decoded fields of one packet: `PacketFields<'TUNNEL_CREATE'>`. */
+/** The decoded fields of one packet type: `PacketFields<'TUNNEL_CREATE'>`. */
 export type PacketFields<N extends keyof typeof PACKETS> = Extract<
   Packet,
   { readonly type: (typeof PACKETS)[N]['type'] }

@@ -1,31 +1,35 @@
-/** One PDU: the common header in front of its own rows, and what follows from them. */
+/** Encoding, decoding and dissecting one PDU: the common header and the packet's own rows. */
 import { type PacketType, packetName } from './codes.js';
 import { Cursor, type Span } from './cursor.js';
 import { PduError } from './errors.js';
 import { code, type Decoded, type Encodable, type Rows, readRows, reserved16, u32, writeRows } from './field-kinds.js';
 
-/** HTTP_PACKET_HEADER, 2.2.10.9; `packetLength` counts the whole PDU, these eight bytes included. */
+/** HTTP_PACKET_HEADER, 2.2.10.9; `packetLength` counts the whole PDU, including these eight bytes. */
 const HEADER = { packetType: code(2, packetName), reserved: reserved16, packetLength: u32 };
 
-/** Bytes of the common header. */
+/** Length of the common header in bytes: 8. */
 export const HEADER_LENGTH = writeRows(HEADER, { packetType: 0, packetLength: 0 }).length;
 
+/** The table of one packet type: its layout as rows, and an encoder. */
 export interface Pdu<T extends PacketType, R extends Rows> {
   readonly type: T;
-  /** The structure's name in the specification, `HTTP_TUNNEL_PACKET`. */
+  /** Name of the structure in the specification, for example `HTTP_TUNNEL_PACKET`. */
   readonly structure: string;
-  /** Its section in MS-TSGU. */
+  /** Section of MS-TSGU that defines the structure, for example `2.2.10.18`. */
   readonly section: string;
+  /** The fields behind the common header, in the order of their bytes. */
   readonly rows: R;
-  /** The whole PDU, header included. Throws PduError when a value does not fit its row. */
+  /** Encodes the whole PDU, including the header. Throws a `PduError` if a value does not fit its row. */
   encode(fields: Encodable<R>): Buffer;
   /**
-   * Whether the PDU reads to its last byte when its optional rows are taken in the order of their bits instead of the declared
-   * one: the mistake of several implementations, which `dissect` alone cannot tell from other damage.
+   * Reports whether the PDU can be read to its last byte if its optional rows are taken in the order of their bits
+   * instead of the declared order. Several implementations make this mistake, and `dissect` alone cannot tell it from
+   * other damage.
    */
   readsInBitOrder(bytes: Buffer): boolean;
 }
 
+/** Builds the table of one packet type. */
 export function pdu<T extends PacketType, R extends Rows>(
   type: T,
   structure: string,
@@ -48,7 +52,7 @@ export function pdu<T extends PacketType, R extends Rows>(
 function readsInBitOrder(rows: Rows, bytes: Buffer): boolean {
   const entries = Object.entries(rows);
   const sorted = entries.toSorted(([, one], [, other]) => (one.bit ?? 0) - (other.bit ?? 0));
-  // Rows without a bit stand in front in every table; where the order is the same there is nothing to find out.
+  // Rows without a bit come first in every table. If both orders are equal, this PDU cannot show the mistake.
   if (sorted.every(([name], index) => name === entries[index]?.[0])) return false;
   try {
     const cursor = new Cursor(bytes, { trace: false });
@@ -61,18 +65,19 @@ function readsInBitOrder(rows: Rows, bytes: Buffer): boolean {
   }
 }
 
+/** The common header, HTTP_PACKET_HEADER (2.2.10.9). */
 export interface Header {
   readonly packetType: number;
-  /** Zero by the specification. */
+  /** Zero according to the specification; ignored on receipt. */
   readonly reserved: number;
-  /** In bytes, the header included; not yet checked against anything. */
+  /** Length of the PDU in bytes, including the header. Not validated. */
   readonly packetLength: number;
 }
 
-/** The header of the PDU that starts at `offset`; undefined while fewer than eight bytes are there. */
+/** Reads the header of the PDU that starts at `offset`. Returns undefined if fewer than eight bytes are available. */
 export function peekHeader(bytes: Buffer, offset = 0): Header | undefined {
   if (bytes.length - offset < HEADER_LENGTH) return undefined;
-  // Every PDU passes here, so nothing is made of the rows but their places.
+  // This runs for every PDU, so it uses the precomputed offsets instead of reading the rows.
   return {
     packetType: bytes.readUIntLE(offset + TYPE.offset, TYPE.length),
     reserved: bytes.readUIntLE(offset + RESERVED.offset, RESERVED.length),
@@ -83,8 +88,9 @@ export function peekHeader(bytes: Buffer, offset = 0): Header | undefined {
 type Table = (type: number) => Pdu<PacketType, Rows> | undefined;
 
 /**
- * Reads exactly one PDU. Strict about structure: a field cut short, an impossible count, a length that disagrees with the
- * bytes at hand throw PduError. Tolerant of reserved bits, unknown values and unknown bytes at the end.
+ * Decodes exactly one PDU. Throws a `PduError` for a truncated field, an invalid count, length or text, an unknown
+ * packet type, or a `packetLength` that differs from the length of `bytes`. Ignores reserved bits, unknown values and
+ * trailing bytes.
  */
 export function decodeWith(
   tableOf: Table,
@@ -99,8 +105,8 @@ export function decodeWith(
 }
 
 /**
- * The tree of named fields of one PDU, whatever the bytes are: its leaves tile the input exactly, and what could not be read
- * is a leaf that holds the unread bytes and the error. Never throws.
+ * Returns the tree of named fields of one PDU for any input. The leaves tile the input exactly; bytes that cannot be
+ * read become a leaf with the unread bytes and the error. Never throws.
  */
 export function dissectWith(tableOf: Table, bytes: Buffer): Span {
   const cursor = new Cursor(bytes, { trace: true });
@@ -139,7 +145,7 @@ function typeError(packetType: number): PduError {
   return new PduError('PDU_TYPE', 'packetType', 0, `no packet has the type ${packetType}`);
 }
 
-/** Where a field of the common header stands and how many bytes it has, read off its rows. */
+/** Offset and length in bytes of a field of the common header, derived from its rows. */
 export function headerField(name: keyof typeof HEADER): { readonly offset: number; readonly length: number } {
   const cursor = new Cursor(Buffer.alloc(HEADER_LENGTH), { trace: true });
   readRows(HEADER, cursor);

@@ -1,16 +1,16 @@
-/** What a gateway that takes tokens makes of the client's requests: pure judgements, carried out by the session. */
+/** Validation of the client's requests by a gateway that supports PAA tokens only. The session sends the responses. */
 import { HTTP_EXTENDED_AUTH, RESULT } from './codes.js';
 import { decodePaaCookie } from './cookie.js';
-import { OUR_EXTENDED_AUTH, VERSION } from './offer.js';
+import { SUPPORTED_EXTENDED_AUTH, VERSION } from './offer.js';
 import type { PacketFields } from './packets.js';
 
-/** The code for the client, and more for the log. */
+/** Why a request is refused: the result code for the client, and a detail for the log. */
 export interface Refusal {
   readonly code: number;
   readonly detail: string;
 }
 
-/** Why a handshake cannot be accepted; undefined when it can. */
+/** Returns the reason to refuse a handshake, or undefined if it is acceptable. */
 export function refusedHandshake(fields: PacketFields<'HANDSHAKE_REQUEST'>): Refusal | undefined {
   if (fields.verMajor > VERSION.verMajor) {
     return {
@@ -18,17 +18,17 @@ export function refusedHandshake(fields: PacketFields<'HANDSHAKE_REQUEST'>): Ref
       detail: `the client speaks version ${fields.verMajor}.${fields.verMinor}`,
     };
   }
-  // A client that wants SSPI_NTLM waits for its legs and cannot be served by a token.
-  const wantsLegs = (fields.extendedAuth & HTTP_EXTENDED_AUTH.SSPI_NTLM) !== 0;
-  if (wantsLegs && (fields.extendedAuth & OUR_EXTENDED_AUTH) === 0) {
+  // A client that requests SSPI_NTLM expects EXTENDED_AUTH_MSG exchanges and sends no token.
+  const wantsNtlm = (fields.extendedAuth & HTTP_EXTENDED_AUTH.SSPI_NTLM) !== 0;
+  if (wantsNtlm && (fields.extendedAuth & SUPPORTED_EXTENDED_AUTH) === 0) {
     return { code: RESULT.E_PROXY_UNSUPPORTED_AUTHENTICATION_METHOD, detail: 'the client wants SSPI_NTLM' };
   }
   return undefined;
 }
 
-/** The access token of TUNNEL_CREATE as text, or why there is none. */
+/** Returns the access token of TUNNEL_CREATE as text, or the reason to refuse the request. */
 export function requestedToken(fields: PacketFields<'TUNNEL_CREATE'>, extendedAuth: number): string | Refusal {
-  // 3.7.5.2 lets a client send an empty context along with its cookie; a real one asks for what is not offered.
+  // 3.7.5.2 allows a zero context beside the cookie. Any other context requests re-authentication.
   if (fields.reauthTunnelContext) {
     return { code: RESULT.E_PROXY_NOTSUPPORTED, detail: 're-authentication is not offered' };
   }

@@ -1,7 +1,3 @@
-/**
- * The gateway's side of one tunnel without I/O: bytes, answers and time go in, effects come out (MS-TSGU 3.3). The driver
- * carries the effects out in order. Times are milliseconds of one clock that never goes back.
- */
 import { CHANNEL_PROTOCOL_RDP, HTTP_CAPABILITY_TYPE, PKT_TYPE, packetName, REDIR, RESULT } from './codes.js';
 import { DATA_OVERHEAD, DataUnwrapper, wrapData } from './data.js';
 import { Deadlines } from './deadlines.js';
@@ -16,7 +12,7 @@ import {
 import { LimitError, PduError, ProtocolError } from './errors.js';
 import { type FlowState, step } from './flow.js';
 import { Framer } from './framer.js';
-import { OUR_CAPABILITIES, OUR_EXTENDED_AUTH, VERSION } from './offer.js';
+import { SUPPORTED_CAPABILITIES, SUPPORTED_EXTENDED_AUTH, VERSION } from './offer.js';
 import {
   CHANNEL_RESPONSE,
   CLOSE_CHANNEL,
@@ -30,27 +26,32 @@ import {
   TUNNEL_RESPONSE,
 } from './packets.js';
 import { peekHeader } from './pdu.js';
-import { asFailure, dueRequest, refusal } from './refusal.js';
+import { asFailure, expectedRequest, refusal } from './refusal.js';
 import { refusedHandshake, requestedToken } from './requests.js';
 
-/** Bytes framed at a time, well below MAX_WAITING. */
+/** Largest number of bytes passed to the framer at once, well below MAX_WAITING. */
 const SLICE = 64 * 1024;
 
+/**
+ * The gateway's side of one tunnel without I/O (MS-TSGU 3.3). Its methods take bytes, answers and times, and return
+ * effects, which the driver has to carry out in order. All times are in milliseconds on one monotonic clock. Errors of
+ * the client do not throw; they end the session with an `end` effect. After the end, every method returns no effects.
+ */
 export class GatewaySession {
   readonly #options: SessionOptions;
   readonly #framer = new Framer();
   readonly #data = new DataUnwrapper();
   #state: FlowState = 'start';
-  /** Set while the driver owes an answer. */
-  #asked: 'identity' | 'target' | undefined;
+  /** The answer that the session waits for: `answer` for the identity, `connected` or `failed` for the target. */
+  #pendingAnswer: 'identity' | 'target' | undefined;
   #ended = false;
   #extendedAuth = 0;
   #capabilities = 0;
   #clientName: string | undefined;
-  /** Set while the gateway ends the session and waits for the client's CLOSE_CHANNEL_RESPONSE. */
+  /** Set while the gateway closes the session and waits for the client's CLOSE_CHANNEL_RESPONSE. */
   #closing: EndCause | undefined;
   readonly #deadlines = new Deadlines<'identity' | 'setup' | 'keepAlive' | 'close' | 'until'>();
-  #wakeAt: number | undefined;
+  #timerAt: number | undefined;
   #effects: Effect[] = [];
 
   constructor(options: SessionOptions) {
@@ -59,54 +60,64 @@ export class GatewaySession {
     this.#deadlines.set('setup', options.now + options.timeouts.setup);
   }
 
+  /** The current state of the connection. */
   get state(): FlowState {
     return this.#state;
   }
 
+  /** Whether the session has ended. */
   get ended(): boolean {
     return this.#ended;
   }
 
-  /** Whether an answer is awaited; the driver stops reading from the client meanwhile. */
+  /** Whether the session waits for an answer of the driver, which should not read from the client meanwhile. */
   get paused(): boolean {
-    return this.#asked !== undefined;
+    return this.#pendingAnswer !== undefined;
   }
 
-  /** The machine's name as TUNNEL_AUTH gave it: unproven, and hostile until printed with care. */
+  /**
+   * The client name from TUNNEL_AUTH, undefined before it. It is not authenticated and has to be escaped for output.
+   */
   get clientName(): string | undefined {
     return this.#clientName;
   }
 
-  /** Why the gateway is about to end the session; undefined while it is not. */
+  /** Why the gateway is closing the session, undefined while it is not. */
   get closing(): EndCause | undefined {
     return this.#closing;
   }
 
-  /** Whether the channel is open, so that bytes of the target may be wrapped. */
+  /** Whether the channel is open, so that `wrap` may be called. */
   get open(): boolean {
     return this.#state === 'channel' && !this.#ended;
   }
 
-  /** The transport is up; sets the first timer. */
+  /** Starts the session on a connected transport. Returns the first timer. */
   start(): Effect[] {
     return this.#flush();
   }
 
-  /** Bytes from the client, in any split. They are the session's from now on: payload is moved together within them. */
+  /**
+   * Processes bytes from the client, in chunks of any size. The session takes over the buffer: it moves payload inside
+   * it, and `deliver` effects are views of it.
+   */
   receive(bytes: Buffer, now: number): Effect[] {
     if (this.#ended) return [];
-    this.#guarded(() => {
-      if (bytes.length <= SLICE) return this.#take(bytes, now);
-      // A large read must not be taken for a client that sends ahead of its answers.
-      for (let at = 0; at < bytes.length; at += SLICE) this.#take(bytes.subarray(at, at + SLICE), now);
+    this.#endOnError(() => {
+      if (bytes.length <= SLICE) return this.#receiveSlice(bytes, now);
+      // MAX_WAITING limits what a client sends ahead of an answer. Slices keep one large read from exceeding it.
+      for (let at = 0; at < bytes.length; at += SLICE) this.#receiveSlice(bytes.subarray(at, at + SLICE), now);
     });
     return this.#flush();
   }
 
-  /** The verdict on the token. INVARIANT: nothing else leads to a TUNNEL_RESPONSE that says success. */
+  /**
+   * Answers an `authenticate` effect. INVARIANT: only this method with `allow: true` leads to a successful
+   * TUNNEL_RESPONSE. Does nothing if no such answer is pending.
+   */
   answer(answer: Answer, now: number): Effect[] {
-    if (this.#asked !== 'identity' || this.#ended) return [];
-    this.#asked = undefined;
+    if (this.#pendingAnswer !== 'identity' || this.#ended) return [];
+    this.#pendingAnswer = undefined;
     if (!answer.allow) {
       this.#refuse(answer.code);
       return this.#flush();
@@ -123,40 +134,49 @@ export class GatewaySession {
     return this.#resume(now);
   }
 
-  /** The target's connection is up. */
+  /** Answers a `connect` effect: the target is connected. Does nothing if no such answer is pending. */
   connected(now: number): Effect[] {
-    if (this.#asked !== 'target' || this.#ended) return [];
-    this.#asked = undefined;
+    if (this.#pendingAnswer !== 'target' || this.#ended) return [];
+    this.#pendingAnswer = undefined;
     this.#deadlines.clear('setup');
     this.#deadlines.set('keepAlive', now + this.#options.timeouts.keepAlive);
     this.#send(CHANNEL_RESPONSE.encode({ errorCode: RESULT.SUCCESS, channelId: this.#options.nextChannelId() }));
     return this.#resume(now);
   }
 
-  /** No target could be opened; the client gets `code` and the session ends. */
+  /**
+   * Answers a `connect` effect: no target could be connected. The client receives the result code `code` in its HRESULT
+   * form, and the session ends. Does nothing if no such answer is pending.
+   */
   failed(code: number): Effect[] {
-    if (this.#asked !== 'target' || this.#ended) return [];
-    this.#asked = undefined;
+    if (this.#pendingAnswer !== 'target' || this.#ended) return [];
+    this.#pendingAnswer = undefined;
     this.#refuse(code);
     return this.#flush();
   }
 
   /**
-   * Bytes of the target become DATA PDUs. Only while `open`. For drivers that send whole PDUs: one that writes them into its own framing
-   * uses `writeDataHeader` while `open`.
+   * Calls `emit` with DATA PDUs that carry `bytes` of the target. Does nothing unless `open`. A driver that writes DATA
+   * PDUs into its own buffers can use `writeDataHeader` instead, while `open`.
    */
   wrap(bytes: Buffer, emit: (pdu: Buffer) => void): void {
     if (this.open) wrapData(bytes, emit);
   }
 
-  /** The target's connection is over; whatever it sent before has been wrapped. */
+  /**
+   * Reports that the target's connection has ended. The driver must have wrapped all bytes of the target before. The
+   * client receives CLOSE_CHANNEL with SUCCESS for `end`, and with ERROR_BAD_ARGUMENTS for `reset` and `stall`.
+   */
   targetEnded(how: TargetEnd, now: number): Effect[] {
     const code = how === 'end' ? RESULT.SUCCESS : RESULT.ERROR_BAD_ARGUMENTS;
     if (this.open) this.#closeChannel(code, TARGET_CAUSE[how], now);
     return this.#flush();
   }
 
-  /** The gateway ends the session: an open channel is closed with `code` first. */
+  /**
+   * Ends the session. If a channel is open, CLOSE_CHANNEL with the result code `code` is sent first, and the session
+   * ends with the client's response or after the `close` timeout; a second call ends it at once.
+   */
   close(code: number, cause: EndCause, now: number): Effect[] {
     if (this.#ended) return [];
     if (this.open) this.#closeChannel(code, cause, now);
@@ -164,10 +184,13 @@ export class GatewaySession {
     return this.#flush();
   }
 
-  /** Time has passed. */
+  /**
+   * Handles expired deadlines. The driver calls it at the time of the last `timer` effect. A call before any deadline
+   * has expired only returns the timer again.
+   */
   tick(now: number): Effect[] {
     if (this.#ended) return [];
-    this.#wakeAt = undefined;
+    this.#timerAt = undefined;
     const due = (name: 'identity' | 'setup' | 'keepAlive' | 'close' | 'until') => this.#deadlines.due(name, now);
     if (due('close')) this.#end(this.#closing ?? 'closed by the gateway');
     else if (due('identity')) this.#end('identity timeout');
@@ -183,61 +206,67 @@ export class GatewaySession {
   }
 
   #resume(now: number): Effect[] {
-    this.#guarded(() => this.#read(now));
+    this.#endOnError(() => this.#readPdus(now));
     return this.#flush();
   }
 
-  #take(bytes: Buffer, now: number): void {
+  #receiveSlice(bytes: Buffer, now: number): void {
     const rest = this.#framer.buffered === 0 ? this.#unwrap(bytes) : bytes;
     if (rest.length === 0) return;
     this.#framer.push(rest);
-    this.#read(now);
+    this.#readPdus(now);
   }
 
-  #read(now: number): void {
-    while (!this.#ended && this.#asked === undefined) {
-      this.#unwrapWaiting();
+  #readPdus(now: number): void {
+    while (!this.#ended && this.#pendingAnswer === undefined) {
+      this.#unwrapBuffered();
       const pdu = this.#framer.next();
       if (pdu === undefined) return;
       this.#handle(this.#decode(pdu), now);
     }
   }
 
-  /** The hot path: DATA in order goes past framer and tables. Returns what is left to them. */
+  /**
+   * Delivers the payload of well-formed DATA PDUs without using the framer and the tables, which would be slower.
+   * Returns the remaining bytes, which need them.
+   */
   #unwrap(bytes: Buffer): Buffer {
-    if (!this.#mayBeData) return bytes;
+    if (!this.#dataExpected) return bytes;
     const { payload, rest } = this.#data.unwrap(bytes);
-    // Behind a close of ours the client may still be in the middle of a PDU; nobody gets that.
+    // After the gateway's CLOSE_CHANNEL the client may still be in the middle of a PDU. Its payload is dropped.
     if (this.#state === 'channel' && payload.length > 0) this.#effects.push({ do: 'deliver', bytes: payload });
     return rest;
   }
 
-  get #mayBeData(): boolean {
-    return this.#state === 'channel' || this.#data.midway;
+  get #dataExpected(): boolean {
+    return this.#state === 'channel' || this.#data.insidePdu;
   }
 
-  /** DATA behind a control PDU, or whose header came in pieces. */
-  #unwrapWaiting(): void {
-    if (!this.#mayBeData) return;
-    const head = this.#framer.peek(this.#data.midway ? 1 : DATA_OVERHEAD);
-    if (head && this.#data.begins(head)) this.#framer.push(this.#unwrap(this.#framer.drain()));
+  /** Unwraps buffered DATA: DATA that follows a control PDU, or whose header was split between reads. */
+  #unwrapBuffered(): void {
+    if (!this.#dataExpected) return;
+    const head = this.#framer.peek(this.#data.insidePdu ? 1 : DATA_OVERHEAD);
+    if (head && this.#data.canUnwrap(head)) this.#framer.push(this.#unwrap(this.#framer.drain()));
   }
 
-  /** A request that cannot be read is refused with its own response where it is the one that is due. */
+  /**
+   * Decodes a PDU. A malformed PDU is refused with the response of its type if it is the request expected in this
+   * state.
+   */
   #decode(pdu: Buffer): Packet {
     try {
       return decode(pdu);
     } catch (error) {
-      if (error instanceof PduError) this.#refuseUnreadable(peekHeader(pdu)?.packetType, error);
+      if (error instanceof PduError) this.#refuseMalformed(peekHeader(pdu)?.packetType, error);
       throw error;
     }
   }
 
-  #refuseUnreadable(type: number | undefined, error: PduError): void {
-    const due = dueRequest(this.#state, type);
-    if (!due) return;
-    this.#state = due.owes;
-    this.#refuse(due.code, error.message);
+  #refuseMalformed(type: number | undefined, error: PduError): void {
+    const request = expectedRequest(this.#state, type);
+    if (!request) return;
+    this.#state = request.responseState;
+    this.#refuse(request.code, error.message);
   }
 
   #handle(packet: Packet, now: number): void {
@@ -254,7 +283,7 @@ export class GatewaySession {
       case PKT_TYPE.HANDSHAKE_REQUEST:
         return this.#handshake(packet.fields);
       case PKT_TYPE.EXTENDED_AUTH_MSG:
-        // Only PAA is on offer, and it has no legs of its own.
+        // Only PAA is supported, and it does not use EXTENDED_AUTH_MSG.
         return this.#refuse(RESULT.E_PROXY_UNSUPPORTED_AUTHENTICATION_METHOD);
       case PKT_TYPE.TUNNEL_CREATE:
         return this.#createTunnel(packet.fields);
@@ -267,27 +296,28 @@ export class GatewaySession {
         this.#send(CLOSE_CHANNEL_RESPONSE.encode({ statusCode: RESULT.SUCCESS }));
         return this.#channelClosed(now);
       case PKT_TYPE.CLOSE_CHANNEL_RESPONSE:
-        // A late answer to a close that crossed with the client's own says nothing new.
+        // If both sides closed at the same time, the channel is already closed and the response is ignored.
         return before === 'closing-by-gateway' ? this.#channelClosed(now) : undefined;
       default:
-        // KEEPALIVE is never answered (FreeRDP echoes each one); whole DATA comes here only behind a close, and is dropped.
+        // KEEPALIVE must not be answered (FreeRDP echoes each one). DATA gets here only after CLOSE_CHANNEL and is
+        // dropped.
         return;
     }
   }
 
   #handshake(fields: PacketFields<'HANDSHAKE_REQUEST'>): void {
     this.#extendedAuth = fields.extendedAuth;
-    const no = refusedHandshake(fields);
-    if (no) return this.#refuse(no.code, no.detail);
-    const offer = { ...VERSION, serverVersion: 0, extendedAuth: OUR_EXTENDED_AUTH };
+    const refused = refusedHandshake(fields);
+    if (refused) return this.#refuse(refused.code, refused.detail);
+    const offer = { ...VERSION, serverVersion: 0, extendedAuth: SUPPORTED_EXTENDED_AUTH };
     this.#send(HANDSHAKE_RESPONSE.encode({ errorCode: RESULT.SUCCESS, ...offer }));
   }
 
   #createTunnel(fields: PacketFields<'TUNNEL_CREATE'>): void {
-    this.#capabilities = fields.capsFlags & OUR_CAPABILITIES;
+    this.#capabilities = fields.capsFlags & SUPPORTED_CAPABILITIES;
     const token = requestedToken(fields, this.#extendedAuth);
     if (typeof token !== 'string') return this.#refuse(token.code, token.detail);
-    this.#asked = 'identity';
+    this.#pendingAnswer = 'identity';
     this.#deadlines.clear('identity');
     this.#effects.push({ do: 'authenticate', token });
   }
@@ -303,14 +333,14 @@ export class GatewaySession {
     if (protocol !== CHANNEL_PROTOCOL_RDP) {
       return this.#refuse(RESULT.E_PROXY_NOTSUPPORTED, `channel protocol ${protocol}`);
     }
-    this.#asked = 'target';
-    // 3.1.1: resources in order, then the alternates.
+    this.#pendingAnswer = 'target';
+    // 3.1.1: the resources are tried in order, then the alternates.
     this.#effects.push({ do: 'connect', names: [...resources, ...altResources], port });
   }
 
   /**
-   * Closes the channel from our side. The session ends with the client's answer, or without it after a while: FreeRDP answers
-   * and then just waits for the connection to end.
+   * Sends CLOSE_CHANNEL. The session ends with the client's response or after the `close` timeout, because FreeRDP
+   * responds and then waits for the gateway to close the connection.
    */
   #closeChannel(code: number, cause: EndCause, now: number): void {
     this.#closing = cause;
@@ -319,7 +349,10 @@ export class GatewaySession {
     this.#send(CLOSE_CHANNEL.encode({ statusCode: code }));
   }
 
-  /** The client closed the channel: the tunnel stays, and a second CHANNEL_CREATE is welcome. */
+  /**
+   * The channel is closed. If the client closed it, the tunnel stays open and the client may send another
+   * CHANNEL_CREATE.
+   */
   #channelClosed(now: number): void {
     this.#deadlines.clear('close', 'keepAlive');
     if (this.#closing) return this.#end(this.#closing);
@@ -327,8 +360,8 @@ export class GatewaySession {
   }
 
   /**
-   * Answers the request that is due with a failure and ends the session: clients that ignore the answer must find nobody
-   * listening.
+   * Sends the pending response with a failure code and ends the session, so that a client that ignores the response
+   * cannot continue.
    */
   #refuse(code: number, detail?: string): void {
     const failure = asFailure(code);
@@ -348,16 +381,16 @@ export class GatewaySession {
 
   #end(cause: EndCause, more: { readonly code?: number; readonly detail?: string } = {}): void {
     if (this.#ended) return;
-    // A client that waits for an answer gets one, whatever ended the session: silence is what users cannot explain.
-    const owed = refusal(this.#state, RESULT.E_PROXY_INTERNALERROR);
-    if (owed) this.#send(owed);
+    // A pending response is always sent, so that the client can show an error instead of a lost connection.
+    const response = refusal(this.#state, RESULT.E_PROXY_INTERNALERROR);
+    if (response) this.#send(response);
     this.#ended = true;
     this.#deadlines.clearAll();
-    this.#announceWake();
+    this.#updateTimer();
     this.#effects.push({ do: 'end', cause, ...more });
   }
 
-  #guarded(read: () => void): void {
+  #endOnError(read: () => void): void {
     try {
       read();
     } catch (error) {
@@ -367,19 +400,19 @@ export class GatewaySession {
   }
 
   #sessionTimeoutCode(): number {
-    const told = (this.#capabilities & HTTP_CAPABILITY_TYPE.IDLE_TIMEOUT) !== 0;
-    return told ? RESULT.E_PROXY_SESSIONTIMEOUT : RESULT.ERROR_CONNECTION_ABORTED;
+    const supported = (this.#capabilities & HTTP_CAPABILITY_TYPE.IDLE_TIMEOUT) !== 0;
+    return supported ? RESULT.E_PROXY_SESSIONTIMEOUT : RESULT.ERROR_CONNECTION_ABORTED;
   }
 
-  #announceWake(): void {
+  #updateTimer(): void {
     const at = this.#deadlines.next;
-    if (at === this.#wakeAt) return;
-    this.#wakeAt = at;
+    if (at === this.#timerAt) return;
+    this.#timerAt = at;
     this.#effects.push({ do: 'timer', at });
   }
 
   #flush(): Effect[] {
-    this.#announceWake();
+    this.#updateTimer();
     const effects = this.#effects;
     this.#effects = [];
     return effects;

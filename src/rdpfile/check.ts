@@ -4,7 +4,7 @@ import { knownSetting, type RdpSetting, SETTINGS, type SettingType } from './set
 
 /** The longest known name has 41 characters. */
 export const NAME_MAX = 64;
-/** A token of another issuer has up to 4096 characters, a signature of a long chain more. */
+/** A token of another issuer has up to 4096 characters. A signature with a long certificate chain has more. */
 export const VALUE_MAX = 16_384;
 /** mstsc writes about fifty. */
 export const SETTINGS_MAX = 512;
@@ -14,39 +14,45 @@ const TYPES: readonly string[] = ['i', 's', 'b'];
 const INT_MAX = 0xffff_ffff;
 
 /**
- * Reads `name:type:value`; the value may hold further colons. Throws a `Fault` of kind `usage` (`SETTING_INVALID`). Its
- * message never repeats the value, which may be a token.
+ * Parses `name:type:value`. The value may contain colons. Throws a `Fault` of kind `usage` (`SETTING_INVALID`). Its message never
+ * repeats the value, which may be a token.
  */
 export function parseSetting(text: string): RdpSetting {
   const [, name = '', type = '', value = ''] = /^([^:]*):([^:]*):(.*)$/s.exec(text) ?? [];
-  if (name === '' || type === '') throw invalid('a setting is written name:type:value', 'for example audiomode:i:1');
+  if (name === '' || type === '') throw invalid('the setting is not name:type:value', 'write it like audiomode:i:1');
   const setting = { name, type: type.toLowerCase() as SettingType, value };
   checkSetting(setting);
   return setting;
 }
 
 /**
- * Refuses what a client would read as something else: line breaks and other control characters, which smuggle in further
- * settings, a value that does not fit its type, a known name with another type. Throws `SETTING_INVALID`.
+ * Rejects a setting that a client would read in another way: line breaks and other control characters, which could inject more
+ * settings, a value that does not fit its type, a known name with another type. Throws a `Fault` (`SETTING_INVALID`).
  */
 export function checkSetting({ name, type, value }: RdpSetting): void {
   if (name.length > NAME_MAX || !/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(name) || name.includes(':')) {
-    throw invalid('the name of a setting is one to 64 printable ASCII characters without a colon');
+    throw invalid('the name of a setting must be 1 to 64 printable ASCII characters without a colon');
   }
-  const place = JSON.stringify(name);
-  if (!TYPES.includes(type)) throw invalid(`the type of ${place} is none of i, s and b`);
+  const quotedName = JSON.stringify(name);
+  if (!TYPES.includes(type)) throw invalid(`the type of ${quotedName} is not i, s or b`);
   const known = knownSetting(name);
   if (known !== undefined && known.type !== type) {
-    throw invalid(`${place} has the type ${known.type}, not ${type}`, `write ${name}:${known.type}:…`);
+    throw invalid(`${quotedName} has the type ${known.type}, not ${type}`, `write ${name}:${known.type}:…`);
   }
-  if (CONTROL.test(value)) throw invalid(`the value of ${place} holds a line break or another control character`);
-  if (value.length > VALUE_MAX) throw invalid(`the value of ${place} is longer than ${VALUE_MAX} characters`);
-  if (!value.isWellFormed()) throw invalid(`the value of ${place} is not well-formed Unicode`);
-  if (type === 'i' && !isWholeNumber(value)) throw invalid(`the value of ${place} is not a whole number of 32 bits`);
-  if (type === 'b' && !/^(?:[0-9a-fA-F]{2})*$/.test(value)) throw invalid(`the value of ${place} is not bytes in hex`);
+  if (CONTROL.test(value))
+    throw invalid(`the value of ${quotedName} contains a line break or another control character`);
+  if (value.length > VALUE_MAX) throw invalid(`the value of ${quotedName} is longer than ${VALUE_MAX} characters`);
+  if (!value.isWellFormed()) throw invalid(`the value of ${quotedName} is not well-formed Unicode`);
+  if (type === 'i' && !isWholeNumber(value))
+    throw invalid(`the value of ${quotedName} is not a whole number of 32 bits`);
+  if (type === 'b' && !/^(?:[0-9a-fA-F]{2})*$/.test(value))
+    throw invalid(`the value of ${quotedName} is not hexadecimal bytes`);
 }
 
-/** Checks every setting, their number, and that no name comes twice: which of two a client takes is its own affair. */
+/**
+ * Checks every setting, their number, and that each name is unique, because clients differ in which of two they use. Throws a
+ * `Fault` (`SETTING_INVALID`).
+ */
 export function checkSettings(settings: readonly RdpSetting[]): void {
   if (settings.length > SETTINGS_MAX) throw invalid(`there are more than ${SETTINGS_MAX} settings`);
   const seen = new Set<string>();
@@ -58,7 +64,7 @@ export function checkSettings(settings: readonly RdpSetting[]): void {
   }
 }
 
-/** The known name a mistyped one is close to; nothing for a known one, or where none is close. */
+/** Returns the known name that is close to a mistyped one, or `undefined` if the name is known or none is close. */
 export function likelyName(name: string): string | undefined {
   if (knownSetting(name) !== undefined) return undefined;
   return nearest(

@@ -3,48 +3,49 @@ import { type Target as Address, formatTarget, parseTarget, RDP_PORT } from '../
 import { settingValue } from './parse.js';
 import type { RdpSetting } from './settings.js';
 
-/** Host and port as `parseTarget` gives them: an IPv6 address without brackets. */
+/** Host and port in the form of `parseTarget`: an IPv6 address has no brackets. */
 export type { Address };
 
-/** The port that clients assume for a gateway. */
+/** The default port of a gateway in clients. */
 export const GATEWAY_PORT = 443;
-/** Leaves room for a port and `.rdp` in a file name of 255 bytes. */
+/** In characters. Leaves room for a port and `.rdp` in a file name of 255 bytes. */
 const FILE_HOST_MAX = 200;
 
 /**
- * The settings that take a client through a gateway with a token. Sources: Microsoft's "Supported RDP properties"; FreeRDP
- * reads the same ones.
+ * Returns the settings that make a client connect through a gateway with a token. Source: Microsoft's "Supported RDP properties".
+ * FreeRDP reads the same settings.
  */
 export function connectionSettings(target: Address, gateway: Address, token: string): readonly RdpSetting[] {
   return [
     { name: 'full address', type: 's', value: withPort(target, RDP_PORT) },
     { name: 'server port', type: 'i', value: String(target.port) },
     { name: 'gatewayhostname', type: 's', value: withPort(gateway, GATEWAY_PORT) },
-    // Always through the gateway, also where the target could be reached directly.
+    // Use the gateway always, even if the target can be reached directly.
     { name: 'gatewayusagemethod', type: 'i', value: '1' },
-    // Take the gateway from this file and not from the client's own settings.
+    // Use the gateway of this file, not the one in the client's own settings.
     { name: 'gatewayprofileusagemethod', type: 'i', value: '1' },
-    // The token takes the place of a password at the gateway.
+    // Authenticate to the gateway with the token instead of a password.
     { name: 'gatewaycredentialssource', type: 'i', value: '5' },
     { name: 'gatewayaccesstoken', type: 's', value: token },
   ];
 }
 
-/** `HOST.rdp`, or `HOST-PORT.rdp` where the port is not 3389; the colons of an IPv6 address become underscores. */
+/** Returns `HOST.rdp`, or `HOST-PORT.rdp` if the port is not 3389. The colons of an IPv6 address become underscores. */
 export function connectionFileName({ host, port }: Address): string {
   const safe = host.replaceAll(':', '_').slice(0, FILE_HOST_MAX);
   return port === RDP_PORT ? `${safe}.rdp` : `${safe}-${port}.rdp`;
 }
 
-/** Whether a file opens the same target as another, whichever of its addresses and ports a client prefers. */
+/** Reports whether two files open the same target, whichever of their addresses and ports a client uses. */
 export function sameTarget(one: readonly RdpSetting[], other: readonly RdpSetting[]): boolean {
   const targets = new Set([...targetsOf(one), ...targetsOf(other)]);
   return targets.size === 1 && targetsOf(one).length > 0 && targetsOf(other).length > 0;
 }
 
 /**
- * Where settings lead to, as `host:port`; what is no address stands in quotation marks. More than one where they disagree:
- * an address may hold a port beside `server port`, and clients know an alternate address.
+ * Returns the targets of the settings as `host:port`. A value that is not a valid address is in quotation marks. There are several
+ * targets if the settings disagree: an address may have a port that differs from `server port`, and there may be an alternate
+ * address.
  */
 export function targetsOf(settings: readonly RdpSetting[]): readonly string[] {
   const set = settingValue(settings, 'server port');
@@ -59,17 +60,17 @@ export function targetsOf(settings: readonly RdpSetting[]): readonly string[] {
   return [...new Set(targets)];
 }
 
-/** Reads `HOST` or `HOST:PORT`, an IPv6 address in brackets; undefined for what is neither. */
-export function parseAddress(text: string, assumed: number): Address | undefined {
+/** Parses `HOST` or `HOST:PORT`, with an IPv6 address in brackets. Returns `undefined` for anything else. */
+export function parseAddress(text: string, defaultPort: number): Address | undefined {
   try {
-    return parseTarget(text, assumed);
+    return parseTarget(text, defaultPort);
   } catch {
     return undefined;
   }
 }
 
-/** `host:port`, without the port where it is the one that clients assume; an IPv6 address in brackets. */
-export function withPort({ host, port }: Address, assumed: number): string {
+/** Formats `host:port` with an IPv6 address in brackets. Omits the port if it is `defaultPort`. */
+export function withPort({ host, port }: Address, defaultPort: number): string {
   const bracketed = host.includes(':') ? `[${host}]` : host;
-  return port === assumed ? bracketed : `${bracketed}:${port}`;
+  return port === defaultPort ? bracketed : `${bracketed}:${port}`;
 }

@@ -2,12 +2,13 @@ import { Fault } from '../fault.js';
 import { NAME_MAX, SETTINGS_MAX, VALUE_MAX } from './check.js';
 import type { RdpSetting, SettingType } from './settings.js';
 
-/** Files of mstsc have 2 to 10 KiB, in two bytes a character. */
+/** In bytes. Files of mstsc have 2 to 10 KiB, with two bytes per character. */
 export const RDP_FILE_MAX = 256 * 1024;
 
 /**
- * Reads an .rdp file: UTF-16LE with its mark, as mstsc writes it, else UTF-8, else the ANSI code page (Windows-1252).
- * Unknown names are kept, names keep their letter case, empty lines are skipped.
+ * Parses an .rdp file: UTF-16LE with a byte order mark, as mstsc writes it, else UTF-8, else the ANSI code page (Windows-1252).
+ * Unknown names are kept, names keep their letter case, and empty lines are skipped.
+ *
  * Throws a `Fault` of kind `input`: `RDP_FILE_ENCODING`, `RDP_FILE_SYNTAX` (`line 3`), `RDP_FILE_DUPLICATE` or
  * `RDP_FILE_TOO_LARGE`. A message never repeats a value.
  */
@@ -31,7 +32,7 @@ export function parseRdp(bytes: Uint8Array): readonly RdpSetting[] {
   return settings;
 }
 
-/** The value of a setting, its name in any letter case. */
+/** Returns the value of a setting. The letter case of the name does not matter. */
 export function settingValue(settings: readonly RdpSetting[], name: string): string | undefined {
   return settings.find((setting) => setting.name.toLowerCase() === name.toLowerCase())?.value;
 }
@@ -50,10 +51,10 @@ function parseLine(line: string, place: string): RdpSetting {
 function decode(bytes: Uint8Array): string {
   const [first, second] = bytes;
   if (first === 0xff && second === 0xfe) {
-    if (bytes.length % 2 !== 0) throw refuse('RDP_FILE_ENCODING', 'the UTF-16 file ends in the middle of a character');
+    if (bytes.length % 2 !== 0) throw refuse('RDP_FILE_ENCODING', 'the UTF-16 file has an odd number of bytes');
     return Buffer.from(bytes.subarray(2)).toString('utf16le');
   }
-  if (first === 0xfe && second === 0xff) throw refuse('RDP_FILE_ENCODING', 'the file is UTF-16 in big-endian order');
+  if (first === 0xfe && second === 0xff) throw refuse('RDP_FILE_ENCODING', 'the file is big-endian UTF-16');
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {

@@ -8,39 +8,41 @@ import { parseRdp, RDP_FILE_MAX } from './parse.js';
 import type { RdpSetting } from './settings.js';
 
 /**
- * Writes a private .rdp file, whole or not at all. An .rdp file for the same target is replaced, any other file or a
- * symbolic link to one only with `force`, and what is neither (a folder, a device, a link to them) never.
- * Returns whether something was replaced. Throws a `Fault` of kind `usage`: `FILE_EXISTS`, `FILE_KIND` or `FILE_UNWRITABLE`;
- * and `SETTING_INVALID`.
+ * Writes a private .rdp file atomically. Replaces an .rdp file for the same target. Replaces any other file, and a symbolic link to
+ * a file or to a missing file, only with `force`. Never replaces anything else (a folder, a device, a link to one of them).
+ *
+ * Returns whether something was replaced. Throws a `Fault` of kind `usage`: `FILE_EXISTS`, `FILE_KIND`, `FILE_UNWRITABLE` or
+ * `SETTING_INVALID`.
  */
 export async function saveRdp(path: string, settings: readonly RdpSetting[], force: boolean): Promise<boolean> {
   const bytes = formatRdp(settings);
   try {
-    const there = await look(path);
-    if (there === 'other') {
-      throw refuse('FILE_KIND', 'this is not a plain file and is left as it is', path, 'use --output - for stdout');
+    const existing = await kindOf(path);
+    if (existing === 'other') {
+      throw refuse('FILE_KIND', 'the path exists and is not a regular file', path, 'use --output - for stdout');
     }
-    if (there === 'nothing') {
+    if (existing === 'nothing') {
       await createFile(path, bytes);
       return false;
     }
-    if (!force && (there === 'link' || !(await opens(path, settings)))) {
-      const message = there === 'link' ? 'there is a link' : 'there is a file that is not for this target';
+    if (!force && (existing === 'link' || !(await hasSameTarget(path, settings)))) {
+      const message =
+        existing === 'link' ? 'the path is a symbolic link' : 'the file exists and is not for this target';
       throw refuse('FILE_EXISTS', message, path, 'add --force to replace it');
     }
     await replaceFile(path, bytes);
     return true;
   } catch (cause) {
-    throw inWords(cause, path);
+    throw toFault(cause, path);
   }
 }
 
 type Kind = 'nothing' | 'file' | 'link' | 'other';
 
-async function look(path: string): Promise<Kind> {
+async function kindOf(path: string): Promise<Kind> {
   try {
     const found = await lstat(path);
-    if (found.isSymbolicLink()) return await lookThrough(path);
+    if (found.isSymbolicLink()) return await kindOfLink(path);
     return found.isFile() ? 'file' : 'other';
   } catch (cause) {
     if (errnoOf(cause) === 'ENOENT') return 'nothing';
@@ -48,9 +50,9 @@ async function look(path: string): Promise<Kind> {
   }
 }
 
-/** A link to a file, or to nothing, is one that somebody may want to replace. */
-async function lookThrough(path: string): Promise<Kind> {
-  // /dev/stdout may well lead to a file at the moment, and is still not a place for ours.
+/** Returns `link` for a symbolic link to a file or to a missing file, else `other`. */
+async function kindOfLink(path: string): Promise<Kind> {
+  // /dev/stdout can be a link to a file, but must not be replaced.
   const target = resolve(dirname(path), await readlink(path));
   if (/^\/(?:dev|proc)\//.test(target)) return 'other';
   try {
@@ -61,7 +63,7 @@ async function lookThrough(path: string): Promise<Kind> {
   }
 }
 
-async function opens(path: string, settings: readonly RdpSetting[]): Promise<boolean> {
+async function hasSameTarget(path: string, settings: readonly RdpSetting[]): Promise<boolean> {
   if ((await lstat(path)).size > RDP_FILE_MAX) return false;
   try {
     return sameTarget(parseRdp(await readFile(path)), settings);
@@ -71,10 +73,10 @@ async function opens(path: string, settings: readonly RdpSetting[]): Promise<boo
   }
 }
 
-function inWords(cause: unknown, path: string): unknown {
+function toFault(cause: unknown, path: string): unknown {
   const errno = errnoOf(cause);
   if (cause instanceof Fault || errno === undefined) return cause;
-  const words: Readonly<Record<string, string>> = {
+  const messages: Readonly<Record<string, string>> = {
     ENOENT: 'the folder does not exist',
     ENOTDIR: 'a part of the path is not a folder',
     EACCES: 'no permission',
@@ -82,9 +84,9 @@ function inWords(cause: unknown, path: string): unknown {
     EROFS: 'the file system is read-only',
     ENOSPC: 'the disk is full',
     ENAMETOOLONG: 'the name is too long',
-    EEXIST: 'another process has just written it',
+    EEXIST: 'another process has created it',
   };
-  const message = `the file cannot be written: ${words[errno] ?? errno}`;
+  const message = `the file cannot be written: ${messages[errno] ?? errno}`;
   return refuse('FILE_UNWRITABLE', message, path, 'choose another file with --output', cause);
 }
 

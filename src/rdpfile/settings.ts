@@ -1,37 +1,38 @@
-/** `i` a whole number, `s` text, `b` bytes in hex. */
+/** `i` is a whole number, `s` text, `b` bytes in hexadecimal digits. */
 export type SettingType = 'i' | 's' | 'b';
 
 /** One line of an .rdp file, `name:type:value`. */
 export interface RdpSetting {
   readonly name: string;
   readonly type: SettingType;
-  /** As it stands in the file. */
+  /** The text in the file. */
   readonly value: string;
 }
 
+/** A setting that clients know. */
 export interface KnownSetting {
-  /** In lower case; clients compare without case. */
+  /** In lower case. Clients ignore the case. */
   readonly name: string;
   readonly type: SettingType;
   readonly purpose: string;
 }
 
-const of =
+const settingsFor =
   (purpose: string) =>
   (type: SettingType, ...names: string[]): readonly KnownSetting[] =>
     names.map((name) => ({ name, type, purpose }));
-const target = of('where to');
-const gateway = of('the gateway');
-const logon = of('who, and how it is checked');
-const display = of('the picture');
-const session = of('the session');
-const redirect = of('what of this machine the session sees');
-const app = of('one program instead of a desktop');
-const seal = of('the signature');
+const target = settingsFor('the target');
+const gateway = settingsFor('the gateway');
+const logon = settingsFor('user and authentication');
+const display = settingsFor('the display');
+const session = settingsFor('the session');
+const redirect = settingsFor('redirection of local devices');
+const app = settingsFor('a single program instead of a desktop');
+const signature = settingsFor('the signature');
 
 /**
- * The settings that Microsoft documents ("Supported RDP properties") or that its clients write and sign, each with the type
- * it has there. The order is the one in which we write them. A name that is not here is written all the same.
+ * The settings that Microsoft documents ("Supported RDP properties") or that its clients write and sign, each with its type
+ * there. Settings that are not in the list are allowed.
  */
 export const SETTINGS: readonly KnownSetting[] = [
   ...target('s', 'full address', 'alternate full address'),
@@ -84,12 +85,12 @@ export const SETTINGS: readonly KnownSetting[] = [
   ...app('i', 'remoteapplicationmode', 'remoteapplicationexpandcmdline', 'remoteapplicationexpandworkingdir'),
   ...app('s', 'remoteapplicationprogram', 'remoteapplicationname', 'remoteapplicationcmdline', 'remoteapplicationfile'),
   ...app('s', 'remoteapplicationguid', 'remoteapplicationicon', 'remoteapplicationfileextensions'),
-  ...seal('s', 'signscope', 'signature'),
+  ...signature('s', 'signscope', 'signature'),
 ];
 
 const BY_NAME = new Map(SETTINGS.map((setting) => [setting.name, setting]));
 
-/** The setting of that name in any letter case, if it is a known one. */
+/** Returns the known setting of a name in any letter case, or `undefined`. */
 export function knownSetting(name: string): KnownSetting | undefined {
   return BY_NAME.get(name.toLowerCase());
 }

@@ -1,13 +1,13 @@
-/** Text from outside, and lines of it, for a terminal. */
+/** Makes text from untrusted sources safe for a terminal, and wraps text. */
 
-/** A JSON string without anything that a terminal could act upon. */
+/** `text` as a JSON string in which all control, format and separator characters are escaped. */
 export function asciiJson(text: string): string {
   return JSON.stringify(text).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (char) =>
     [...char].map((unit) => `\\u{${(unit.codePointAt(0) ?? 0).toString(16)}}`).join(''),
   );
 }
 
-/** The same without its quotes, and at most `limit` characters of it. */
+/** The same without quotes, cut to at most `limit` characters. */
 export function safeText(text: string, limit = Number.POSITIVE_INFINITY): string {
   const shown = asciiJson(text.slice(0, Math.max(limit, 0) + 1))
     .slice(1, -1)
@@ -16,7 +16,7 @@ export function safeText(text: string, limit = Number.POSITIVE_INFINITY): string
   return shown.length > limit ? `${shown.slice(0, Math.max(limit - 1, 0))}…` : shown;
 }
 
-/** Lines of at most `width` characters. Breaks at spaces; a word longer than a line stays whole. */
+/** Wraps text at spaces into lines of at most `width` characters. A word longer than a line is not broken. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = '';

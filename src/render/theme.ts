@@ -1,4 +1,4 @@
-/** Colour by meaning. The plain theme is what tests compare and what a pipe gets. */
+/** Colours by meaning, and a plain theme without colours. */
 import chalk from 'chalk';
 
 type Paint = (text: string) => string;
@@ -9,7 +9,7 @@ export interface Theme {
   readonly place: Paint;
   readonly name: Paint;
   readonly value: Paint;
-  /** What the client sent, and what the gateway sent. */
+  /** Packets of the client, and those of the gateway. */
   readonly client: Paint;
   readonly server: Paint;
   readonly error: Paint;
@@ -31,7 +31,7 @@ export const plain: Theme = {
   note: same,
 };
 
-/** For a terminal; whether colours come out is chalk's level to decide. */
+/** The theme for a terminal. It prints colours only if chalk's level allows them. */
 export const colours: Theme = {
   title: chalk.bold,
   place: chalk.dim,

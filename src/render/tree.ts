@@ -1,25 +1,25 @@
-/** A dissected PDU for a terminal: one line per field with offset and length, values in words beside them. */
+/** Prints a dissected PDU: one line per field with its offset, length, name and value. */
 import type { Span } from '../protocol/index.js';
 import { asciiJson, wrap } from './safe-text.js';
 import { plain, type Theme } from './theme.js';
 
 export interface TreeOptions {
   readonly theme?: Theme;
-  /** Columns of the terminal. */
+  /** Columns available. */
   readonly width?: number;
-  /** The PDU itself: adds a pane with the bytes of each field. */
+  /** The bytes of the PDU: adds a column with the bytes of each field. */
   readonly bytes?: Buffer | undefined;
 }
 
 const INDENT = '  ';
-/** Bytes of a blob that are worth a look, and how few are shown where there is little room; the rest is counted. */
+/** Bytes shown of a blob: the usual maximum, and the minimum on a narrow terminal. The total length follows. */
 const BLOB_PREVIEW = { most: 16, least: 4 };
-/** Columns of a value, however narrow the terminal is. */
-const LEAST_ROOM = 20;
-/** Bytes of a field in the pane beside it, on a terminal with at least so many columns and on a narrower one. */
+/** Minimum columns of a value, even on a narrow terminal. */
+const MIN_VALUE_WIDTH = 20;
+/** Bytes in the column of bytes, on a terminal with at least `columns` columns and on a narrower one. */
 const PANE_BYTES = { wide: 8, narrow: 4, columns: 96 };
 
-/** Lines without a line feed at their end. */
+/** Returns lines without line feeds. */
 export function treeLines(root: Span, { theme = plain, width = 80, bytes }: TreeOptions = {}): string[] {
   const rows = [...flatten(root.children ?? [], 0)];
   const nameWidth = Math.max(0, ...rows.map(({ depth, span }) => depth * INDENT.length + span.name.length));
@@ -46,15 +46,15 @@ function rowLines({ depth, span }: Row, nameWidth: number, theme: Theme, width: 
   const place = `${INDENT}${String(span.offset).padStart(5)} ${String(span.length).padStart(5)}${INDENT}${pane}`;
   const label = `${INDENT.repeat(depth)}${span.name}`;
   const column = place.length + nameWidth + INDENT.length;
-  const room = Math.max(LEAST_ROOM, width - column);
+  const room = Math.max(MIN_VALUE_WIDTH, width - column);
   const [first = '', ...rest] = wrap(valueText(span, room), room);
   const paint = span.error ? theme.error : theme.value;
-  // Nothing is painted behind the last word: a line is the same in colour and without.
-  const told = first === '' ? theme.name(label) : `${theme.name(label.padEnd(nameWidth))}${INDENT}${paint(first)}`;
-  return [`${theme.place(place)}${told}`, ...rest.map((line) => `${' '.repeat(column)}${paint(line)}`)];
+  // No padding and no colour after the last word, so that lines have no trailing spaces.
+  const text = first === '' ? theme.name(label) : `${theme.name(label.padEnd(nameWidth))}${INDENT}${paint(first)}`;
+  return [`${theme.place(place)}${text}`, ...rest.map((line) => `${' '.repeat(column)}${paint(line)}`)];
 }
 
-/** The first bytes of a leaf, as wide for every row; a group has none of its own. */
+/** The first bytes of a leaf, padded to the width of the column. A group has no bytes of its own. */
 function paneText(span: Span, bytes: Buffer, most: number): string {
   const { offset, length } = span;
   const isShown = !isHidden(span) && !span.children;
@@ -67,7 +67,7 @@ function hexPairs(bytes: Buffer): string {
   return bytes.toString('hex').replace(/../g, '$& ').trim();
 }
 
-/** A field whose value was taken away. */
+/** Whether the value of a field was redacted. */
 function isHidden({ value, children, length }: Span): boolean {
   return value === undefined && children === undefined && length > 0;
 }

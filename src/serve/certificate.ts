@@ -1,4 +1,4 @@
-/** What a gateway is to its clients: its certificate and key, and the names that its tokens are for. */
+/** The gateway's TLS certificate and key, and the audience names that its tokens may carry. */
 import { dataFiles } from '../certs/folder.js';
 import { loadTlsFiles, type TlsFiles } from '../certs/tls-files.js';
 import type { Config } from '../config/schema.js';
@@ -6,12 +6,12 @@ import type { Config } from '../config/schema.js';
 export interface GatewayCertificate {
   readonly tls: TlsFiles;
   readonly audiences: readonly string[];
-  /** What the operator should hear at the start, one sentence each. */
+  /** Warnings for the operator at the start, one sentence each. */
   readonly warnings: readonly string[];
 }
 
 const DAY_MS = 86_400_000;
-/** Three weeks is time enough for a person to act. */
+/** Three weeks leave an operator enough time to renew a certificate by hand. */
 const EXPIRY_WARNING_DAYS = 21;
 
 /** Reads the certificate and key of the configuration, else those of the data folder. Throws like `loadTlsFiles`. */
@@ -22,13 +22,13 @@ export async function loadCertificate(config: Config, dataDir: string): Promise<
   return { tls, audiences: audiencesOf(config, names), warnings: tlsWarnings(config, tls) };
 }
 
-/** Where the certificate and its key are. */
+/** Paths of the certificate and its key: those of the configuration, else those of the data folder. */
 export function tlsPaths({ tls }: Config, dataDir: string): { readonly certPath: string; readonly keyPath: string } {
   const files = dataFiles(dataDir);
   return { certPath: tls.cert ?? files.server, keyPath: tls.key ?? files.serverKey };
 }
 
-/** The names that tokens may be for, where the certificate is for these. */
+/** Token audiences for a certificate with these `names`: its names, and `hostname` where it is set. */
 export function audiencesOf({ hostname }: Config, names: readonly string[]): readonly string[] {
   return hostname === undefined ? names : [hostname, ...names];
 }
@@ -47,7 +47,7 @@ function tlsWarnings({ hostname: name }: Config, { names, expires }: TlsFiles): 
     warnings.push(`the certificate is not for ${name} (hostname): clients will refuse it`);
   }
   if (name === undefined && covered.some((entry) => entry.startsWith('*.'))) {
-    warnings.push('the certificate has a wildcard: set hostname, so that tokens for that name are taken');
+    warnings.push('the certificate has a wildcard: set hostname, so that tokens for that name are accepted');
   }
   return warnings;
 }

@@ -1,8 +1,11 @@
-/** `rdgw serve --check`: everything that a start reads is read, and nothing is made, opened to clients or run. */
+/**
+ * `rdgw serve --check`: reads everything that a start reads. It creates no file, opens no port and runs no custom
+ * authenticator.
+ */
 import { hostname } from 'node:os';
 import { checkDataFolder } from '../certs/check.js';
 import { defaultHosts } from '../certs/names.js';
-import { madeWords } from '../cli/certificates.js';
+import { describeMade } from '../cli/certificates.js';
 import { describeConfig, effectiveSettings } from '../config/index.js';
 import { checkGuard } from '../policy/open.js';
 import { audiencesOf, loadCertificate } from './certificate.js';
@@ -13,12 +16,12 @@ export interface CheckedStart {
   /** The effective settings, as a configuration file. */
   readonly text: string;
   readonly settings: unknown;
-  /** What a start would do, and warn of; one sentence each. */
+  /** What a start would create, and its warnings; one sentence each. */
   readonly notes: readonly string[];
   readonly warnings: readonly string[];
 }
 
-/** Throws the faults that a start would end with, but for what only listening or a custom authenticator would bring. */
+/** Throws the faults that a start would throw, except those of listening and of loading a custom authenticator. */
 export async function checkServe(request: ServeRequest): Promise<CheckedStart> {
   const loaded = await loadServeSettings(request);
   const { config } = loaded;
@@ -30,7 +33,7 @@ export async function checkServe(request: ServeRequest): Promise<CheckedStart> {
   return {
     text: describeConfig(loaded).trimEnd(),
     settings: effectiveSettings(loaded),
-    notes: missing.length === 0 ? [] : [`The first start will make ${madeWords(missing)} in ${request.dataDir}.`],
+    notes: missing.length === 0 ? [] : [`The first start will make ${describeMade(missing)} in ${request.dataDir}.`],
     warnings: [...loaded.warnings, ...guardWarnings, ...(identity?.warnings ?? [])],
   };
 }

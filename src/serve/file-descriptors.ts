@@ -1,33 +1,39 @@
-/** How many clients the file descriptors of this process are enough for. */
+/** Limits connections to the file descriptors that this process may open. */
 import { readFileSync } from 'node:fs';
 
-/** For logs, certificates, look-ups, the listener and what Node opens itself. */
-const OTHERS = 64;
-/** A client's connection, and one to a desktop for it; between several processes a third, where the two legs of a client do not meet. */
-const EACH = { alone: 2, amongOthers: 3 };
-/** So many clients are a gateway's whole purpose for most people; nobody needs to hear of a room that is larger. */
-const PLENTY = 4096;
+/** Descriptors for logs, certificates, DNS look-ups, the listener and what Node opens itself. */
+const RESERVED = 64;
+/**
+ * Descriptors for each client: its connection and one to its target. With several workers a third one: a local socket
+ * that forwards the IN channel when it was accepted by another worker than the OUT channel.
+ */
+const PER_CLIENT = { singleProcess: 2, workers: 3 };
+/**
+ * A lower limit than the configured one is worth a warning only below this many connections: larger gateways are rare.
+ */
+const WARN_BELOW = 4096;
 
 export interface Fitted {
-  /** The wish, or less where the descriptors end before. */
+  /** The configured limit, or less where the descriptors do not suffice. */
   readonly connections: number;
   readonly warning: string | undefined;
 }
 
 /**
- * A process without descriptors cannot tell anybody: the system closes what it has no room for. So no more clients are taken than there
- * are descriptors for, and those who are one too many hear of it.
+ * Lowers the configured limit of connections to what the file descriptors suffice for. A process without free
+ * descriptors cannot reject a connection with a reason: the system closes it. With the lowered limit the gateway can
+ * still reject it.
  */
-export function fitDescriptors(wish: number, isAlone: boolean, files: number = openFilesMax()): Fitted {
-  const each = isAlone ? EACH.alone : EACH.amongOthers;
-  const room = Math.max(1, Math.floor((files - OTHERS) / each));
-  if (wish <= room) return { connections: wish, warning: undefined };
-  if (room >= PLENTY) return { connections: room, warning: undefined };
-  const warning = `limits.connections is ${wish}, but this process may open ${files} files: at most ${room} connections are taken (raise LimitNOFILE, or ulimit -n)`;
-  return { connections: room, warning };
+export function fitDescriptors(configured: number, isSingleProcess: boolean, files: number = openFilesMax()): Fitted {
+  const perClient = isSingleProcess ? PER_CLIENT.singleProcess : PER_CLIENT.workers;
+  const possible = Math.max(1, Math.floor((files - RESERVED) / perClient));
+  if (configured <= possible) return { connections: configured, warning: undefined };
+  if (possible >= WARN_BELOW) return { connections: possible, warning: undefined };
+  const warning = `limits.connections is ${configured}, but this process may open ${files} files: at most ${possible} connections are accepted (raise LimitNOFILE, or ulimit -n)`;
+  return { connections: possible, warning };
 }
 
-/** The limit that holds for this process (Node raises the soft one to the hard one); endless where the system does not tell. */
+/** The soft limit of this process, which Node raises to the hard one. Infinity where the system does not report it. */
 export function openFilesMax(limits: () => string = () => readFileSync('/proc/self/limits', 'utf8')): number {
   try {
     const [, soft] = /^Max open files\s+(\d+)/m.exec(limits()) ?? [];

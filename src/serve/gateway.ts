@@ -1,52 +1,54 @@
-/** The gateway of this process, by what was read: started, and given other terms in two steps. */
+/** Starts the gateway of this process from its settings files, and reloads it in two steps: prepare, then apply. */
 import type { SharedState } from '../gateway/cluster/shared-state.js';
 import { type Gateway, startGateway } from '../gateway/gateway.js';
 import type { Log } from '../gateway/report/log.js';
 import { openKeylog } from './keylog.js';
 import { makeRuntimeSettings, type SettingsFiles } from './runtime-settings.js';
 
-/** Other terms, ready to be taken: what can fail is behind them. One of both is called, once. */
-export interface Prepared {
-  /** What the operator should hear, one sentence each. */
+/** Validated runtime settings that are not in use yet. The caller calls either `apply` or `discard`, once. */
+export interface PreparedSettings {
+  /** Warnings for the operator, one sentence each. */
   readonly warnings: readonly string[];
-  /** Throws with everything as it was. */
-  take(): Promise<void>;
-  drop(): Promise<void>;
+  /** If it throws, the former settings stay in use. */
+  apply(): Promise<void>;
+  discard(): Promise<void>;
 }
 
 export interface GatewayStart {
   readonly log: Log;
-  /** Whether it says what is to be said at a start: of several processes one is enough. */
-  readonly announces?: boolean;
+  /** Whether this process logs the warnings of the start. Only one of several workers does. */
+  readonly logsWarnings?: boolean;
   readonly sharedState?: SharedState;
 }
 
-/** Starts to listen, and warns of what was read. Throws a `Fault` for everything that a person can put right. */
+/**
+ * Starts to listen, and logs the warnings of the settings. Throws a `Fault` for everything that an operator can fix.
+ */
 export async function openGateway(
-  reading: SettingsFiles,
-  { log, announces = true, sharedState }: GatewayStart,
+  files: SettingsFiles,
+  { log, logsWarnings = true, sharedState }: GatewayStart,
 ): Promise<Gateway> {
-  const { settings, warnings } = await makeRuntimeSettings(reading);
-  if (announces) for (const warning of warnings) log.warn(warning);
-  const { keylog } = reading.config.log;
-  const write = keylog === undefined ? undefined : openKeylog(keylog, log, announces).write;
+  const { settings, warnings } = await makeRuntimeSettings(files);
+  if (logsWarnings) for (const warning of warnings) log.warn('configuration.warning', { warning });
+  const { keylog } = files.config.log;
+  const write = keylog === undefined ? undefined : openKeylog(keylog, log, logsWarnings).write;
   return startGateway({ ...settings, log, keylog: write, sharedState });
 }
 
-/** Makes terms of what was read, and leaves the gateway as it is. Throws a `Fault` for what cannot be used. */
-export async function prepareRuntimeSettings(gateway: Gateway, reading: SettingsFiles): Promise<Prepared> {
-  const { settings, warnings } = await makeRuntimeSettings(reading);
-  const drop = (): Promise<void> => settings.guard.close();
+/** Validates the settings without changing the gateway. Throws a `Fault` for settings that cannot be used. */
+export async function prepareRuntimeSettings(gateway: Gateway, files: SettingsFiles): Promise<PreparedSettings> {
+  const { settings, warnings } = await makeRuntimeSettings(files);
+  const discard = (): Promise<void> => settings.guard.close();
   return {
     warnings,
-    async take() {
+    async apply() {
       try {
         gateway.reload(settings);
       } catch (error) {
-        await drop();
+        await discard();
         throw error;
       }
     },
-    drop,
+    discard,
   };
 }

@@ -10,16 +10,18 @@ export interface Keylog {
 }
 
 /**
- * Opens the file to append to it, and closes it to everybody but its owner. So loud because who reads it reads every session; one of
- * several processes `announces` that.
- * Throws a `Fault` of kind `configuration`: `KEYLOG_KIND` for what is not a plain file, links included, or `KEYLOG_UNWRITABLE`.
+ * Opens the file for appending, and makes it accessible to its owner only. It logs warnings because everyone who can
+ * read the file can decrypt every session; of several workers one `logsWarnings`.
+ *
+ * Throws a `Fault` of kind `configuration`: `KEYLOG_KIND` for what is not a plain file, links included, or
+ * `KEYLOG_UNWRITABLE`.
  */
-export function openKeylog(path: string, log: Log, announces = true): Keylog {
-  const { file, wasReadable, isForeign } = inWords(path, () => openPrivate(path));
-  if (announces) {
-    log.warn('TLS secrets are written to a file: whoever reads it reads every session', { file: path });
-    if (wasReadable) log.warn('the key log could be read by other users until now', { file: path });
-    if (isForeign) log.warn('the key log belongs to another user, who can read it', { file: path });
+export function openKeylog(path: string, log: Log, logsWarnings = true): Keylog {
+  const { file, wasReadable, hasForeignOwner } = withKeylogFault(path, () => openPrivate(path));
+  if (logsWarnings) {
+    log.warn('keylog.opened', { file: path });
+    if (wasReadable) log.warn('keylog.was_readable', { file: path });
+    if (hasForeignOwner) log.warn('keylog.foreign_owner', { file: path });
   }
   let broken = false;
   return {
@@ -30,22 +32,22 @@ export function openKeylog(path: string, log: Log, announces = true): Keylog {
       } catch (error) {
         broken = true;
         closeSync(file);
-        log.error('the key log can no longer be written', { file: path, reason: (error as Error).message });
+        log.error('keylog.failed', { file: path, reason: (error as Error).message });
       }
     },
   };
 }
 
-/** Throws what `openKeylog` would throw, and makes and changes nothing. */
+/** Throws what `openKeylog` would throw, but neither creates nor changes the file. */
 export function checkKeylog(path: string): void {
-  inWords(path, () => {
+  withKeylogFault(path, () => {
     try {
       const file = openPlain(path);
       const { mode, uid } = fstatSync(file);
       closeSync(file);
-      // Only its owner, or root, can close it to the others.
-      const me = process.geteuid?.() ?? uid;
-      if (isOpenToOthers(mode) && me !== uid && me !== 0) throw Object.assign(new Error(), { code: 'EPERM' });
+      // Only its owner or root can change its mode.
+      const euid = process.geteuid?.() ?? uid;
+      if (isOpenToOthers(mode) && euid !== uid && euid !== 0) throw Object.assign(new Error(), { code: 'EPERM' });
     } catch (cause) {
       if (errnoOf(cause) !== 'ENOENT') throw cause;
       accessSync(dirname(path), constants.W_OK | constants.X_OK);
@@ -56,39 +58,44 @@ export function checkKeylog(path: string): void {
 interface Opened {
   readonly file: number;
   readonly wasReadable: boolean;
-  readonly isForeign: boolean;
+  readonly hasForeignOwner: boolean;
 }
 
 function openPrivate(path: string): Opened {
   const file = openPlain(path, constants.O_CREAT);
   try {
     const { mode, uid } = fstatSync(file);
-    const open = isOpenToOthers(mode);
-    if (open) fchmodSync(file, PRIVATE_FILE);
-    const me = process.geteuid?.();
-    return { file, wasReadable: open && (mode & 0o044) !== 0, isForeign: me !== undefined && uid !== me };
+    const isOpen = isOpenToOthers(mode);
+    if (isOpen) fchmodSync(file, PRIVATE_FILE);
+    const euid = process.geteuid?.();
+    const hasForeignOwner = euid !== undefined && uid !== euid;
+    return { file, wasReadable: isOpen && (mode & 0o044) !== 0, hasForeignOwner };
   } catch (cause) {
     closeSync(file);
     throw cause;
   }
 }
 
-/** Windows has no such modes, and there every file would look open. */
+/** False on Windows, which has no such modes: every file would appear to be open to others. */
 function isOpenToOthers(mode: number): boolean {
   return process.platform !== 'win32' && (mode & 0o077) !== 0;
 }
 
-/** INVARIANT: secrets go to the very file that is named. A link may lead into the hands of whoever made it. */
-function openPlain(path: string, more = 0): number {
-  // Without O_NONBLOCK a pipe that nobody reads would hold the start up. Windows has neither flag.
+/**
+ * INVARIANT: secrets are written to the named file only. A symbolic link may point to a file that another user chose.
+ */
+function openPlain(path: string, extraFlags = 0): number {
+  // Without O_NONBLOCK the open call would block on a pipe that has no reader. Windows has neither O_NOFOLLOW nor
+  // O_NONBLOCK.
   const { O_WRONLY, O_APPEND, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
-  const file = openSync(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | more, PRIVATE_FILE);
+  const file = openSync(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | extraFlags, PRIVATE_FILE);
   if (fstatSync(file).isFile()) return file;
   closeSync(file);
   throw wrongKind(path);
 }
 
-function inWords<T>(path: string, use: () => T): T {
+/** Throws errors of the file system as a `Fault`. */
+function withKeylogFault<T>(path: string, use: () => T): T {
   try {
     return use();
   } catch (cause) {

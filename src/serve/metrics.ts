@@ -1,4 +1,4 @@
-/** The counters of a gateway for Prometheus, over plain HTTP on a port of their own. */
+/** The Prometheus endpoint: the gateway's counters over plain HTTP on a port of its own. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
@@ -12,15 +12,16 @@ export interface Metrics {
   close(): Promise<void>;
 }
 
-/** Scrapers come every 15 s or so, one or two of them, with requests of some hundred bytes. */
+/** One or two scrapers connect every 15 s or so, with requests of some hundred bytes. */
 const MAX_CONNECTIONS = 16;
 const REQUEST_MS = 5_000;
 const HEAD_BYTES = 8192;
 
-type Register = (counts: Counts) => void;
+/** Sets one metric from the counts. */
+type Update = (counts: Counts) => void;
 
-/** Serves what `counts` says at each request. Throws a `Fault` when the address cannot be had. */
-export async function serveMetrics(where: Listen, counts: () => Counts | Promise<Counts>): Promise<Metrics> {
+/** Serves the result of `counts`, called for each request. Throws a `Fault` when it cannot listen on the address. */
+export async function serveMetrics(address: Listen, counts: () => Counts | Promise<Counts>): Promise<Metrics> {
   const { registry, update } = await openRegistry();
   const text = async (): Promise<string> => {
     update(await counts());
@@ -29,14 +30,14 @@ export async function serveMetrics(where: Listen, counts: () => Counts | Promise
   const server = createServer(
     { maxHeaderSize: HEAD_BYTES, headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS },
     (request, response) => {
-      lives.announceEnd(response);
+      connectionAge.announceEnd(response);
       void answer(request, response, text, registry.contentType);
     },
   );
-  const lives = limitConnectionAge(server);
+  const connectionAge = limitConnectionAge(server);
   server.maxConnections = MAX_CONNECTIONS;
-  await listen(server, where, 'metrics.listen');
-  // Counters alone are no reason for a process to live.
+  await listen(server, address, 'metrics.listen');
+  // The endpoint alone does not keep the process running.
   server.unref();
   return {
     address: server.address() as AddressInfo,
@@ -54,7 +55,7 @@ async function answer(
   text: () => Promise<string>,
   contentType: string,
 ): Promise<void> {
-  // A scrape has no body.
+  // A scrape request has no body.
   request.once('data', () => request.destroy());
   if (request.url?.split('?', 1)[0] !== '/metrics') return void response.writeHead(404).end('not found\n');
   if (request.method !== 'GET') return void response.writeHead(405, { Allow: 'GET' }).end('use GET\n');
@@ -62,34 +63,34 @@ async function answer(
     const body = await text();
     response.writeHead(200, { 'Content-Type': contentType, 'Cache-Control': 'no-store' }).end(body);
   } catch {
-    response.writeHead(503).end('the counters cannot be had now\n');
+    response.writeHead(503).end('counters are not available\n');
   }
 }
 
-/** Loaded when it is wanted: most gateways run without. */
-async function openRegistry(): Promise<{ registry: Registry; update: Register }> {
+/** Imports prom-client on demand: most gateways run without metrics. */
+async function openRegistry(): Promise<{ registry: Registry; update: Update }> {
   const { Counter, collectDefaultMetrics, Gauge, Registry } = await import('prom-client');
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
-  const gauge = (name: string, help: string, read: (counts: Counts) => number): Register => {
+  const gauge = (name: string, help: string, read: (counts: Counts) => number): Update => {
     const metric = new Gauge({ name, help, registers });
     return (counts) => metric.set(read(counts));
   };
-  /** The counting is done elsewhere: a counter is wound back and forward to where it stands. */
-  const counter = (name: string, help: string, read: (counts: Counts) => number): Register => {
+  /** The totals are counted elsewhere, and prom-client counters have no setter: reset, then add the total. */
+  const counter = (name: string, help: string, read: (counts: Counts) => number): Update => {
     const metric = new Counter({ name, help, registers });
     return (counts) => {
       metric.reset();
       metric.inc(read(counts));
     };
   };
-  const table = (
+  const labelledCounter = (
     name: string,
     help: string,
     label: string,
     read: (counts: Counts) => Readonly<Partial<Record<string, number>>>,
-  ): Register => {
+  ): Update => {
     const metric = new Counter({ name, help, labelNames: [label], registers });
     return (counts) => {
       metric.reset();
@@ -102,20 +103,25 @@ async function openRegistry(): Promise<{ registry: Registry; update: Register }>
     labelNames: ['stat'],
     registers,
   });
-  const rows: readonly Register[] = [
-    gauge('rdgw_sessions', 'Sessions that are up or being set up.', ({ sessions }) => sessions),
-    counter('rdgw_sessions_opened_total', 'Sessions that were begun.', ({ opened }) => opened),
-    table('rdgw_sessions_ended_total', 'Sessions that ended, by cause.', 'cause', ({ ended }) => ended),
-    table('rdgw_refused_total', 'Clients that got no session, by reason.', 'reason', ({ refused }) => refused),
-    counter('rdgw_received_bytes_total', 'Desktop protocol from clients to targets.', ({ received }) => received),
-    counter('rdgw_sent_bytes_total', 'Desktop protocol from targets to clients.', ({ sent }) => sent),
+  const rows: readonly Update[] = [
+    gauge('rdgw_sessions', 'Sessions that are open or being set up.', ({ sessions }) => sessions),
+    counter('rdgw_sessions_opened_total', 'Sessions that were opened.', ({ opened }) => opened),
+    labelledCounter('rdgw_sessions_ended_total', 'Sessions that ended, by cause.', 'cause', ({ ended }) => ended),
+    labelledCounter(
+      'rdgw_refused_total',
+      'Clients that got no session, by reason.',
+      'reason',
+      ({ refused }) => refused,
+    ),
+    counter('rdgw_received_bytes_total', 'RDP bytes from clients to targets.', ({ received }) => received),
+    counter('rdgw_sent_bytes_total', 'RDP bytes from targets to clients.', ({ sent }) => sent),
     gauge('rdgw_connections', 'TCP connections of clients.', ({ connections }) => connections),
-    gauge('rdgw_handshakes', 'Connections whose user is not known yet.', ({ handshakes }) => handshakes),
-    table(
+    gauge('rdgw_handshakes', 'Connections that are not authenticated yet.', ({ handshakes }) => handshakes),
+    labelledCounter(
       'rdgw_turned_away_total',
-      'Connections for which there was no room, by the setting that said so.',
+      'Rejected connections, by the setting that limits them.',
       'limit',
-      ({ turnedAway }) => turnedAway,
+      ({ rejected }) => rejected,
     ),
     ({ loopDelay }) => {
       for (const [stat, seconds] of Object.entries(loopDelay)) delay.set({ stat }, seconds);

@@ -1,4 +1,4 @@
-/** Takes other settings, certificates and keys while `rdgw serve` runs: all of them, or none. */
+/** Reloads settings, certificates and keys while `rdgw serve` runs: all of them, or none. */
 import { checkDataFolder } from '../certs/check.js';
 import { loadTokenKey } from '../certs/token-key.js';
 import { errorReportOf } from '../cli/error-report.js';
@@ -9,17 +9,17 @@ import type { Serving } from './serve.js';
 import { loadServeSettings, type ServeRequest } from './settings.js';
 
 export interface ReloadEvents {
-  /** A reload waits for both: the service manager hears of one before it hears of the next. */
-  readonly begins: () => Promise<void>;
-  readonly ends: () => Promise<void>;
+  /** A reload waits for both, so that the service manager gets its notifications in order. */
+  readonly started: () => Promise<void>;
+  readonly ended: () => Promise<void>;
 }
 
 export class Reloader {
   readonly #request: ServeRequest;
   readonly #serving: Pick<Serving, 'prepare' | 'log'>;
   readonly #events: ReloadEvents;
-  /** What needs a restart is as it was here, whatever the settings say. */
-  readonly #started: Config;
+  /** The settings of the start. Those that need a restart keep these values. */
+  readonly #startConfig: Config;
   #inUse: SettingsFiles;
   #running: Promise<void> | undefined;
   #requested: string | undefined;
@@ -29,18 +29,18 @@ export class Reloader {
     this.#request = request;
     this.#serving = serving;
     this.#events = events;
-    this.#inUse = serving.reading;
-    this.#started = serving.reading.config;
+    this.#inUse = serving.settingsFiles;
+    this.#startConfig = serving.settingsFiles.config;
   }
 
-  /** What the gateway goes by now. */
+  /** The settings files in use now. */
   get inUse(): SettingsFiles {
     return this.#inUse;
   }
 
   /**
-   * Reads again what a start reads, and takes it. Never rejects: what is wrong is told in the log. A wish that comes while another one
-   * is fulfilled has a turn of its own behind it, since files may have changed since they were read; any number of them has one turn.
+   * Reads the settings files again and applies them. Never rejects: a failure is logged. Requests during a reload lead
+   * to one further reload after it, however many they are: files may have changed since they were read.
    */
   reload(cause: string): Promise<void> {
     if (this.#stopped) {
@@ -54,7 +54,7 @@ export class Reloader {
     return this.#running;
   }
 
-  /** The gateway is shutting down: nothing new is taken. */
+  /** Refuses reloads from now on, because the gateway is shutting down. */
   stop(): void {
     this.#stopped = true;
     this.#requested = undefined;
@@ -63,29 +63,30 @@ export class Reloader {
   async #run(): Promise<void> {
     for (let cause = this.#requested; cause !== undefined; cause = this.#requested) {
       this.#requested = undefined;
-      await this.#events.begins();
+      await this.#events.started();
       await this.#runOnce(cause).catch((error: unknown) => this.#logFailure(cause, error));
-      await this.#events.ends();
+      await this.#events.ended();
     }
   }
 
   async #runOnce(cause: string): Promise<void> {
     const { warnings, ...loaded } = await loadServeSettings(this.#request);
-    const reading = await this.#read(loaded.config);
-    const prepared = await this.#serving.prepare(reading);
+    const files = await this.#read(loaded.config);
+    const prepared = await this.#serving.prepare(files);
     if (this.#stopped) {
       this.#logRefusal(cause);
-      return prepared.drop();
+      return prepared.discard();
     }
-    await prepared.take();
+    await prepared.apply();
     const former = this.#inUse;
-    this.#inUse = reading;
-    this.#serving.log.adjust(reading.config.log);
-    for (const warning of [...warnings, ...prepared.warnings]) this.#serving.log.warn(warning);
+    this.#inUse = files;
+    this.#serving.log.adjust(files.config.log);
+    for (const warning of [...warnings, ...prepared.warnings])
+      this.#serving.log.warn('configuration.warning', { warning });
     this.#logSuccess(cause, former);
   }
 
-  /** Like a start, but nothing is made: keys that are gone are a mistake by now. */
+  /** Like a start, but creates no missing files: a key that disappeared since the start is a mistake. */
   async #read(config: Config): Promise<SettingsFiles> {
     const { dataDir } = this.#request;
     const { tokenKey } = await checkDataFolder(dataDir, config.tls.cert === undefined);
@@ -93,30 +94,30 @@ export class Reloader {
   }
 
   #logRefusal(cause: string): void {
-    this.#serving.log.warn('reload refused', { cause, reason: 'the gateway is shutting down' });
+    this.#serving.log.warn('reload.refused', { cause, reason: 'the gateway is shutting down' });
   }
 
   #logSuccess(cause: string, former: SettingsFiles): void {
     const { log } = this.#serving;
     const { config, tls } = this.#inUse;
     const changed = differingSettings(former.config, config).filter(({ needsRestart }) => !needsRestart);
-    log.info('reloaded', {
+    log.info('reload.completed', {
       cause,
-      changed: names(changed),
+      changed: pathsOf(changed),
       certificate: tls.cert === former.tls.cert ? 'as before' : 'new',
       expires: tls.expires.toISOString(),
     });
-    const waiting = differingSettings(this.#started, config).filter(({ needsRestart }) => needsRestart);
-    if (waiting.length > 0) log.warn('needs a restart', { settings: names(waiting) });
+    const pending = differingSettings(this.#startConfig, config).filter(({ needsRestart }) => needsRestart);
+    if (pending.length > 0) log.warn('reload.restart_required', { settings: pathsOf(pending) });
   }
 
   #logFailure(cause: string, error: unknown): void {
     const { code, message, place, hint } = errorReportOf(error, { command: 'rdgw serve', flags: [] });
-    this.#serving.log.error('reload failed, everything stays as it was', { cause, code, reason: message, place, hint });
+    this.#serving.log.error('reload.failed', { cause, code, reason: message, place, hint });
   }
 }
 
-/** Their values may be secrets. */
-function names(settings: readonly { readonly path: string }[]): readonly string[] | undefined {
+/** The paths of settings without their values, which may be secrets. */
+function pathsOf(settings: readonly { readonly path: string }[]): readonly string[] | undefined {
   return settings.length === 0 ? undefined : settings.map(({ path }) => path);
 }

@@ -1,4 +1,7 @@
-/** `rdgw serve` as a process: settings in, words out. */
+/**
+ * Runs `rdgw serve` as a process: reads the settings, starts the gateway, prints the ready message and waits for a
+ * signal.
+ */
 import cluster from 'node:cluster';
 import { homedir } from 'node:os';
 import { nextCommand } from '../cli/next-command.js';
@@ -13,8 +16,8 @@ import { serveWithWorkers, workerCount } from './workers/primary.js';
 import { runWorker } from './workers/worker.js';
 
 export interface ServeTerminal {
-  /** Called once the gateway listens: what a person should read, and the same for a program. */
-  readonly ready: (words: string, facts: ReadyFacts) => void;
+  /** Called once the gateway listens, with a message for the terminal and the same facts for `--json`. */
+  readonly ready: (message: string, facts: ReadyFacts) => void;
   readonly warn: (warning: string) => void;
   readonly version: string;
 }
@@ -23,42 +26,46 @@ export interface ReadyFacts {
   readonly url: string;
   readonly name: string;
   readonly port: number;
-  /** The CA that clients have to trust; null when the certificate is somebody else's. */
+  /**
+   * Path of the CA that clients have to trust; null if the certificate comes from another CA whose file is not
+   * configured.
+   */
   readonly ca: string | null;
-  /** What the first start has made. */
+  /** What this start created in the data folder. */
   readonly made: readonly string[];
   /** The command line to try next. */
   readonly next: string;
 }
 
-/** Runs until a signal has drained the gateway; SIGHUP and a renewed certificate make it read everything again. */
+/** Runs until a signal has drained the gateway. SIGHUP and a renewed certificate reload everything. */
 export async function runServe(request: ServeRequest, terminal: ServeTerminal): Promise<void> {
   freeInPlaceOnOneCore();
-  // A worker is the same command once more.
+  // The primary starts each worker with the same command line.
   if (cluster.isWorker) return runWorker();
   const signals = new Signals();
   const loaded = await loadServeSettings(request);
   for (const warning of loaded.warnings) terminal.warn(warning);
   const { config } = loaded;
-  // INVARIANT: no stray error, such as one in a timer of a custom authenticator, ends the sessions of everybody. It decides nothing:
-  // whoever waits for an answer gets none, and that denies.
-  const strays = new UncaughtErrors();
-  catchUncaughtErrors(strays.take);
+  // INVARIANT: an uncaught error, for example in a timer of a custom authenticator, does not end the process and all
+  // its sessions. It cannot grant access either: a caller that waits for a decision gets none, and a missing decision
+  // denies.
+  const uncaught = new UncaughtErrors();
+  catchUncaughtErrors(uncaught.handle);
   const workers = workerCount(config);
   const options = { config, dataDir: request.dataDir, writeLog: (line: string) => void process.stderr.write(line) };
   const serving = workers === 1 ? await serve(options) : await serveWithWorkers(options, workers);
-  strays.report((facts) => serving.log.error('stray error', { ...facts }));
-  // Before anyone is told that the gateway listens: who reads it may send a signal at once.
+  uncaught.reportTo((facts) => serving.log.error('error.uncaught', { ...facts }));
+  // Before the ready message: its reader may send a signal at once.
   const drained = untilDrained(serving, request, signals);
   const facts = await readyFacts(serving, loaded, request.dataDir);
-  terminal.ready(readyWords(facts, request, terminal), facts);
+  terminal.ready(readyMessage(facts, request, terminal), facts);
   await drained;
-  // A custom authenticator may hold a timer or a pool of connections; nothing of ours is left to wait for.
-  setTimeout(() => process.exit(), LAST_WORDS_MS).unref();
+  // A timer or a connection pool of a custom authenticator may keep the process running; the gateway itself has ended.
+  setTimeout(() => process.exit(), FLUSH_MS).unref();
 }
 
-/** For what was written to reach whoever reads it. */
-const LAST_WORDS_MS = 500;
+/** Time for buffered output to reach its reader. */
+const FLUSH_MS = 500;
 
 async function readyFacts(serving: Serving, { file }: LoadedConfig, dataDir: string): Promise<ReadyFacts> {
   const { name, port, ca, made } = serving;
@@ -67,17 +74,17 @@ async function readyFacts(serving: Serving, { file }: LoadedConfig, dataDir: str
   return { url: `https://${formatTarget(gateway)}`, name, port, ca: ca ?? null, made, next };
 }
 
-function readyWords(
+function readyMessage(
   { url, ca, made, next }: ReadyFacts,
   { dataDir }: ServeRequest,
   { version }: ServeTerminal,
 ): string {
-  const words = [`rdgw ${version} listens on ${url}`];
-  if (made.length > 0) words.push(`  first start   keys and certificates are new in ${tilde(dataDir)}`);
-  if (ca !== null) words.push(`  CA            ${ca}  (clients have to trust it)`);
-  words.push(`  try next      ${next}`);
-  if (next.startsWith('npx ')) words.push('                (in this folder: elsewhere npx does not know it)');
-  return words.join('\n');
+  const lines = [`rdgw ${version} listens on ${url}`];
+  if (made.length > 0) lines.push(`  first start   created keys and certificates in ${tilde(dataDir)}`);
+  if (ca !== null) lines.push(`  CA            ${ca}  (clients must trust it)`);
+  lines.push(`  try next      ${next}`);
+  if (next.startsWith('npx ')) lines.push('                (in this folder: npx does not find rdgw in others)');
+  return lines.join('\n');
 }
 
 function tilde(path: string): string {

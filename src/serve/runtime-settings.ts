@@ -1,4 +1,4 @@
-/** From settings to what a gateway goes by, at the start and at every reload. */
+/** Reads the settings files and makes runtime settings of them, at the start and at every reload. */
 import type { TlsFiles } from '../certs/tls-files.js';
 import type { Config } from '../config/schema.js';
 import { type RuntimeSettings, secureContext } from '../gateway/settings/runtime-settings.js';
@@ -8,8 +8,9 @@ import { loadCertificate } from './certificate.js';
 import { fitDescriptors } from './file-descriptors.js';
 
 /**
- * All that was read from files: plain data, so that several processes get it from one reader and a file that was spoiled meanwhile
- * makes none of them differ. A custom authenticator alone is code, which each process loads for itself.
+ * The contents of all files that the settings name. It is plain data that the primary passes to its workers, so that
+ * they stay equal even if a file changes meanwhile. Only a custom authenticator is code, which each process loads
+ * itself.
  */
 export interface SettingsFiles {
   readonly config: Config;
@@ -22,25 +23,25 @@ export interface SettingsFiles {
 
 export interface MadeSettings {
   readonly settings: RuntimeSettings & { readonly config: Config };
-  /** What the operator should hear, one sentence each. */
+  /** Warnings for the operator, one sentence each. */
   readonly warnings: readonly string[];
 }
 
-/** Reads the certificate, its key and what the guard needs. Throws a `Fault` for everything that a person can put right. */
+/** Reads the certificate, its key and the guard's files. Throws a `Fault` for everything that an operator can fix. */
 export async function readSettingsFiles(config: Config, dataDir: string, localKey: Uint8Array): Promise<SettingsFiles> {
   const { tls, audiences, warnings } = await loadCertificate(config, dataDir);
   return { config, tls, audiences, localKey, guardFiles: await readGuardFiles(config), warnings };
 }
 
-/** Throws a `Fault` for what can be read but not used. */
-export async function makeRuntimeSettings(reading: SettingsFiles): Promise<MadeSettings> {
-  const { config, tls, audiences, localKey, guardFiles, warnings } = reading;
+/** Throws a `Fault` for files that could be read but cannot be used. */
+export async function makeRuntimeSettings(files: SettingsFiles): Promise<MadeSettings> {
+  const { config, tls, audiences, localKey, guardFiles, warnings } = files;
   secureContext(tls);
   const rules = config.targets.allow.map(parseRule);
-  // Of this process: each worker has descriptors of its own.
+  // For this process: each worker has descriptors of its own.
   const { connections, warning } = fitDescriptors(config.limits.connections, config.workers === 1);
   const fitted = { ...config, limits: { ...config.limits, connections } };
-  // Last: a custom authenticator may open connections, which nobody would close if anything behind it failed.
+  // Last: a custom authenticator may open connections, which would stay open if a later step failed.
   const { guard, warnings: guardWarnings } = await makeGuard(config, guardFiles, localKey, audiences);
   return {
     settings: { config: fitted, tls, guard, rules },
@@ -48,9 +49,9 @@ export async function makeRuntimeSettings(reading: SettingsFiles): Promise<MadeS
   };
 }
 
-/** Throws what `makeTerms` would throw, but runs no code of a custom authenticator. */
-export async function checkRuntimeSettings(reading: SettingsFiles): Promise<void> {
-  if (reading.config.auth.module !== undefined) return void secureContext(reading.tls);
-  const { settings } = await makeRuntimeSettings(reading);
+/** Throws what `makeRuntimeSettings` would throw, but runs no code of a custom authenticator. */
+export async function checkRuntimeSettings(files: SettingsFiles): Promise<void> {
+  if (files.config.auth.module !== undefined) return void secureContext(files.tls);
+  const { settings } = await makeRuntimeSettings(files);
   await settings.guard.close();
 }

@@ -1,4 +1,4 @@
-/** Joins configuration, certificates, policy and gateway into the running thing that `rdgw serve` is. */
+/** Starts a gateway in one process, from its configuration, certificates and policy. */
 import { hostname } from 'node:os';
 import { type Certificates, ensureCertificates } from '../certs/ensure.js';
 import { preferredName } from '../certs/names.js';
@@ -8,68 +8,68 @@ import type { Config } from '../config/schema.js';
 import type { Gateway } from '../gateway/gateway.js';
 import type { Counts } from '../gateway/report/counters.js';
 import { createLog, type RootLog } from '../gateway/report/log.js';
-import { openGateway, type Prepared, prepareRuntimeSettings } from './gateway.js';
+import { openGateway, type PreparedSettings, prepareRuntimeSettings } from './gateway.js';
 import { type Metrics, serveMetrics } from './metrics.js';
 import { readSettingsFiles, type SettingsFiles } from './runtime-settings.js';
 
 export interface ServeOptions {
   readonly config: Config;
   readonly dataDir: string;
-  /** Gets the log, line by line. */
+  /** Called with each line of the log. */
   readonly writeLog: (line: string) => void;
 }
 
-/** What runs, in one process or in several. */
+/** A running gateway, in one process or in several. */
 export interface Serving {
   readonly gateway: Pick<Gateway, 'tunnels' | 'listening' | 'drain'>;
   readonly log: RootLog;
-  /** What it started with. */
-  readonly reading: SettingsFiles;
-  /** Makes itself ready for other terms, and stays as it is. Throws a `Fault` for what cannot be used. */
-  prepare(reading: SettingsFiles): Promise<Prepared>;
-  /** The name clients use; tokens are minted for it. */
+  /** The files of the start. */
+  readonly settingsFiles: SettingsFiles;
+  /** Prepares a reload without changing anything. Throws a `Fault` for settings that cannot be used. */
+  prepare(files: SettingsFiles): Promise<PreparedSettings>;
+  /** The host name that clients use, and the audience of its tokens. */
   readonly name: string;
   readonly port: number;
-  /** The CA that clients have to trust, where we know it. */
+  /** Path of the CA that clients have to trust, if known. */
   readonly ca: string | undefined;
-  /** Missing where nobody wants them. */
+  /** Undefined if `metrics.listen` is not set. */
   readonly metrics: Metrics | undefined;
-  /** What the first start has made; empty on every later one. */
+  /** What this start created in the data folder; usually empty after the first start. */
   readonly made: Certificates['made'];
 }
 
-/** Starts the gateway. Throws a `Fault` for everything that a person can put right. */
+/** Starts the gateway. Throws a `Fault` for everything that an operator can fix. */
 export async function serve({ config, dataDir, writeLog }: ServeOptions): Promise<Serving> {
   const log = createLog({ ...config.log, write: writeLog });
-  const { reading, ...facts } = await readStart(config, dataDir);
-  const gateway = await openGateway(reading, { log });
-  const metrics = await metricsOf(config, log, () => gateway.counts()).catch(async (error) => {
+  const { settingsFiles, ...facts } = await loadStartFiles(config, dataDir);
+  const gateway = await openGateway(settingsFiles, { log });
+  const metrics = await startMetrics(config, log, () => gateway.counts()).catch(async (error) => {
     await gateway.close();
     throw error;
   });
-  const prepare = (other: SettingsFiles): Promise<Prepared> => prepareRuntimeSettings(gateway, other);
-  return { gateway, log, reading, prepare, port: gateway.address.port, metrics, ...facts };
+  const prepare = (files: SettingsFiles): Promise<PreparedSettings> => prepareRuntimeSettings(gateway, files);
+  return { gateway, log, settingsFiles, prepare, port: gateway.address.port, metrics, ...facts };
 }
 
-/** Reads what a start reads; certificates and keys of the data folder are made where they are missing. */
-export async function readStart(
+/** Reads the files of a start, and creates missing certificates and keys in the data folder. */
+export async function loadStartFiles(
   config: Config,
   dataDir: string,
-): Promise<Pick<Serving, 'reading' | 'name' | 'ca' | 'made'>> {
+): Promise<Pick<Serving, 'settingsFiles' | 'name' | 'ca' | 'made'>> {
   const { tls, hostname: name } = config;
   const own = tls.cert === undefined ? await ensureCertificates(dataDir, { hostname: name ?? hostname() }) : undefined;
   const { key: localKey } = await ensureTokenKey(dataDir);
-  const reading = await readSettingsFiles(config, dataDir, localKey);
+  const settingsFiles = await readSettingsFiles(config, dataDir, localKey);
   return {
-    reading,
-    name: name ?? preferredName(reading.tls.names) ?? 'localhost',
+    settingsFiles,
+    name: name ?? preferredName(settingsFiles.tls.names) ?? 'localhost',
     ca: own ? own.files.ca : tls.ca,
     made: own?.made ?? [],
   };
 }
 
-/** Serves the counters where the settings want them. Throws a `Fault` when the address cannot be had. */
-export async function metricsOf(
+/** Serves the counters on `metrics.listen`, if it is set. Throws a `Fault` when it cannot listen there. */
+export async function startMetrics(
   { metrics: { listen } }: Config,
   log: RootLog,
   counts: () => Counts | Promise<Counts>,
@@ -77,6 +77,6 @@ export async function metricsOf(
   if (listen === undefined) return undefined;
   const metrics = await serveMetrics(listen, counts);
   const { address: host, port } = metrics.address;
-  log.info('metrics are served', { url: `http://${formatListen({ host, port })}/metrics` });
+  log.info('metrics.listening', { url: `http://${formatListen({ host, port })}/metrics` });
   return metrics;
 }

@@ -1,7 +1,7 @@
-/** What `rdgw serve` was told on its command line, as settings. */
+/** The settings of `rdgw serve`: its configuration with the flags of the command line over it. */
 import { type LoadedConfig, loadConfig } from '../config/index.js';
 
-/** The flags of `rdgw serve` that are settings, with the path of each. */
+/** Flags of `rdgw serve` that override a setting, with the path of the setting. */
 const SETTING_FLAGS = {
   listen: 'listen',
   cert: 'tls.cert',
@@ -18,11 +18,11 @@ export interface ServeRequest {
   /** `--config` */
   readonly file: string | undefined;
   readonly dataDir: string;
-  /** The flags that are settings, by their names without dashes. */
+  /** Values of the flags that override settings, by name without dashes. */
   readonly flags: Readonly<Partial<Record<SettingFlag, string | undefined>>>;
 }
 
-/** The configuration with the flags over it. Throws like `loadConfig`. */
+/** Loads the configuration with the flags over it. Throws like `loadConfig`. */
 export function loadServeSettings({ file, flags }: ServeRequest): Promise<LoadedConfig> {
   const rows = Object.entries(SETTING_FLAGS) as [SettingFlag, string][];
   return loadConfig({
@@ -34,7 +34,7 @@ export function loadServeSettings({ file, flags }: ServeRequest): Promise<Loaded
   });
 }
 
-/** A word that is no number stays as it is: the schema knows what to say about it. */
-function number(word: string | undefined): string | number | undefined {
-  return word === undefined || word === '' || Number.isNaN(Number(word)) ? word : Number(word);
+/** Returns text that is not a number unchanged: the schema reports the error. */
+function number(text: string | undefined): string | number | undefined {
+  return text === undefined || text === '' || Number.isNaN(Number(text)) ? text : Number(text);
 }

@@ -1,4 +1,4 @@
-/** What a running gateway obeys, signals and a renewed certificate, and what its service manager hears of it. */
+/** Handles signals and renewed certificates of a running gateway, and notifies the service manager. */
 import { isatty } from 'node:tty';
 import { watchTlsFiles } from '../certs/watch.js';
 import { serviceManager } from '../cli/environment.js';
@@ -19,46 +19,50 @@ export interface SignalHandlers {
 type StopSignal = 'SIGINT' | 'SIGTERM';
 
 /**
- * Signals from the start of a process on. Before there is anything to drain SIGINT and SIGTERM end it, in order; a SIGHUP before there is
- * anything to reload has its turn later.
+ * Handles signals from the start of the process on. Before `setHandlers` SIGINT and SIGTERM exit at once with clean-up,
+ * and a SIGHUP is kept until `setHandlers`.
  */
 export class Signals {
   #handlers: SignalHandlers | undefined;
-  #early = false;
+  #hasEarlyReload = false;
 
   constructor() {
     const hadTerminal = isatty(STDIN);
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.on(signal, () => (this.#handlers ? this.#handlers.stop(signal) : endAtOnce(signal)));
+      process.on(signal, () => (this.#handlers ? this.#handlers.stop(signal) : exitAtOnce(signal)));
     }
     process.on('SIGHUP', () => {
-      if (hadTerminal && !isatty(STDIN)) loseTerminal();
+      if (hadTerminal && !isatty(STDIN)) endOnHangup();
       else if (this.#handlers) this.#handlers.reload();
-      else this.#early = true;
+      else this.#hasEarlyReload = true;
     });
   }
 
-  setHandlers(obedience: SignalHandlers): void {
-    this.#handlers = obedience;
-    if (this.#early) obedience.reload();
+  setHandlers(handlers: SignalHandlers): void {
+    this.#handlers = handlers;
+    if (this.#hasEarlyReload) handlers.reload();
   }
 }
 
-function endAtOnce(signal: StopSignal): never {
+function exitAtOnce(signal: StopSignal): never {
   process.exit(signal === 'SIGINT' ? EXIT.sigint : EXIT.sigterm);
 }
 
 /**
- * SIGHUP says too that somebody has closed the terminal. Nobody wants a gateway that stays behind unseen, and Node aborts when it ends in
- * order on a terminal that is gone: so it ends like every program that knows nothing of the signal.
+ * A closed terminal also sends SIGHUP. The gateway must not go on running unnoticed then, and Node aborts if it exits
+ * normally without its terminal. So the process ends by the default action of the signal, like a program that does not
+ * handle it.
  */
-function loseTerminal(): void {
+function endOnHangup(): void {
   cleanUp();
   process.removeAllListeners('SIGHUP');
   process.kill(process.pid, 'SIGHUP');
 }
 
-/** The first signal to end drains, the second one ends at once. Until then SIGHUP reloads. */
+/**
+ * Resolves when the gateway has drained. The first SIGINT or SIGTERM drains, a second one exits at once. Until then
+ * SIGHUP reloads.
+ */
 export function untilDrained(serving: Serving, request: ServeRequest, signals: Signals): Promise<void> {
   const { gateway, log } = serving;
   let draining = false;
@@ -69,21 +73,21 @@ export function untilDrained(serving: Serving, request: ServeRequest, signals: S
     isAlive: () => gateway.listening,
   });
   const reloader = new Reloader(request, serving, {
-    begins: () => notifier.reloading(),
-    ends: () => notifier.ready(),
+    started: () => notifier.reloading(),
+    ended: () => notifier.ready(),
   });
   const unwatch = watchCertificate(reloader, serving, request);
   void notifier.ready();
   return new Promise((resolve, reject) => {
     const stop = (signal: StopSignal): void => {
-      if (draining) endAtOnce(signal);
+      if (draining) exitAtOnce(signal);
       draining = true;
       reloader.stop();
       unwatch();
       const { drain } = reloader.inUse.config.timeouts;
-      log.info('draining', { signal, sessions: gateway.tunnels, seconds: drain });
+      log.info('gateway.draining', { signal, sessions: gateway.tunnels, seconds: drain });
       Promise.all([gateway.drain(drain * 1000), notifier.stopping()]).then(() => {
-        log.info('stopped');
+        log.info('gateway.stopped');
         notifier.close();
         resolve();
       }, reject);
@@ -97,6 +101,6 @@ function watchCertificate(reloader: Reloader, { log }: Serving, { dataDir }: Ser
     inUse: () => ({ ...tlsPaths(reloader.inUse.config, dataDir), tls: reloader.inUse.tls }),
     changed: () => void reloader.reload('certificate'),
     unusable: ({ code, message, place, hint }) =>
-      log.error('the certificate on disk cannot be used, the old one stays', { code, reason: message, place, hint }),
+      log.error('certificate.unusable', { code, reason: message, place, hint }),
   });
 }

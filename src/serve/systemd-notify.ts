@@ -1,60 +1,66 @@
 /**
- * Tells the service manager how `rdgw serve` is (sd_notify). Node has no datagram sockets of the Unix kind, so systemd's own
- * program says it for us; where there is none, or nobody listens, nothing happens.
+ * Reports the state of `rdgw serve` to the service manager (sd_notify). Node has no Unix datagram sockets, so systemd's
+ * own program systemd-notify sends the messages. Without that program or without a service manager nothing happens.
  */
 import { type ExecFileException, execFile } from 'node:child_process';
 import type { ServiceManager } from '../cli/environment.js';
 import type { Log } from '../gateway/report/log.js';
 
 export interface NotifierOptions {
-  /** Undefined when no service manager listens. */
+  /** Undefined if no service manager expects notifications. */
   readonly manager: ServiceManager | undefined;
   readonly log: Log;
   /** One line for `systemctl status`. */
   readonly status: () => string;
-  /** Without it the watchdog gets no sign of life. A restart ends every session, so only what a restart mends may count. */
+  /**
+   * The watchdog is notified only while this is true. A restart ends every session, so only faults that a restart fixes
+   * may count.
+   */
   readonly isAlive: () => boolean;
 }
 
-/** Often enough for somebody who looks; a watchdog that asks for more is told along the way. */
+/**
+ * Often enough for people who read the status. With a watchdog the status goes along with its more frequent messages.
+ */
 const STATUS_EVERY_MS = 30_000;
-/** systemd-notify itself waits 5 s for the manager to have read it. */
+/** systemd-notify itself waits up to 5 s until the manager has read the message. */
 const PROGRAM_TIMEOUT_MS = 6_000;
 const PROGRAM = 'systemd-notify';
 
 export class Notifier {
   readonly #options: NotifierOptions;
   #isOn: boolean;
-  /** One message at a time, in their order. */
+  /** Sends one message at a time, in order. */
   #last: Promise<void> = Promise.resolve();
   #isTicking = false;
   #isStopping = false;
-  #told: string | undefined;
+  #lastStatus: string | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: NotifierOptions) {
     this.#options = options;
     this.#isOn = options.manager !== undefined;
-    if (!this.#isOn) options.log.debug('no service manager listens');
+    if (!this.#isOn) options.log.debug('systemd.absent');
   }
 
-  /** The port is open: at the start, and again behind every reload. Signs of life begin with the first time. */
+  /** The port is open: called at the start, and after every reload. The first call starts the watchdog messages. */
   ready(): Promise<void> {
     if (this.#isStopping) return this.#last;
     const { watchdogMs } = this.#options.manager ?? {};
-    // At half of the time, as sd_watchdog_enabled(3) asks. The timer fires only while the event loop turns.
+    // Half of the watchdog's time, as sd_watchdog_enabled(3) recommends. The timer fires only while the event loop
+    // runs.
     const everyMs = watchdogMs === undefined ? STATUS_EVERY_MS : watchdogMs / 2;
     if (this.#isOn) this.#timer ??= setInterval(() => void this.#tick(), everyMs).unref();
-    return this.#tell('READY=1', ...this.#status());
+    return this.#send('READY=1', ...this.#status());
   }
 
   reloading(): Promise<void> {
-    return this.#tell('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
+    return this.#send('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
   }
 
   stopping(): Promise<void> {
     this.#isStopping = true;
-    return this.#tell('STOPPING=1', ...this.#status());
+    return this.#send('STOPPING=1', ...this.#status());
   }
 
   close(): void {
@@ -63,42 +69,43 @@ export class Notifier {
   }
 
   async #tick(): Promise<void> {
-    // A manager that is slow to read gets no queue of messages.
+    // Skip instead of queueing messages for a manager that reads slowly.
     if (this.#isTicking) return;
     this.#isTicking = true;
     const { manager, isAlive } = this.#options;
-    const beat = manager?.watchdogMs !== undefined && isAlive() ? ['WATCHDOG=1'] : [];
-    await this.#tell(...beat, ...this.#status());
+    const keepAlive = manager?.watchdogMs !== undefined && isAlive() ? ['WATCHDOG=1'] : [];
+    await this.#send(...keepAlive, ...this.#status());
     this.#isTicking = false;
   }
 
   #status(): readonly string[] {
     const status = this.#options.status();
-    if (status === this.#told) return [];
-    this.#told = status;
+    if (status === this.#lastStatus) return [];
+    this.#lastStatus = status;
     return [`STATUS=${status}`];
   }
 
-  #tell(...words: readonly string[]): Promise<void> {
-    this.#last = this.#last.then(() => (this.#isOn && words.length > 0 ? this.#run(words) : undefined));
+  #send(...variables: readonly string[]): Promise<void> {
+    this.#last = this.#last.then(() => (this.#isOn && variables.length > 0 ? this.#run(variables) : undefined));
     return this.#last;
   }
 
-  /** Never rejects: a gateway that cannot report goes on all the same. */
-  #run(words: readonly string[]): Promise<void> {
+  /** Never rejects: the gateway also runs without notifications. */
+  #run(variables: readonly string[]): Promise<void> {
     return new Promise((resolve) => {
-      // In our name where we may do that; else in its own, which is why a unit needs NotifyAccess=all.
-      const args = [`--pid=${process.pid}`, ...words];
+      // An unprivileged process cannot send in the name of another PID. systemd-notify then sends in its own, which is
+      // why a unit needs NotifyAccess=all.
+      const args = [`--pid=${process.pid}`, ...variables];
       execFile(PROGRAM, args, { timeout: PROGRAM_TIMEOUT_MS }, (error) => {
-        if (error) this.#tellFailure(error);
+        if (error) this.#logFailure(error);
         resolve();
       });
     });
   }
 
-  #tellFailure(error: ExecFileException): void {
+  #logFailure(error: ExecFileException): void {
     const reason = String(error.code ?? error.signal ?? error.message);
-    this.#options.log.debug('the service manager was not told', { reason });
+    this.#options.log.debug('systemd.failed', { reason });
     if (error.code === 'ENOENT') this.close();
   }
 }

@@ -1,22 +1,24 @@
 /**
- * WebSocket frames (RFC 6455 section 5), taken apart as they arrive: a message is never gathered, and what one chunk holds of
- * several is joined in place. Own code because it is the hot path; a test holds it against the receiver of ws.
+ * WebSocket framing (RFC 6455 section 5). Messages are not buffered: payload is reported as it arrives, and the payload
+ * of several frames in one chunk is joined in place. The project has its own reader because all client data passes
+ * through it; a test compares it with the receiver of the ws package.
  */
 import { Joined } from '../protocol/joined.js';
 import { unmask } from './unmask.js';
 
+/** Receives the events of a `FrameReader`. */
 export interface FrameEvents {
-  /** Payload of binary messages, in any split: a view into the chunk. */
+  /** Payload of binary messages, in any split. It is a view of the chunk. */
   bytes(bytes: Buffer): void;
   ping(payload: Buffer): void;
-  /** The peer's close frame, with its code where it has one. Nothing is read behind it. */
+  /** The peer's close frame, with its code if it has one. Bytes after it are ignored. */
   close(code: number | undefined): void;
 }
 
-/** Close codes of section 7.4.1. */
+/** Close codes of RFC 6455 section 7.4.1. */
 export const CLOSE = { PROTOCOL_ERROR: 1002, UNSUPPORTED_DATA: 1003, TOO_BIG: 1009 } as const;
 
-/** What a client may not send; `code` is what a close frame says of it. */
+/** The client violated the protocol. `code` is the code for the close frame (`CLOSE`). */
 export class FrameError extends Error {
   readonly code: number;
 
@@ -36,15 +38,18 @@ const LENGTH_BITS = 0x7f;
 const LENGTH_16 = 126;
 const LENGTH_64 = 127;
 const MASK_BYTES = 4;
-/** Section 5.5. */
+/** Largest payload of a control frame in bytes (section 5.5). */
 const MAX_CONTROL = 125;
-/** First two bytes, the longest length, and the mask. */
+/** Largest head of a masked frame: two bytes, a 64-bit length and the mask. */
 const MAX_HEAD = 2 + 8 + MASK_BYTES;
 
-/** Most bytes in front of a frame that the gateway sends. */
+/** Largest head of a frame that the gateway sends, in bytes. */
 export const FRAME_HEAD_MAX = 2 + 8;
 
-/** Writes the head of a whole binary frame without a mask, as servers send it (5.2); returns where its payload begins. */
+/**
+ * Writes the head of an unfragmented binary frame without a mask, as servers send it (section 5.2), to `to` at offset
+ * `at`. `length` is the length of the payload in bytes. Returns the offset of the payload.
+ */
 export function writeFrameHead(to: Buffer, at: number, length: number): number {
   to[at] = FIN | OPCODE.BINARY;
   if (length < LENGTH_16) {
@@ -59,15 +64,17 @@ export function writeFrameHead(to: Buffer, at: number, length: number): number {
   return to.writeUIntBE(length, to.writeUInt16BE(0, at + 2), 6);
 }
 
+/** Reads the frames of a client, which must be masked. */
 export class FrameReader {
   readonly #events: FrameEvents;
   readonly #mask = Buffer.alloc(MASK_BYTES);
-  /** The beginning of a head whose rest has not come. */
+  /** The start of an incomplete head. */
   #head: Buffer = EMPTY;
-  /** The kind of the frame under way, undefined between frames. */
+  /** Opcode of the current frame, undefined between frames. */
   #opcode: number | undefined;
+  /** Number of payload bytes of the current frame that have not arrived. */
   #left = 0;
-  /** Whether a message of several frames is under way. */
+  /** Whether the current message is fragmented and incomplete. */
   #fragmented = false;
   #control: Buffer = EMPTY;
   #closed = false;
@@ -77,8 +84,9 @@ export class FrameReader {
   }
 
   /**
-   * Reads a chunk, which is the reader's from now on: masks are taken off within it. Everything in front of an error is
-   * reported before it is thrown. @throws FrameError
+   * Processes a chunk. The reader takes over the buffer and unmasks payload in place. Events before an error are
+   * reported before it is thrown.
+   * @throws FrameError
    */
   read(chunk: Buffer): void {
     const joined = new Joined(chunk);
@@ -92,7 +100,7 @@ export class FrameReader {
         if (this.#opcode >= OPCODE.CLOSE) this.#control = Buffer.concat([this.#control, chunk.subarray(at, end)]);
         else joined.add(at, end);
         this.#left -= end - at;
-        if (this.#left > 0) return this.#turnMask(end - at);
+        if (this.#left > 0) return this.#rotateMask(end - at);
         at = end;
         this.#finish(joined);
       }
@@ -101,7 +109,10 @@ export class FrameReader {
     }
   }
 
-  /** Reads the head of the next frame; returns where its payload begins, or the end when it is not there yet. */
+  /**
+   * Reads the head of the next frame. Returns the offset of its payload, or the end of the chunk if the head is
+   * incomplete.
+   */
   #readHead(chunk: Buffer, at: number): number {
     const before = this.#head.length;
     const head = before === 0 ? chunk : Buffer.concat([this.#head, chunk.subarray(at, at + MAX_HEAD)]);
@@ -116,20 +127,23 @@ export class FrameReader {
     return at + length - before;
   }
 
-  /** How long a head is, as soon as that can be told. What is wrong with it by then is not waited for any longer. */
+  /**
+   * Returns the length of a head, or undefined until its first two bytes are there. Errors in these are thrown at once,
+   * without waiting for the rest.
+   */
   #headLength(head: Buffer, at: number): number | undefined {
     if (head.length - at < 2) return undefined;
     const first = head[at] as number;
     const second = head[at + 1] as number;
     const opcode = first & OPCODE_BITS;
     const short = second & LENGTH_BITS;
-    if ((first & RESERVED) !== 0) throw wrong('a reserved bit is set, and no extension was agreed on');
-    if ((second & MASKED) === 0) throw wrong('a frame is not masked');
-    if (!OPCODES.includes(opcode)) throw wrong(`opcode ${opcode} is reserved`);
+    if ((first & RESERVED) !== 0) throw protocolError('a reserved bit is set, and no extension was agreed on');
+    if ((second & MASKED) === 0) throw protocolError('a frame is not masked');
+    if (!OPCODES.includes(opcode)) throw protocolError(`opcode ${opcode} is reserved`);
     if (opcode >= OPCODE.CLOSE) {
-      if ((first & FIN) === 0 || short > MAX_CONTROL) throw wrong('a control frame is fragmented or too long');
+      if ((first & FIN) === 0 || short > MAX_CONTROL) throw protocolError('a control frame is fragmented or too long');
     } else if ((opcode === OPCODE.CONTINUATION) !== this.#fragmented) {
-      throw wrong('fragments are out of order');
+      throw protocolError('fragments are out of order');
     }
     if (opcode === OPCODE.TEXT) {
       throw new FrameError(CLOSE.UNSUPPORTED_DATA, 'a text message came; PDUs travel in binary ones');
@@ -143,13 +157,16 @@ export class FrameReader {
     this.#left = payloadLength(head, at);
     this.#opcode = first & OPCODE_BITS;
     if (this.#opcode < OPCODE.CLOSE) this.#fragmented = (first & FIN) === 0;
-    // A copy by the library makes a view first, for each frame.
+    // Buffer.copy and Buffer.set would create a view for each frame.
     const mask = at + length - MASK_BYTES;
     for (let index = 0; index < MASK_BYTES; index++) this.#mask[index] = head[mask + index] as number;
   }
 
-  /** A frame goes on in the next chunk with the mask where it stopped. */
-  #turnMask(bytes: number): void {
+  /**
+   * Rotates the mask by `bytes`, so that the rest of the frame in the next chunk starts with the right byte of the
+   * mask.
+   */
+  #rotateMask(bytes: number): void {
     const shift = bytes & 3;
     if (shift > 0) this.#mask.writeUInt32BE(rotated(this.#mask.readUInt32BE(0), shift * 8), 0);
   }
@@ -187,9 +204,9 @@ function payloadLength(head: Buffer, at: number): number {
 function closeCode(payload: Buffer): number | undefined {
   if (payload.length === 0) return undefined;
   const code = payload.length === 1 ? 0 : payload.readUInt16BE(0);
-  // Section 7.4: what may stand in a frame. 1004 to 1006 may not.
+  // Section 7.4: the codes allowed in a close frame. 1004 to 1006 are reserved.
   const standard = code >= 1000 && code <= 1014 && !(code >= 1004 && code <= 1006);
-  if (!standard && !(code >= 3000 && code <= 4999)) throw wrong('a close frame has no valid code');
+  if (!standard && !(code >= 3000 && code <= 4999)) throw protocolError('a close frame has no valid code');
   return code;
 }
 
@@ -197,6 +214,6 @@ function rotated(word: number, bits: number): number {
   return ((word << bits) | (word >>> (32 - bits))) >>> 0;
 }
 
-function wrong(message: string): FrameError {
+function protocolError(message: string): FrameError {
   return new FrameError(CLOSE.PROTOCOL_ERROR, message);
 }

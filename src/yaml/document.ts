@@ -1,4 +1,4 @@
-/** One YAML document from a file that people write, and where in the file each value stands. */
+/** Reads a YAML document and finds the location of each value in the file. */
 import {
   isAlias,
   isMap,
@@ -13,22 +13,28 @@ import {
 } from 'yaml';
 import { isTree, type Tree } from './tree.js';
 
-/** Aliases may spare somebody typing; a bomb of them multiplies. */
+/**
+ * Limit of the aliases in the text, and of what the library counts while it resolves them: nested aliases grow exponentially, and
+ * the anchor itself counts too.
+ */
 const ALIASES_MAX = 100;
-/** Levels of sections and lists; the settings have three, and the options of an authenticator perhaps as many again. */
+/** Maximum levels of mappings and lists. The settings have three levels; the options of an authenticator add some. */
 const NESTING_MAX = 64;
 
 const TOO_MANY_ALIASES = 'the file has too many aliases';
 
 export interface YamlDocument {
   readonly values: Tree;
-  /** Where a value stands: `rdgw.yaml:12:3`. */
+  /**
+   * Returns the location of the value at a path, `rdgw.yaml:12:3`: of its key, or of the item of a list. If the path does not
+   * exist, or passes through an alias, it is the location of the innermost part that does. Line and column count from 1.
+   */
   readonly placeOf: (path: readonly PropertyKey[]) => string;
 }
 
-/** What is wrong with the text, in plain words, and where. */
+/** A problem of the text, with its location. */
 export class YamlProblem extends Error {
-  /** `rdgw.yaml:12:3`, or the name of the file alone. */
+  /** `rdgw.yaml:12:3`, or only the name of the file for a problem of the whole file. */
   readonly place: string;
 
   constructor(message: string, place: string) {
@@ -38,8 +44,11 @@ export class YamlProblem extends Error {
 }
 
 /**
- * Reads YAML 1.2, and so JSON: one document whose root is a mapping, no duplicate keys, no tags, few aliases. `name` is the file as
- * messages call it. @throws YamlProblem
+ * Parses YAML 1.2, which includes JSON: one document whose root is a mapping or empty, without duplicate keys and unknown tags,
+ * with less than 100 aliases and at most 64 levels.
+ *
+ * @param name the name of the file for messages.
+ * @throws {YamlProblem} for anything else.
  */
 export function readYaml(name: string, text: string): YamlDocument {
   const lines = new LineCounter();
@@ -47,26 +56,29 @@ export function readYaml(name: string, text: string): YamlDocument {
     const { line, col } = lines.linePos(offset);
     return `${name}:${line}:${col}`;
   };
-  // INVARIANT: measured first. The composer recurses, and an exhausted stack can end the process instead of throwing.
-  const excess = excessOf(text);
-  if (excess !== undefined) throw new YamlProblem(excess, name);
+  // INVARIANT: the limits are checked before parsing. The composer recurses, and an exhausted stack can end the process without
+  // an exception.
+  const exceeded = exceededLimit(text);
+  if (exceeded !== undefined) throw new YamlProblem(exceeded, name);
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
   const [problem] = [...document.errors, ...document.warnings];
   if (problem !== undefined) throw new YamlProblem(messageOf(problem), placeAt(problem.pos[0]));
   const values: unknown = valuesOf(document, name) ?? {};
-  if (!isTree(values)) throw new YamlProblem('the file is not a set of settings', placeAt(0));
+  if (!isTree(values)) throw new YamlProblem('the top level is not a mapping of settings', placeAt(0));
   return { values, placeOf: (keys) => placeAt(offsetOf(document.contents, keys)) };
 }
 
 function valuesOf(document: ReturnType<typeof parseDocument>, name: string): unknown {
   try {
     return document.toJS({ maxAliasCount: ALIASES_MAX });
-  } catch {
-    throw new YamlProblem(TOO_MANY_ALIASES, name);
+  } catch (cause) {
+    // The library has one class of error for both, without a location.
+    const unresolved = /^Unresolved alias[^:]*: (.+)$/.exec((cause as Error).message)?.[1];
+    throw new YamlProblem(unresolved === undefined ? TOO_MANY_ALIASES : `the alias ${unresolved} has no anchor`, name);
   }
 }
 
-/** A node of the concrete syntax tree, as far as its size matters. */
+/** The parts of a node of the concrete syntax tree that the limits need. */
 interface Token {
   readonly type?: string;
   readonly items?: readonly Token[];
@@ -74,8 +86,8 @@ interface Token {
   readonly value?: Token | string | null;
 }
 
-/** What makes the text unfit to be read, found without recursion. */
-function excessOf(text: string): string | undefined {
+/** Checks the limits without recursion. Returns a message if the text exceeds one. */
+function exceededLimit(text: string): string | undefined {
   let aliases = 0;
   const open: { token: Token; depth: number }[] = [];
   for (const document of new Parser().parse(text)) {
@@ -85,7 +97,7 @@ function excessOf(text: string): string | undefined {
       const depth = next.depth + (items.length > 0 ? 1 : 0);
       aliases += type === 'alias' ? 1 : 0;
       if (aliases > ALIASES_MAX) return TOO_MANY_ALIASES;
-      if (depth > NESTING_MAX) return 'the file is nested too deeply';
+      if (depth > NESTING_MAX) return `the file is nested too deeply (at most ${NESTING_MAX} levels)`;
       for (const token of [key, value, ...items]) {
         if (typeof token === 'object' && token !== null) open.push({ token, depth });
       }
@@ -95,12 +107,13 @@ function excessOf(text: string): string | undefined {
 }
 
 function messageOf(problem: YAMLError): string {
-  if (problem.code === 'DUPLICATE_KEY') return 'the key stands here a second time';
+  if (problem.code === 'DUPLICATE_KEY') return 'the key is a duplicate';
+  if (problem.code === 'MULTIPLE_DOCS') return 'the file has more than one document';
   const line = (problem.message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '');
   return line.charAt(0).toLowerCase() + line.slice(1);
 }
 
-/** Start of the innermost thing on the way to `keys`: the key of a setting, or the item of a list. */
+/** Returns the offset of the innermost existing node on the path `keys`: the key of a mapping, or the item of a list. */
 function offsetOf(root: Node | null, keys: readonly PropertyKey[]): number {
   let node: unknown = root;
   let offset = root?.range?.[0] ?? 0;

@@ -1,34 +1,43 @@
-/** What a schema found wrong with a file that people write, as a message for them. */
+/** Converts issues of a zod schema to messages for users. */
 import type { z } from 'zod';
 
 export type Issue = z.core.$ZodIssue;
 
-/** The problem itself: of a value that may have several forms, the one in the form that was probably meant. */
+/**
+ * Returns the issue to report. For a value that may have several forms (a union) it is the issue of the form that was probably
+ * meant, with its full path.
+ */
 export function meantIssue(issue: Issue): Issue {
-  const inner = issue.code === 'invalid_union' ? branchOf(issue) : undefined;
+  const inner = issue.code === 'invalid_union' ? matchingFormIssue(issue) : undefined;
   return inner === undefined ? issue : meantIssue({ ...inner, path: [...issue.path, ...inner.path] });
 }
 
-/** Of several forms a setting may have, the problem in the one that was probably meant: the one of the right type. */
-function branchOf({ errors }: Extract<Issue, { code: 'invalid_union' }>): Issue | undefined {
+/** Returns the issue of the first form whose type matches. An unknown key takes precedence over its other issues. */
+function matchingFormIssue({ errors }: Extract<Issue, { code: 'invalid_union' }>): Issue | undefined {
   const branch = errors.find(
     (issues) => !issues.some(({ code, path }) => code === 'invalid_type' && path.length === 0),
   );
   return branch?.find(({ code }) => code === 'unrecognized_keys') ?? branch?.[0];
 }
 
-// INVARIANT: the value itself is never repeated, since it may be a secret in the wrong place.
+/**
+ * Returns the message of an issue, without the name of the setting.
+ *
+ * INVARIANT: the message never repeats the value, because it may be a misplaced secret.
+ *
+ * @param unit the unit of a number, for its bounds.
+ */
 export function issueMessage(issue: Issue, unit: string | undefined): string {
-  const of = unit === undefined ? '' : ` ${unit}`;
+  const suffix = unit === undefined ? '' : ` ${unit}`;
   switch (issue.code) {
     case 'invalid_type':
       return `must be ${KINDS[issue.expected] ?? issue.expected}`;
     case 'too_small':
-      return issue.origin === 'string' ? 'must not be empty' : `must be at least ${issue.minimum}${of}`;
+      return issue.origin === 'string' ? 'must not be empty' : `must be at least ${issue.minimum}${suffix}`;
     case 'too_big':
       return issue.origin === 'array'
         ? `must have at most ${issue.maximum} entries`
-        : `must be at most ${issue.maximum}${of}`;
+        : `must be at most ${issue.maximum}${suffix}`;
     case 'invalid_value':
       return `must be one of ${issue.values.join(', ')}`;
     case 'custom':

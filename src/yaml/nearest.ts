@@ -1,15 +1,20 @@
 import { distance } from 'fastest-levenshtein';
 
-/** The known word closest to a mistyped one, or nothing when none is close: a wrong guess is worse than none. */
+/**
+ * Returns the known word that is closest to a mistyped word, ignoring case, or `undefined` if none is close enough. Of equally
+ * close words it is the first.
+ *
+ * @param maxDistance the largest accepted Levenshtein distance.
+ */
 export function nearest(
   word: string,
   known: readonly string[],
-  most = Math.max(2, Math.floor(word.length / 3)),
+  maxDistance = Math.max(2, Math.floor(word.length / 3)),
 ): string | undefined {
-  let best: { name: string; steps: number } | undefined;
+  let best: { name: string; edits: number } | undefined;
   for (const name of known) {
-    const steps = distance(word.toLowerCase(), name.toLowerCase());
-    if (steps <= most && (best === undefined || steps < best.steps)) best = { name, steps };
+    const edits = distance(word.toLowerCase(), name.toLowerCase());
+    if (edits <= maxDistance && (best === undefined || edits < best.edits)) best = { name, edits };
   }
   return best?.name;
 }

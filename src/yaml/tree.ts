@@ -1,11 +1,11 @@
-/** Nested plain values, as a YAML or JSON file holds them. */
+/** The plain values of a YAML or JSON file: nested mappings. */
 export type Tree = { [key: string]: unknown };
 
 export function isTree(value: unknown): value is Tree {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The value at `timeouts.dial`, or nothing. Only own keys count. */
+/** Returns the value at a path such as `timeouts.dial`, or `undefined`. Only own properties count. */
 export function valueAt(tree: unknown, path: string): unknown {
   let value = tree;
   for (const key of path.split('.')) {
@@ -15,7 +15,7 @@ export function valueAt(tree: unknown, path: string): unknown {
   return value;
 }
 
-/** Sets the value at a path and makes the sections on the way; a text or list in their place stays, to be refused later. */
+/** Sets the value at a path and creates missing sections. If a section is not a mapping, it stays and the schema rejects it later. */
 export function setAt(tree: Tree, path: string, value: unknown): void {
   const keys = path.split('.');
   const last = keys.pop() ?? path;
@@ -29,7 +29,7 @@ export function setAt(tree: Tree, path: string, value: unknown): void {
   section[last] = value;
 }
 
-/** Removes the key at a path. */
+/** Removes the value at a path, if there is one. */
 export function deleteAt(tree: Tree, path: string): void {
   const at = path.lastIndexOf('.');
   const section = at < 0 ? tree : valueAt(tree, path.slice(0, at));

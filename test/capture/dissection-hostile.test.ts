@@ -1,15 +1,22 @@
-/** Whatever happens to a capture: nothing is thrown, nothing hangs, nothing is invented, and the caps hold. */
+/** Damaged captures: the dissection never throws, hangs or invents PDUs, and its limits hold. */
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Dissection } from '../../src/capture/dissection.js';
 import { TCP_LIMITS } from '../../src/capture/tcp/index.js';
 import { KeyLog, MAX_HELD_TOTAL } from '../../src/capture/tls/keylog.js';
 import type { CapturedPacket } from '../../src/capture/types.js';
-import { captureFile, dissectFile, dissectPackets, keyFile, type Told, type ToldPdu } from '../support/dissect.js';
+import {
+  captureFile,
+  type DissectionRecorder,
+  dissectFile,
+  dissectPackets,
+  keyFile,
+  type RecordedPdu,
+} from '../support/dissect.js';
 import { memoryInUse } from '../support/memory.js';
 import { frame as packetOf, packetsOf } from '../support/pcap.js';
 import { readCapture } from '../support/read-capture.js';
-import { frame, Wire } from '../support/wire.js';
+import { frame, TcpConversation } from '../support/wire.js';
 import { httpBytes, stream } from './http/vectors.js';
 
 /** More with FC_RUNS=500; a failure prints its seed, which FC_SEED repeats. */
@@ -21,7 +28,7 @@ interface Capture {
   readonly file: Buffer;
   readonly keys: string;
   readonly packets: readonly CapturedPacket[];
-  readonly whole: Told;
+  readonly whole: DissectionRecorder;
 }
 
 const captures: Record<'ws' | 'dual', Capture> = { ws: undefined as never, dual: undefined as never };
@@ -37,22 +44,22 @@ beforeAll(async () => {
   captures.dual = await load('fr3-ntlm-dual.pcapng.gz', 'fr3-ntlm-dual.keys');
 });
 
-describe('the file', () => {
-  it('cut anywhere: everything before the cut, and where it broke', async () => {
+describe('a damaged file', () => {
+  it('truncated anywhere: all PDUs before the cut, and at most one problem', async () => {
     const { file, keys, whole } = captures.ws;
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 0, max: file.length }), async (length) => {
-        const told = await dissectFile(file.subarray(0, length), keys);
+        const result = await dissectFile(file.subarray(0, length), keys);
         const { frame: last } = await lastPacket(file.subarray(0, length));
-        expect(told.pdus.map(content)).toEqual(whole.pdus.filter(({ frame }) => frame <= last).map(content));
-        expect(told.problems.length).toBeLessThanOrEqual(1);
-        if (length < 24) expect(told.problems).toHaveLength(1);
+        expect(result.pdus.map(content)).toEqual(whole.pdus.filter(({ frame }) => frame <= last).map(content));
+        expect(result.problems.length).toBeLessThanOrEqual(1);
+        if (length < 24) expect(result.problems).toHaveLength(1);
       }),
       { ...OPTIONS, examples: [[0], [3], [24], [file.length - 1], [file.length]] },
     );
   });
 
-  it('split anywhere: the same events', async () => {
+  it('read in chunks of any size: the same events', async () => {
     for (const name of NAMES) {
       const { file, keys, whole } = captures[name];
       await fc.assert(
@@ -67,7 +74,7 @@ describe('the file', () => {
     }
   });
 
-  it('bits flipped anywhere', async () => {
+  it('with bits flipped anywhere: sound output', async () => {
     const { file, keys } = captures.ws;
     const flip = fc.tuple(fc.nat({ max: file.length - 1 }), fc.nat({ max: 7 }));
     await fc.assert(
@@ -81,13 +88,13 @@ describe('the file', () => {
   });
 });
 
-describe('the packets', () => {
+describe('damaged packets', () => {
   const where = fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true });
 
-  /** Which packet goes how far back, and whether it stays where it was as well. */
+  /** The packet to move, the distance, and whether it is duplicated instead. */
   const moves = fc.array(fc.tuple(where, fc.nat({ max: 30 }), fc.boolean()), { minLength: 1, maxLength: 40 });
 
-  it('bits flipped within them, records and headers alike', () => {
+  it('with bits flipped in headers and payload: sound output', () => {
     for (const name of NAMES) {
       const { packets, keys } = captures[name];
       fc.assert(
@@ -105,19 +112,19 @@ describe('the packets', () => {
     }
   });
 
-  it('out of order, or twice, while the other side is silent: the same PDUs', () => {
+  it('reordered or duplicated without passing payload of the other side: the same PDUs', () => {
     const { packets, keys, whole } = captures.ws;
     fc.assert(
       fc.property(moves, (chosen) => {
-        const told = dissectPackets(moved(packets, chosen, true), keys);
-        expect(contents(told)).toEqual(contents(whole));
-        expect(told.gaps).toEqual([]);
+        const result = dissectPackets(moved(packets, chosen, true), keys);
+        expect(contents(result)).toEqual(contents(whole));
+        expect(result.gaps).toEqual([]);
       }),
       OPTIONS,
     );
   });
 
-  it('out of order whatever the other side says', () => {
+  it('reordered or duplicated across payload of the other side: sound output', () => {
     for (const name of NAMES) {
       const { packets, keys } = captures[name];
       fc.assert(
@@ -127,7 +134,7 @@ describe('the packets', () => {
     }
   });
 
-  it('garbage between them: the same events', () => {
+  it('with garbage between them: the same events', () => {
     const { packets, keys, whole } = captures.dual;
     const garbage = fc.uint8Array({ maxLength: 200 });
     fc.assert(
@@ -144,25 +151,25 @@ describe('the packets', () => {
     );
   });
 
-  it('some lost: what is left is told, and nothing else', () => {
+  it('with some lost: no PDU that was not sent, and all PDUs before the first loss', () => {
     for (const name of NAMES) {
       const { packets, keys, whole } = captures[name];
       const known = new Set(whole.pdus.map(({ bytes }) => bytes.toString('hex')));
       fc.assert(
         fc.property(fc.array(where, { minLength: 1, maxLength: 8 }), (which) => {
           const lost = new Set(which.map((at) => Math.floor(at * packets.length)));
-          const told = dissectPackets(
+          const result = dissectPackets(
             packets.filter((_, index) => !lost.has(index)),
             keys,
           );
-          expectSound(told);
-          for (const { bytes } of told.pdus) expect(known.has(bytes.toString('hex'))).toBe(true);
+          expectSound(result);
+          for (const { bytes } of result.pdus) expect(known.has(bytes.toString('hex'))).toBe(true);
           const first = packets[Math.min(...lost)]?.frame ?? 0;
           const before = whole.pdus.filter(({ frame }) => frame < first);
           for (const direction of ['client-to-server', 'server-to-client'] as const) {
-            // Per direction: `contents` sorts by it, the capture does not.
+            // The capture interleaves the directions, so each is compared by itself.
             const intact = before.filter((pdu) => pdu.direction === direction).map(content);
-            expect(told.of(direction).map(content).slice(0, intact.length)).toEqual(intact);
+            expect(result.of(direction).map(content).slice(0, intact.length)).toEqual(intact);
           }
         }),
         OPTIONS,
@@ -170,7 +177,7 @@ describe('the packets', () => {
     }
   });
 
-  it('cut short by a snap length', () => {
+  it('truncated by a snap length: sound output', () => {
     const { packets, keys } = captures.ws;
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 1500 }), (snap) => {
@@ -187,46 +194,46 @@ describe('the packets', () => {
 });
 
 describe('one lost packet', () => {
-  it('within TLS takes the PDUs it carried, tells the gap, and the frames are found again', () => {
+  it('within TLS: its PDUs are missing, a gap is reported, and reading resumes at the next frame', () => {
     const { packets, keys, whole } = captures.ws;
-    // A segment of a DATA of several: what came before and what comes after is there.
+    // A segment of a DATA that spans several segments, with DATA before and after it.
     const data = whole.of('server-to-client').filter(({ packetType }) => packetType === 10);
-    for (const victim of [data[10], data[20], data[30]]) {
-      const frame = victim?.frame ?? 0;
-      const told = dissectPackets(
+    for (const pdu of [data[10], data[20], data[30]]) {
+      const frame = pdu?.frame ?? 0;
+      const result = dissectPackets(
         packets.filter((packet) => packet.frame !== frame),
         keys,
       );
-      const texts = contents(told);
-      const missing = whole.pdus.filter((pdu) => !texts.includes(content(pdu)));
+      const texts = contents(result);
+      const missing = whole.pdus.filter((sent) => !texts.includes(content(sent)));
       expect(missing.length).toBeGreaterThan(0);
       expect(missing.length).toBeLessThanOrEqual(4);
-      expect(missing.every((pdu) => Math.abs(pdu.frame - frame) <= 3)).toBe(true);
-      expect(told.gaps.map(({ direction }) => direction)).toEqual(['server-to-client']);
-      expect(told.of('client-to-server')).toHaveLength(whole.of('client-to-server').length);
-      expect(content(told.of('server-to-client').at(-1))).toBe(content(whole.of('server-to-client').at(-1)));
+      expect(missing.every((sent) => Math.abs(sent.frame - frame) <= 3)).toBe(true);
+      expect(result.gaps.map(({ direction }) => direction)).toEqual(['server-to-client']);
+      expect(result.of('client-to-server')).toHaveLength(whole.of('client-to-server').length);
+      expect(content(result.of('server-to-client').at(-1))).toBe(content(whole.of('server-to-client').at(-1)));
     }
   });
 
-  it('without TLS takes the one PDU', () => {
-    const wire = new Wire();
+  it('without TLS: only its PDU is missing', () => {
+    const wire = new TcpConversation();
     const data = (text: string): Buffer => {
       const bytes = Buffer.concat([Buffer.from([10, 0, 0, 0, 0, 0, 0, 0, 0, 0]), Buffer.from(text)]);
       bytes.writeUInt32LE(bytes.length, 4);
       bytes.writeUInt16LE(text.length, 8);
       return bytes;
     };
-    const words = Array.from({ length: 9 }, (_, index) => `word ${index}`);
+    const payloads = Array.from({ length: 9 }, (_, index) => `payload ${index}`);
     const segments = [
       ...wire.open(),
-      ...wire.say('client', httpBytes('fr2-paa-ws-1-rdg-out-data')),
-      ...wire.say('server', httpBytes('fr2-paa-ws-2-status-101')),
-      ...wire.say('server', stream('fr2-paa-ws-server').wire),
+      ...wire.send('client', httpBytes('fr2-paa-ws-1-rdg-out-data')),
+      ...wire.send('server', httpBytes('fr2-paa-ws-2-status-101')),
+      ...wire.send('server', stream('fr2-paa-ws-server').wire),
     ];
     const lost = segments.length + 4;
-    for (const word of words) segments.push(...wire.say('server', frame(data(word))));
+    for (const payload of payloads) segments.push(...wire.send('server', frame(data(payload))));
     const { packets } = { packets: packetsOf(segments.filter((_, index) => index !== lost)) };
-    const told = dissectPackets(
+    const result = dissectPackets(
       packets.map((packet, index) => ({
         ...packet,
         frame: index + 1,
@@ -235,15 +242,15 @@ describe('one lost packet', () => {
       })),
       '',
     );
-    const said = told.of('server-to-client').flatMap((pdu) => (pdu.data ? [pdu.data.toString('latin1')] : []));
-    expect(said.slice(-8)).toEqual(words.filter((_, index) => index !== 4));
-    // Its header is lost too, so nobody knows how many bytes of the tunnel were in it.
-    expect(told.gaps).toMatchObject([{ direction: 'server-to-client', length: undefined }]);
+    const received = result.of('server-to-client').flatMap((pdu) => (pdu.data ? [pdu.data.toString('latin1')] : []));
+    expect(received.slice(-8)).toEqual(payloads.filter((_, index) => index !== 4));
+    // The frame header is lost too, so the number of missing tunnel bytes is unknown.
+    expect(result.gaps).toMatchObject([{ direction: 'server-to-client', length: undefined }]);
   });
 });
 
-describe('caps', () => {
-  it('a sender that never fills its first gap holds no more than the limit', async () => {
+describe('limits', () => {
+  it('of out-of-order bytes, when a sender never fills its first gap', async () => {
     const before = await memoryInUse();
     const payload = Buffer.alloc(1400, 7);
     function* endless(): Generator<CapturedPacket> {
@@ -270,11 +277,11 @@ describe('caps', () => {
       }
     };
     expectSound(dissectPackets(watched(), ''));
-    expect(peak - before).toBeLessThan(TCP_LIMITS.earlyBytesInAll * 3);
-    expect((await memoryInUse()) - before).toBeLessThan(TCP_LIMITS.earlyBytes * 2);
+    expect(peak - before).toBeLessThan(TCP_LIMITS.totalOutOfOrderBytes * 3);
+    expect((await memoryInUse()) - before).toBeLessThan(TCP_LIMITS.outOfOrderBytes * 2);
   });
 
-  it('connections without keys give back what they held', () => {
+  it('of records that wait for keys, which are released when their connections end', () => {
     const { packets } = captures.ws;
     const keys = new KeyLog();
     let most = 0;
@@ -290,14 +297,14 @@ describe('caps', () => {
     expect(keys.held).toBe(0);
   });
 
-  it('clients that try again and again with large heads are not remembered by them', async () => {
+  it('of memory, when many clients retry with large heads', async () => {
     const head = `RDG_OUT_DATA /remoteDesktopGateway/ HTTP/1.1\r\nAuthorization: Negotiate ${'A'.repeat(60_000)}\r\n`;
-    function* knocking(): Generator<CapturedPacket> {
+    function* retries(): Generator<CapturedPacket> {
       for (let client = 0, frame = 1; client < 300; client++) {
-        const wire = new Wire(10_000 + client);
+        const wire = new TcpConversation(10_000 + client);
         const request = Buffer.from(`${head}RDG-Connection-Id: {${String(client).repeat(20)}}\r\n\r\n`);
         const answer = Buffer.from('HTTP/1.1 401 Unauthorized, try again\r\nContent-Length: 0\r\n\r\n');
-        const tries = () => [...wire.say('client', request, 16_000), ...wire.say('server', answer)];
+        const tries = () => [...wire.send('client', request, 16_000), ...wire.send('server', answer)];
         for (const segment of [...wire.open(), ...tries(), ...tries(), ...tries()]) {
           const bytes = packetOf(segment);
           yield { frame: frame++, time: 0n, linkType: 1, bytes, originalLength: bytes.length };
@@ -306,21 +313,21 @@ describe('caps', () => {
     }
     const before = await memoryInUse();
     const dissection = new Dissection(() => undefined, new KeyLog());
-    for (const packet of knocking()) dissection.packet(packet);
+    for (const packet of retries()) dissection.packet(packet);
     expect((await memoryInUse()) - before).toBeLessThan(8 * 1024 * 1024);
     dissection.finish();
     expect(dissection.counts.conversations).toBe(300);
   });
 
-  it('many small PDUs in one segment are all told', () => {
+  it('do not drop any of many small PDUs in one burst', () => {
     const keepAlive = Buffer.from('0d00000008000000', 'hex');
-    const wire = new Wire();
+    const wire = new TcpConversation();
     const burst = Buffer.concat(Array.from({ length: 6000 }, () => frame(keepAlive)));
     const segments = [
       ...wire.open(),
-      ...wire.say('client', httpBytes('fr2-paa-ws-1-rdg-out-data')),
-      ...wire.say('server', httpBytes('fr2-paa-ws-2-status-101')),
-      ...wire.say('server', burst),
+      ...wire.send('client', httpBytes('fr2-paa-ws-1-rdg-out-data')),
+      ...wire.send('server', httpBytes('fr2-paa-ws-2-status-101')),
+      ...wire.send('server', burst),
     ];
     const packets = packetsOf(segments).map((packet, index) => ({
       ...packet,
@@ -332,7 +339,7 @@ describe('caps', () => {
   });
 });
 
-/** With `alone` no packet is carried past one of the other side that has a payload. */
+/** Moves or duplicates packets. With `alone` no packet passes one of the other side that has a payload. */
 function moved(
   packets: readonly CapturedPacket[],
   moves: readonly (readonly [which: number, by: number, twice: boolean])[],
@@ -340,7 +347,7 @@ function moved(
 ): CapturedPacket[] {
   const result = [...packets];
   for (const [which, by, twice] of moves) {
-    // The SYNs, which say where the numbers begin, stay.
+    // The SYNs are not moved, because they define the initial sequence numbers.
     const at = 2 + Math.floor(which * (result.length - 2));
     const packet = result[at] as CapturedPacket;
     const side = portOf(packet);
@@ -352,28 +359,30 @@ function moved(
   return result;
 }
 
-/** Of the sender: these captures are of Ethernet and IPv4 without options. */
+/** The source port. The captures have Ethernet and IPv4 without options. */
 function portOf({ bytes }: CapturedPacket): number {
   return bytes.readUInt16BE(34);
 }
 
-/** What must hold whatever the input: that each PDU's fields tile it was checked when it was copied. */
-function expectSound(told: Told): void {
-  told.pdus.forEach(({ n, bytes }, index) => {
+/**
+ * Checks what must hold for any input. The recorder has checked that the fields of each PDU cover it without overlap.
+ */
+function expectSound(result: DissectionRecorder): void {
+  result.pdus.forEach(({ n, bytes }, index) => {
     expect(n).toBe(index + 1);
     expect(bytes.readUInt32LE(4)).toBe(bytes.length);
   });
-  expect(told.ends.map(({ conversation }) => conversation.number).sort()).toEqual(
-    told.connections.map(({ conversation }) => conversation.number).sort(),
+  expect(result.ends.map(({ conversation }) => conversation.number).sort()).toEqual(
+    result.connections.map(({ conversation }) => conversation.number).sort(),
   );
 }
 
-function contents(told: Told): string[] {
-  // Which way's PDU comes first may differ when packets change places.
-  return [...told.of('client-to-server'), ...told.of('server-to-client')].map(content);
+function contents(result: DissectionRecorder): string[] {
+  // The order of PDUs across directions may change when packets are moved.
+  return [...result.of('client-to-server'), ...result.of('server-to-client')].map(content);
 }
 
-function content(pdu: ToldPdu | undefined): string {
+function content(pdu: RecordedPdu | undefined): string {
   return `${pdu?.conversation} ${pdu?.direction} ${pdu?.bytes.toString('hex')}`;
 }
 

@@ -6,7 +6,7 @@ import { NOTES, note, noteOf } from '../../src/capture/notes.js';
 
 const SRC = fileURLToPath(new URL('../../src/capture', import.meta.url));
 
-/** Codes as the stations spell them: of notes, not of problems of the file or faults of input. */
+/** The note codes in the source text, without the codes of capture problems and input faults. */
 function codesInSource(): Set<string> {
   const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
   const text = files.map((name) => readFileSync(join(SRC, name), 'utf8')).join('\n');
@@ -15,33 +15,33 @@ function codesInSource(): Set<string> {
 }
 
 describe('the table of notes', () => {
-  it('has every code that a station tells', () => {
+  it('has every code that the source uses', () => {
     const codes = [...codesInSource()];
     expect(codes.length).toBeGreaterThan(30);
     expect(codes.filter((code) => !Object.hasOwn(NOTES, code))).toEqual([]);
   });
 
-  it('says each thing in one sentence without a full stop', () => {
+  it('has texts of one sentence without a full stop', () => {
     for (const [code, { text }] of Object.entries(NOTES)) {
       expect(text, code).toMatch(/^[A-Za-z].*[^.]$/);
       expect(text.length, code).toBeLessThan(160);
     }
   });
 
-  it('says where each thing stands', () => {
+  it('names the section of a specification', () => {
     const empty = Object.entries(NOTES).filter(([, { section }]) => section === '');
     expect(empty.map(([code]) => code)).toEqual(['CONVERSATIONS_MANY', 'PACKETS_SKIPPED']);
     for (const [code, { section }] of Object.entries(NOTES))
       expect(section, code).toMatch(/^(?:\d+(?:\.\d+)*|RFC \d+(?: [\dA-Z.]+)?|draft-[a-z-]+)?$/);
   });
 
-  it('adds what one note is about', () => {
+  it('appends the detail of a note', () => {
     expect(note('WS_TEXT', 'from the client')).toEqual({
       code: 'WS_TEXT',
       severity: 'error',
       section: '2.2.3.3',
       text: 'a text frame where packets travel in binary ones: from the client',
     });
-    expect(noteOf('NEVER_HEARD', undefined)).toMatchObject({ severity: 'note', text: 'never heard' });
+    expect(noteOf('UNKNOWN_CODE', undefined)).toMatchObject({ severity: 'note', text: 'unknown code' });
   });
 });

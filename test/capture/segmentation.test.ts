@@ -1,10 +1,10 @@
-/** However TCP cuts a conversation up, what was sent comes out; with one packet lost, nothing else does. */
+/** Segmentation by TCP: the PDUs are read in any split, and with a lost segment no PDU is invented. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CapturedPacket, Sender } from '../../src/capture/types.js';
-import { dissectPackets, type Told } from '../support/dissect.js';
+import { type DissectionRecorder, dissectPackets } from '../support/dissect.js';
 import { frame as packetOf, type Segment } from '../support/pcap.js';
-import { frame as frameOf, pdusOf, Wire } from '../support/wire.js';
+import { frame as frameOf, pdusOf, TcpConversation } from '../support/wire.js';
 import { httpBytes, stream } from './http/vectors.js';
 
 /** More with FC_RUNS=500; a failure prints its seed, which FC_SEED repeats. */
@@ -16,56 +16,56 @@ const DIRECTION = { client: 'client-to-server', server: 'server-to-client' } as 
 const SENDERS: readonly Sender[] = ['client', 'server'];
 const HEADER = 8;
 
-/** One thing that one side says: a PDU in its framing. */
-interface Said {
+/** A PDU that one side sends. */
+interface Message {
   readonly from: Sender;
   readonly pdu: Buffer;
-  /** Bytes in one segment at most. */
+  /** Maximum segment size in bytes. */
   readonly size: number;
   readonly mask: Buffer;
 }
 
-/** A segment, and which stretch of whose PDU it carries; `said` is undefined for what comes before the PDUs. */
+/** A segment with the message that it carries a part of; undefined for handshakes and HTTP heads. */
 interface Sent {
   readonly segment: Segment;
-  readonly said: Said | undefined;
-  /** It holds nothing but payload, so that whoever saw the header knows what is missing without it. */
+  readonly message: Message | undefined;
+  /** The segment carries only payload. With the header known, the reader knows how much is missing without it. */
   readonly isPayload: boolean;
 }
 
 interface Conversation {
-  readonly script: readonly Said[];
+  readonly script: readonly Message[];
   readonly packets: readonly Sent[];
 }
 
-describe('segments of any size, in buffers that are used again', () => {
-  it('give exactly what was sent, each way', () => {
+describe('segments of any size, in reused buffers', () => {
+  it('yield exactly the PDUs that were sent, in each direction', () => {
     fc.assert(
       fc.property(conversations('hostile'), ({ script, packets }) => {
-        const told = dissectPackets(reused(packets), '');
-        for (const from of SENDERS) expect(contents(told, from)).toEqual(sentBy(script, from));
-        expect(told.gaps).toEqual([]);
+        const result = dissectPackets(reused(packets), '');
+        for (const from of SENDERS) expect(contents(result, from)).toEqual(sentBy(script, from));
+        expect(result.gaps).toEqual([]);
       }),
       OPTIONS,
     );
   });
 
-  it('with one lost: what its neighbours tell, and nothing else', () => {
+  it('yield only PDUs that were sent when one segment is lost', () => {
     fc.assert(
       fc.property(conversations('random'), anywhere(), ({ script, packets }, where) => {
         const { rest, lost } = without(packets, where);
-        const told = dissectPackets(reused(rest), '');
+        const result = dissectPackets(reused(rest), '');
         for (const from of SENDERS) {
-          const sent = script.filter((said) => said.from === from);
-          if (lost.said?.from !== from) {
-            expect(contents(told, from)).toEqual(sentBy(script, from));
+          const sent = script.filter((message) => message.from === from);
+          if (lost.message?.from !== from) {
+            expect(contents(result, from)).toEqual(sentBy(script, from));
           } else if (lost.isPayload) {
-            // The length in the header reaches over the gap: one PDU is missing, and the next begins where it should.
-            expect(contents(told, from)).toEqual(sent.filter((said) => said !== lost.said).map(hex));
+            // The length in the header covers the gap: one PDU is missing, and the next one is read.
+            expect(contents(result, from)).toEqual(sent.filter((message) => message !== lost.message).map(hex));
           } else {
-            const before = sent.slice(0, sent.indexOf(lost.said)).map(hex);
-            expect(contents(told, from).slice(0, before.length)).toEqual(before);
-            expectInOrder(contents(told, from), sent.map(hex));
+            const before = sent.slice(0, sent.indexOf(lost.message)).map(hex);
+            expect(contents(result, from).slice(0, before.length)).toEqual(before);
+            expectInOrder(contents(result, from), sent.map(hex));
           }
         }
       }),
@@ -73,21 +73,21 @@ describe('segments of any size, in buffers that are used again', () => {
     );
   });
 
-  // The exception: where a header is lost, the next one has to be known by its looks, and a payload may be made to look so.
-  // What is told then was never sent as a PDU, but its bytes were, in one piece: nothing is joined across the gap.
-  it('with one lost and payloads that look like PDUs: nothing but stretches of what was sent', () => {
+  // After a lost header the next one is recognised by its bytes, and a hostile payload may imitate one. The result then
+  // has PDUs that were not sent as PDUs, but their bytes were sent in one piece: nothing is joined across the gap.
+  it('yield only contiguous sent bytes when one is lost and payloads imitate PDUs', () => {
     fc.assert(
       fc.property(conversations('hostile'), anywhere(), ({ script, packets }, where) => {
         const { rest, lost } = without(packets, where);
-        const told = dissectPackets(reused(rest), '');
+        const result = dissectPackets(reused(rest), '');
         for (const from of SENDERS) {
-          const sent = script.filter((said) => said.from === from);
-          if (lost.said?.from !== from || lost.isPayload) {
-            expect(contents(told, from)).toEqual(sent.filter((said) => said !== lost.said).map(hex));
+          const sent = script.filter((message) => message.from === from);
+          if (lost.message?.from !== from || lost.isPayload) {
+            expect(contents(result, from)).toEqual(sent.filter((message) => message !== lost.message).map(hex));
             continue;
           }
           const whole = sent.map(hex).join('');
-          for (const pdu of contents(told, from)) expect(whole).toContain(pdu);
+          for (const pdu of contents(result, from)) expect(whole).toContain(pdu);
         }
       }),
       OPTIONS,
@@ -95,13 +95,13 @@ describe('segments of any size, in buffers that are used again', () => {
   });
 });
 
-/** Which packet is lost, of those that carry PDUs. */
+/** The position of the lost packet among those that carry PDUs, from 0 to 1. */
 function anywhere(): fc.Arbitrary<number> {
   return fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true });
 }
 
 function conversations(kind: 'random' | 'hostile'): fc.Arbitrary<Conversation> {
-  const said = fc.record({
+  const message = fc.record({
     from: fc.constantFrom(...SENDERS),
     pdu: fc.oneof(
       { weight: 5, arbitrary: payloads(kind).map(dataOf) },
@@ -112,7 +112,7 @@ function conversations(kind: 'random' | 'hostile'): fc.Arbitrary<Conversation> {
   });
   const transport = fc.constantFrom('websocket', 'identity', 'chunked');
   const setUp = fc.array(fc.tuple(sizes(), bytes(4, 4)), { minLength: 8, maxLength: 8 });
-  return fc.tuple(transport, setUp, fc.array(said, { minLength: 1, maxLength: 12 })).map(([how, start, rest]) => {
+  return fc.tuple(transport, setUp, fc.array(message, { minLength: 1, maxLength: 12 })).map(([how, start, rest]) => {
     const script = [
       ...SET_UP.map((one, i) => ({ ...one, size: start[i]?.[0] ?? 1, mask: start[i]?.[1] ?? NO_MASK })),
       ...rest,
@@ -125,7 +125,7 @@ function sizes(): fc.Arbitrary<number> {
   return fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 200, max: 1460 }));
 }
 
-/** `hostile`: among them what looks like headers, with and without a length that fits. */
+/** `hostile`: some payloads imitate headers, with plausible and implausible lengths. */
 function payloads(kind: 'random' | 'hostile'): fc.Arbitrary<Buffer> {
   const random = fc.oneof(bytes(0, 300), bytes(1000, 5000));
   if (kind === 'random') return random;
@@ -150,8 +150,8 @@ function bytes(minLength: number, maxLength: number): fc.Arbitrary<Buffer> {
 
 const NO_MASK = Buffer.alloc(4);
 
-/** What a real client and gateway said until the channel was there. */
-const SET_UP: readonly Pick<Said, 'from' | 'pdu'>[] = (() => {
+/** The PDUs of a recorded client and gateway up to the open channel. */
+const SET_UP: readonly Pick<Message, 'from' | 'pdu'>[] = (() => {
   const [client = [], server = []] = SENDERS.map((from) => pdusOf(stream(`fr2-paa-ws-${from}`).pdus).slice(0, 4));
   return client.flatMap((pdu, i) => [
     { from: 'client' as const, pdu },
@@ -167,41 +167,41 @@ function dataOf(payload: Buffer): Buffer {
   return Buffer.concat([header, payload]);
 }
 
-function overWebSocket(script: readonly Said[]): Sent[] {
-  const wire = new Wire();
+function overWebSocket(script: readonly Message[]): Sent[] {
+  const wire = new TcpConversation();
   return [
-    ...quietly(wire.open()),
-    ...quietly(wire.say('client', httpBytes('fr2-paa-ws-1-rdg-out-data'))),
-    ...quietly(wire.say('server', httpBytes('fr2-paa-ws-2-status-101'))),
-    ...script.flatMap((said) => {
-      const framed = frameOf(said.pdu, said.from === 'client' ? said.mask : undefined);
-      return inSegments(wire, said, framed, framed.length);
+    ...withoutMessage(wire.open()),
+    ...withoutMessage(wire.send('client', httpBytes('fr2-paa-ws-1-rdg-out-data'))),
+    ...withoutMessage(wire.send('server', httpBytes('fr2-paa-ws-2-status-101'))),
+    ...script.flatMap((message) => {
+      const framed = frameOf(message.pdu, message.from === 'client' ? message.mask : undefined);
+      return inSegments(wire, message, framed, framed.length);
     }),
-    ...quietly(wire.close()),
+    ...withoutMessage(wire.close()),
   ];
 }
 
-/** `how` the gateway's side frames its body; clients always send chunks. */
-function overDual(script: readonly Said[], how: string): Sent[] {
-  const [out, into] = [new Wire(50_001), new Wire(50_002)];
+/** The HTTP transport. `how` is the gateway's transfer coding; clients always send chunks. */
+function overDual(script: readonly Message[], how: string): Sent[] {
+  const [out, into] = [new TcpConversation(50_001), new TcpConversation(50_002)];
   const answer = httpBytes('fr2-paa-dual-out-2-status-200').toString('latin1');
   const { seed } = stream('fr2-paa-dual-server');
   const chunked = how === 'chunked';
   const head = chunked ? answer.replace('\r\n', '\r\nTransfer-Encoding: chunked\r\n') : answer;
   return [
-    ...quietly(out.open()),
-    ...quietly(out.say('client', httpBytes('fr2-paa-dual-out-1-rdg-out-data'))),
-    ...quietly(out.say('server', Buffer.from(head, 'latin1'))),
-    ...quietly(out.say('server', chunked ? chunk(seed) : seed)),
-    ...quietly(into.open()),
-    ...quietly(into.say('client', httpBytes('fr2-paa-dual-in-3-rdg-in-data'))),
-    ...script.flatMap((said) => {
-      if (said.from === 'server' && !chunked) return inSegments(out, said, said.pdu, said.pdu.length);
-      const framed = chunk(said.pdu);
-      return inSegments(said.from === 'client' ? into : out, said, framed, framed.length - 2);
+    ...withoutMessage(out.open()),
+    ...withoutMessage(out.send('client', httpBytes('fr2-paa-dual-out-1-rdg-out-data'))),
+    ...withoutMessage(out.send('server', Buffer.from(head, 'latin1'))),
+    ...withoutMessage(out.send('server', chunked ? chunk(seed) : seed)),
+    ...withoutMessage(into.open()),
+    ...withoutMessage(into.send('client', httpBytes('fr2-paa-dual-in-3-rdg-in-data'))),
+    ...script.flatMap((message) => {
+      if (message.from === 'server' && !chunked) return inSegments(out, message, message.pdu, message.pdu.length);
+      const framed = chunk(message.pdu);
+      return inSegments(message.from === 'client' ? into : out, message, framed, framed.length - 2);
     }),
-    ...quietly(out.close()),
-    ...quietly(into.close()),
+    ...withoutMessage(out.close()),
+    ...withoutMessage(into.close()),
   ];
 }
 
@@ -209,26 +209,26 @@ function chunk(payload: Buffer): Buffer {
   return Buffer.concat([Buffer.from(`${payload.length.toString(16)}\r\n`), payload, Buffer.from('\r\n')]);
 }
 
-/** The PDU ends at `end` of its framing. */
-function inSegments(wire: Wire, said: Said, framed: Buffer, end: number): Sent[] {
-  const start = end - said.pdu.length + HEADER;
-  return wire.say(said.from, framed, said.size).map((segment, i) => {
-    const at = i * said.size;
-    return { segment, said, isPayload: at >= start && at + (segment.data?.length ?? 0) <= end };
+/** Sends a framed PDU, which ends at the offset `end` of `framed`. */
+function inSegments(wire: TcpConversation, message: Message, framed: Buffer, end: number): Sent[] {
+  const start = end - message.pdu.length + HEADER;
+  return wire.send(message.from, framed, message.size).map((segment, i) => {
+    const at = i * message.size;
+    return { segment, message, isPayload: at >= start && at + (segment.data?.length ?? 0) <= end };
   });
 }
 
-function quietly(segments: readonly Segment[]): Sent[] {
-  return segments.map((segment) => ({ segment, said: undefined, isPayload: false }));
+function withoutMessage(segments: readonly Segment[]): Sent[] {
+  return segments.map((segment) => ({ segment, message: undefined, isPayload: false }));
 }
 
 function without(packets: readonly Sent[], where: number): { rest: Sent[]; lost: Sent } {
-  const carrying = packets.filter(({ said }) => said !== undefined);
+  const carrying = packets.filter(({ message }) => message !== undefined);
   const lost = carrying[Math.floor(where * carrying.length)] as Sent;
   return { rest: packets.filter((packet) => packet !== lost), lost };
 }
 
-/** As a file reader hands packets on: the bytes are another packet's as soon as the next one is asked for. */
+/** Yields packets like a file reader, which overwrites the bytes of a packet with the next one. */
 function* reused(packets: readonly Sent[]): Generator<CapturedPacket> {
   const buffer = Buffer.alloc(2048);
   let frame = 0;
@@ -241,15 +241,15 @@ function* reused(packets: readonly Sent[]): Generator<CapturedPacket> {
   }
 }
 
-function contents(told: Told, from: Sender): string[] {
-  return told.of(DIRECTION[from]).map(({ bytes: pdu }) => pdu.toString('hex'));
+function contents(result: DissectionRecorder, from: Sender): string[] {
+  return result.of(DIRECTION[from]).map(({ bytes: pdu }) => pdu.toString('hex'));
 }
 
-function sentBy(script: readonly Said[], from: Sender): string[] {
-  return script.filter((said) => said.from === from).map(hex);
+function sentBy(script: readonly Message[], from: Sender): string[] {
+  return script.filter((message) => message.from === from).map(hex);
 }
 
-function hex({ pdu }: Said): string {
+function hex({ pdu }: Message): string {
   return pdu.toString('hex');
 }
 

@@ -1,10 +1,12 @@
-/** Against what tshark decrypted and was read by hand: see the README of test/vectors/truth. */
+/**
+ * Compares the dissection with captures that tshark decrypted and a person read: see the README of test/vectors/truth.
+ */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { summariseToken } from '../../src/capture/auth/security-token.js';
 import type { CapturedPacket } from '../../src/capture/types.js';
-import { captureFile, dissectFile, keyFile, type Leaf, type Told } from '../support/dissect.js';
+import { captureFile, type DissectionRecorder, dissectFile, keyFile, type Leaf } from '../support/dissect.js';
 import { pcapFile, pcapng } from '../support/pcap.js';
 import { readCapture } from '../support/read-capture.js';
 
@@ -29,7 +31,7 @@ interface Head {
   readonly from: 'client' | 'server';
   readonly headLength: number;
   readonly version: string;
-  /** Those of credentials by their scheme alone. */
+  /** Headers with credentials are reduced to their scheme. */
   readonly headers: readonly (readonly [string, string])[];
 }
 
@@ -57,11 +59,11 @@ interface Truth {
     readonly connectionId: string;
     readonly correlationId?: string;
     readonly userId?: string;
-    /** The packet of the 101 or 200 that established it. */
+    /** The packet with the 101 or 200. */
     readonly established: number;
     readonly client: string;
     readonly gateway: string;
-    /** In front of the OUT channel's first PDU; `decode` skips it without a word. */
+    /** The bytes in front of the OUT channel's first PDU; `decode` skips them without a note. */
     readonly seed?: string;
   };
   readonly connections: readonly {
@@ -90,14 +92,14 @@ interface Truth {
     readonly packetType: number;
     readonly name: string;
     readonly length: number;
-    /** Of EXTENDED_AUTH_MSG: what its blob says. */
+    /** The NTLM message in an EXTENDED_AUTH_MSG. */
     readonly ntlm?: Ntlm;
     readonly fields: readonly Field[];
   }[];
   readonly counts: Readonly<Record<Direction, Readonly<Record<string, number>>>>;
   readonly dataBytes: Readonly<Record<Direction, number>>;
   readonly dataSha256: Readonly<Record<Direction, string>>;
-  /** Of each DATA its packet and cbDataLen. */
+  /** Packet and cbDataLen of each DATA. */
   readonly data: Readonly<Record<Direction, readonly (readonly [frame: number, length: number])[]>>;
 }
 
@@ -112,7 +114,7 @@ describe.each(NAMES)('%s', (name) => {
     expect(packets).toHaveLength(truth.packets);
   });
 
-  // The file as it was captured, and its packets in each of the forms that people bring along.
+  // The captured file, and its packets in every supported file format.
   it.each([
     ['the capture itself', async () => dissectFile(captureFile(truth.capture), keys)],
     ['classic pcap and keys', async () => dissectFile(pcapFile(packets, { nanoseconds: true }), keys)],
@@ -120,16 +122,16 @@ describe.each(NAMES)('%s', (name) => {
     ['pcapng and keys', async () => dissectFile(pcapngFile(packets), keys)],
     ['pcapng with its keys inside', async () => dissectFile(pcapngFile(packets, keys))],
   ] as const)('%s', async (_form, run) => {
-    const told = await run();
-    expect(told.problems).toEqual([]);
-    expect(told.notes).toEqual([]);
-    expect(told.gaps).toEqual([]);
-    expect(told.pdus.flatMap(({ notes }) => notes)).toEqual([]);
-    expectConversation(told, truth);
-    expectHttp(told, truth);
-    expectControl(told, truth);
-    for (const direction of DIRECTIONS) expectData(told, truth, direction);
-    expect(told.pdus.map(({ n }) => n)).toEqual(told.pdus.map((_, index) => index + 1));
+    const result = await run();
+    expect(result.problems).toEqual([]);
+    expect(result.notes).toEqual([]);
+    expect(result.gaps).toEqual([]);
+    expect(result.pdus.flatMap(({ notes }) => notes)).toEqual([]);
+    expectConversation(result, truth);
+    expectHttp(result, truth);
+    expectControl(result, truth);
+    for (const direction of DIRECTIONS) expectData(result, truth, direction);
+    expect(result.pdus.map(({ n }) => n)).toEqual(result.pdus.map((_, index) => index + 1));
   });
 });
 
@@ -137,18 +139,18 @@ function bigEndianPcap(packets: readonly CapturedPacket[]): Buffer {
   return pcapFile(packets, { nanoseconds: true, bigEndian: true });
 }
 
-/** With if_tsresol 9, the way dumpcap writes it. */
+/** With if_tsresol 9, as dumpcap writes it. */
 function pcapngFile(packets: readonly CapturedPacket[], keys?: string): Buffer {
   const { section, interface: description, enhanced, secrets } = pcapng();
   const begin = [section(), ...(keys === undefined ? [] : [secrets(keys)]), description(1, 0, 9)];
   return Buffer.concat([...begin, ...packets.map(({ bytes, time }) => enhanced(bytes, time))]);
 }
 
-function expectConversation(told: Told, { conversation, connections }: Truth): void {
-  expect(told.connections).toHaveLength(1);
-  expect(told.ends).toHaveLength(1);
+function expectConversation(result: DissectionRecorder, { conversation, connections }: Truth): void {
+  expect(result.connections).toHaveLength(1);
+  expect(result.ends).toHaveLength(1);
   const { established, client, gateway, seed: _, ...facts } = conversation;
-  const [opened] = told.connections;
+  const [opened] = result.connections;
   const [first] = connections;
   expect(opened).toMatchObject({
     conversation: {
@@ -169,8 +171,8 @@ function expectConversation(told: Told, { conversation, connections }: Truth): v
       },
     },
   });
-  // At the end all is known.
-  const end = told.ends[0]?.conversation;
+  // The facts are complete only at the end.
+  const end = result.ends[0]?.conversation;
   expect(end).toMatchObject({
     ...facts,
     assumed: false,
@@ -181,13 +183,13 @@ function expectConversation(told: Told, { conversation, connections }: Truth): v
   expect([end?.correlationId, end?.userId]).toEqual([conversation.correlationId, conversation.userId]);
 }
 
-function expectHttp(told: Told, { http, auth }: Truth): void {
+function expectHttp(result: DissectionRecorder, { http, auth }: Truth): void {
   const requests = http.filter((head) => head.from === 'client');
   const responses = http.filter((head) => head.from === 'server');
   const common = (
     tcp: number,
     frame: number,
-    head: Told['requests'][0]['event']['head'] | Told['responses'][0]['event']['head'],
+    head: DissectionRecorder['requests'][0]['event']['head'] | DissectionRecorder['responses'][0]['event']['head'],
   ) => ({
     connection: tcp,
     frame,
@@ -196,7 +198,7 @@ function expectHttp(told: Told, { http, auth }: Truth): void {
     headers: head.headers.map(([header, value]) => [header, isSecret(header) ? value.split(' ')[0] : value]),
   });
   expect(
-    told.requests.map(({ tcp, event: { head, place } }) => ({
+    result.requests.map(({ tcp, event: { head, place } }) => ({
       ...common(tcp, place.frame, head),
       from: 'client',
       method: head.method,
@@ -204,7 +206,7 @@ function expectHttp(told: Told, { http, auth }: Truth): void {
     })),
   ).toEqual(requests);
   expect(
-    told.responses.map(({ tcp, event: { head, place, answers } }) => ({
+    result.responses.map(({ tcp, event: { head, place, answers } }) => ({
       ...common(tcp, place.frame, head),
       from: 'server',
       status: head.status,
@@ -212,8 +214,8 @@ function expectHttp(told: Told, { http, auth }: Truth): void {
       answers: answers?.head.method,
     })),
   ).toEqual(responses);
-  // Those of headers have a TCP connection; what packets say is held against the truth with the packets.
-  const inHeaders = told.auths.filter(({ tcp }) => tcp !== undefined);
+  // Only authentication in headers has a TCP connection; that in PDUs is compared with the control PDUs.
+  const inHeaders = result.auths.filter(({ tcp }) => tcp !== undefined);
   const auths = inHeaders.map(({ tcp, event: { from, header, summary, place } }) => ({
     connection: tcp,
     frame: place.frame,
@@ -231,8 +233,8 @@ function expectHttp(told: Told, { http, auth }: Truth): void {
   }
 }
 
-function expectControl(told: Told, { control }: Truth): void {
-  const pdus = told.pdus.filter(({ packetType }) => packetType !== DATA);
+function expectControl(result: DissectionRecorder, { control }: Truth): void {
+  const pdus = result.pdus.filter(({ packetType }) => packetType !== DATA);
   expect(pdus).toHaveLength(control.length);
   for (const [index, { fields, time, ntlm, ...facts }] of control.entries()) {
     const pdu = pdus[index];
@@ -251,7 +253,7 @@ function expectControl(told: Told, { control }: Truth): void {
       if (flags) expect(pdu?.leaves[at]?.text ?? '').toBe(flags.join(' | '));
     }
     if (ntlm) expect(ntlmOf(pdu?.leaves.at(-1)?.value)).toMatchObject(ntlm);
-    const [auth] = told.auths.filter(({ tcp, event }) => tcp === undefined && event.place.frame === facts.frame);
+    const [auth] = result.auths.filter(({ tcp, event }) => tcp === undefined && event.place.frame === facts.frame);
     const token = auth?.event.summary.token;
     if (ntlm) expect({ ...token?.ntlm, length: token?.length }).toMatchObject(ntlm);
     else expect(auth).toBeUndefined();
@@ -269,8 +271,8 @@ function isResult({ name }: Leaf): boolean {
   return name === 'errorCode' || name === 'statusCode';
 }
 
-function expectData(told: Told, truth: Truth, direction: Direction): void {
-  const pdus = told.of(direction);
+function expectData(result: DissectionRecorder, truth: Truth, direction: Direction): void {
+  const pdus = result.of(direction);
   const counts: Record<string, number> = {};
   for (const { packetType } of pdus) counts[packetType] = (counts[packetType] ?? 0) + 1;
   expect(counts).toEqual(truth.counts[direction]);

@@ -33,7 +33,7 @@ const mode = (path: string): number => statSync(path).mode & 0o777;
 const code = (expected: string) => expect.objectContaining({ code: expected, kind: 'configuration' });
 
 describe('ensureCertificates in an empty folder', () => {
-  it('makes everything, private, and nothing else', async () => {
+  it('creates all files with private modes, and nothing else', async () => {
     const before = process.umask(0o277);
     const made = await ensure().finally(() => process.umask(before));
     expect(made.made).toEqual(['ca', 'server', 'tokenKey']);
@@ -48,22 +48,22 @@ describe('ensureCertificates in an empty folder', () => {
     expect(await loadTokenKey(folder)).toHaveLength(32);
   });
 
-  it('makes one set when two start at once', async () => {
+  it('creates one set if two calls run at the same time', async () => {
     const both = await Promise.all([ensure(), ensure()]);
     expect(both.flatMap(({ made }) => made).sort()).toEqual(['ca', 'server', 'tokenKey']);
     expect(both[0].server.fingerprint).toBe(both[1].server.fingerprint);
     execFileSync('openssl', ['verify', '-x509_strict', '-CAfile', join(folder, 'ca.pem'), join(folder, 'server.pem')]);
   });
 
-  it('keeps a token key that is there', async () => {
+  it('keeps an existing token key', async () => {
     const { key } = await ensureTokenKey(folder);
     expect((await ensure()).made).toEqual(['ca', 'server']);
     expect(await loadTokenKey(folder)).toEqual(new Uint8Array(key));
   });
 });
 
-describe('ensureCertificates with a set', () => {
-  it('leaves it untouched, and closes what stands open', async () => {
+describe('ensureCertificates with an existing set', () => {
+  it('keeps the files, and removes access of other users', async () => {
     await ensure();
     const before = contents();
     chmodSync(folder, 0o755);
@@ -75,19 +75,19 @@ describe('ensureCertificates with a set', () => {
     expect(mode(join(folder, 'server.key'))).toBe(0o600);
   });
 
-  it('is content without the key of the CA', async () => {
+  it('accepts a set without the CA key', async () => {
     await ensure();
     rmSync(join(folder, 'ca.key'));
     expect((await ensure()).made).toEqual([]);
   });
 
-  it('makes a missing token key', async () => {
+  it('creates a missing token key', async () => {
     await ensure();
     rmSync(join(folder, 'token.key'));
     expect((await ensure()).made).toEqual(['tokenKey']);
   });
 
-  it('makes a new token key when asked, and nothing else', async () => {
+  it('creates a new token key on request, and nothing else', async () => {
     await ensure();
     const before = contents();
     writeFileSync(join(folder, 'token.key'), 'damaged!');
@@ -97,7 +97,7 @@ describe('ensureCertificates with a set', () => {
     expect(contents()['token.key']).not.toBe(before['token.key']);
   });
 
-  it('says so when the hosts or the kind of key differ, and makes a new certificate from the same CA with force', async () => {
+  it('rejects other hosts or another key type, and with force issues a new certificate from the same CA', async () => {
     await ensure();
     const before = contents();
     await expect(ensure({ hosts: ['other'] })).rejects.toThrow(code('CERTS_DIFFER'));
@@ -110,12 +110,12 @@ describe('ensureCertificates with a set', () => {
     execFileSync('openssl', ['verify', '-x509_strict', '-CAfile', join(folder, 'ca.pem'), join(folder, 'server.pem')]);
   });
 
-  it('keeps the names with force alone', async () => {
+  it('keeps the names if only force is given', async () => {
     await ensure({ hosts: ['first.example'] });
     expect((await ensure({ force: true })).names).toEqual(['first.example']);
   });
 
-  it('says what has expired, and remakes it with force', async () => {
+  it('rejects expired certificates, and replaces them with force', async () => {
     await ensure();
     const later = Date.now() + 397 * DAY;
     await expect(ensure({ now: later })).rejects.toThrow(code('CERTS_EXPIRED'));
@@ -126,7 +126,7 @@ describe('ensureCertificates with a set', () => {
     await expect(ensure({ now: Date.now() - 2 * DAY })).rejects.toThrow(code('CERTS_NOT_YET'));
   });
 
-  it.each(['ca.pem', 'server.pem', 'server.key'])('says so when %s is missing', async (name) => {
+  it.each(['ca.pem', 'server.pem', 'server.key'])('reports that %s is missing', async (name) => {
     await ensure();
     rmSync(join(folder, name));
     const before = readdirSync(folder).sort();
@@ -136,7 +136,7 @@ describe('ensureCertificates with a set', () => {
     expect(readdirSync(folder).sort()).toEqual(before);
   });
 
-  it.each(['ca.pem', 'ca.key', 'server.pem', 'server.key'])('says so when %s is damaged', async (name) => {
+  it.each(['ca.pem', 'ca.key', 'server.pem', 'server.key'])('reports that %s is damaged', async (name) => {
     await ensure();
     writeFileSync(join(folder, name), 'not PEM at all');
     await expect(ensure()).rejects.toThrow(
@@ -147,7 +147,7 @@ describe('ensureCertificates with a set', () => {
     expect((await ensure()).made).toEqual([]);
   });
 
-  it('says so when key and certificate do not belong together', async () => {
+  it('reports a key that does not match the certificate, and a certificate of another CA', async () => {
     await ensure();
     const [key, certificate] = ['server.key', 'ca.pem'].map((name) => readFileSync(join(folder, name), 'utf8'));
     await ensureCertificates(join(root, 'other'), { hostname: 'nas' });
@@ -160,7 +160,7 @@ describe('ensureCertificates with a set', () => {
 });
 
 describe('the data folder', () => {
-  it('is not closed when it holds other things, and the keys in it are private all the same', async () => {
+  it('keeps its mode if it has other files, and the keys in it are private anyway', async () => {
     mkdirSync(folder, { recursive: true });
     chmodSync(folder, 0o755);
     writeFileSync(join(folder, 'letter.txt'), '');
@@ -169,14 +169,14 @@ describe('the data folder', () => {
     expect(mode(join(folder, 'ca.key'))).toBe(0o600);
   });
 
-  it('is refused where a file stands', async () => {
+  it('is rejected if the path is a file', async () => {
     writeFileSync(join(root, 'deep'), '');
     await expect(ensure()).rejects.toThrow(code('DATA_FOLDER'));
     await expect(ensureCertificates(join(root, 'deep'))).rejects.toThrow(code('DATA_FOLDER'));
   });
 
-  it('is refused where nothing can be written', async () => {
-    // Also holds for root, whom permission bits do not stop.
+  it('is rejected if nothing can be written', async () => {
+    // /proc rejects root too, which ignores permission bits.
     await expect(ensureCertificates('/proc/rdgw')).rejects.toThrow(code('DATA_FOLDER'));
   });
 
@@ -194,13 +194,13 @@ describe('the data folder', () => {
 
 describe('loadTokenKey', () => {
   it.each(['', 'short', 'A'.repeat(42), '!'.repeat(43), `${'A'.repeat(43)}=\n`, 'A'.repeat(200)])(
-    'refuses %j',
+    'rejects %j',
     async (text) => {
       writeFileSync(join(root, 'token.key'), text);
       await expect(loadTokenKey(root)).rejects.toThrow(code('TOKEN_KEY_INVALID'));
     },
   );
-  it('says what to do without one, and never makes one', async () => {
+  it('fails without a token key, and does not create one', async () => {
     await expect(loadTokenKey(folder)).rejects.toThrow(code('TOKEN_KEY_MISSING'));
     expect(readdirSync(root)).toEqual([]);
   });

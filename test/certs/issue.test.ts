@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Issued, issueAuthority, issueServer, type KeyType } from '../../src/certs/issue.js';
 
-// OpenSSL is the judge here: what it accepts under -x509_strict, clients accept.
+// The reference is OpenSSL: what it accepts with -x509_strict, clients accept.
 function openssl(...args: string[]): string {
   return execFileSync('openssl', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
@@ -52,16 +52,16 @@ describe.each<KeyType>(['ecdsa', 'rsa'])('a CA and a server certificate, %s', (k
     expect(verify('-verify_ip', address)).toContain('OK');
   });
 
-  it('has its IPv4 addresses among the names too, where FreeRDP looks for them', () => {
+  it('has its IPv4 addresses as DNS names too, for FreeRDP', () => {
     expect(extension('server.pem', 'subjectAltName')).toMatch(/IP Address:192\.168\.0\.10, DNS:192\.168\.0\.10\b/);
   });
 
-  it('is for nobody else', () => {
+  it('is not valid for other hosts', () => {
     expect(() => verify('-verify_hostname', 'other.example')).toThrow(/hostname mismatch/i);
     expect(() => verify('-verify_ip', '192.168.0.11')).toThrow(/IP address mismatch/i);
   });
 
-  it('says what its keys may be used for', () => {
+  it('has the extensions for key usage', () => {
     expect(extension('ca.pem', 'basicConstraints')).toBe('X509v3 Basic Constraints: critical\nCA:TRUE, pathlen:0');
     expect(extension('ca.pem', 'keyUsage')).toBe('X509v3 Key Usage: critical\nCertificate Sign, CRL Sign');
     expect(extension('server.pem', 'basicConstraints')).toBe('X509v3 Basic Constraints: critical\nCA:FALSE');
@@ -76,7 +76,7 @@ describe.each<KeyType>(['ecdsa', 'rsa'])('a CA and a server certificate, %s', (k
     );
   });
 
-  it('lives from an hour ago, for 397 days at most, and its CA for about ten years', () => {
+  it('is valid from an hour ago for at most 397 days, and its CA for about ten years', () => {
     const days = (file: string): number => {
       const [from, to] = openssl('x509', '-in', at(file), '-noout', '-dates', '-dateopt', 'iso_8601')
         .trim()
@@ -90,7 +90,7 @@ describe.each<KeyType>(['ecdsa', 'rsa'])('a CA and a server certificate, %s', (k
     expect(days('ca.pem')).toBeCloseTo(3650, 0);
   });
 
-  it('has the key it is for, of the kind that was asked for', () => {
+  it('matches its key, which has the requested type', () => {
     expect(openssl('pkey', '-in', at('server.key'), '-pubout')).toBe(
       openssl('x509', '-in', at('server.pem'), '-noout', '-pubkey'),
     );
@@ -114,7 +114,7 @@ describe('serial numbers and names', () => {
     expect(seen.size).toBe(2);
   });
 
-  it('takes host names that are too long for a common name', async () => {
+  it('accepts host names that are too long for a common name', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'rdgw-long-'));
     const long = `${'a'.repeat(60)}.${'b'.repeat(60)}.example`;
     const authority = await issueAuthority(long, 'ecdsa', NOW);

@@ -5,7 +5,7 @@ import { checkHosts, defaultHosts, namesOf, preferredName } from '../../src/cert
 import { Fault } from '../../src/fault.js';
 
 describe('checkHosts', () => {
-  it('gives one spelling, once', () => {
+  it('returns the canonical form, without duplicates', () => {
     expect(checkHosts(['NAS.Home.', 'nas.home', '[::1]', '0:0::1', '10.0.0.1', 'büro.example'])).toEqual([
       'nas.home',
       '::1',
@@ -29,11 +29,11 @@ describe('checkHosts', () => {
     '-x',
     'https://nas',
     'x'.repeat(10_000),
-  ])('refuses %j', (host) => {
+  ])('rejects %j', (host) => {
     expect(() => checkHosts([host])).toThrow(expect.objectContaining({ code: 'HOST_INVALID', kind: 'usage' }));
   });
 
-  it('refuses none and too many', () => {
+  it('rejects an empty list and too many hosts', () => {
     expect(() => checkHosts([])).toThrow(Fault);
     expect(() => checkHosts(Array.from({ length: 65 }, (_, index) => `h${index}`))).toThrow(/at most 64/);
   });
@@ -44,18 +44,18 @@ describe('defaultHosts', () => {
     expect(defaultHosts('NAS')).toEqual(['nas', 'localhost', '127.0.0.1', '::1']);
     expect(defaultHosts('localhost')).toEqual(['localhost', '127.0.0.1', '::1']);
   });
-  it('leaves a machine name out that no certificate can hold', () => {
+  it('omits a machine name that is not a valid host name', () => {
     expect(defaultHosts("Bob's Laptop")).toEqual(['localhost', '127.0.0.1', '::1']);
   });
 });
 
 describe('namesOf', () => {
-  it('reads what openssl wrote', () => {
+  it('reads a certificate of openssl', () => {
     const names = namesOf(new X509Certificate(FOREIGN));
     expect(names).toEqual({ dns: ['gw.example.com', '*.example.org'], addresses: ['10.0.0.7', '2001:db8::7'] });
     expect(preferredName(names)).toBe('gw.example.com');
   });
-  it('reads what we write', async () => {
+  it('reads a certificate of issueServer', async () => {
     const authority = await issueAuthority('x', 'ecdsa', Date.now());
     const hosts = ['localhost', 'nas', '127.0.0.1', '::1'];
     const { certificate } = await issueServer(authority, hosts, 'ecdsa', Date.now());
@@ -64,7 +64,7 @@ describe('namesOf', () => {
       addresses: ['127.0.0.1', '::1'],
     });
   });
-  it('is not taken in by a name that looks like two entries', () => {
+  it('does not split a name that looks like two entries', () => {
     const odd = { subjectAltName: 'DNS:"a, DNS:evil.example", DNS:b.example' } as X509Certificate;
     expect(namesOf(odd)).toEqual({ dns: ['b.example'], addresses: [] });
   });

@@ -13,10 +13,10 @@ const [FIRST, SECOND, THIRD] = await Promise.all(
   [1, 2, 3].map(() => issueServer(authority, ['gw'], 'ecdsa', Date.now())),
 );
 
-/** Short, and long beside a look at two files on a busy machine. */
-const EVERY_MS = 10;
-/** As many looks as the watch has patience for, and some more. */
-const LONG_MS = 20 * EVERY_MS;
+/** Short, but longer than reading two files takes on a busy machine. */
+const INTERVAL_MS = 10;
+/** More checks than must fail before the files are reported. */
+const LONG_MS = 20 * INTERVAL_MS;
 
 let folder: string;
 let inUse: TlsFiles;
@@ -26,7 +26,7 @@ let stop: () => void;
 
 const paths = () => ({ certPath: join(folder, 'live/cert.pem'), keyPath: join(folder, 'live/key.pem') });
 
-/** A folder as certbot has it: links in `live` to numbered files elsewhere. */
+/** Writes numbered files for the links in `live`, as in a folder of certbot. */
 function archive(number: number, issued = FIRST): void {
   mkdirSync(join(folder, 'archive'), { recursive: true });
   writeFileSync(join(folder, `archive/cert${number}.pem`), issued?.certificate ?? '');
@@ -52,7 +52,7 @@ beforeEach(async () => {
     inUse: () => ({ ...paths(), tls: inUse }),
     changed: () => void changes++,
     unusable: (fault) => faults.push(fault),
-    everyMs: EVERY_MS,
+    intervalMs: INTERVAL_MS,
   });
 });
 afterEach(() => {
@@ -61,7 +61,7 @@ afterEach(() => {
 });
 
 describe('a watched certificate', () => {
-  it('that was replaced behind its links is told once, and again when it is replaced again', async () => {
+  it('is reported once when the targets of its links are replaced, and again at the next replacement', async () => {
     archive(2, SECOND);
     link('cert', 2);
     link('key', 2);
@@ -76,7 +76,7 @@ describe('a watched certificate', () => {
     expect([changes, faults]).toEqual([2, []]);
   });
 
-  it('is no news while its key is still the old one, or a part of it is missing', async () => {
+  it('is not reported while its key is still the old one, or a file is missing', async () => {
     archive(2, SECOND);
     link('cert', 2);
     await eventually(() => faults.length === 1);
@@ -88,19 +88,19 @@ describe('a watched certificate', () => {
     await eventually(() => changes === 1);
   });
 
-  it('that is written slowly is no news before it is complete', async () => {
+  it('is not reported before it is written completely', async () => {
     const half = SECOND?.certificate.slice(0, 200) ?? '';
     rmSync(paths().certPath);
     rmSync(paths().keyPath);
     writeFileSync(paths().certPath, half);
     writeFileSync(paths().keyPath, SECOND?.key ?? '');
-    await sleep(3 * EVERY_MS);
+    await sleep(3 * INTERVAL_MS);
     expect(changes).toBe(0);
     writeFileSync(paths().certPath, SECOND?.certificate ?? '');
     await eventually(() => changes === 1);
   });
 
-  it('that could not be taken is told once; another one is told anew', async () => {
+  it('is reported once if it is not used, and a different one is reported again', async () => {
     archive(2, SECOND);
     link('cert', 2);
     link('key', 2);
@@ -113,7 +113,7 @@ describe('a watched certificate', () => {
     await eventually(() => changes === 2);
   });
 
-  it('is left alone once nobody wants to know', async () => {
+  it('is not reported after the watch has stopped', async () => {
     stop();
     archive(2, SECOND);
     link('cert', 2);

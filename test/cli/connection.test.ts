@@ -71,39 +71,41 @@ describe('makeConnection', () => {
     expect(await gateway({}, {}, 'local')).toEqual(['localhost:8443', 'localhost:8443', 1]);
   });
 
-  it('warns where a token is too long, would not be taken, or a setting is mistyped', async () => {
+  it('warns about a long token, a gateway that does not accept it, and a mistyped setting', async () => {
     expect((await make({ user: 'u'.repeat(100) })).warnings).toEqual([
       expect.stringMatching(/^the token has \d+ characters/),
     ]);
     const overrides = { 'auth.paa.mode': 'static', 'auth.paa.tokensFile': 'tokens' };
-    expect((await make({}, overrides)).warnings).toEqual([expect.stringMatching(/does not take tokens signed here/)]);
-    const brought = ['gatewayaccesstoken:s:4f1c09ab5e6d7788aa'];
-    expect((await make({ set: brought }, overrides)).warnings).toEqual([]);
+    expect((await make({}, overrides)).warnings).toEqual([
+      'the configured gateway does not accept tokens of mkrdp: auth.paa.mode is static',
+    ]);
+    const ownToken = ['gatewayaccesstoken:s:4f1c09ab5e6d7788aa'];
+    expect((await make({ set: ownToken }, overrides)).warnings).toEqual([]);
     expect((await make({ set: ['audiomod:i:1'] })).warnings).toEqual([
-      '"audiomod" is no known setting, "audiomode" is',
+      'unknown setting "audiomod" in --set, did you mean "audiomode"?',
     ]);
   });
 
   it.each([
     [
       'full address:s:other',
-      'the file leads to other:3389, but it was made for desk:3389: say --target instead of --set',
+      'the file names the target other:3389, but its token is for desk:3389: use --target instead of --set',
     ],
-    ['full address:s:desk:3390', 'the file leads to desk:3390, but'],
-    ['alternate full address:s:other:1', 'the file leads to other:1, but'],
-    ['server port:i:3390', 'the file leads to desk:3390, but'],
-    ['full address:s:no host', 'the file leads to "no host", but'],
+    ['full address:s:desk:3390', 'the file names the target desk:3390, but'],
+    ['alternate full address:s:other:1', 'the file names the target other:1, but'],
+    ['server port:i:3390', 'the file names the target desk:3390, but'],
+    ['full address:s:no host', 'the file names the target "no host", but'],
     [
       'gatewayhostname:s:elsewhere:443',
-      'the file leads through elsewhere:443, but it was made for gw.home.example:8443: say --gateway instead of --set',
+      'the file names the gateway elsewhere:443, but its token is for gw.home.example:8443: use --gateway instead of --set',
     ],
-    ['gatewayhostname:s:GW.home.example', 'the file leads through gw.home.example:443, but'],
-    ['gatewayusagemethod:i:0', 'the file leads past the gateway'],
-    ['gatewayusagemethod:i:4', 'the file leads past the gateway'],
-  ])('warns that --set %s takes the token where it opens nothing', async (set, words) => {
+    ['gatewayhostname:s:GW.home.example', 'the file names the gateway gw.home.example:443, but'],
+    ['gatewayusagemethod:i:0', 'the file bypasses the gateway: gatewayusagemethod is 0, not 1'],
+    ['gatewayusagemethod:i:4', 'the file bypasses the gateway: gatewayusagemethod is 4, not 1'],
+  ])('warns that the token is not valid for --set %s', async (set, warning) => {
     const { warnings } = await make({ set: [set] });
-    expect(warnings).toEqual([expect.stringContaining(words)]);
-    const foreign = await make({ set: [set, 'gatewayaccesstoken:s:of-somebody-else'] });
+    expect(warnings).toEqual([expect.stringContaining(warning)]);
+    const foreign = await make({ set: [set, 'gatewayaccesstoken:s:of-another-user'] });
     expect(foreign.warnings).toEqual([]);
   });
 
@@ -113,7 +115,7 @@ describe('makeConnection', () => {
     ['alternate full address:s:desk'],
     ['gatewayhostname:s:GW.home.example:8443'],
     ['gatewayusagemethod:i:2'],
-  ])('says nothing about --set %s, which leads to the same place', async (set) => {
+  ])('does not warn about --set %s, which names the same target and gateway', async (set) => {
     expect((await make({ set: [set] })).warnings).toEqual([]);
   });
 
@@ -136,11 +138,11 @@ describe('makeConnection', () => {
     [{ set: ['username:s:x\nfull address:s:evil'] }, 'SETTING_INVALID', '--set'],
     [{ set: ['username:x:y'] }, 'SETTING_INVALID', '--set'],
     [{ set: ['a:i:1', 'A:i:2'] }, 'SETTING_INVALID', '--set'],
-  ])('refuses %j', async (request, code, place) => {
+  ])('rejects %j', async (request, code, place) => {
     await expect(make(request)).rejects.toThrow(fault(code, 'usage', place));
   });
 
-  it('makes no keys', async () => {
+  it('does not make keys', async () => {
     await expect(make({}, {}, 'empty')).rejects.toThrow(fault('TOKEN_KEY_MISSING', 'configuration'));
     rmSync(join(folder, 'local', 'server.pem'));
     await expect(make({}, {}, 'local')).rejects.toThrow(fault('GATEWAY_UNKNOWN', 'configuration'));

@@ -17,11 +17,11 @@ describe('shellWord', () => {
     'a\\b',
     '!!',
   ])('is one word to a shell: %j', (word) => {
-    const said = execFileSync('/bin/sh', ['-c', `printf %s ${shellWord(word, 'linux')}`], { encoding: 'utf8' });
-    expect(said).toBe(word);
+    const output = execFileSync('/bin/sh', ['-c', `printf %s ${shellWord(word, 'linux')}`], { encoding: 'utf8' });
+    expect(output).toBe(word);
   });
 
-  it('leaves a plain word as it is', () => {
+  it('does not quote a plain word', () => {
     expect(shellWord('/etc/rdgw.yaml', 'linux')).toBe('/etc/rdgw.yaml');
     expect(shellWord('gw.example:8443', 'linux')).toBe('gw.example:8443');
     expect(shellWord('C:\\Users\\a\\rdgw.yaml', 'win32')).toBe('C:\\Users\\a\\rdgw.yaml');

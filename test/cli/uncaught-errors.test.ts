@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { type UncaughtErrorFacts, UncaughtErrors, uncaughtErrorFacts } from '../../src/cli/uncaught-errors.js';
 
-describe('what is told of a stray error', () => {
-  it('is its kind and its place, never its words', () => {
+describe('uncaughtErrorFacts', () => {
+  it('returns the class and the position of an error, never its message', () => {
     const facts = uncaughtErrorFacts(new TypeError('the token is secret (file:///secret.js:1:1)'));
     expect(facts.kind).toBe('TypeError');
     expect(facts.at).toMatch(/uncaught-errors\.test\.ts:\d+:\d+$/);
   });
 
-  it('is a little of whatever was thrown', () => {
+  it('accepts any thrown value', () => {
     expect(uncaughtErrorFacts('secret')).toEqual({ kind: 'string', at: undefined });
     expect(uncaughtErrorFacts(undefined)).toEqual({ kind: 'undefined', at: undefined });
     expect(uncaughtErrorFacts(Object.assign(new Error('x'), { stack: 7 }))).toMatchObject({ kind: 'Error' });
@@ -22,30 +22,30 @@ describe('what is told of a stray error', () => {
   });
 });
 
-describe('stray errors', () => {
-  it('that came before there was anybody to tell are told then', () => {
-    const strays = new UncaughtErrors();
-    const told: UncaughtErrorFacts[] = [];
-    strays.take(new Error('early'));
-    strays.report((facts) => told.push(facts));
-    strays.take(new TypeError('late'));
-    expect(told).toMatchObject([
+describe('UncaughtErrors', () => {
+  it('reports errors from before the reporter was set', () => {
+    const errors = new UncaughtErrors();
+    const reported: UncaughtErrorFacts[] = [];
+    errors.handle(new Error('early'));
+    errors.reportTo((facts) => reported.push(facts));
+    errors.handle(new TypeError('late'));
+    expect(reported).toMatchObject([
       { kind: 'Error', total: 1 },
       { kind: 'TypeError', total: 2 },
     ]);
   });
 
-  it('in a flood are told once in a while', () => {
-    const strays = new UncaughtErrors();
+  it('reports the first ten errors, then one in a thousand', () => {
+    const errors = new UncaughtErrors();
     const totals: number[] = [];
-    strays.report(({ total }) => totals.push(total));
-    for (let count = 0; count < 2500; count++) strays.take(new Error('x'));
+    errors.reportTo(({ total }) => totals.push(total));
+    for (let count = 0; count < 2500; count++) errors.handle(new Error('x'));
     expect(totals).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1000, 2000]);
   });
 });
 
-describe('the kind of a stray error', () => {
-  it('is told where it is the name of one, and not where a module put something else into it', () => {
+describe('the kind of an uncaught error', () => {
+  it('is the class name of the error, or Error if the name is not one of a class', () => {
     class HttpError extends Error {}
     const odd = class extends Error {
       static override get name() {
@@ -56,12 +56,12 @@ describe('the kind of a stray error', () => {
     expect(uncaughtErrorFacts(new odd('x')).kind).toBe('Error');
   });
 
-  it('of a rejection with something that is no error is that', () => {
+  it('is rejection for a rejection whose reason is not an Error', () => {
     const wrapped = Object.assign(new Error('This error originated … "secret"'), { code: 'ERR_UNHANDLED_REJECTION' });
     expect(uncaughtErrorFacts(wrapped)).toEqual({ kind: 'rejection', at: undefined });
   });
 
-  it('comes with the first place that is not inside Node', () => {
+  it('has the first position outside Node with it', () => {
     const error = new Error('x');
     error.stack = 'Error: x\n    at node:internal/timers:1:2\n    at run (file:///auth.mjs:3:4)';
     expect(uncaughtErrorFacts(error).at).toBe('file:///auth.mjs:3:4');

@@ -11,13 +11,13 @@ beforeEach(() => {
 afterEach(() => rmSync(cwd, { recursive: true }));
 
 describe('rdgw certs init', () => {
-  it('makes a set, leaves it alone, and replaces the certificate with --force', async () => {
+  it('makes all files, keeps them on the second run, and replaces the certificate with --force', async () => {
     const first = await rdgw(['certs', 'init', '--host', 'gw.example', '--host', '10.0.0.5'], { cwd });
     expect({ code: first.code, stderr: first.stderr }).toEqual({ code: 0, stderr: '' });
     expect(first.stdout).toMatch(/^Made a CA, a server certificate and a key to sign tokens\.\n/);
     expect(first.stdout).toContain('gw.example, 10.0.0.5');
-    for (const words of [join(cwd, 'data', 'ca.pem'), 'Windows', 'macOS', 'Debian', 'Fedora', 'iOS', 'Android']) {
-      expect(first.stdout).toContain(words);
+    for (const text of [join(cwd, 'data', 'ca.pem'), 'Windows', 'macOS', 'Debian', 'Fedora', 'iOS', 'Android']) {
+      expect(first.stdout).toContain(text);
     }
     expect(statSync(join(cwd, 'data', 'ca.key')).mode & 0o777).toBe(0o600);
 
@@ -56,7 +56,7 @@ describe('rdgw certs init', () => {
     });
   });
 
-  it('takes the folder from the flag, the environment or the user', async () => {
+  it('takes the data folder from the flag, the environment or the default of the user', async () => {
     const folder = async (args: string[], env: Record<string, string>) =>
       JSON.parse((await rdgw(['certs', 'init', '--json', ...args], { cwd, env })).stdout).dataDir;
     expect(await folder(['--data-dir', 'here'], {})).toBe(join(cwd, 'here'));
@@ -68,7 +68,7 @@ describe('rdgw certs init', () => {
     ['--host', '*.example.com', 2, 'HOST_INVALID'],
     ['--key-type', 'dsa', 2, 'USAGE'],
     ['--data-dir', '/proc/rdgw', 4, 'DATA_FOLDER'],
-  ])('refuses %s %s', async (flag, value, code, name) => {
+  ])('rejects %s %s', async (flag, value, code, name) => {
     const run = await rdgw(['certs', 'init', flag, value], { cwd });
     expect({ code: run.code, stdout: run.stdout }).toEqual({ code, stdout: '' });
     expect(run.stderr).toContain(`(${name})`);

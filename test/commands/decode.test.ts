@@ -30,7 +30,7 @@ const run = (args: readonly string[], options: Partial<CliOptions> = {}): Promis
   rdgw(['decode', ...args], { cwd, ...options });
 
 describe('rdgw decode', () => {
-  it('shows a capture in plain text that fits 80 columns', async () => {
+  it('prints a capture as plain text within 80 columns', async () => {
     const { code, stdout, stderr } = await run([PCAP, '--keylog', KEYS]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain('connection 1  WebSocket  127.0.0.1:36372 → 127.0.0.1:8451\n');
@@ -39,14 +39,20 @@ describe('rdgw decode', () => {
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
 
-  it('reads keys from SSLKEYLOGFILE, and from --keylog alone where that is given', async () => {
+  it('takes one file for each --keylog, so that the capture may follow', async () => {
+    const { code, stdout } = await run(['--keylog', KEYS, '--keylog', KEYS, PCAP, '--stats']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('connection 1');
+  });
+
+  it('reads keys from SSLKEYLOGFILE, but only from --keylog if it is given', async () => {
     const env = { SSLKEYLOGFILE: KEYS };
     expect((await run([PCAP, '--json'], { env })).code).toBe(0);
     const other = join(CAPTURES, 'fr2-ntlm-ws.keys');
     expect((await run([PCAP, '--keylog', other, '--json'], { env })).code).toBe(3);
   });
 
-  it('prints one object with --json, and one for each event with --format ndjson', async () => {
+  it('prints one object with --json, and one object per event with --format ndjson', async () => {
     const { stdout, stderr } = await run([PCAP, '--keylog', KEYS, '--json']);
     expect(stderr).toBe('');
     expect(JSON.parse(stdout)).toMatchObject({
@@ -59,7 +65,7 @@ describe('rdgw decode', () => {
     expect(types.at(-1)).toBe('end');
   });
 
-  it('ends with 3 when nothing is understood, with --json too', async () => {
+  it('exits with 3 if nothing could be decoded, with --json too', async () => {
     const plain = await run([PCAP]);
     expect(plain.code).toBe(3);
     expect(plain.stdout).toContain('(TLS_NO_KEYS)');
@@ -68,7 +74,7 @@ describe('rdgw decode', () => {
     expect(JSON.parse(json.stdout)).toMatchObject({ conversations: [], notes: [{ code: 'TLS_NO_KEYS' }] });
   });
 
-  it('ends with 0 and a warning when the file is cut', async () => {
+  it('exits with 0 and a warning for a truncated file', async () => {
     const cut = join(cwd, 'cut.pcapng.gz');
     copyFileSync(join(CAPTURES, 'fr3-ext-ws.dsb.pcapng.gz'), cut);
     const { truncateSync } = await import('node:fs');
@@ -83,28 +89,28 @@ describe('rdgw decode', () => {
 
   it.each([
     ['nothing', [], /nothing to decode/],
-    ['a file and --hex', ['x.pcap', '--hex', '00'], /do not go together/],
+    ['a file and --hex', ['x.pcap', '--hex', '00'], /cannot be combined/],
     ['a wrong filter', ['x.pcap', '--filter', 'colour=red'], /filter/],
-    ['--write with packets as text', ['--hex', '0d00000008000000', '--write', 'inner.pcap'], /come as text/],
-    ['--inner with packets as text', ['--hex', '0d00000008000000', '--inner'], /come as text/],
+    ['--write with packets as text', ['--hex', '0d00000008000000', '--write', 'inner.pcap'], /need a capture/],
+    ['--inner with packets as text', ['--hex', '0d00000008000000', '--inner'], /need a capture/],
     ['a wrong limit', ['x.pcap', '--limit', '0'], /limit/],
-  ])('takes %s for wrong usage', async (_, args, words) => {
+  ])('rejects %s as wrong usage', async (_, args, pattern) => {
     const { code, stdout, stderr } = await run(args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(/^error: /);
-    expect(stderr).toMatch(words);
+    expect(stderr).toMatch(pattern);
     const json = await run([...args, '--json']);
     expect(json.code).toBe(2);
     expect(JSON.parse(json.stdout)).toMatchObject({ error: { message: expect.any(String) } });
   });
 
-  it('tells a file that is not there by its name', async () => {
+  it('names a missing file in the error', async () => {
     const { code, stderr } = await run(['nowhere.pcap']);
     expect(code).toBe(3);
     expect(stderr).toMatch(/^error: .*no such file.*\n?.*nowhere\.pcap/);
   });
 
-  it('reads stdin for -', async () => {
+  it('reads stdin if the file is -', async () => {
     const child = spawn(process.execPath, [join(CLI_ROOT, 'bin/run.js'), 'decode', '-', '--keylog', KEYS, '--stats'], {
       cwd,
       stdio: ['pipe', 'pipe', 'inherit'],
@@ -118,18 +124,18 @@ describe('rdgw decode', () => {
     expect(text).toContain('1 conversation, 86 PDUs');
   });
 
-  it('stops when nobody reads any more, and that is success', async () => {
+  it('stops with success when the reader of stdout closes the pipe', async () => {
     const command = `"${process.execPath}" "${join(CLI_ROOT, 'bin/run.js')}" decode "${PCAP}" --keylog "${KEYS}" --format ndjson --payload; echo "code $?" >&2`;
     const child = spawn('bash', ['-c', `{ ${command}; } | head -n 1`], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
-    let said = '';
+    let stderr = '';
     child.stderr.on('data', (bytes) => {
-      said += bytes;
+      stderr += bytes;
     });
     await new Promise((resolve) => child.on('close', resolve));
-    expect(said).toBe('code 0\n');
+    expect(stderr).toBe('code 0\n');
   });
 
-  it('writes the RDP inside as a capture, for its owner alone', async () => {
+  it('writes the inner RDP traffic as a capture, readable by its owner only', async () => {
     const file = join(cwd, 'inner.pcap');
     const { code, stderr } = await run([PCAP, '--keylog', KEYS, '--write', file, '--stats']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -137,7 +143,7 @@ describe('rdgw decode', () => {
     expect(statSync(file).mode & 0o077).toBe(0);
   });
 
-  it('writes all of it although nobody reads what is shown', async () => {
+  it('writes the whole capture although the reader of stdout closes the pipe', async () => {
     const [whole, headed] = [join(cwd, 'whole.pcap'), join(cwd, 'headed.pcap')];
     await run([PCAP, '--keylog', KEYS, '--write', whole, '--stats']);
     const command = `"${process.execPath}" "${join(CLI_ROOT, 'bin/run.js')}" decode "${PCAP}" --keylog "${KEYS}" --format ndjson --payload --write "${headed}"`;
@@ -146,7 +152,7 @@ describe('rdgw decode', () => {
     expect(readFileSync(headed).equals(readFileSync(whole))).toBe(true);
   });
 
-  it('says so when there is nothing to write', async () => {
+  it('warns if the written capture is empty', async () => {
     const file = join(cwd, 'nothing.pcap');
     const { code, stderr } = await run([join(CLI_ROOT, 'examples/refused.pcapng'), '--stats', '--write', file]);
     expect(code).toBe(0);
@@ -154,69 +160,66 @@ describe('rdgw decode', () => {
     expect(statSync(file).size).toBe(24);
   });
 
-  it('leaves nothing half written when it is interrupted', async () => {
+  it('leaves no partial file behind when it is interrupted', async () => {
     const folder = mkdtempSync(join(cwd, 'interrupted-'));
     const args = [join(CLI_ROOT, 'bin/run.js'), 'decode', '-', '--write', join(folder, 'inner.pcap')];
     const child = spawn(process.execPath, args, { cwd, stdio: ['pipe', 'ignore', 'inherit'] });
     child.stdin.write(Buffer.alloc(2));
     await vi.waitUntil(() => readdirSync(folder).length === 1, { timeout: 10_000 });
     child.kill('SIGINT');
-    // The signal itself ends it, which a shell calls 130.
+    // The process is killed by the signal, which a shell reports as 130.
     expect(await new Promise((resolve) => child.on('close', (_code, signal) => resolve(signal)))).toBe('SIGINT');
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
-    'is ended by %s while it waits for a named pipe',
-    async (signal) => {
-      const pipe = join(cwd, `pipe-${signal}`);
-      execFileSync('mkfifo', [pipe]);
-      const args = [join(CLI_ROOT, 'bin/run.js'), 'decode', pipe, '--write', join(cwd, `${signal}.pcap`)];
-      const child = spawn(process.execPath, args, { cwd, stdio: 'ignore' });
-      const isWaiting = () => readdirSync(cwd).some((name) => name.startsWith(`${signal}.pcap`));
-      // At once: a signal in the very moment in which the file appears must find somebody who takes it away again.
-      while (!isWaiting()) await new Promise((resolve) => setImmediate(resolve));
-      child.kill(signal);
-      expect(await new Promise((resolve) => child.on('close', (_code, how) => resolve(how)))).toBe(signal);
-      expect(isWaiting()).toBe(false);
-    },
-  );
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('ends on %s while it waits for a named pipe', async (signal) => {
+    const pipe = join(cwd, `pipe-${signal}`);
+    execFileSync('mkfifo', [pipe]);
+    const args = [join(CLI_ROOT, 'bin/run.js'), 'decode', pipe, '--write', join(cwd, `${signal}.pcap`)];
+    const child = spawn(process.execPath, args, { cwd, stdio: 'ignore' });
+    const isWaiting = () => readdirSync(cwd).some((name) => name.startsWith(`${signal}.pcap`));
+    // The signal is sent as soon as the file exists: even then the file must be removed.
+    while (!isWaiting()) await new Promise((resolve) => setImmediate(resolve));
+    child.kill(signal);
+    expect(await new Promise((resolve) => child.on('close', (_code, how) => resolve(how)))).toBe(signal);
+    expect(isWaiting()).toBe(false);
+  });
 
-  it('tells what cannot be written in the same way, whatever is in the way', async () => {
+  it('reports a failed write in the same way as a file that cannot be opened', async () => {
     const file = join(cwd, 'limited.pcap');
     const rdgw = `"${process.execPath}" "${join(CLI_ROOT, 'bin/run.js')}"`;
     const command = `ulimit -f 16; ${rdgw} decode "${PCAP}" --keylog "${KEYS}" --stats --write "${file}"`;
     const child = spawn('bash', ['-c', command], { cwd, stdio: ['ignore', 'ignore', 'pipe'] });
-    let said = '';
+    let stderr = '';
     child.stderr.on('data', (bytes) => {
-      said += bytes;
+      stderr += bytes;
     });
     expect(await new Promise((resolve) => child.on('close', resolve))).toBe(2);
-    expect(said).toMatch(/^error: the capture cannot be written: it would be larger than is allowed \(WRITE_FAILED\)/);
+    expect(stderr).toMatch(/^error: the capture cannot be written: it exceeds the file size limit \(WRITE_FAILED\)/);
     expect(existsSync(file)).toBe(false);
   });
 
-  it('does not write over what stdout was sent to', async () => {
+  it('does not overwrite the file to which stdout is redirected', async () => {
     const shown = openSync(join(cwd, 'shown.txt'), 'w');
     const { code, stderr } = await run([PCAP, '--keylog', KEYS, '--write', join(cwd, 'shown.txt')], { stdout: shown });
     closeSync(shown);
     expect(code).toBe(2);
-    expect(stderr).toContain('stdout is for what is shown');
+    expect(stderr).toContain('stdout is used for the decoded output');
   });
 
-  it('reads no more of a key log than one can have', async () => {
+  it('limits the size of a key log', async () => {
     const { code, stderr } = await run([PCAP, '--keylog', '/dev/zero']);
     expect(code).toBe(3);
     expect(stderr).toMatch(/^error: the file cannot be read: it is larger than \d+ bytes/);
   });
 
-  it('shows one PDU given as hexadecimal text', async () => {
+  it('decodes one PDU given as hexadecimal text', async () => {
     const { code, stdout } = await run(['--hex', '0d00000008000000']);
     expect(code).toBe(0);
     expect(stdout).toContain('KEEPALIVE  8 bytes');
   });
 
-  it('hides what NTLM proves unless --secrets asks for it', async () => {
+  it('hides NTLM responses without --secrets', async () => {
     const [file, keys] = ['fr2-ntlm-ws.pcapng.gz', 'fr2-ntlm-ws.keys'].map((name) => join(CAPTURES, name)) as [
       string,
       string,

@@ -22,7 +22,7 @@ describe('rdgw explain', () => {
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
 
-  it('takes a negative number, which is no flag', async () => {
+  it('accepts a negative number, which is not a flag', async () => {
     expect((await run('-2147001894')).stdout).toMatch(/^E_PROXY_RAP_ACCESSDENIED /);
   });
 
@@ -39,21 +39,21 @@ describe('rdgw explain', () => {
     });
   });
 
-  it('lists every code, one a line and uncut in a pipe', async () => {
+  it('lists every code, one per line and not cut in a pipe', async () => {
     const { code, stdout } = await run();
     expect(code).toBe(0);
     const lines = stdout.trimEnd().split('\n');
     expect(lines.length).toBeGreaterThan(100);
     expect(lines.filter((line) => line.includes('…'))).toEqual([]);
-    expect(lines).toContain('0x0002000D  ERRCONNECT_CONNECT_TRANSPORT_FAILED  the connection broke');
+    expect(lines).toContain('0x0002000D  ERRCONNECT_CONNECT_TRANSPORT_FAILED  the connection was lost');
     expect(JSON.parse((await run('--json')).stdout).explanations).toHaveLength(lines.length);
   });
 
-  it('ends with 3 and a hint when nothing is known', async () => {
+  it('exits with 3 and prints a hint for an unknown code', async () => {
     const { code, stdout, stderr } = await run('E_PROXY_RAP_ACESSDENIED');
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
     expect(stderr).toMatch(
-      /^error: nothing is known of "E_PROXY_RAP_ACESSDENIED" \(CODE_UNKNOWN\)\nhint: did you mean E_PROXY_RAP_ACCESSDENIED/,
+      /^error: unknown code "E_PROXY_RAP_ACESSDENIED" \(CODE_UNKNOWN\)\nhint: did you mean E_PROXY_RAP_ACCESSDENIED/,
     );
   });
 });

@@ -1,4 +1,4 @@
-/** SIGHUP and renewed certificates, with the compiled program and sessions whose data never rests. */
+/** SIGHUP and renewed certificates, with the compiled program and sessions that transfer data all the time. */
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import { ensureCertificates } from '../../src/certs/ensure.js';
 import { makeTokenKey } from '../../src/certs/token-key.js';
 import { mintToken } from '../../src/policy/token.js';
 import { RawClient, TRANSPORTS, tlsSocket } from '../support/client.js';
-import { keepMoving } from '../support/moving.js';
+import { keepEchoing } from '../support/moving.js';
 import { type Program, startRdgw } from '../support/program.js';
 import { echoTarget, type TestTarget } from '../support/target.js';
 import { eventually } from '../support/wait.js';
@@ -39,31 +39,31 @@ const signed = ({ privateKey }: Issuer): Promise<string> =>
     .setExpirationTime('5m')
     .sign(privateKey);
 
-/** How much of the log was looked at. */
-let told = 0;
+/** How many characters of the log `logs` has passed. */
+let position = 0;
 
-/** The next line of the log with this word, behind those that were asked for before. */
-async function says(word: RegExp): Promise<string> {
-  const pattern = new RegExp(`^.*(?:${word.source}).*$`, 'm');
+/** Waits for the next line of the log that matches, after the one that the last call returned. */
+async function logs(text: RegExp): Promise<string> {
+  const pattern = new RegExp(`^.*(?:${text.source}).*$`, 'm');
   let match: RegExpExecArray | null = null;
   await eventually(() => {
-    match = pattern.exec(run.stderr().slice(told));
+    match = pattern.exec(run.stderr().slice(position));
     return match !== null;
   });
   const { index, 0: line } = match as unknown as RegExpExecArray;
-  told += index + line.length;
+  position += index + line.length;
   return line;
 }
 
-async function reload(word: RegExp): Promise<string> {
+async function reload(text: RegExp): Promise<string> {
   run.kill('SIGHUP');
-  return says(word);
+  return logs(text);
 }
 
 const open = (token: string, transport: (typeof TRANSPORTS)[number] = 'websocket', authority = ca()) =>
   RawClient.open({ port, ca: authority }, { transport, token, port: target.port });
 /** Whether a token opens a session. */
-async function isTaken(token: string): Promise<boolean> {
+async function isAccepted(token: string): Promise<boolean> {
   const client = await RawClient.start({ port, ca: ca() }, { transport: 'websocket', token, port: target.port });
   const opened = await client.until('opened').then(
     () => true,
@@ -74,13 +74,13 @@ async function isTaken(token: string): Promise<boolean> {
 }
 
 async function start(...args: string[]): Promise<void> {
-  told = 0;
+  position = 0;
   run = startRdgw(['serve', '--listen', '127.0.0.1:0', ...args], {
     cwd: folder,
     env: { HOME: folder, RDGW_DATA_DIR: at('data') },
   });
-  const [, said] = await run.says(/listens on https:\/\/\S+:(\d+)/);
-  port = Number(said);
+  const [, digits] = await run.waitForOutput(/listens on https:\/\/\S+:(\d+)/);
+  port = Number(digits);
 }
 
 const rules = () => ({ targets: { allow: [target.name] } });
@@ -97,19 +97,19 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-describe('two hundred sessions whose data never rests', () => {
+describe('two hundred sessions that transfer data all the time', () => {
   const SESSIONS = 200;
 
-  it('are all there behind reloads of certificate and settings, with every byte right', async () => {
+  it('survive reloads of certificate and settings, with every byte correct', async () => {
     const issuer = makeIssuer();
     write('portal.pem', issuer.pem);
     configure({ ...rules(), auth: { paa: { keys: ['portal.pem'] } } });
     await start();
     const token = await signed(issuer);
-    // One after the other: all at once they would be a load that newcomers are turned away for.
+    // One after the other: all at once would overload the gateway, and it would reject new connections.
     const clients: RawClient[] = [];
     while (clients.length < SESSIONS) clients.push(await open(token, TRANSPORTS[clients.length % TRANSPORTS.length]));
-    const stops = clients.map(keepMoving);
+    const stops = clients.map(keepEchoing);
 
     const before = ca();
     rmSync(at('data/ca.key'));
@@ -128,7 +128,7 @@ describe('two hundred sessions whose data never rests', () => {
 });
 
 describe('SIGHUP', () => {
-  it('swaps the keys of tokens: one that is gone opens nothing any more, one that has come does', async () => {
+  it('replaces the keys of tokens: a removed key opens no sessions any more, an added one does', async () => {
     const [former, next] = [makeIssuer(), makeIssuer()];
     write('portal.pem', former.pem);
     configure({ ...rules(), auth: { paa: { keys: ['portal.pem'] } } });
@@ -142,14 +142,14 @@ describe('SIGHUP', () => {
       id: 'x',
     });
     const tokens = await Promise.all([signed(former), signed(next), local]);
-    const verdicts = () => Promise.all(tokens.map(isTaken));
-    expect(await verdicts()).toEqual([true, false, false]);
+    const accepted = () => Promise.all(tokens.map(isAccepted));
+    expect(await accepted()).toEqual([true, false, false]);
     write('portal.pem', next.pem);
-    await reload(/reloaded cause=SIGHUP/);
-    expect(await verdicts()).toEqual([false, true, true]);
+    await reload(/event=reload\.completed cause=SIGHUP/);
+    expect(await accepted()).toEqual([false, true, true]);
   });
 
-  it('takes what has changed, flags above all, and names what needs a restart', async () => {
+  it('applies changed settings, with flags over them, and logs those that need a restart', async () => {
     configure({ timeouts: { drain: 1 } });
     await start('--log-level', 'info');
     configure({
@@ -157,14 +157,14 @@ describe('SIGHUP', () => {
       timeouts: { drain: 2, dial: 3 },
       log: { level: 'error', keylog: 'keys.txt', format: 'json' },
     });
-    expect(JSON.parse(await reload(/"reloaded"/))).toMatchObject({
+    expect(JSON.parse(await reload(/"reload\.completed"/))).toMatchObject({
       cause: 'SIGHUP',
       changed: ['timeouts.dial', 'timeouts.drain', 'log.format'],
       certificate: 'as before',
     });
-    expect(JSON.parse(await says(/needs a restart/))).toMatchObject({ settings: ['log.keylog'] });
+    expect(JSON.parse(await logs(/reload\.restart_required/))).toMatchObject({ settings: ['log.keylog'] });
     run.kill('SIGTERM');
-    expect(JSON.parse(await says(/draining/))).toMatchObject({ seconds: 2 });
+    expect(JSON.parse(await logs(/draining/))).toMatchObject({ seconds: 2 });
     expect(await run.code).toBe(0);
   });
 
@@ -176,22 +176,22 @@ describe('SIGHUP', () => {
   };
 
   it.each<[string, RegExp, () => unknown]>([
-    ['YAML that is none', /CONFIG_SYNTAX .*place=rdgw\.yaml:2:1.*hint=/, () => write('rdgw.yaml', 'targets:\n]\n')],
+    ['invalid YAML', /CONFIG_SYNTAX .*place=rdgw\.yaml:2:1.*hint=/, () => write('rdgw.yaml', 'targets:\n]\n')],
     [
-      'a setting that is none',
+      'an unknown setting',
       /CONFIG_UNKNOWN_KEY .*timeouts\.dail.*timeouts\.dial/,
       () => configure({ timeouts: { dail: 1 } }),
     ],
     [
-      'a certificate without its key',
+      'a certificate with another key',
       /CERTS_MISMATCH .*data\/server\.key/,
       async () => {
         await renew('other');
         writeFileSync(at('data/server.key'), readFileSync(at('other/server.key')));
       },
     ],
-    ['a key of tokens that is none', /POLICY_\w+|TOKEN_\w+|KEY_\w+/, () => write('portal.pem', 'not a key')],
-    ['a token key that is gone', /TOKEN_KEY_MISSING .*token\.key/, () => rmSync(at('data/token.key'))],
+    ['an invalid public key', /POLICY_\w+|TOKEN_\w+|KEY_\w+/, () => write('portal.pem', 'not a key')],
+    ['a missing token key', /TOKEN_KEY_MISSING .*token\.key/, () => rmSync(at('data/token.key'))],
     [
       'a module that throws',
       /AUTH_MODULE_FAILED .*auth\.mjs/,
@@ -200,34 +200,34 @@ describe('SIGHUP', () => {
         configure({ auth: { module: 'auth.mjs' } });
       },
     ],
-  ])('with %s tells so, and everything stays as it was', async (_, words, spoil) => {
+  ])('with %s logs the error, and changes nothing', async (_, text, damage) => {
     const good = await token();
     await start();
     const client = await open(good);
     const authority = ca();
-    await spoil();
-    expect(await reload(/reload failed/)).toMatch(words);
+    await damage();
+    expect(await reload(/reload\.failed/)).toMatch(text);
     client.send(Buffer.from('still here'));
-    expect((await client.gets(10)).toString()).toBe('still here');
+    expect((await client.waitForBytes(10)).toString()).toBe('still here');
     const another = await open(good, 'http', authority);
     for (const one of [client, another]) one.pipe.close();
-    expect(run.stderr()).not.toContain('reloaded');
+    expect(run.stderr()).not.toContain('reload.completed');
   });
 
-  it('is refused while the gateway drains, which goes on', async () => {
+  it('is refused while the gateway drains, and does not stop the draining', async () => {
     const good = await token();
     await start('--drain', '60');
     const client = await open(good);
     run.kill('SIGTERM');
-    await says(/draining/);
-    expect(await reload(/reload refused/)).toContain('the gateway is shutting down');
+    await logs(/draining/);
+    expect(await reload(/reload\.refused/)).toContain('the gateway is shutting down');
     client.send(Buffer.from('still here'));
-    expect((await client.gets(10)).toString()).toBe('still here');
+    expect((await client.waitForBytes(10)).toString()).toBe('still here');
     client.pipe.close();
     expect(await run.code).toBe(0);
   });
 
-  it('many times in a row ends with what the files say at last', async () => {
+  it('many times in a row ends with the last contents of the files', async () => {
     await start();
     for (let dial = 1; dial <= 20; dial++) {
       configure({ timeouts: { dial } });
@@ -236,12 +236,12 @@ describe('SIGHUP', () => {
     configure({ timeouts: { drain: 7 } });
     await reload(/changed=\S*timeouts\.drain/);
     run.kill('SIGTERM');
-    expect(await says(/draining/)).toContain('seconds=7');
+    expect(await logs(/draining/)).toContain('seconds=7');
     expect(await run.code).toBe(0);
-    expect(run.stderr()).not.toContain('reload failed');
+    expect(run.stderr()).not.toContain('reload.failed');
   });
 
-  it('gives a custom module its new options, and closes the former one', async () => {
+  it('passes new options to a custom module, and closes the former instance', async () => {
     write(
       'auth.mjs',
       `import { appendFileSync } from 'node:fs';
@@ -256,11 +256,11 @@ describe('SIGHUP', () => {
     await start();
     const client = await open('secret-one');
     configure(settings('secret-two'));
-    expect(await reload(/reloaded/)).toContain('changed=auth.module');
-    expect(await Promise.all(['secret-one', 'secret-two'].map(isTaken))).toEqual([false, true]);
+    expect(await reload(/reload\.completed/)).toContain('changed=auth.module');
+    expect(await Promise.all(['secret-one', 'secret-two'].map(isAccepted))).toEqual([false, true]);
     expect(readFileSync(at('closed.txt'), 'utf8')).toBe('secret-one\n');
     client.send(Buffer.from('still here'));
-    expect((await client.gets(10)).toString()).toBe('still here');
+    expect((await client.waitForBytes(10)).toString()).toBe('still here');
     client.pipe.close();
     run.kill('SIGTERM');
     expect(await run.code).toBe(0);
@@ -269,7 +269,7 @@ describe('SIGHUP', () => {
 });
 
 describe('SIGHUP while the gateway starts', () => {
-  it('has its turn once it runs', async () => {
+  it('reloads once it runs', async () => {
     write(
       'auth.mjs',
       `if (!globalThis.asked) process.kill(process.pid, 'SIGHUP');
@@ -278,19 +278,19 @@ describe('SIGHUP while the gateway starts', () => {
     );
     configure({ ...rules(), auth: { module: { path: 'auth.mjs' } } });
     await start();
-    expect(await says(/reloaded/)).toContain('cause=SIGHUP');
+    expect(await logs(/reload\.completed/)).toContain('cause=SIGHUP');
     run.kill('SIGTERM');
     expect(await run.code).toBe(0);
   });
 });
 
-describe('a certificate that was renewed', () => {
-  it('is taken without a signal', async () => {
+describe('a renewed certificate', () => {
+  it('is reloaded without a signal', async () => {
     await start();
     const before = ca();
     rmSync(at('data/ca.key'));
     await renew();
-    expect(await says(/reloaded cause=certificate/)).toContain('certificate=new');
+    expect(await logs(/event=reload\.completed cause=certificate/)).toContain('certificate=new');
     await expect(tlsSocket({ port, ca: before })).rejects.toThrow();
     (await tlsSocket({ port, ca: ca() })).destroy();
   });

@@ -25,10 +25,10 @@ const serve = (...args: string[]): Promise<CliRun> => rdgw(['serve', '--listen',
 const check = (...args: string[]): Promise<CliRun> => serve('--check', ...args);
 const write = (name: string, text: string): void => writeFileSync(join(cwd, name), text);
 const configure = (text: string): void => write('rdgw.yaml', text);
-const makeSet = (name = 'data') => ensureCertificates(join(cwd, name), { hosts: ['localhost'] });
+const makeCertificates = (name = 'data') => ensureCertificates(join(cwd, name), { hosts: ['localhost'] });
 
 describe('rdgw serve --check', () => {
-  it('says what the first start will make, and makes none of it', async () => {
+  it('prints what the first start will create, and creates none of it', async () => {
     const { code, stdout, stderr } = await check();
     expect(code).toBe(0);
     expect(stdout).toMatch(/^listen: 127\.0\.0\.1:0 /m);
@@ -38,8 +38,8 @@ describe('rdgw serve --check', () => {
     expect(readdirSync(cwd)).toEqual([]);
   });
 
-  it('is silent about a data folder that is complete, and leaves it alone', async () => {
-    await makeSet();
+  it('prints nothing about a complete data folder, and does not change it', async () => {
+    await makeCertificates();
     chmodSync(join(cwd, 'data/server.key'), 0o640);
     expect(await check()).toMatchObject({ code: 0, stderr: '' });
     expect(statSync(join(cwd, 'data/server.key')).mode & 0o777).toBe(0o640);
@@ -52,8 +52,8 @@ describe('rdgw serve --check', () => {
     expect((await check('--json')).stderr).toBe('');
   });
 
-  it('warns of what a start would warn of', async () => {
-    await makeSet();
+  it('prints the warnings of a start', async () => {
+    await makeCertificates();
     write('tokens', 'sesame-open-sesame alice desk.example\n');
     configure('hostname: gw.example\nauth: {paa: {mode: static, tokensFile: tokens}}\n');
     chmodSync(join(cwd, 'tokens'), 0o644);
@@ -64,7 +64,7 @@ describe('rdgw serve --check', () => {
   });
 
   it('does not run a custom authenticator', async () => {
-    await makeSet();
+    await makeCertificates();
     write('auth.mjs', 'import { writeFileSync } from "node:fs";\nwriteFileSync("ran", "");\nthrow new Error("no");\n');
     configure('auth: {module: auth.mjs}\n');
     expect(await check()).toMatchObject({ code: 0, stderr: '' });
@@ -72,63 +72,68 @@ describe('rdgw serve --check', () => {
   });
 });
 
-describe('rdgw serve --check refuses like serve', () => {
-  const foreign = (name: string, key = name): string[] => [
+describe('rdgw serve --check fails like serve', () => {
+  const certFlags = (name: string, key = name): string[] => [
     '--cert',
     `${name}/server.pem`,
     '--key',
     `${key}/server.key`,
   ];
   const auth = (text: string) => (): void => configure(`auth: ${text}\n`);
-  const withSet = (breakIt: () => void) => async (): Promise<void> => {
-    await makeSet();
-    breakIt();
+  const withCertificates = (damage: () => void) => async (): Promise<void> => {
+    await makeCertificates();
+    damage();
   };
 
-  it.each<[what: string, code: string, breakIt: () => unknown, args: readonly string[]]>([
-    ['a certificate that is not there', 'TLS_FILE_UNREADABLE', () => undefined, foreign('a')],
+  it.each<[what: string, code: string, damage: () => unknown, args: readonly string[]]>([
+    ['a missing certificate', 'TLS_FILE_UNREADABLE', () => undefined, certFlags('a')],
     [
-      'a certificate that is none',
+      'an invalid certificate',
       'TLS_CERT_INVALID',
       async () => {
-        await makeSet('a');
+        await makeCertificates('a');
         write('a/server.pem', 'x');
       },
-      foreign('a'),
+      certFlags('a'),
     ],
     [
       'the key of another certificate',
       'TLS_KEY_MISMATCH',
-      () => Promise.all([makeSet('a'), makeSet('b')]),
-      foreign('a', 'b'),
+      () => Promise.all([makeCertificates('a'), makeCertificates('b')]),
+      certFlags('a', 'b'),
     ],
-    ['a module that is not there', 'AUTH_MODULE_MISSING', auth('{module: no.mjs}'), []],
-    ['a token list that is not there', 'POLICY_FILE_MISSING', auth('{paa: {mode: static, tokensFile: no}}'), []],
-    ['a token list that is none', 'TOKENS_FILE_INVALID', auth('{paa: {mode: static, tokensFile: rdgw.yaml}}'), []],
-    ['a public key that is not there', 'POLICY_FILE_MISSING', auth('{paa: {keys: [no.pem]}}'), []],
-    ['a public key that is none', 'KEY_INVALID', auth('{paa: {keys: [rdgw.yaml]}}'), []],
-    ['a key set that is none', 'KEY_INVALID', auth('{paa: {jwks: rdgw.yaml}}'), []],
-    ['a damaged certificate', 'CERTS_DAMAGED', withSet(() => write('data/server.pem', 'x')), []],
-    ['a set without its certificate', 'CERTS_INCOMPLETE', withSet(() => rmSync(join(cwd, 'data/server.pem'))), []],
-    ['a damaged token key', 'TOKEN_KEY_INVALID', withSet(() => write('data/token.key', 'x')), []],
-    ['a file in the place of the data folder', 'DATA_FOLDER', () => write('data', ''), []],
+    ['a missing module', 'AUTH_MODULE_MISSING', auth('{module: no.mjs}'), []],
+    ['a missing token list', 'POLICY_FILE_MISSING', auth('{paa: {mode: static, tokensFile: no}}'), []],
+    ['an invalid token list', 'TOKENS_FILE_INVALID', auth('{paa: {mode: static, tokensFile: rdgw.yaml}}'), []],
+    ['a missing public key', 'POLICY_FILE_MISSING', auth('{paa: {keys: [no.pem]}}'), []],
+    ['an invalid public key', 'KEY_INVALID', auth('{paa: {keys: [rdgw.yaml]}}'), []],
+    ['an invalid key set', 'KEY_INVALID', auth('{paa: {jwks: rdgw.yaml}}'), []],
+    ['a damaged certificate', 'CERTS_DAMAGED', withCertificates(() => write('data/server.pem', 'x')), []],
+    [
+      'a data folder without its certificate',
+      'CERTS_INCOMPLETE',
+      withCertificates(() => rmSync(join(cwd, 'data/server.pem'))),
+      [],
+    ],
+    ['a damaged token key', 'TOKEN_KEY_INVALID', withCertificates(() => write('data/token.key', 'x')), []],
+    ['a file instead of the data folder', 'DATA_FOLDER', () => write('data', ''), []],
     ['a data folder below a file', 'DATA_FOLDER', () => write('file', ''), ['--data-dir', 'file/data']],
     [
-      'a file in its place beside a certificate of its own',
+      'a file instead of the data folder with --cert',
       'DATA_FOLDER',
-      () => makeSet('a').then(() => write('data', '')),
-      foreign('a'),
+      () => makeCertificates('a').then(() => write('data', '')),
+      certFlags('a'),
     ],
     ['a key log that is a link', 'KEYLOG_KIND', () => symlinkSync('x', join(cwd, 'keys')), ['--keylog', 'keys']],
     ['a key log that is a folder', 'KEYLOG_KIND', () => mkdirSync(join(cwd, 'keys')), ['--keylog', 'keys']],
     ['a key log without a folder', 'KEYLOG_UNWRITABLE', () => undefined, ['--keylog', 'no/keys']],
-  ])('%s (%s)', async (_, name, breakIt, args) => {
-    await breakIt();
+  ])('%s (%s)', async (_, name, damage, args) => {
+    await damage();
     const checked = await check(...args);
     expect(checked).toMatchObject({ code: 4, stdout: '' });
     expect(checked.stderr).toContain(`(${name})`);
     const started = await serve(...args);
-    // The log of a start that gets further comes before its fault.
+    // A start that gets further logs before it fails.
     const fault = started.stderr.slice(started.stderr.indexOf('error: '));
     expect({ code: started.code, fault }).toEqual({ code: 4, fault: checked.stderr });
   });

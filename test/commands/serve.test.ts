@@ -34,7 +34,7 @@ function rdgw(...args: string[]): Program {
 
 async function listening(...args: string[]): Promise<{ run: Program; port: number }> {
   const run = rdgw('serve', '--listen', '127.0.0.1:0', ...args);
-  const [, port] = await run.says(/listens on https:\/\/\S+:(\d+)/);
+  const [, port] = await run.waitForOutput(/listens on https:\/\/\S+:(\d+)/);
   return { run, port: Number(port) };
 }
 
@@ -49,9 +49,9 @@ function health(port: number): Promise<number | undefined> {
 }
 
 describe('rdgw serve', () => {
-  it('makes its keys at the first start, tells what to do next, and leaves them alone later', async () => {
+  it('creates its keys at the first start, prints the command to try next, and keeps the keys later', async () => {
     const { run } = await listening();
-    await run.says(/try next {6}rdgw mkrdp --target \S+ --gateway \S+:\d+/);
+    await run.waitForOutput(/try next {6}rdgw mkrdp --target \S+ --gateway \S+:\d+/);
     expect(run.stdout()).toContain(join(folder, 'data/ca.pem'));
     expect(run.stdout()).toContain('first start');
     const before = readFileSync(join(folder, 'data/server.key'));
@@ -61,23 +61,23 @@ describe('rdgw serve', () => {
     run.kill('SIGTERM');
     expect(await run.code).toBe(0);
     const again = await listening();
-    await again.run.says(/try next/);
+    await again.run.waitForOutput(/try next/);
     expect(again.run.stdout()).not.toContain('first start');
     expect(readFileSync(join(folder, 'data/server.key'))).toEqual(before);
   });
 
-  it('says with --json where it listens, in one object', async () => {
+  it('prints where it listens as one object with --json', async () => {
     const run = rdgw('serve', '--listen', '127.0.0.1:0', '--json');
-    await run.says(/\}/);
+    await run.waitForOutput(/\}/);
     run.kill('SIGTERM');
     expect(await run.code).toBe(0);
     expect(JSON.parse(run.stdout())).toMatchObject({ port: expect.any(Number), ca: join(folder, 'data/ca.pem') });
   });
 
-  it('serves counters where it is told to, and says where', async () => {
+  it('serves counters on metrics.listen, and logs the URL', async () => {
     writeFileSync(join(folder, 'rdgw.yaml'), 'metrics: {listen: 0}\n');
     const { run } = await listening();
-    const [, url = ''] = await run.says(/metrics are served url=(http:\/\/127\.0\.0\.1:\d+\/metrics)/);
+    const [, url = ''] = await run.waitForOutput(/event=metrics\.listening url=(http:\/\/127\.0\.0\.1:\d+\/metrics)/);
     expect(await (await fetch(url)).text()).toMatch(/^rdgw_sessions 0$/m);
     const { port } = new URL(url);
     writeFileSync(join(folder, 'rdgw.yaml'), `metrics: {listen: ${port}}\n`);
@@ -88,12 +88,12 @@ describe('rdgw serve', () => {
     expect(await run.code).toBe(0);
   });
 
-  it('goes on when a custom authenticator throws where nobody can catch it, and tells no token', async () => {
-    const module = join(folder, 'stray.mjs');
+  it('survives an uncaught error of a custom authenticator, and logs no token', async () => {
+    const module = join(folder, 'uncaught.mjs');
     writeFileSync(
       module,
       `export default () => ({
-        name: 'stray',
+        name: 'uncaught',
         authenticate({ token }) {
           if (token.startsWith('throw')) setTimeout(() => { throw new Error('about ' + token); });
           if (token.startsWith('reject')) Promise.reject(new Error('about ' + token));
@@ -102,7 +102,7 @@ describe('rdgw serve', () => {
       });`,
     );
     const target = await echoTarget();
-    const config = join(folder, 'stray.json');
+    const config = join(folder, 'uncaught.json');
     writeFileSync(config, JSON.stringify({ auth: { module }, targets: { allow: [`127.0.0.1:${target.port}`] } }));
     const { run, port } = await listening('--config', config);
     const ca = readFileSync(join(folder, 'data/ca.pem'), 'utf8');
@@ -110,9 +110,9 @@ describe('rdgw serve', () => {
     const client = await open('good');
     await client.until('opened');
     for (const token of ['throw-secret', 'reject-secret']) await (await open(token)).ended();
-    await run.says(/stray error kind=Error at=\S*stray\.mjs:\d+:\d+[\s\S]*stray error/);
+    await run.waitForOutput(/event=error\.uncaught kind=Error at=\S*uncaught\.mjs:\d+:\d+[\s\S]*event=error\.uncaught/);
     client.send(Buffer.from('still here'));
-    expect((await client.gets(10)).toString()).toBe('still here');
+    expect((await client.waitForBytes(10)).toString()).toBe('still here');
     client.pipe.close();
     run.kill('SIGTERM');
     expect(await run.code).toBe(0);
@@ -120,16 +120,16 @@ describe('rdgw serve', () => {
     await target.stop();
   });
 
-  it('goes on, and ends in order, when its log cannot be written', async () => {
+  it('keeps running, and drains, when its log cannot be written', async () => {
     const full = openSync('/dev/full', 'w');
     const env = { HOME: folder, RDGW_DATA_DIR: join(folder, 'data') };
     const run = startRdgw(['serve', '--listen', '127.0.0.1:0'], { cwd: folder, env, stderr: full });
     running.push(run);
     closeSync(full);
-    const [, port] = await run.says(/listens on https:\/\/\S+:(\d+)/);
+    const [, port] = await run.waitForOutput(/listens on https:\/\/\S+:(\d+)/);
     const ca = readFileSync(join(folder, 'data/ca.pem'), 'utf8');
     for (let count = 0; count < 3; count++) {
-      // Each of these is a line in the log.
+      // Each of these requests is logged.
       const socket = await tlsSocket({ port: Number(port), ca });
       const head = rdgHead('RDG_OUT_DATA', randomUUID(), ['RDG-Auth-Scheme: NTLM']);
       expect((await requestOver(socket, head)).status).toBe(401);
@@ -139,7 +139,7 @@ describe('rdgw serve', () => {
     expect(await run.code).toBe(0);
   });
 
-  it('ends behind a drain though a custom authenticator holds a timer', async () => {
+  it('exits after draining although a custom authenticator holds a timer', async () => {
     const module = join(folder, 'holding.mjs');
     writeFileSync(
       module,
@@ -151,10 +151,10 @@ describe('rdgw serve', () => {
     const { run } = await listening('--config', config);
     run.kill('SIGTERM');
     expect(await run.code).toBe(0);
-    expect(run.stderr()).toContain('stopped');
+    expect(run.stderr()).toContain('event=gateway.stopped');
   });
 
-  it('drains: 503 for newcomers while a session goes on, CLOSE_CHANNEL 0x4D4 at the end, exit 0', async () => {
+  it('drains: 503 for new requests while a session goes on, CLOSE_CHANNEL 0x4D4 at the end, exit 0', async () => {
     const { run, port } = await listening('--drain', '1');
     const target = await echoTarget();
     const key = await loadTokenKey(join(folder, 'data'));
@@ -165,7 +165,7 @@ describe('rdgw serve', () => {
     await client.until('opened');
     expect(await health(port)).toBe(200);
     run.kill('SIGTERM');
-    await run.says(/draining/);
+    await run.waitForOutput(/draining/);
     expect(await health(port)).toBe(503);
     client.send(Buffer.from('still here'));
     await client.when(() => client.received.toString() === 'still here');
@@ -176,7 +176,7 @@ describe('rdgw serve', () => {
   });
 
   it.each([['SIGINT', 130] as const, ['SIGTERM', 143] as const])(
-    'ends at once on a second %s, with %i',
+    'exits at once on a second %s, with %i',
     async (signal, code) => {
       const { run, port } = await listening();
       const target = await echoTarget();
@@ -187,7 +187,7 @@ describe('rdgw serve', () => {
       const client = await RawClient.open({ port, ca }, { transport: 'websocket', token, port: target.port });
       await client.until('opened');
       run.kill('SIGINT');
-      await run.says(/draining/);
+      await run.waitForOutput(/draining/);
       run.kill(signal);
       expect(await run.code).toBe(code);
       await target.stop();
@@ -196,7 +196,7 @@ describe('rdgw serve', () => {
 });
 
 describe('rdgw serve --check', () => {
-  it('prints the settings, makes nothing, and ends with 0', async () => {
+  it('prints the settings, creates nothing, and exits with 0', async () => {
     const run = rdgw('serve', '--check', '--listen', '9443');
     expect(await run.code).toBe(0);
     expect(run.stdout()).toMatch(/^listen: .*9443/m);
@@ -210,13 +210,13 @@ describe('rdgw serve --check', () => {
   });
 });
 
-/** One clear line with a hint, the right code, no stack trace; `--json` changes the form alone. */
+/** Expects one clear line with a hint, the right exit code and no stack trace; `--json` changes only the format. */
 describe.each([[], ['--json']])('rdgw serve %s fails', (...json) => {
-  const expectFailure = async (run: Program, code: number, word: RegExp) => {
+  const expectFailure = async (run: Program, code: number, pattern: RegExp) => {
     expect(await run.code).toBe(code);
-    const words = json.length > 0 ? run.stdout() : run.stderr();
-    expect(words).toMatch(word);
-    expect(words).toMatch(/hint/);
+    const output = json.length > 0 ? run.stdout() : run.stderr();
+    expect(output).toMatch(pattern);
+    expect(output).toMatch(/hint/);
     expect(`${run.stdout()}${run.stderr()}`).not.toMatch(/\n\s+at /);
     if (json.length > 0)
       expect(JSON.parse(run.stdout())).toMatchObject({ error: { code: expect.stringMatching(/^[A-Z_]+$/) } });

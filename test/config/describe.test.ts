@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { describeConfig, effectiveSettings, settingsTable } from '../../src/config/index.js';
 import { SETTINGS } from '../../src/config/settings.js';
-import { workplace } from './workplace.js';
+import { configFolder } from './config-folder.js';
 
-const here = workplace();
+const folder = configFolder();
 
 describe('describeConfig', () => {
   const TEXT = `
@@ -27,7 +27,10 @@ timeouts: {dial: 5}
 `;
 
   it('shows value, unit, reason and source', async () => {
-    const loaded = await here.loadText(TEXT, { env: { RDGW_TIMEOUTS_TLS: '7' }, overrides: { 'log.format': 'json' } });
+    const loaded = await folder.loadText(TEXT, {
+      env: { RDGW_TIMEOUTS_TLS: '7' },
+      overrides: { 'log.format': 'json' },
+    });
     const text = describeConfig(loaded);
     expect(text).toContain('\nlisten: "[::1]:8443" # from rdgw.yaml, default 8443\n');
     expect(text).toContain('\n  dial: 5 # s, from rdgw.yaml, default 10\n');
@@ -38,13 +41,13 @@ timeouts: {dial: 5}
     expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
   });
 
-  it('shows of the options of a custom authenticator the names and what is true or false, nothing else', async () => {
-    const loaded = await here.loadText(TEXT);
+  it('masks the options of a custom authenticator, except names and booleans', async () => {
+    const loaded = await folder.loadText(TEXT);
     expect(describeConfig(loaded)).not.toMatch(/hunter2|4711/);
     expect(effectiveSettings(loaded).auth).toEqual({
       paa: { mode: 'signed', keys: [] },
       module: {
-        path: join(here.cwd, 'auth.mjs'),
+        path: join(folder.cwd, 'auth.mjs'),
         options: {
           url: '********',
           dsn: '********',
@@ -61,20 +64,20 @@ timeouts: {dial: 5}
     });
   });
 
-  it('writes a file that means the same', async () => {
-    const first = await here.loadText(
+  it('writes a file with the same settings', async () => {
+    const first = await folder.loadText(
       'listen: 10.0.0.1:1\nhostname: Gw.Example\ntargets: {allow: ["*.a:*", "[fd00::/8]:1-2"]}\ntls: {cert: a, key: "b: c # d"}',
     );
-    const second = await here.loadText(describeConfig(first));
+    const second = await folder.loadText(describeConfig(first));
     expect(second.config).toEqual(first.config);
   });
 
   it.each(['9464', '10.0.0.1:9464', '"[::1]:9464"', '"*:9464"'])(
-    'writes metrics.listen as it was meant: %s',
+    'keeps the meaning of metrics.listen: %s',
     async (text) => {
-      const first = await here.loadText(`metrics: {listen: ${text}}`);
+      const first = await folder.loadText(`metrics: {listen: ${text}}`);
       expect(first.config.metrics.listen?.port).toBe(9464);
-      expect((await here.loadText(describeConfig(first))).config).toEqual(first.config);
+      expect((await folder.loadText(describeConfig(first))).config).toEqual(first.config);
     },
   );
 });
@@ -89,7 +92,7 @@ describe('the settings', () => {
     expect(new Set(SETTINGS.map(({ env }) => env)).size).toBe(SETTINGS.length);
   });
 
-  it('make a Markdown table', () => {
+  it('form a Markdown table', () => {
     const lines = settingsTable().trimEnd().split('\n');
     expect(lines).toHaveLength(SETTINGS.length + 2);
     expect(lines.filter((line) => line.split('|').length !== 6)).toEqual([]);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { formatListen, formatLocalListen, parseListen, parseLocalListen } from '../../src/config/listen.js';
 
-describe('where to listen', () => {
+describe('listen addresses', () => {
   it.each([
     ['8443', { port: 8443 }],
     ['*:8443', { port: 8443 }],
@@ -21,8 +21,8 @@ describe('where to listen', () => {
     ['9464', { host: '127.0.0.1', port: 9464 }],
     ['*:9464', { port: 9464 }],
     ['[::]:9464', { host: '::', port: 9464 }],
-    ['words', undefined],
-  ])('of what is for this machine: %s', (text, listen) => {
+    ['text', undefined],
+  ])('local by default: %s', (text, listen) => {
     expect(parseLocalListen(text)).toEqual(listen);
     if (listen) expect(parseLocalListen(formatLocalListen(listen))).toEqual(listen);
   });

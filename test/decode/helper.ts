@@ -1,4 +1,4 @@
-/** Runs of `decode` within the test: what it printed, and what it returned. */
+/** Runs `decode` in the process of the test and returns its output and result. */
 import { Writable } from 'node:stream';
 import { Output } from '../../src/decode/output.js';
 import type { DecodeRequest, DecodeResult } from '../../src/decode/request.js';
@@ -49,7 +49,7 @@ const REQUEST: DecodeRequest = {
   secrets: false,
 };
 
-/** Every capture with its keys, as options of a run. */
+/** All captures with their keys, as options of a run. */
 export const VECTORS: Readonly<Record<string, { readonly file: string; readonly keylogs: readonly string[] }>> = {
   'fr2-paa-ws': withKeys('fr2-paa-ws', 'pcap.gz'),
   'fr2-paa-dual': withKeys('fr2-paa-dual', 'pcapng.gz'),
@@ -74,7 +74,7 @@ export async function ndjson(request: RunOptions): Promise<Record<string, unknow
   return lines.map((line) => JSON.parse(line));
 }
 
-/** What `--json` prints of a capture. */
+/** The output of `--json` for a capture. */
 export async function summaryOf(name: string): Promise<Summary> {
   const { result } = await run({ ...vector(name), show: 'nothing' });
   return result.summary as Summary;

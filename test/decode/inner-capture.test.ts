@@ -30,7 +30,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Decodes a capture into `path`; returns what its DATA carried. */
+/** Decodes a capture into `path` and returns the payload of its DATA. */
 async function write(name: string, path: string): Promise<Record<Sender, Buffer>> {
   const keys = new KeyLog();
   keys.add(readFileSync(join(CAPTURES, `${name}.keys`), 'latin1'));
@@ -79,8 +79,8 @@ async function streams(path: string): Promise<{ readonly ports: number[]; readon
   return { ports, bytes: { client: Buffer.concat(bytes.client), server: Buffer.concat(bytes.server) } };
 }
 
-describe('the capture of the RDP inside', () => {
-  it.each(['fr2-paa-ws', 'fr3-ntlm-dual'])('of %s holds exactly what its DATA carried', async (name) => {
+describe('the capture of the inner RDP connection', () => {
+  it.each(['fr2-paa-ws', 'fr3-ntlm-dual'])('of %s contains exactly the payload of its DATA', async (name) => {
     const path = join(folder, 'inner.pcap');
     const carried = await write(name, path);
     const found = await streams(path);
@@ -92,15 +92,15 @@ describe('the capture of the RDP inside', () => {
     expect(readdirSync(folder)).toEqual(['inner.pcap']);
   });
 
-  it('refuses the capture that is read, and folders that are not there', () => {
+  it('rejects the input file and a missing folder', () => {
     const path = join(folder, 'capture.pcap');
     writeFileSync(path, 'kept');
-    expect(() => new InnerCapture(path, path)).toThrow('it is the capture that is read');
+    expect(() => new InnerCapture(path, path)).toThrow('it is the capture being read');
     expect(() => new InnerCapture(join(folder, 'no/inner.pcap'), path)).toThrow('its folder does not exist');
     expect(readFileSync(path, 'utf8')).toBe('kept');
   });
 
-  it('goes where a symbolic link leads, and the link stays', () => {
+  it('follows a symbolic link and keeps the link', () => {
     const [link, file] = [join(folder, 'link.pcap'), join(folder, 'file.pcap')];
     writeFileSync(file, 'old');
     symlinkSync('file.pcap', link);
@@ -108,21 +108,23 @@ describe('the capture of the RDP inside', () => {
     expect(lstatSync(link).isSymbolicLink()).toBe(true);
     expect(readFileSync(file).readUInt32LE(0)).toBe(0xa1b23c4d);
     expect(readdirSync(folder).sort()).toEqual(['file.pcap', 'link.pcap']);
-    expect(() => new InnerCapture(link, file)).toThrow('it is the capture that is read');
+    expect(() => new InnerCapture(link, file)).toThrow('it is the capture being read');
   });
 
-  it('refuses a symbolic link that leads nowhere', () => {
-    symlinkSync('gone.pcap', join(folder, 'link.pcap'));
-    expect(() => new InnerCapture(join(folder, 'link.pcap'), undefined)).toThrow('it is a link that leads nowhere');
-  });
-
-  it('refuses -, which is no name of a file', () => {
-    expect(() => new InnerCapture('-', undefined)).toThrow(
-      'the capture cannot be written: stdout is for what is shown',
+  it('rejects a dangling symbolic link', () => {
+    symlinkSync('missing.pcap', join(folder, 'link.pcap'));
+    expect(() => new InnerCapture(join(folder, 'link.pcap'), undefined)).toThrow(
+      'it is a symbolic link to a file that does not exist',
     );
   });
 
-  it('leaves nothing behind when it is discarded, as often as that is', () => {
+  it('rejects -, which is not a file name', () => {
+    expect(() => new InnerCapture('-', undefined)).toThrow(
+      'the capture cannot be written: stdout is used for the decoded output',
+    );
+  });
+
+  it('leaves no file behind when it is discarded, once or twice', () => {
     const inner = new InnerCapture(join(folder, 'inner.pcap'), undefined);
     inner.discard();
     inner.discard();

@@ -9,20 +9,20 @@ async function gather(chunks: AsyncIterable<Buffer>): Promise<string[]> {
 }
 
 describe('the first bytes', () => {
-  it('are seen, and still come first', async () => {
+  it('are returned and remain in the stream', async () => {
     const { first, whole } = await peek(Readable.from([Buffer.from('one'), Buffer.from('two')]), 1);
     expect(first.toString()).toBe('one');
     expect(await gather(whole)).toEqual(['one', 'two']);
   });
 
-  it('are gathered from a pipe that brings one at a time', async () => {
+  it('are collected from a pipe that delivers one byte at a time', async () => {
     const bytes = [...'four!'].map((byte) => Buffer.from(byte));
     const { first, whole } = await peek(Readable.from(bytes), 4);
     expect(first.toString()).toBe('four');
     expect(await gather(whole)).toEqual(['four', '!']);
   });
 
-  it('of nothing are none', async () => {
+  it('of an empty stream are empty', async () => {
     const { first, whole } = await peek(Readable.from([]), 4);
     expect(first).toHaveLength(0);
     expect(await gather(whole)).toEqual([]);
@@ -30,7 +30,7 @@ describe('the first bytes', () => {
 });
 
 describe('a paced stream', () => {
-  it('gives a chunk only after it was let through', async () => {
+  it('passes a chunk on only after the callback has completed', async () => {
     const seen: string[] = [];
     let open: () => void = () => undefined;
     const source = Readable.from([Buffer.from('one'), Buffer.from('two')]);
@@ -46,19 +46,19 @@ describe('a paced stream', () => {
     expect(seen).toEqual(['before 3', 'before 3', 'onetwo']);
   });
 
-  it('passes a failure on', async () => {
+  it('passes an error on', async () => {
     const failing = Readable.from(
       (async function* () {
         yield Buffer.from('one');
-        throw new Error('the disk is gone');
+        throw new Error('disk failure');
       })(),
     );
-    await expect(gather(paced(failing, () => undefined))).rejects.toThrow('the disk is gone');
+    await expect(gather(paced(failing, () => undefined))).rejects.toThrow('disk failure');
   });
 });
 
 describe('a file', () => {
-  it('has a size; what has none is read all the same', async () => {
+  it('has a size, which is undefined for a device', async () => {
     const { size, stream } = await openInput('package.json');
     stream.destroy();
     expect(size).toBeGreaterThan(100);

@@ -1,9 +1,9 @@
 import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { hasRoomForProgress, Output } from '../../src/decode/output.js';
+import { canShowProgress, Output } from '../../src/decode/output.js';
 import { plain } from '../../src/render/theme.js';
 
-/** Takes what it is given when it is told to. */
+/** A stream that completes a write when `take` is called. */
 class Reader extends Writable {
   text = '';
   writes = 0;
@@ -29,7 +29,7 @@ function output(out: Writable, options: { progress?: Writable; now?: () => numbe
 }
 
 describe('lines', () => {
-  it('are gathered into one write', async () => {
+  it('are combined into one write', async () => {
     const reader = new Reader();
     const lines = output(reader);
     lines.line('one');
@@ -42,7 +42,7 @@ describe('lines', () => {
     await flushed;
   });
 
-  it('wait until the reader takes them', async () => {
+  it('are flushed when the reader has taken them', async () => {
     const reader = new Reader();
     const lines = output(reader);
     lines.line('x'.repeat(100));
@@ -57,7 +57,7 @@ describe('lines', () => {
     expect(done).toBe(true);
   });
 
-  it('go nowhere once the reader has gone, and nobody waits for it', async () => {
+  it('are dropped once the reader has closed, and flush does not wait', async () => {
     const reader = new Reader();
     const lines = output(reader);
     lines.line('x'.repeat(100));
@@ -72,7 +72,7 @@ describe('lines', () => {
 });
 
 describe('a broken pipe', () => {
-  it('is the end of the output and no failure, even while a write waits', async () => {
+  it('ends the output without an error, even during a write', async () => {
     const out = new Writable({
       highWaterMark: 1,
       write: (_chunk, _encoding, done) =>
@@ -115,16 +115,16 @@ describe('progress', () => {
     return { shown, lines, at };
   }
 
-  it('has room where results are elsewhere, or come at the end', () => {
+  it('is possible if stdout is not a terminal or the results come at the end', () => {
     const [terminal, pipe] = [{ isTTY: true }, { isTTY: false }];
     for (const show of ['tree', 'ndjson', 'stats', 'nothing'] as const) {
-      expect(hasRoomForProgress(pipe, terminal, show)).toBe(true);
-      expect(hasRoomForProgress(terminal, terminal, show)).toBe(show === 'stats' || show === 'nothing');
-      expect(hasRoomForProgress(terminal, pipe, show)).toBe(false);
+      expect(canShowProgress(pipe, terminal, show)).toBe(true);
+      expect(canShowProgress(terminal, terminal, show)).toBe(show === 'stats' || show === 'nothing');
+      expect(canShowProgress(terminal, pipe, show)).toBe(false);
     }
   });
 
-  it('is taken away once', () => {
+  it('is removed once', () => {
     const { shown, lines, at } = watched();
     at(1000);
     lines.progress(50e6, undefined);
@@ -133,7 +133,7 @@ describe('progress', () => {
     expect(shown.slice(1)).toEqual(['\r\x1b[K']);
   });
 
-  it('is not shown for a file that is read at once', () => {
+  it('is not shown for a file that is read quickly', () => {
     const { shown, lines, at } = watched();
     at(600);
     lines.progress(1000, 2000);
@@ -141,7 +141,7 @@ describe('progress', () => {
     expect(shown).toEqual([]);
   });
 
-  it('shows how much of the file is read, not too often, and leaves nothing behind', () => {
+  it('shows the part of the file that is read, at a limited rate, and is removed at the end', () => {
     const { shown, lines, at } = watched();
     at(1000);
     lines.progress(100e6, 400e6);
@@ -157,7 +157,7 @@ describe('progress', () => {
     ]);
   });
 
-  it('of a pipe shows how much came', () => {
+  it('of a pipe shows the bytes read', () => {
     const { shown, lines, at } = watched();
     at(1000);
     lines.progress(50e6, undefined);

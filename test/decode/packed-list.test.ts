@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { PackedList } from '../../src/decode/packed-list.js';
 
 describe('packed objects', () => {
-  it('come out as they went in, whatever their size', () => {
+  it('are returned unchanged, whatever their size', () => {
     const packed = new PackedList<unknown>();
     const values = [
       '',
@@ -11,11 +11,11 @@ describe('packed objects', () => {
       'x'.repeat(300_000),
       ...Array.from({ length: 5000 }, (_, i) => ({ i })),
     ];
-    const parcels = values.map((value) => packed.put(value));
-    expect(parcels.map((parcel) => packed.get(parcel))).toEqual(values);
+    const items = values.map((value) => packed.put(value));
+    expect(items.map((item) => packed.get(item))).toEqual(values);
   });
 
-  it('of any kind that JSON knows', () => {
+  it('may be any JSON value', () => {
     const packed = new PackedList<unknown>();
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {

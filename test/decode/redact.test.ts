@@ -13,7 +13,7 @@ const signature = token.slice(token.lastIndexOf('.') + 1);
 const create = (text: string): Buffer => TUNNEL_CREATE.encode({ capsFlags: 0, paaCookie: encodePaaCookie(text) });
 const hexOf = (text: string): string => Buffer.from(text, 'utf16le').toString('hex');
 
-/** All that JSON says of a PDU. */
+/** All fields and spans of a PDU as JSON. */
 function shown(bytes: Buffer, options = {}): string {
   const tree = dissect(bytes);
   const type = bytes.readUInt16LE(0);
@@ -21,21 +21,21 @@ function shown(bytes: Buffer, options = {}): string {
 }
 
 describe('a signed access token', () => {
-  it('is shown without its signature, unless secrets are asked for', () => {
+  it('is shown without its signature, unless secrets are requested', () => {
     const bytes = create(token);
     expect(shown(bytes)).not.toContain(hexOf(signature));
     expect(shown(bytes)).toContain(hexOf(token.slice(0, -signature.length)));
     expect(shown(bytes, { secrets: true })).toContain(hexOf(token));
   });
 
-  it('keeps its place: the fields still tile the packet', () => {
+  it('keeps its offsets: the fields still cover the packet', () => {
     const bytes = create(token);
     expect(leavesOf(redacted(PKT_TYPE.TUNNEL_CREATE, dissect(bytes), {}), bytes.length)).toHaveLength(
       leavesOf(dissect(bytes), bytes.length).length,
     );
   });
 
-  it('is looked for behind the fields as well', () => {
+  it('is also redacted after the fields', () => {
     const bytes = Buffer.concat([TUNNEL_CREATE.encode({ capsFlags: 0 }), encodePaaCookie(token)]);
     bytes.writeUInt32LE(bytes.length, 4);
     expect(shown(bytes)).not.toContain(hexOf(signature));
@@ -43,14 +43,14 @@ describe('a signed access token', () => {
   });
 });
 
-describe('a token that is just a word', () => {
-  it('is shown as it was sent', () => {
+describe('a token without a signature', () => {
+  it('is shown unchanged', () => {
     expect(shown(create('TOKEN123'))).toContain(hexOf('TOKEN123\0'));
   });
 });
 
 describe('every other packet', () => {
-  it('is shown whole', () => {
+  it('is shown completely', () => {
     const kinds = Object.values(PACKETS).map(({ type }) => type);
     const guarded: number[] = [PKT_TYPE.DATA, PKT_TYPE.EXTENDED_AUTH_MSG, PKT_TYPE.TUNNEL_CREATE];
     for (const type of kinds.filter((kind) => !guarded.includes(kind))) {

@@ -37,7 +37,7 @@ async function pdusOf(request: Parameters<typeof ndjson>[0]): Promise<PduLine[]>
 }
 
 describe('a capture', () => {
-  it('without its keys is not understood, and says how to get them', async () => {
+  it('without its keys cannot be decoded, and a note says how to get them', async () => {
     const { result, text } = await run({ file: vector('fr2-paa-ws').file });
     expect(result.understood).toBe(false);
     expect(text).toContain('(TLS_NO_KEYS)');
@@ -50,59 +50,59 @@ describe('a capture', () => {
     expect(result).toMatchObject({ understood: true, problem: null });
   });
 
-  it('whose keys stand behind its packets says so', async () => {
+  it('with its keys after the packets causes a warning', async () => {
     const { section, interface: description, enhanced, secrets } = pcapng();
     const { packets } = await readCapture(unpacked('fr2-paa-ws'));
     const blocks = packets.map(({ time, bytes }) => enhanced(bytes, time / 1000n));
     const keys = secrets(readFileSync(vector('fr2-paa-ws').keylogs[0] ?? '', 'latin1'));
     const capture = (...parts: Buffer[]) => Buffer.concat([section(), description(), ...parts]);
     const file = write('late.pcapng', capture(...blocks, keys));
-    expect((await run({ file })).result.warnings).toEqual([expect.stringContaining('behind the packets')]);
+    expect((await run({ file })).result.warnings).toEqual([expect.stringContaining('after their packets')]);
     const front = write('front.pcapng', capture(keys, ...blocks));
     expect((await run({ file: front })).result).toMatchObject({ understood: true, warnings: [] });
   });
 
-  it('that is cut tells all before the cut, then where it broke', async () => {
+  it('that is truncated is decoded up to that point, followed by a note', async () => {
     const whole = await pdusOf(vector('fr2-paa-ws'));
     const bytes = unpacked('fr2-paa-ws');
     const file = write('cut.pcap', bytes.subarray(0, Math.floor(bytes.length * 0.6)));
     const { keylogs } = vector('fr2-paa-ws');
     const lines = await ndjson({ file, keylogs });
-    const told = lines.filter(({ type }) => type === 'pdu');
-    expect(told.length).toBeGreaterThan(20);
-    expect(told).toEqual(whole.slice(0, told.length));
+    const pdus = lines.filter(({ type }) => type === 'pdu');
+    expect(pdus.length).toBeGreaterThan(20);
+    expect(pdus).toEqual(whole.slice(0, pdus.length));
     expect(lines.at(-1)).toMatchObject({ type: 'note', code: 'CAPTURE_TRUNCATED', severity: 'warning' });
     const { result } = await run({ file, keylogs });
     expect(result).toMatchObject({ understood: true, problem: { code: 'CAPTURE_TRUNCATED' } });
   });
 
-  it('that is none is a problem and not understood', async () => {
+  it('of an unknown format is a problem', async () => {
     const file = write('noise.bin', Buffer.from([0xde, 0xad, 0xbe, 0xef, 0, 1, 2, 3, 4, 5, 6, 7]));
     const { result } = await run({ file });
     expect(result).toMatchObject({ understood: false, problem: { code: 'CAPTURE_UNKNOWN' } });
   });
 
-  it('of nothing is a problem', async () => {
+  it('that is empty is a problem', async () => {
     const { result } = await run({ file: write('empty.pcap', '') });
     expect(result).toMatchObject({ understood: false, problem: { code: 'CAPTURE_EMPTY' } });
   });
 
-  it('is read no further than the limit', async () => {
+  it('is read up to the limit', async () => {
     const whole = await pdusOf(vector('fr2-paa-ws'));
     expect(await pdusOf({ ...vector('fr2-paa-ws'), limit: 9 })).toEqual(whole.slice(0, 9));
   });
 
-  it('counts towards the limit what the filter lets through', async () => {
+  it('counts only packets that match the filter towards the limit', async () => {
     const filter = parseFilter('type=data direction=server');
     const pdus = await pdusOf({ ...vector('fr2-paa-ws'), limit: 2, filter });
     expect(pdus.map(({ name }) => name)).toEqual(['PKT_TYPE_DATA', 'PKT_TYPE_DATA']);
-    // Numbers are those of the whole capture.
+    // The numbers count all packets of the capture.
     expect(pdus.map(({ n }) => n)).toEqual([10, 12]);
   });
 
-  it('tells whoever listens besides, whatever the filter hides', async () => {
+  it('passes every event to onEvent, regardless of the filter', async () => {
     const kinds: string[] = [];
-    await run({ ...vector('fr2-paa-ws'), filter: parseFilter('type=gap'), also: ({ type }) => kinds.push(type) });
+    await run({ ...vector('fr2-paa-ws'), filter: parseFilter('type=gap'), onEvent: ({ type }) => kinds.push(type) });
     expect(kinds.filter((type) => type === 'pdu')).toHaveLength(86);
   });
 });
@@ -120,26 +120,26 @@ describe('text', () => {
     ]);
   });
 
-  it('in base64 where that is said', async () => {
+  it('in base64 with the option', async () => {
     const hex = Buffer.from(HANDSHAKE, 'hex').toString('base64');
     expect(await pdusOf({ hex, encoding: 'base64' })).toHaveLength(1);
     expect(await pdusOf({ file: write('pdu.b64', hex), encoding: 'base64' })).toHaveLength(1);
   });
 
-  it('of several PDUs, the last one cut: that one is a remark', async () => {
+  it('of several PDUs with the last one truncated ends with a note', async () => {
     const lines = await ndjson({ hex: `${HANDSHAKE}0d00000008000000${HANDSHAKE.slice(0, 20)}` });
     expect(lines.map(({ type }) => type)).toEqual(['pdu', 'pdu', 'note']);
     expect(lines[2]).toMatchObject({ code: 'PDU_CUT', frame: null });
   });
 
-  it('goes the way that is said, where its type alone does not tell', async () => {
+  it('has the given direction', async () => {
     const data = '0a0000000c00000002006869';
     const [pdu] = await ndjson({ hex: data, direction: 'server-to-client' });
     expect(pdu).toMatchObject({ name: 'PKT_TYPE_DATA', direction: 'server-to-client', transport: 'hex' });
     expect((await ndjson({ hex: data }))[0]).toMatchObject({ direction: 'client-to-server' });
   });
 
-  it('hides what captures hide', async () => {
+  it('hides payloads like captures do', async () => {
     expect((await ndjson({ hex: '0a0000000c00000002006869' }))[0]).toMatchObject({ fields: { cbDataLen: 2 } });
     const [shown] = await ndjson({ hex: '0a0000000c00000002006869', payload: true });
     expect(shown).toMatchObject({ fields: { cbDataLen: 2, data: '6869' } });
@@ -161,14 +161,14 @@ describe('text', () => {
     expect(text.match(/#\d/g) ?? []).toEqual(wanted.map((n) => `#${n}`));
   });
 
-  it('is filtered to what was cut, and counts towards the limit what is shown', async () => {
+  it('can be filtered for the note about a truncated PDU, and counts only shown PDUs towards the limit', async () => {
     const hex = `${HANDSHAKE}0d000000080000000d000000080000000d00`;
     expect(await ndjson({ hex, filter: parseFilter('note=PDU_CUT') })).toMatchObject([{ code: 'PDU_CUT' }]);
     const pdus = await pdusOf({ hex, filter: parseFilter('type=keepalive'), limit: 1 });
     expect(pdus.map(({ n }) => n)).toEqual([2]);
   });
 
-  it.each([{ inner: true }, { also: () => undefined }])('holds no connection to look into: %o', async (request) => {
+  it.each([{ inner: true }, { onEvent: () => undefined }])('cannot be used with %o', async (request) => {
     await expect(run({ hex: HANDSHAKE, ...request })).rejects.toMatchObject({
       kind: 'usage',
       code: 'DECODE_NO_CAPTURE',
@@ -176,17 +176,17 @@ describe('text', () => {
     });
   });
 
-  it('that makes no PDU is not understood', async () => {
+  it('without a valid PDU counts as not decoded', async () => {
     expect((await run({ hex: 'ffff000008000000' })).result.understood).toBe(false);
   });
 });
 
-describe('what cannot be read', () => {
+describe('unreadable input', () => {
   it.each([
-    ['a file that is not there', { file: '/nowhere/at/all.pcap' }],
+    ['a missing file', { file: '/nowhere/at/all.pcap' }],
     ['a folder', { file: '/tmp' }],
-    ['a key log that is not there', { ...VECTORS['fr2-paa-ws'], keylogs: ['/nowhere/keys.txt'] }],
-  ])('%s is a fault that names it', async (_, request) => {
+    ['a missing key log', { ...VECTORS['fr2-paa-ws'], keylogs: ['/nowhere/keys.txt'] }],
+  ])('%s causes a fault with its path', async (_, request) => {
     const place = 'keylogs' in request ? request.keylogs[0] : request.file;
     await expect(run(request)).rejects.toMatchObject({ kind: 'input', code: 'INPUT_UNREADABLE', place });
   });

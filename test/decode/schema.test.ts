@@ -1,4 +1,4 @@
-/** The contract of `--format ndjson`: what comes out is what docs/decode-ndjson.schema.json says. */
+/** The output of `--format ndjson` must match docs/decode-ndjson.schema.json. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { gunzipSync } from 'node:zlib';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packetsOf, pcapFile, type Segment } from '../support/pcap.js';
-import { frame, Wire } from '../support/wire.js';
+import { frame, TcpConversation } from '../support/wire.js';
 import { ndjson, type RunOptions, VECTORS, vector } from './helper.js';
 
 const SCHEMA = JSON.parse(readFileSync('docs/decode-ndjson.schema.json', 'utf8'));
@@ -45,12 +45,12 @@ describe('the schema', () => {
     });
   }
 
-  it('describes every packet that comes as text', async () => {
+  it('describes every packet given as text', async () => {
     for (const { hex } of PDUS) await expectValid({ hex, verbose: true });
     for (const { hex } of PDUS) if (hex.length > 2) await expectValid({ hex: hex.slice(0, -2) });
   });
 
-  it('describes what comes of captures without keys, and of damaged ones', async () => {
+  it('describes the output for captures without keys and for damaged ones', async () => {
     const { file, keylogs } = vector('fr2-paa-ws');
     expect([...(await expectValid({ file }))]).toEqual(['note']);
     const whole = gunzipSync(readFileSync(file));
@@ -68,23 +68,23 @@ describe('the schema', () => {
   });
 
   it('describes gaps and hostile text', async () => {
-    const wire = new Wire();
+    const wire = new TcpConversation();
     const nasty =
       'RDG_OUT_DATA /remoteDesktopGateway/\x1b[2J HTTP/1.1\r\nHost: \x9b\r\nRDG-Connection-Id: {\u202e}\r\n';
     const auth = 'Authorization: Basic /x==\r\nAuthorization: Negotiate !!\r\nUpgrade: websocket\r\n\r\n';
     const segments = [
       ...wire.open(),
-      ...wire.say('client', Buffer.from(nasty + auth, 'latin1')),
-      ...wire.say('server', Buffer.from('HTTP/1.1 101 \r\nUpgrade: websocket\r\n\r\n')),
-      ...wire.say('client', frame(Buffer.alloc(300, 0xff), Buffer.from('mask'))),
+      ...wire.send('client', Buffer.from(nasty + auth, 'latin1')),
+      ...wire.send('server', Buffer.from('HTTP/1.1 101 \r\nUpgrade: websocket\r\n\r\n')),
+      ...wire.send('client', frame(Buffer.alloc(300, 0xff), Buffer.from('mask'))),
     ];
-    wire.say('server', Buffer.alloc(2000));
-    segments.push(...wire.say('server', frame(Buffer.from('0d00000008000000', 'hex'))), ...wire.close());
+    wire.send('server', Buffer.alloc(2000));
+    segments.push(...wire.send('server', frame(Buffer.from('0d00000008000000', 'hex'))), ...wire.close());
     const types = await expectValid({ file: captureOf(segments), verbose: true });
     expect([...types].sort()).toEqual(['auth', 'connection', 'end', 'gap', 'http', 'note', 'pdu']);
   });
 
-  it('is strict: nothing unknown, nothing missing', () => {
+  it('rejects unknown and missing members', () => {
     const note = { code: 'STATUS', severity: 'error', section: '2.2.6', text: 'x' };
     const line = { type: 'note', frame: 1, time: '2026-11-23T00:00:00.000000000Z', connection: 1, direction: null };
     expect(validate({ ...line, ...note })).toBe(true);
@@ -96,7 +96,7 @@ describe('the schema', () => {
 });
 
 describe('the first lines', () => {
-  it('are these', async () => {
+  it('match the snapshot', async () => {
     const lines = await ndjson(vector('fr2-paa-dual'));
     const text = lines.slice(0, 25).map((line) => `${JSON.stringify(line)}\n`);
     await expect(text.join('')).toMatchFileSnapshot('snapshots/fr2-paa-dual.ndjson');

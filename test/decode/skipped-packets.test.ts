@@ -27,8 +27,8 @@ const SEGMENT = frame({ flags: 'S', sequence: 0 });
 const UDP = ethernet(ip4(tcp({}), 'client', { protocol: 17 }));
 const REQUEST = frame({ data: 'GET / HTTP/1.1\r\nHost: x\r\n\r\n' });
 
-describe('packets that are not read', () => {
-  it('are the reason where nothing was understood', async () => {
+describe('packets that are not decoded', () => {
+  it('are reported if no conversation was found', async () => {
     const file = capture(105, SEGMENT, SEGMENT);
     const text = 'nothing was understood, and packets are not read: 2 of link type 105 (IEEE 802.11)';
     expect(await ndjson({ file })).toMatchObject([{ type: 'note', code: 'PACKETS_SKIPPED', text }]);
@@ -42,7 +42,7 @@ describe('packets that are not read', () => {
     });
   });
 
-  it('are told by every reason', async () => {
+  it('are reported with all reasons', async () => {
     const fragment = ethernet(ip4(tcp({}), 'client', { fragment: 0x2000 }));
     const file = capture(1, UDP, fragment, SEGMENT.subarray(0, 40), ethernet(Buffer.alloc(40), 0x0806));
     expect((await ndjson({ file }))[0]?.text).toMatch(
@@ -50,14 +50,14 @@ describe('packets that are not read', () => {
     );
   });
 
-  it('are no remark beside TCP, where every capture has them', async () => {
+  it('are not reported if there is TCP, since every capture has some', async () => {
     const file = capture(1, SEGMENT, REQUEST, UDP);
     expect(await ndjson({ file })).toEqual([]);
     const { result } = await run({ file, show: 'nothing' });
     expect(result.summary).toMatchObject({ skipped: { 'not tcp': 1 }, ordinaryRequests: 1, evictedConnections: 0 });
   });
 
-  it('are none where all is understood', async () => {
+  it('are none if everything could be decoded', async () => {
     const { result } = await run({ ...vector('fr2-paa-ws'), show: 'nothing' });
     expect(result.summary).toMatchObject({ skipped: {}, ordinaryRequests: 0, notes: [] });
   });

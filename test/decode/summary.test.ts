@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { Counts } from '../../src/decode/conversation-counts.js';
 import type { BarePdu } from '../../src/decode/hex.js';
 import { CHANNEL_CREATE, TUNNEL_AUTH } from '../../src/protocol/index.js';
-import { bare } from '../support/bare.js';
+import { parseBarePdus } from '../support/bare.js';
 import { run, summaryOf, VECTORS, vector } from './helper.js';
 
-/** PDUs that set up the tunnel and DATA, then the bytes of DATA: client / gateway, as two counts by hand found them. */
+/** Setup PDUs, DATA PDUs and bytes of DATA, from the client and from the gateway, as counted twice by hand. */
 const COUNTED: Readonly<Record<string, readonly (readonly [setUp: number, data: number, bytes: number])[]>> = {
   'fr2-paa-ws': [
     [4, 34, 3386],
@@ -45,8 +45,8 @@ describe('the counts', () => {
   });
 });
 
-describe('who and how', () => {
-  it('over the dual channel with NTLM', async () => {
+describe('the summary', () => {
+  it('describes a conversation over the dual channel with NTLM', async () => {
     const { conversations } = await summaryOf('fr3-ntlm-dual');
     expect(conversations[0]).toMatchObject({
       connection: 1,
@@ -68,9 +68,9 @@ describe('who and how', () => {
     });
   });
 
-  it('counts time from the SYN to the open channel, the first DATA and the end', async () => {
+  it('measures the time from the SYN to the open channel, the first DATA and the end', async () => {
     const { conversations } = await summaryOf('fr2-paa-ws');
-    // What tshark calls the relative time of packets 20, 21 and the last one.
+    // The relative times of packets 20, 21 and the last one in tshark.
     expect(conversations[0]?.seconds).toEqual({
       toChannel: expect.closeTo(0.041922, 5),
       toFirstData: expect.closeTo(0.049263, 5),
@@ -78,12 +78,12 @@ describe('who and how', () => {
     });
   });
 
-  it('is made only where somebody wants it', async () => {
+  it('is returned only with --json', async () => {
     for (const show of ['ndjson', 'tree', 'stats'] as const)
       expect((await run({ ...vector('fr2-paa-ws'), show })).result.summary).toBeNull();
   });
 
-  it('keeps no more of a text from the wire than a person reads', () => {
+  it('limits the length of texts from the network', () => {
     const counts = new Counts();
     const [long, name] = ['x'.repeat(20_000), '\u0001'.repeat(200)];
     counts.pdu(pduOf(CHANNEL_CREATE.encode({ resources: [long], altResources: [], port: 3389, protocol: 3 })));
@@ -95,21 +95,21 @@ describe('who and how', () => {
     expect(JSON.stringify(notes).length).toBeLessThan(1200);
   });
 
-  it('goes through JSON unchanged', async () => {
+  it('is unchanged by JSON', async () => {
     const summary = await summaryOf('fr3-ext-ws');
     expect(JSON.parse(JSON.stringify(summary))).toEqual(summary);
   });
 });
 
 function pduOf(bytes: Buffer): BarePdu {
-  return bare(bytes).pdus[0] as BarePdu;
+  return parseBarePdus(bytes).pdus[0] as BarePdu;
 }
 
-describe('packets that come as text', () => {
+describe('packets given as text', () => {
   const HANDSHAKE = '010000000e000000010000000200';
   const DATA_HI = '0a0000000c00000002006869';
 
-  it('amount to one conversation, and come as lines', async () => {
+  it('are summarized as one conversation, with their lines', async () => {
     const { result } = await run({ hex: `${HANDSHAKE}${DATA_HI}0d00`, show: 'nothing' });
     expect(result.summary).toMatchObject({
       packets: 0,
@@ -133,7 +133,7 @@ describe('packets that come as text', () => {
     });
   });
 
-  it('have every member that conversations of a capture have', async () => {
+  it('have the same members as a conversation of a capture', async () => {
     const [capture, text] = [
       await summaryOf('fr2-paa-ws'),
       (await run({ hex: HANDSHAKE, show: 'nothing' })).result.summary,

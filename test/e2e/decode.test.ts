@@ -8,8 +8,8 @@ import { CLIENT_VERSIONS, startClient, TRANSPORTS } from '../lab/client.js';
 import { type GatewayProcess, startGatewayProcess } from '../lab/gateway.js';
 import { type Lab, openLab } from '../lab/lab.js';
 import { drawPicture, type Picture } from '../lab/picture.js';
+import { waitForPicture } from '../lab/screen.js';
 import { startShadow } from '../lab/shadow.js';
-import { waitForPicture } from '../lab/sight.js';
 import type { Target } from '../lab/target.js';
 import { until } from '../lab/until.js';
 
@@ -42,28 +42,28 @@ beforeAll(async () => {
 
 afterAll(() => lab?.close());
 
-/** Captures what goes through the gateway's port. */
+/** Starts a capture of the gateway's port. */
 async function capture(file: string): Promise<Child> {
   const filter = `tcp port ${gateway.port}`;
-  // dumpcap says what it writes to once it listens; a large buffer keeps a busy machine from losing packets.
+  // dumpcap prints the file name when the capture has started. The large buffer avoids lost packets on a busy machine.
   const args = ['-q', '-i', 'lo', '-B', '64', '-f', filter, '-w', file];
   return await startChild(lab, 'dumpcap', args, { ready: (child) => /File: /.test(child.output()) });
 }
 
-/** One line for each packet of a capture, where this port speaks RDP. */
-function asWiresharkSees(file: string, port: number): string {
+/** The packet list of tshark for a capture, with this port decoded as RDP. */
+function tsharkList(file: string, port: number): string {
   const options: ExecFileSyncOptionsWithStringEncoding = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] };
   return execFileSync('tshark', ['-n', '-r', file, '-d', `tcp.port==${port},tpkt`], options);
 }
 
-describe.each(CLIENT_VERSIONS)('what FreeRDP %s says', (version) => {
-  it.each(TRANSPORTS)('over %s is decoded to what the gateway logged', async (transport) => {
+describe.each(CLIENT_VERSIONS)('the traffic of FreeRDP %s', (version) => {
+  it.each(TRANSPORTS)('over %s is decoded to the values in the log of the gateway', async (transport) => {
     const file = join(lab.folder, `${version}-${transport}.pcapng`);
     const before = gateway.log().length;
     const recorder = await capture(file);
     const rdpFile = join(lab.folder, `${version}-${transport}.rdp`);
-    const at = [`--target=localhost:${shadow.port}`, `--gateway=localhost:${gateway.port}`];
-    await gateway.rdgw('mkrdp', ...at, `--output=${rdpFile}`);
+    const args = [`--target=localhost:${shadow.port}`, `--gateway=localhost:${gateway.port}`];
+    await gateway.rdgw('mkrdp', ...args, `--output=${rdpFile}`);
     const { user, password } = shadow;
     const trust = [authority.caFile, gateway.caFile];
     const client = await startClient(lab, { version, to: { rdpFile }, user, password, transport, trust });
@@ -73,9 +73,9 @@ describe.each(CLIENT_VERSIONS)('what FreeRDP %s says', (version) => {
       gateway
         .log()
         .slice(before)
-        .find(({ msg }) => msg === 'session ended');
-    const logged = await until('the end in the log', 10_000, ended);
-    // The kernel hands packets to the recorder in batches: the file is complete when it stops growing.
+        .find(({ event }) => event === 'session.ended');
+    const logged = await until('the end of the session in the log', 10_000, ended);
+    // The kernel delivers packets to dumpcap in batches. The file is complete when it stops growing.
     let size = -1;
     await until(
       'the capture to be complete',
@@ -93,7 +93,7 @@ describe.each(CLIENT_VERSIONS)('what FreeRDP %s says', (version) => {
     const inner = join(lab.folder, `${version}-${transport}-inner.pcap`);
     const flags = ['--keylog', keylog, '--write', inner, '--json'];
     const summary = JSON.parse(await gateway.rdgw('decode', file, ...flags));
-    expect(asWiresharkSees(inner, shadow.port)).toContain('Negotiate Request');
+    expect(tsharkList(inner, shadow.port)).toContain('Negotiate Request');
     const found: readonly Decoded[] = summary.conversations.filter(
       (one: Decoded) => one.connectionId === logged.connection,
     );

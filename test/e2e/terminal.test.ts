@@ -1,4 +1,4 @@
-/** What happens to a gateway whose terminal is closed; Python holds the terminal, as a shell's window does. */
+/** A gateway whose terminal is closed. Python opens the pseudoterminal, as a terminal emulator does. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,17 +24,17 @@ if child == 0:
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.execvp(sys.argv[1], sys.argv[1:])
-def until(word):
-    while word not in open('log').read(): time.sleep(0.01)
+def until(text):
+    while text not in open('log').read(): time.sleep(0.01)
 until('listens')
 os.kill(child, signal.SIGHUP)
-until('reloaded')
+until('reload.completed')
 os.close(terminal)
 print('ended with', os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 `;
 
-it('SIGHUP from somebody reloads, SIGHUP because the terminal is gone ends at once', async () => {
+it('reloads after SIGHUP from another process, and ends at once after SIGHUP from a closed terminal', async () => {
   const args = ['-c', SCRIPT, process.execPath, RDGW, 'serve', '--listen', '127.0.0.1:0'];
   run = start('python3', args, { cwd: folder, env: { HOME: folder, RDGW_DATA_DIR: join(folder, 'data') } });
-  await run.says(/ended with -1\n/);
+  await run.waitForOutput(/ended with -1\n/);
 });

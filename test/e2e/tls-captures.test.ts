@@ -1,6 +1,6 @@
 /**
- * What OpenSSL does with TLS, recorded by dumpcap and decoded: a small gateway conversation in each version and suite, and
- * with everything that changes keys on the way.
+ * Decodes TLS connections of OpenSSL that dumpcap recorded: a short gateway conversation in each TLS version and cipher
+ * suite, and with resumption, HelloRetryRequest and key updates.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,19 +13,19 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { httpBytes, stream } from '../capture/http/vectors.js';
 import { dissectFile } from '../support/dissect.js';
 import { readCapture } from '../support/read-capture.js';
-import { type Identity, makeIdentity, openssl, say } from '../support/tls-tap.js';
+import { type Identity, makeIdentity, openssl, sendAndWait } from '../support/tls-tap.js';
 import { eventually, sleep } from '../support/wait.js';
-import { frame, framesOf, inTurn, pdusOf } from '../support/wire.js';
+import { frame, framesOf, interleave, pdusOf } from '../support/wire.js';
 
 type From = 'client' | 'server';
-interface Word {
+interface Message {
   readonly from: From;
   readonly bytes: Buffer;
 }
 
 let identity: Identity;
 let folder: string;
-/** Those that a test which ran out of time left behind, too. */
+/** All recorders, so that those of a test that timed out are ended as well. */
 const recorders: ChildProcess[] = [];
 beforeAll(() => {
   identity = makeIdentity();
@@ -38,15 +38,15 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** What a client and a gateway said, and after it DATA of several TLS records, several in one record, and a keep-alive. */
-function conversation(): Word[] {
-  const word = (from: From) => (bytes: Buffer) => ({ from, bytes });
+/** A recorded session, followed by DATA PDUs that span several TLS records or share one, and a KEEPALIVE. */
+function conversation(): Message[] {
+  const message = (from: From) => (bytes: Buffer) => ({ from, bytes });
   const [client, server] = [framesOf(stream('fr2-paa-ws-client').wire), framesOf(stream('fr2-paa-ws-server').wire)];
   return [
     { from: 'client', bytes: httpBytes('fr2-paa-ws-1-rdg-out-data') },
     { from: 'server', bytes: httpBytes('fr2-paa-ws-2-status-101') },
-    ...inTurn(client.map(word('client')), server.map(word('server'))),
-    ...inTurn(CLIENT_MORE.map((pdu) => frame(pdu, MASK)).map(word('client')), [
+    ...interleave(client.map(message('client')), server.map(message('server'))),
+    ...interleave(CLIENT_MORE.map((pdu) => frame(pdu, MASK)).map(message('client')), [
       { from: 'server', bytes: Buffer.concat(SERVER_MORE.map((pdu) => frame(pdu))) },
     ]),
   ];
@@ -60,7 +60,7 @@ const EXPECTED = {
   server: [...pdusOf(stream('fr2-paa-ws-server').pdus), ...SERVER_MORE],
 };
 
-/** A DATA PDU as MS-TSGU 2.2.10.6 has it. */
+/** A DATA PDU (MS-TSGU 2.2.10.6). */
 function data(length: number, fill: number): Buffer {
   const pdu = Buffer.alloc(10 + length, fill);
   pdu.writeUInt32LE(10, 0);
@@ -69,26 +69,26 @@ function data(length: number, fill: number): Buffer {
   return pdu;
 }
 
-/** Records what goes over `port` while `talk` runs, until `connections` of them were closed by both sides. */
-async function record(port: number, connections: number, talk: () => Promise<void>): Promise<Buffer> {
+/** Records the traffic of `port` while `exchange` runs, and until both sides have closed `connections` connections. */
+async function record(port: number, connections: number, exchange: () => Promise<void>): Promise<Buffer> {
   const file = join(folder, `${port}.pcapng`);
   const dumpcap = spawn('dumpcap', ['-q', '-i', 'lo', '-B', '16', '-f', `tcp port ${port}`, '-w', file], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   recorders.push(dumpcap);
-  let said = '';
+  let stderr = '';
   dumpcap.stderr.on('data', (text: Buffer) => {
-    said += text.toString();
+    stderr += text.toString();
   });
   const exited = once(dumpcap, 'exit');
   try {
     await Promise.race([
-      eventually(() => said.includes('File: ')),
-      exited.then(() => Promise.reject(new Error(`dumpcap ended: ${said}`))),
+      eventually(() => stderr.includes('File: ')),
+      exited.then(() => Promise.reject(new Error(`dumpcap ended: ${stderr}`))),
     ]);
-    await talk();
-    // The kernel hands packets over in batches.
-    while ((await closings(file)) < 2 * connections) await sleep(50);
+    await exchange();
+    // The kernel delivers packets to dumpcap in batches.
+    while ((await finCount(file)) < 2 * connections) await sleep(50);
   } finally {
     dumpcap.kill('SIGINT');
     await exited;
@@ -96,8 +96,8 @@ async function record(port: number, connections: number, talk: () => Promise<voi
   return readFileSync(file);
 }
 
-/** Packets with FIN: Ethernet and IPv4 without options. */
-async function closings(file: string): Promise<number> {
+/** The number of packets with FIN. All have Ethernet and IPv4 headers without options. */
+async function finCount(file: string): Promise<number> {
   const { packets } = await readCapture(readFileSync(file));
   return packets.filter(({ bytes }) => ((bytes[14 + 20 + 13] ?? 0) & 1) === 1).length;
 }
@@ -108,15 +108,15 @@ interface Recorded {
   readonly reused: boolean[];
 }
 
-interface How {
+interface ConnectionOptions {
   readonly server?: tls.TlsOptions;
   readonly client?: tls.ConnectionOptions;
-  /** How many connections, each of which resumes the one before it. */
+  /** The number of connections. Each one resumes the session of the one before it. */
   readonly connections?: number;
 }
 
-/** The conversation between two of Node's sockets. */
-async function between({ server = {}, client = {}, connections = 1 }: How): Promise<Recorded> {
+/** Records the conversation between two TLS sockets of Node. */
+async function recordNodeSockets({ server = {}, client = {}, connections = 1 }: ConnectionOptions): Promise<Recorded> {
   const keys: Buffer[] = [];
   const reused: boolean[] = [];
   const listener = tls.createServer({ ...identity, ...server });
@@ -125,8 +125,8 @@ async function between({ server = {}, client = {}, connections = 1 }: How): Prom
   const port = await listen(listener);
   let session: Buffer | undefined;
   const file = await record(port, connections, async () => {
-    for (let turn = 0; turn < connections; turn++) {
-      const near = tls.connect({
+    for (let index = 0; index < connections; index++) {
+      const local = tls.connect({
         port,
         host: '127.0.0.1',
         ca: identity.cert,
@@ -134,20 +134,20 @@ async function between({ server = {}, client = {}, connections = 1 }: How): Prom
         ...client,
         ...(session && { session }),
       });
-      near.on('keylog', (line) => keys.push(line));
-      near.on('session', (ticket) => {
+      local.on('keylog', (line) => keys.push(line));
+      local.on('session', (ticket) => {
         session = ticket;
       });
-      await once(near, 'secureConnect');
-      await eventually(() => accepted.length > turn);
-      const far = accepted[turn] as tls.TLSSocket;
-      reused.push(near.isSessionReused());
-      session ??= near.getSession();
+      await once(local, 'secureConnect');
+      await eventually(() => accepted.length > index);
+      const remote = accepted[index] as tls.TLSSocket;
+      reused.push(local.isSessionReused());
+      session ??= local.getSession();
       for (const { from, bytes } of conversation())
-        await (from === 'client' ? say(near, far, bytes) : say(far, near, bytes));
-      const closed = Promise.all([once(near, 'close'), once(far, 'close')]);
-      near.end();
-      far.end();
+        await (from === 'client' ? sendAndWait(local, remote, bytes) : sendAndWait(remote, local, bytes));
+      const closed = Promise.all([once(local, 'close'), once(remote, 'close')]);
+      local.end();
+      remote.end();
       await closed;
     }
   });
@@ -155,11 +155,11 @@ async function between({ server = {}, client = {}, connections = 1 }: How): Prom
   return { file, keys: Buffer.concat(keys).toString(), reused };
 }
 
-/** ClientHellos, which are records in the clear: type 22, and the message's type 1. */
+/** The number of ClientHello messages: unencrypted records of type 22 with a handshake message of type 1. */
 async function helloCount(file: Buffer): Promise<number> {
   const { packets } = await readCapture(file);
   const payloads = packets.map(({ bytes }) => bytes.subarray(34 + ((bytes[34 + 12] ?? 0) >> 4) * 4));
-  // The second one may follow a ChangeCipherSpec of 6 bytes.
+  // The second one may follow a ChangeCipherSpec record of 6 bytes.
   return payloads.filter((bytes) => [0, 6].some((at) => bytes[at] === 22 && bytes[at + 5] === 1)).length;
 }
 
@@ -168,14 +168,14 @@ async function listen(server: tls.Server | ReturnType<typeof createServer>): Pro
   return (server.address() as AddressInfo).port;
 }
 
-/** Exactly the PDUs that were sent, no remark, and TLS as it was. */
+/** Expects exactly the PDUs that were sent, no notes, no gaps, and this information about TLS. */
 async function expectDecoded({ file, keys }: Recorded, ...infos: object[]): Promise<void> {
-  const told = await dissectFile(file, keys);
-  expect(told.codes).toEqual([]);
-  expect(told.gaps).toEqual([]);
-  expect(told.connections.map(({ opened }) => opened.tls)).toMatchObject(infos);
-  for (const { conversation } of told.connections) {
-    const pdus = told.pdus.filter((pdu) => pdu.conversation === conversation.number);
+  const recorder = await dissectFile(file, keys);
+  expect(recorder.codes).toEqual([]);
+  expect(recorder.gaps).toEqual([]);
+  expect(recorder.connections.map(({ opened }) => opened.tls)).toMatchObject(infos);
+  for (const { conversation } of recorder.connections) {
+    const pdus = recorder.pdus.filter((pdu) => pdu.conversation === conversation.number);
     const of = (direction: string): string[] =>
       pdus.filter((pdu) => pdu.direction === direction).map(({ bytes }) => bytes.toString('hex'));
     expect(of('client-to-server')).toEqual(EXPECTED.client.map((bytes) => bytes.toString('hex')));
@@ -189,14 +189,14 @@ describe('suites', () => {
     ['ECDHE-ECDSA-AES256-GCM-SHA384', 'TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384'],
     ['ECDHE-ECDSA-CHACHA20-POLY1305', 'TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256'],
   ])('TLS 1.2, %s', async (ciphers, cipher) => {
-    const recorded = await between({ server: { ciphers, maxVersion: 'TLSv1.2' } });
+    const recorded = await recordNodeSockets({ server: { ciphers, maxVersion: 'TLSv1.2' } });
     await expectDecoded(recorded, { version: 'TLS 1.2', cipher, sni: 'localhost', keys: 'found', resumed: false });
   });
 
   it.each(['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256'])(
     'TLS 1.3, %s',
     async (cipher) => {
-      const recorded = await between({ server: { ciphers: cipher } });
+      const recorded = await recordNodeSockets({ server: { ciphers: cipher } });
       await expectDecoded(recorded, { version: 'TLS 1.3', cipher, sni: 'localhost', keys: 'found', resumed: false });
     },
   );
@@ -204,29 +204,29 @@ describe('suites', () => {
 
 describe('handshakes', () => {
   it('HelloRetryRequest', async () => {
-    const recorded = await between({ server: { ecdhCurve: 'P-384' }, client: { ecdhCurve: 'X25519:P-384' } });
+    const recorded = await recordNodeSockets({ server: { ecdhCurve: 'P-384' }, client: { ecdhCurve: 'X25519:P-384' } });
     await expectDecoded(recorded, { version: 'TLS 1.3', resumed: false });
-    // The server did not like the client's first one.
+    // The server rejected the key share of the first one.
     expect(await helloCount(recorded.file)).toBe(2);
   });
 
   it.each(['TLSv1.2', 'TLSv1.3'] as const)('%s resumed', async (version) => {
-    const recorded = await between({ server: { maxVersion: version, sessionTimeout: 300 }, connections: 3 });
+    const recorded = await recordNodeSockets({ server: { maxVersion: version, sessionTimeout: 300 }, connections: 3 });
     expect(recorded.reused).toEqual([false, true, true]);
     const info = { version: version.replace('v', ' '), keys: 'found' };
     await expectDecoded(recorded, { ...info, resumed: false }, { ...info, resumed: true }, { ...info, resumed: true });
   });
 });
 
-it('key updates by both sides, of openssl s_server and its client', async () => {
+it('key updates of both sides with openssl s_server', async () => {
   const probe = createServer();
   const port = await listen(probe);
   probe.close();
   await once(probe, 'close');
   const [key, cert, log] = [join(folder, 'key.pem'), join(folder, 'cert.pem'), join(folder, 'update.keys')];
-  const own = ['-key', key, '-cert', cert, '-keylogfile', log, '-naccept', '1', '-tls1_3'];
-  const server = openssl('s_server', '-accept', `127.0.0.1:${port}`, ...own);
-  await eventually(() => server.printed.includes('ACCEPT'));
+  const args = ['-key', key, '-cert', cert, '-keylogfile', log, '-naccept', '1', '-tls1_3'];
+  const server = openssl('s_server', '-accept', `127.0.0.1:${port}`, ...args);
+  await eventually(() => server.output.includes('ACCEPT'));
   let updates = 0;
   const file = await record(port, 1, async () => {
     const socket = connect(port, '127.0.0.1');
@@ -236,21 +236,21 @@ it('key updates by both sides, of openssl s_server and its client', async () => 
       received += bytes.length;
     });
     await once(client, 'secureConnect');
-    // s_server reads what it sends in one piece only when it comes alone; it prints what it receives.
+    // Each message is sent alone, because s_server must read it from stdin in one piece. It prints what it receives.
     for (const [index, { from, bytes }] of conversation().entries()) {
-      const [before, had] = [server.printed.length, received];
+      const [printedBefore, receivedBefore] = [server.output.length, received];
       if (from === 'client') {
         client.write(bytes);
-        await eventually(() => server.printed.length >= before + bytes.length);
+        await eventually(() => server.output.length >= printedBefore + bytes.length);
         continue;
       }
-      server.type(bytes);
-      await eventually(() => received >= had + bytes.length);
+      server.write(bytes);
+      await eventually(() => received >= receivedBefore + bytes.length);
       if (index % 4 !== 1) continue;
-      // K: its next keys, and it asks the client for new ones. k: its own alone.
-      const seen = socket.bytesRead;
-      server.type(updates % 2 === 0 ? 'K\n' : 'k\n');
-      await eventually(() => socket.bytesRead > seen);
+      // K updates the keys of the server and requests an update of the client, k updates only those of the server.
+      const bytesBefore = socket.bytesRead;
+      server.write(updates % 2 === 0 ? 'K\n' : 'k\n');
+      await eventually(() => socket.bytesRead > bytesBefore);
       updates++;
     }
     const closed = once(client, 'close');

@@ -5,7 +5,7 @@ import { Fault } from '../../src/fault.js';
 
 const codes = (query: string): string[] => explain(query).map(({ code }) => code);
 
-function refusal(query: string): Fault {
+function faultOf(query: string): Fault {
   try {
     explain(query);
   } catch (error) {
@@ -30,7 +30,7 @@ describe('explain', () => {
     'rap accessdenied',
     'E_PROXY_RAP_ACCESSDENIED (0x800759DA)',
     'status: E_PROXY_RAP_ACCESSDENIED (0x800759DA)',
-  ])('knows the refusal of a target as %s', (query) => {
+  ])('explains E_PROXY_RAP_ACCESSDENIED in the form %s', (query) => {
     expect(explain(query)).toHaveLength(1);
     expect(explain(query)[0]).toMatchObject({
       code: '0x800759DA',
@@ -49,11 +49,11 @@ describe('explain', () => {
     ['0x8009030c', 'SEC_E_LOGON_DENIED'],
     ['80070005', 'E_ACCESSDENIED'],
     ['0x5', 'ERROR_ACCESS_DENIED'],
-  ])('takes either form of a result code: %s', (query, name) => {
+  ])('accepts both forms of a result code: %s', (query, name) => {
     expect(explain(query)[0]?.names).toEqual([name]);
   });
 
-  it('reads a line of the log of xfreerdp 2.11', () => {
+  it('finds the code in a log line of xfreerdp 2.11', () => {
     const line =
       '[12:00:00:123] [1:2] [ERROR][com.freerdp.core] - rdg_tls_connect:freerdp_set_last_error_ex ERRCONNECT_TLS_CONNECT_FAILED [0x00020008]';
     expect(codes(line)).toEqual(['0x00020008']);
@@ -68,28 +68,28 @@ describe('explain', () => {
     ['3', ['0x00010003', '0x3']],
     ['5', ['0x00010005', '0x00000005']],
     ['160', ['0x0002001D', '0x000000A0']],
-  ])('lists what %s can mean, an exit code first', (query, found) => {
+  ])('lists the meanings of %s, an exit code first', (query, found) => {
     expect(codes(query)).toEqual(found);
   });
 
-  it('takes a small hexadecimal number for a dialog or an extended error code, and never for an exit code', () => {
+  it('reads a small hexadecimal number as a dialog or an extended error code, never as an exit code', () => {
     expect(codes('0x3')).toEqual(['0x3', '0x00010003']);
     expect(codes('0x7')).toEqual(['0x00010007']);
-    expect(refusal('0x83').code).toBe('CODE_UNKNOWN');
+    expect(faultOf('0x83').code).toBe('CODE_UNKNOWN');
   });
 
-  it('reads digits as hexadecimal only where the decimal number says nothing', () => {
+  it('reads digits as hexadecimal only if the decimal number has no meaning', () => {
     expect(codes('104')).toEqual(['0x104']);
     expect(codes('516')).toEqual(['0x204']);
     expect(codes('204')).toEqual(['0x204']);
   });
 
-  it('says that it is not sure of dialog codes which nobody documents', () => {
+  it('reports dialog codes that are not documented', () => {
     for (const query of ['0x300005F', '50331743', '0x2407', '0x607']) {
       const [only, ...more] = explain(query);
       expect(more).toEqual([]);
       expect(only?.family).toBe('mstsc');
-      expect(only?.meaning).toContain('we are not sure');
+      expect(only?.meaning).toContain('is not documented');
       expect(only?.source).toBe('no documentation; reports of users only');
     }
   });
@@ -98,25 +98,25 @@ describe('explain', () => {
     ['e_proxy_rap_acessdenied', 'did you mean E_PROXY_RAP_ACCESSDENIED'],
     ['ERRCONNECT_TLS_FAILED', 'did you mean ERRCONNECT_TLS_CONNECT_FAILED'],
     ['cookie', 'did you mean E_PROXY_COOKIE_BADPACKET or E_PROXY_COOKIE_AUTHENTICATION_ACCESS_DENIED?'],
-    ['hello', 'rdgw explain lists'],
-    ['0xdeadbeef', 'rdgw explain lists'],
-    ['4294967296', 'rdgw explain lists'],
-    ['-5', 'rdgw explain lists'],
-    ['', 'rdgw explain lists'],
-    ['E', 'rdgw explain lists'],
-  ])('refuses %j with a hint', (query, hint) => {
-    const fault = refusal(query);
+    ['hello', 'run rdgw explain without arguments'],
+    ['0xdeadbeef', 'run rdgw explain without arguments'],
+    ['4294967296', 'run rdgw explain without arguments'],
+    ['-5', 'run rdgw explain without arguments'],
+    ['', 'run rdgw explain without arguments'],
+    ['E', 'run rdgw explain without arguments'],
+  ])('rejects %j with a hint', (query, hint) => {
+    const fault = faultOf(query);
     expect(fault).toMatchObject({ kind: 'input', code: 'CODE_UNKNOWN' });
     expect(fault.hint).toContain(hint);
   });
 
-  it('repeats of a long or wild word only what a terminal can show', () => {
-    const { message } = refusal(`\u001b[31m${'x'.repeat(100_000)}`);
+  it('truncates and escapes an unknown code in the message', () => {
+    const { message } = faultOf(`\u001b[31m${'x'.repeat(100_000)}`);
     expect(message.length).toBeLessThan(100);
     expect(message).not.toContain('\u001b');
   });
 
-  it('explains or refuses whatever it is given', () => {
+  it('explains or rejects any text', () => {
     const part = fc.constantFrom('0x', '-', 'E_PROXY_', 'exit ', '8', 'f', '0', '59da', '_', ' ', '[', 'ERRCONNECT');
     const text = fc.oneof(
       fc.string({ maxLength: 300 }),
@@ -135,23 +135,24 @@ describe('explain', () => {
   });
 });
 
-describe('everything that is known', () => {
-  it('is found by its code, by every other form and by every name', () => {
-    for (const one of explainable()) {
-      for (const query of [one.code, ...one.forms, ...one.names]) expect(explain(query), query).toContain(one);
+describe('all explanations', () => {
+  it('are found by their code, by every other form and by every name', () => {
+    for (const explanation of explainable()) {
+      for (const query of [explanation.code, ...explanation.forms, ...explanation.names])
+        expect(explain(query), query).toContain(explanation);
     }
   });
 
-  it('points only at codes that can be explained', () => {
+  it('refer only to codes that can be explained', () => {
     for (const { related } of explainable()) for (const code of related) expect(codes(code)).toHaveLength(1);
   });
 
-  it('has each code once', () => {
+  it('have each code once', () => {
     const all = explainable().map(({ code }) => code);
     expect(all.filter((code, index) => all.indexOf(code) !== index)).toEqual([]);
   });
 
-  it('speaks in whole short sentences, with one to six causes', () => {
+  it('consist of short sentences, with one to six causes', () => {
     for (const { code, meaning, causes } of explainable()) {
       expect(meaning, code).toMatch(/^(?!.*\.$)\S/);
       expect(causes.length, code).toBeGreaterThan(0);
@@ -163,7 +164,8 @@ describe('everything that is known', () => {
     }
   });
 
-  it('names a source for all that is not in MS-TSGU', () => {
-    for (const one of explainable()) expect(one.section ?? one.source, one.code).toBeTruthy();
+  it('have a source if they are not in MS-TSGU', () => {
+    for (const explanation of explainable())
+      expect(explanation.section ?? explanation.source, explanation.code).toBeTruthy();
   });
 });

@@ -1,4 +1,4 @@
-/** The tables against numbers from outside: FreeRDP's headers, the specification, Microsoft's documentation. */
+/** Compares the tables with the numbers of FreeRDP's headers, the specification and Microsoft's documentation. */
 import { describe, expect, it } from 'vitest';
 import { freerdpCode, freerdpExit } from '../../src/explain/freerdp.js';
 import { dialog, dialogsLike } from '../../src/explain/mstsc.js';
@@ -6,7 +6,7 @@ import { RESULT_ROWS } from '../../src/explain/results.js';
 import { RESULT } from '../../src/protocol/index.js';
 
 describe('result codes', () => {
-  it('has a row for each, with one to three causes', () => {
+  it('have one row each, with one to three causes', () => {
     expect(Object.keys(RESULT_ROWS).sort()).toEqual(Object.keys(RESULT).sort());
     for (const { seenIn, causes } of Object.values(RESULT_ROWS)) {
       expect(seenIn).not.toMatch(/\.$/);
@@ -17,7 +17,7 @@ describe('result codes', () => {
 });
 
 describe('FreeRDP', () => {
-  /** Name, number in the class, exit code of xfreerdp; from include/freerdp/error.h and client/X11/xfreerdp.h. */
+  /** Name, number in the class and exit code of xfreerdp, from include/freerdp/error.h and client/X11/xfreerdp.h. */
   const HEADER: readonly (readonly [string, number, number | undefined])[] = [
     ['PRE_CONNECT_FAILED', 0x01, 136],
     ['CONNECT_UNDEFINED', 0x02, 137],
@@ -57,21 +57,21 @@ describe('FreeRDP', () => {
     else expect(freerdpExit(exit)).toBe(found);
   });
 
-  it('exits with the number of what the target said', () => {
+  it('exits with the ERRINFO number of the target', () => {
     for (const type of [1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12]) {
       expect(freerdpExit(type)).toBe(freerdpCode(0x10000 | type));
       expect(freerdpExit(type)?.names[0]).toMatch(/^ERRINFO_/);
     }
   });
 
-  it('sends whoever sees 131 to the name in the log', () => {
+  it('refers from exit code 131 to the name in the log', () => {
     expect(freerdpExit(131)?.causes[0]?.fix).toContain('rdgw explain');
   });
 });
 
 describe('mstsc', () => {
   it.each([
-    // Decimal as the table of disconnect codes has them, and what the message is about.
+    // Decimal codes of the table of disconnect codes, and a word of the meaning.
     [50331651, /certificate/],
     [50331654, /name/],
     [50331660, /reached/],
@@ -88,13 +88,13 @@ describe('mstsc', () => {
     expect(dialog(code)?.forms).toContain(String(code));
   });
 
-  it('gives a dialog the causes of the refusal that its wording fits', () => {
+  it('gives a dialog the causes of the matching result code', () => {
     expect(dialog(0x300001c)?.causes).toEqual(RESULT_ROWS.E_PROXY_NAP_ACCESSDENIED.causes);
     expect(dialogsLike('E_PROXY_COOKIE_AUTHENTICATION_ACCESS_DENIED')).toEqual(['0x3000035']);
     expect(dialogsLike('SUCCESS')).toEqual([]);
   });
 
-  it('has no row for a code that no source explains', () => {
+  it('has no row for a code without a source', () => {
     for (const code of [0x300005f, 0x3000064, 0x607, 0x2407]) expect(dialog(code)).toBeUndefined();
   });
 });

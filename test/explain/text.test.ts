@@ -3,7 +3,7 @@ import { explain, explainable } from '../../src/explain/explain.js';
 import { explanationLines, listLines } from '../../src/explain/text.js';
 
 describe('explanationLines', () => {
-  it('says what it is, where it is seen, why and what to do', () => {
+  it('contain meaning, facts, causes and fixes', () => {
     expect(explanationLines(explain('0x5A00')).join('\n')).toBe(
       [
         'E_PROXY_REAUTH_NAP_FAILED  0x00005A00',
@@ -14,20 +14,20 @@ describe('explanationLines', () => {
         '  Seen in   CLOSE_CHANNEL, after REAUTH_MESSAGE',
         '  In mstsc  probably 0x3000041',
         '',
-        '  1. The health check that the gateway repeats did not pass.',
-        '     Fix: Switch Network Access Protection off: current Windows clients have',
-        '          dropped it.',
+        '  1. The repeated health check of the gateway failed.',
+        '     Fix: Disable Network Access Protection. Current Windows clients do not',
+        '          support it.',
       ].join('\n'),
     );
   });
 
-  it('says how many things a code can be', () => {
+  it('start with the number of meanings', () => {
     const lines = explanationLines(explain('3'));
-    expect(lines[0]).toBe('This can be 2 things, the likeliest first.');
+    expect(lines[0]).toBe('This code has 2 meanings, the most likely first.');
     expect(lines.filter((line) => line.startsWith('  Kind'))).toHaveLength(2);
   });
 
-  it.each([40, 60, 80, 100])('keeps within %i columns, but for a word that is longer', (width) => {
+  it.each([40, 60, 80, 100])('stay within %i columns, except for a longer word', (width) => {
     for (const line of explanationLines(explainable(), { width })) {
       if (line.trim().includes(' ') && !/^[A-Z0-9_x]+ {2}/i.test(line) && !/\S{20}/.test(line)) {
         expect(line.length, line).toBeLessThanOrEqual(width);
@@ -35,17 +35,17 @@ describe('explanationLines', () => {
     }
   });
 
-  it('does not run over a wide screen, and bears a narrow one', () => {
+  it('are limited to 100 columns, and work with a narrow terminal', () => {
     const wide = explanationLines(explain('0x800759DA'), { width: 1000 });
     expect(Math.max(...wide.map(({ length }) => length))).toBeLessThanOrEqual(100);
     expect(explanationLines(explain('0x800759DA'), { width: 0 }).length).toBeGreaterThan(wide.length);
   });
 
-  it('leaves no white space at the end of a line', () => {
+  it('have no trailing white space', () => {
     expect(explanationLines(explainable()).filter((line) => /\s$/.test(line))).toEqual([]);
   });
 
-  it('paints by meaning', () => {
+  it('use the colors of the theme', () => {
     const mark = (tag: string) => (text: string) => `<${tag}>${text}</${tag}>`;
     const paints = { title: mark('t'), place: mark('p'), name: mark('n'), note: mark('o') };
     const [title] = explanationLines(explain('0x59DA'), { paints });
@@ -61,11 +61,11 @@ describe('listLines', () => {
       "0x800759DA  E_PROXY_RAP_ACCESSDENIED  the gateway's policy does not allow this target for this user",
     );
     expect(lines).toContain(
-      'exit 131    XF_EXIT_CONN_FAILED  the connection failed for a reason without an exit code of its own',
+      'exit 131    XF_EXIT_CONN_FAILED  the connection failed for a reason that has no separate exit code',
     );
   });
 
-  it.each([20, 40, 80])('cuts lines at %i columns', (width) => {
+  it.each([20, 40, 80])('truncates lines to %i columns', (width) => {
     const lines = listLines(explainable(), { width });
     expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(width);
     expect(lines.some((line) => line.endsWith('…'))).toBe(true);

@@ -7,16 +7,17 @@ const coverage = new Coverage();
 
 afterEach(() => coverage.stop());
 
-it('tells source that never ran from source that did', () => {
-  const looked = (bytes: Buffer): boolean => {
+it('detects source that runs for the first time', () => {
+  const runsNewSource = (bytes: Buffer): boolean => {
     coverage.take();
     parseHead(bytes);
-    const ran = coverage.take();
-    const isNew = coverage.isNew(ran);
-    coverage.learn(ran);
+    const covered = coverage.take();
+    const isNew = coverage.isNew(covered);
+    coverage.add(covered);
     return isNew;
   };
-  const [plain, counted] = [inRequest(), inRequest('Content-Length: 5')];
-  expect([plain, plain, counted, counted, plain].map(looked)).toEqual([true, false, true, false, false]);
+  const [plain, withLength] = [inRequest(), inRequest('Content-Length: 5')];
+  const inputs = [plain, plain, withLength, withLength, plain];
+  expect(inputs.map(runsNewSource)).toEqual([true, false, true, false, false]);
   expect(coverage.size).toBeGreaterThan(0);
 });

@@ -1,14 +1,18 @@
 /**
- * Which source ran, as V8 counts it for the inspector. The fuzzers that npm has do not serve here: jazzer.js 4 has a binary that
- * wants a newer libc than Debian 12 has, jazzer.js 2 fetches its own from elsewhere, and jsfuzz knows no ES modules.
+ * Source coverage from the V8 profiler. The fuzzers on npm are not usable here: jazzer.js 4 has a binary that needs a
+ * newer libc than Debian 12 has, jazzer.js 2 downloads its binary from another site, and jsfuzz does not support ES
+ * modules.
  */
 import { type Profiler, Session } from 'node:inspector';
 
-/** Nothing is learnt from the blocks of a test or a library. */
-const OURS = /\/src\/[\w/-]+\.ts$/;
+/** Only source of the project counts, not tests and libraries. */
+const PROJECT_SOURCE = /\/src\/[\w/-]+\.ts$/;
 
-/** By script, for each character whether it ran: V8 names blocks anew each time, joined where they ran equally often. */
-export type Ran = ReadonlyMap<string, Uint8Array>;
+/**
+ * For each script, whether each of its characters was executed. Blocks cannot be compared, because V8 merges blocks
+ * with equal counts and so reports different ones each time.
+ */
+export type CoveredSource = ReadonlyMap<string, Uint8Array>;
 
 export class Coverage {
   readonly #session = new Session();
@@ -20,35 +24,38 @@ export class Coverage {
     this.#session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true });
   }
 
-  /** How many characters of source are known to run. */
+  /** Number of characters of source that were executed so far. */
   get size(): number {
     let size = 0;
-    for (const ran of this.#known.values()) for (const one of ran) size += one;
+    for (const covered of this.#known.values()) for (const character of covered) size += character;
     return size;
   }
 
-  /** What ran since the last call. It costs some ten milliseconds. */
-  take(): Ran {
+  /** Returns the source executed since the last call. It takes about ten milliseconds. */
+  take(): CoveredSource {
     let scripts: readonly Profiler.ScriptCoverage[] = [];
-    // The answer is there before `post` returns: the session is one with this very thread.
+    // The callback runs before `post` returns, because the session is connected to its own thread.
     this.#session.post('Profiler.takePreciseCoverage', (error, { result }) => {
       if (error) throw error;
       scripts = result;
     });
-    return new Map(scripts.filter(({ url }) => OURS.test(url)).map((script) => [script.url, painted(script)]));
+    return new Map(
+      scripts.filter(({ url }) => PROJECT_SOURCE.test(url)).map((script) => [script.url, coveredCharacters(script)]),
+    );
   }
 
-  isNew(ran: Ran): boolean {
-    for (const [url, now] of ran) {
-      const known = this.#known.get(url) ?? NOTHING;
+  /** Reports whether `covered` contains source that was not executed before. */
+  isNew(covered: CoveredSource): boolean {
+    for (const [url, now] of covered) {
+      const known = this.#known.get(url) ?? EMPTY;
       for (let at = 0; at < now.length; at++) if (now[at] === 1 && known[at] !== 1) return true;
     }
     return false;
   }
 
-  learn(ran: Ran): void {
-    for (const [url, now] of ran) {
-      const known = this.#known.get(url) ?? NOTHING;
+  add(covered: CoveredSource): void {
+    for (const [url, now] of covered) {
+      const known = this.#known.get(url) ?? EMPTY;
       const [longer, shorter] = now.length > known.length ? [now, known] : [known, now];
       for (let at = 0; at < shorter.length; at++) if (shorter[at] === 1) longer[at] = 1;
       this.#known.set(url, longer);
@@ -60,12 +67,12 @@ export class Coverage {
   }
 }
 
-const NOTHING = new Uint8Array(0);
+const EMPTY = new Uint8Array(0);
 
-/** Functions and ranges come outermost first, so the innermost has the last word. */
-function painted({ functions }: Profiler.ScriptCoverage): Uint8Array {
+/** Functions and ranges are ordered from the outermost to the innermost, so inner counts overwrite outer ones. */
+function coveredCharacters({ functions }: Profiler.ScriptCoverage): Uint8Array {
   const ranges = functions.flatMap((one) => one.ranges);
-  const ran = new Uint8Array(Math.max(0, ...ranges.map(({ endOffset }) => endOffset)));
-  for (const { startOffset, endOffset, count } of ranges) ran.fill(count > 0 ? 1 : 0, startOffset, endOffset);
-  return ran;
+  const covered = new Uint8Array(Math.max(0, ...ranges.map(({ endOffset }) => endOffset)));
+  for (const { startOffset, endOffset, count } of ranges) covered.fill(count > 0 ? 1 : 0, startOffset, endOffset);
+  return covered;
 }

@@ -1,9 +1,9 @@
-/** Damages bytes the way fuzzers do: all of it follows from the random numbers it is given. */
+/** Mutation of fuzzer inputs. The result depends only on the inputs and the random numbers. */
 
-/** Unsigned 32-bit numbers. */
+/** Returns the next random number, an unsigned 32-bit integer. */
 export type Random = () => number;
 
-/** The same numbers for the same seed (mulberry32). */
+/** A deterministic random number generator (mulberry32). */
 export function randomFrom(seed: number): Random {
   let state = seed >>> 0;
   return () => {
@@ -14,12 +14,12 @@ export function randomFrom(seed: number): Random {
   };
 }
 
-/** Where counts overflow, signs turn and sizes are just past a cap. */
-const ODD_NUMBERS = [
+/** Numbers at which counts overflow, signs change and sizes exceed limits. */
+const BOUNDARY_NUMBERS = [
   0, 1, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x1_0000, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff,
 ];
-const MOST_CHANGES = 8;
-/** An input that grows for ever would only test patience. */
+const MAX_CHANGES = 8;
+/** Largest length of an input in bytes. Longer ones would only slow down the fuzzer. */
 const MAX_LENGTH = 256 * 1024;
 
 type Change = (bytes: Buffer, random: Random, other: Buffer) => Buffer;
@@ -29,7 +29,7 @@ const CHANGES: readonly Change[] = [
   (bytes, random) => change(bytes, random, () => random() & 0xff),
   (bytes, random) => {
     const copy = Buffer.from(bytes);
-    const number = ODD_NUMBERS[random() % ODD_NUMBERS.length] as number;
+    const number = BOUNDARY_NUMBERS[random() % BOUNDARY_NUMBERS.length] as number;
     const width = [1, 2, 4][random() % 3] as number;
     if (copy.length < width) return copy;
     const at = random() % (copy.length - width + 1);
@@ -57,10 +57,10 @@ const CHANGES: readonly Change[] = [
   },
 ];
 
-/** A few changes at random places; `other` is what pieces are taken from. */
+/** Applies one to MAX_CHANGES changes at random offsets. Inserted bytes are taken from `other`. */
 export function mutate(bytes: Buffer, random: Random, other: Buffer): Buffer {
   let result = bytes;
-  for (let left = 1 + (random() % MOST_CHANGES); left > 0; left--) {
+  for (let left = 1 + (random() % MAX_CHANGES); left > 0; left--) {
     result = (CHANGES[random() % CHANGES.length] as Change)(result, random, other);
   }
   return result.subarray(0, MAX_LENGTH);
@@ -74,7 +74,7 @@ function change(bytes: Buffer, random: Random, to: (byte: number) => number): Bu
   return copy;
 }
 
-/** Short stretches more often than long ones. */
+/** A random range, short ones more often than long ones. */
 function range(bytes: Buffer, random: Random): [from: number, to: number] {
   const from = random() % (bytes.length + 1);
   const longest = random() % 4 === 0 ? bytes.length : 64;

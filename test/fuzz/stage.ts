@@ -1,12 +1,15 @@
 import type { Random } from './mutate.js';
 
-/** Something that takes hostile bytes. What it throws is a finding, and so is what it makes wrong. */
+/** A fuzz target: code that processes hostile bytes. Every error that it throws is a finding. */
 export interface Stage {
   readonly name: string;
-  /** Input that it understands. */
+  /** Valid inputs to start from. */
   seeds(): Promise<readonly Buffer[]>;
-  /** Damage that keeps the shape of an input, which chance alone would seldom do. It takes turns with the damage of bytes. */
-  damage?(input: Buffer, random: Random): Buffer;
-  /** Gives kinds of what was told: an input that brings a new one is worth going on with. Throws what is a finding. */
+  /** Structure-aware mutation, used for half of the inputs. Mutating bytes would rarely keep the structure intact. */
+  mutate?(input: Buffer, random: Random): Buffer;
+  /**
+   * Processes an input and returns the kinds of events that it caused. An input that causes a new kind is mutated
+   * further. Throws on a finding.
+   */
   run(input: Buffer): Promise<readonly string[]> | readonly string[];
 }

@@ -1,4 +1,4 @@
-/** Each station of `decode` as something that takes hostile bytes. What it throws is a finding, and so is what it makes wrong. */
+/** The fuzz targets of `decode`, one for each station of the capture pipeline. */
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { summariseToken } from '../../src/capture/auth/security-token.js';
@@ -22,17 +22,17 @@ import { explain } from '../../src/explain/explain.js';
 import { Fault } from '../../src/fault.js';
 import { packetOf } from '../../src/protocol/index.js';
 import { HTTP, httpBytes, stream, tokenIn } from '../capture/http/vectors.js';
-import { bare } from '../support/bare.js';
+import { parseBarePdus } from '../support/bare.js';
 import { captureFile, keyFile, leavesOf } from '../support/dissect.js';
 import { pcapFile, pcapng } from '../support/pcap.js';
 import { chunked, readCapture } from '../support/read-capture.js';
-import { chunksOf, framesOf, inTurn, pdusOf } from '../support/wire.js';
+import { chunksOf, framesOf, interleave, pdusOf } from '../support/wire.js';
 import type { Stage } from './stage.js';
-import { packed, play, type Step } from './steps.js';
+import { encodeSteps, play, type Step } from './steps.js';
 
-/** Packets of each capture that make a seed: the set-up and the first DATA. */
+/** Number of packets of each capture in a seed: the set-up of the tunnel and the first DATA. */
 const SEED_PACKETS = 48;
-/** Small, so that many a PDU, record and head spans two. */
+/** Chunk length in bytes. It is small, so that many PDUs, records and heads span two chunks. */
 const CHUNK = 997;
 
 const NAMES = ['fr2-paa-ws', 'fr2-paa-dual', 'fr2-ntlm-ws', 'fr3-ntlm-dual', 'fr3-ext-ws'];
@@ -44,7 +44,7 @@ async function packetsOf(name: string): Promise<readonly CapturedPacket[]> {
   return packets.slice(0, SEED_PACKETS);
 }
 
-/** The bytes of the file, through everything down to the text and the lines that are shown. */
+/** A capture file, processed by all stations up to the text output. */
 export const file: Stage = {
   name: 'file',
   async seeds() {
@@ -63,18 +63,21 @@ export const file: Stage = {
     return files;
   },
   async run(input) {
-    const view = new Everything();
-    const dissection = view.dissection();
+    const decode = new FullDecode();
+    const dissection = decode.dissection();
     await openCapture(chunked(input, CHUNK), {
       packet: (packet) => dissection.packet(packet),
-      secrets: (text) => void view.keys.add(text),
-      problem: ({ code }) => view.kinds.add(code),
+      secrets: (text) => void decode.keys.add(text),
+      problem: ({ code }) => decode.kinds.add(code),
     });
-    return view.finish(dissection);
+    return decode.finish(dissection);
   },
 };
 
-/** Packets that are lost, late, twice, damaged: length and bytes of each, over and over. */
+/**
+ * Packets, so that they can be lost, reordered, duplicated and damaged. Each is encoded as a 16-bit length and its
+ * bytes.
+ */
 export const packets: Stage = {
   name: 'packets',
   async seeds() {
@@ -90,19 +93,19 @@ export const packets: Stage = {
     );
   },
   run(input) {
-    const view = new Everything();
-    const dissection = view.dissection();
+    const decode = new FullDecode();
+    const dissection = decode.dissection();
     for (let at = 0, frame = 1; at + 2 <= input.length; frame++) {
       const length = input.readUInt16LE(at);
       const bytes = input.subarray(at + 2, at + 2 + length);
       dissection.packet({ frame, time: BigInt(frame), linkType: 1, bytes, originalLength: length });
       at += 2 + length;
     }
-    return view.finish(dissection);
+    return decode.finish(dissection);
   },
 };
 
-/** TLS records of both sides, with the keys at hand. */
+/** TLS records of both sides, with the key log. */
 export const tls: Stage = {
   name: 'tls',
   async seeds() {
@@ -122,7 +125,7 @@ export const tls: Stage = {
         const segment = reader.read(packet);
         if (typeof segment !== 'string') assembler.segment(segment);
       }
-      seeds.push(...[...steps.values()].map(packed));
+      seeds.push(...[...steps.values()].map(encodeSteps));
     }
     return seeds;
   },
@@ -134,7 +137,7 @@ export const tls: Stage = {
       bytes: (from) => kinds.add(from),
       gap: (from, length) => kinds.add(`gap ${from} ${length === undefined}`),
       end: (from, how) => kinds.add(`end ${from} ${how}`),
-      // A version that does not exist is one of many, and nothing new.
+      // All unknown versions count as one kind.
       tls: ({ version = '', keys }) => kinds.add(`${/^TLS 1\.\d$/.test(version) ? version : 'other'} ${keys}`),
       note: ({ code }) => kinds.add(code),
     });
@@ -143,25 +146,25 @@ export const tls: Stage = {
   },
 };
 
-/** HTTP heads, WebSocket frames and bodies above TLS, joined to conversations. */
+/** The decrypted bytes of connections: HTTP heads, WebSocket frames and bodies, combined into conversations. */
 export const http: Stage = {
   name: 'http',
   async seeds() {
-    const talk = (connection: string, client: Buffer[], server: Buffer[]): Buffer => {
+    const conversation = (connection: string, client: Buffer[], server: Buffer[]): Buffer => {
       const heads = HTTP.filter(({ id, kind }) => kind.endsWith('-head') && id.startsWith(`${connection}-`));
-      return packed([
-        ...heads.map(({ id, kind }) => say(kind === 'request-head' ? 'client' : 'server')(httpBytes(id))),
-        ...inTurn(client.map(say('client')), server.map(say('server'))),
+      return encodeSteps([
+        ...heads.map(({ id, kind }) => stepFrom(kind === 'request-head' ? 'client' : 'server')(httpBytes(id))),
+        ...interleave(client.map(stepFrom('client')), server.map(stepFrom('server'))),
       ]);
     };
     const webSockets = ['fr2-paa-ws', 'fr2-ntlm-ws', 'fr3-ext-ws'].map((name) =>
-      talk(name, framesOf(stream(`${name}-client`).wire), framesOf(stream(`${name}-server`).wire)),
+      conversation(name, framesOf(stream(`${name}-client`).wire), framesOf(stream(`${name}-server`).wire)),
     );
     const channels = ['fr2-paa-dual', 'fr3-ntlm-dual'].flatMap((name) => {
       const { seed, pdus } = stream(`${name}-server`);
       return [
-        talk(`${name}-out`, [], [seed, ...pdusOf(pdus)]),
-        talk(`${name}-in`, chunksOf(stream(`${name}-client`).wire), []),
+        conversation(`${name}-out`, [], [seed, ...pdusOf(pdus)]),
+        conversation(`${name}-in`, chunksOf(stream(`${name}-client`).wire), []),
       ];
     });
     return [...webSockets, ...channels];
@@ -176,7 +179,7 @@ export const http: Stage = {
           request: (_, { rdg }) => kinds.add(rdg.kind),
           response: (_, { head }) => kinds.add(`status ${Math.floor(head.status / 100)}`),
           auth: (_, { summary }) => kinds.add(`auth ${summary.token?.mechanism} ${summary.token?.ntlm?.type}`),
-          upgrade: (_, { transport, leg }) => kinds.add(`upgrade ${transport} ${leg}`),
+          upgrade: (_, { transport, channel }) => kinds.add(`upgrade ${transport} ${channel}`),
           frame: (_, { name }) => kinds.add(`frame ${name}`),
           bytes: (direction) => kinds.add(direction),
           gap: (direction) => kinds.add(`gap ${direction}`),
@@ -193,27 +196,27 @@ export const http: Stage = {
   },
 };
 
-/** Streams of PDUs of both sides, and what is inside DATA. */
+/** PDU streams of both sides, and the RDP connection inside DATA. */
 export const tunnel: Stage = {
   name: 'tunnel',
   async seeds() {
-    const talks = ['fr2-paa-ws', 'fr2-ntlm-ws', 'fr3-ext-ws'].map((name) =>
-      packed(
-        inTurn(
-          pdusOf(stream(`${name}-client`).pdus).map(say('client')),
-          pdusOf(stream(`${name}-server`).pdus).map(say('server')),
+    const conversations = ['fr2-paa-ws', 'fr2-ntlm-ws', 'fr3-ext-ws'].map((name) =>
+      encodeSteps(
+        interleave(
+          pdusOf(stream(`${name}-client`).pdus).map(stepFrom('client')),
+          pdusOf(stream(`${name}-server`).pdus).map(stepFrom('server')),
         ),
       ),
     );
-    const single = vectors().map(({ hex }) => packed([{ from: 'server', bytes: Buffer.from(hex, 'hex') }]));
-    return [...talks, ...single];
+    const single = vectors().map(({ hex }) => encodeSteps([{ from: 'server', bytes: Buffer.from(hex, 'hex') }]));
+    return [...conversations, ...single];
   },
   run(input) {
     const kinds = new Set<string>();
     const inner = new InnerReader();
     const direction = (from: Sender) => (from === 'client' ? 'client-to-server' : 'server-to-client');
-    const tell = (found: ReturnType<InnerReader['feed']>) => {
-      for (const event of found) kinds.add(`inner ${event.type}`);
+    const addInner = (events: ReturnType<InnerReader['feed']>) => {
+      for (const event of events) kinds.add(`inner ${event.type}`);
     };
     const station = new TunnelStation(
       {
@@ -221,7 +224,7 @@ export const tunnel: Stage = {
           kinds.add(kindOf(pdu));
           for (const { code } of pdu.notes) kinds.add(code);
           leavesOf(pdu.tree(), pdu.bytes.length);
-          if (pdu.data && !inner.done) tell(inner.feed(pdu.direction, pdu.data, pdu));
+          if (pdu.data && !inner.done) addInner(inner.feed(pdu.direction, pdu.data, pdu));
         },
         note: (_, { code }) => kinds.add(code),
       },
@@ -235,14 +238,14 @@ export const tunnel: Stage = {
       },
       end: () => undefined,
     });
-    station.end(NOWHERE);
-    tell(inner.end(NOWHERE));
-    expectSameInPieces(input);
+    station.end(NO_PLACE);
+    addInner(inner.end(NO_PLACE));
+    expectSameForSplits(input);
     return [...kinds];
   },
 };
 
-/** What people paste or type: hexadecimal text, filters, codes, key logs; and tokens of authentication. */
+/** Text input of users: hexadecimal text, filters, result codes and key logs; and authentication tokens. */
 export const text: Stage = {
   name: 'text',
   async seeds() {
@@ -266,22 +269,22 @@ export const text: Stage = {
       '0x800759DA',
       ALL_KEYS.slice(0, 2000),
     ]
-      .map((words) => Buffer.from(words, 'latin1'))
+      .map((seed) => Buffer.from(seed, 'latin1'))
       .concat(tokens.map((id) => Buffer.from(tokenIn(id))));
   },
   run(input) {
-    const words = input.toString('latin1');
+    const content = input.toString('latin1');
     const kinds: string[] = [];
     for (const encoding of ['hex', 'base64'] as const) {
       attempt(kinds, () => {
-        const { pdus, rest } = bare(parseHexText(words, encoding));
+        const { pdus, rest } = parseBarePdus(parseHexText(content, encoding));
         for (const pdu of pdus) leavesOf(pdu.tree(), pdu.bytes.length);
         kinds.push(`${encoding} ${pdus.length > 0} ${rest?.note.code}`);
       });
     }
-    attempt(kinds, () => void parseFilter(words));
-    attempt(kinds, () => void kinds.push(`explained ${explain(words).length > 0}`));
-    new KeyLog().add(words);
+    attempt(kinds, () => void parseFilter(content));
+    attempt(kinds, () => void kinds.push(`explained ${explain(content).length > 0}`));
+    new KeyLog().add(content);
     const token = summariseToken(input, { secrets: true });
     kinds.push(`${token.mechanism} ${token.ntlm?.type}`);
     JSON.stringify(token);
@@ -291,11 +294,11 @@ export const text: Stage = {
 
 export const STAGES: readonly Stage[] = [file, packets, tls, http, tunnel, text];
 
-/** All that `decode` can show of a capture at once. */
-class Everything {
+/** Decodes a capture and formats everything that `decode` can show of it. */
+class FullDecode {
   readonly keys = new KeyLog();
   readonly kinds = new Set<string>();
-  readonly #tallies = new AllConversationCounts();
+  readonly #counts = new AllConversationCounts();
   readonly #writer = new TextWriter({ width: 80, bytes: true, verbose: true });
   #pdus = 0;
 
@@ -310,16 +313,16 @@ class Everything {
   finish(dissection: Dissection): string[] {
     dissection.finish();
     const { packets, pdus } = dissection.counts;
-    const conversations = [...this.#tallies.conversations()];
+    const conversations = [...this.#counts.conversations()];
     const unread = { skipped: {}, ordinaryRequests: 0, evictedConnections: 0 };
-    const summary = { packets, pdus, ...unread, conversations, notes: this.#tallies.notes, problem: null };
+    const summary = { packets, pdus, ...unread, conversations, notes: this.#counts.notes, problem: null };
     JSON.stringify(summary);
     for (const line of statsLines(summary)) checkLine(line);
     return [...this.kinds];
   }
 
   #take(event: DecodeEvent): void {
-    this.#tallies.add(event);
+    this.#counts.add(event);
     JSON.stringify(jsonLine(event, { payload: true, secrets: true, verbose: true }));
     for (const line of this.#writer.lines(event)) checkLine(line);
     this.kinds.add(event.type);
@@ -332,8 +335,10 @@ class Everything {
   }
 }
 
-/** However the bytes of each step are split, in buffers that are overwritten behind them, the same is told. */
-function expectSameInPieces(input: Buffer): void {
+/**
+ * Checks that splitting the bytes of each step, in buffers that are overwritten afterwards, does not change the result.
+ */
+function expectSameForSplits(input: Buffer): void {
   const [whole, pieces] = [0, 7].map((size) => {
     const lines: string[] = [];
     const station = new TunnelStation(
@@ -355,30 +360,30 @@ function expectSameInPieces(input: Buffer): void {
       gap: (from, length, place) => station.gap(direction(from), length, place),
       end: () => undefined,
     });
-    station.end(NOWHERE);
+    station.end(NO_PLACE);
     return lines.join('\n');
   });
-  if (whole !== pieces) throw new Error('in pieces something else is told');
+  if (whole !== pieces) throw new Error('the result depends on the split of the input');
 }
 
-/** A type without a name is one of 65,536, and nothing new. */
+/** The kind of a PDU. All unassigned types count as one kind. */
 function kindOf({ name, packetType, packet }: PduEvent): string {
   return packetOf(packetType) === undefined ? 'unknown' : `${name}${packet === undefined ? ' malformed' : ''}`;
 }
 
-function say(from: Sender): (bytes: Buffer) => Step {
+function stepFrom(from: Sender): (bytes: Buffer) => Step {
   return (bytes) => ({ from, bytes });
 }
 
-const NOWHERE: Place = { frame: 0, time: 0n };
+const NO_PLACE: Place = { frame: 0, time: 0n };
 
-/** Nothing from the wire may steer a terminal. */
+/** Checks that a line contains no control characters, which could control the user's terminal. */
 function checkLine(line: string): void {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the expression detects control characters
   if (/[\x00-\x1f\x7f-\x9f]/.test(line)) throw new Error(`a line holds a control character: ${JSON.stringify(line)}`);
 }
 
-/** A fault is how bad input is told. */
+/** Runs the action and records a `Fault`, which is the expected error for invalid input. */
 function attempt(kinds: string[], action: () => void): void {
   try {
     action();

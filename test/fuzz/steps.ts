@@ -1,11 +1,14 @@
-/** A talk of two sides as one run of bytes, so that a fuzzer may damage its shape too: side, length, bytes, over and over. */
+/**
+ * Encoding of a conversation of two sides as one byte string, so that the fuzzer can mutate its structure too. Each
+ * step is a byte of flags (side, gap), a 16-bit length and the bytes.
+ */
 import type { ByteSink, Place, Sender } from '../../src/capture/types.js';
 
 export type Step = { readonly from: Sender; readonly bytes: Buffer } | { readonly from: Sender; readonly gap: number };
 
 const HEADER = 3;
 
-export function packed(steps: readonly Step[]): Buffer {
+export function encodeSteps(steps: readonly Step[]): Buffer {
   return Buffer.concat(
     steps.map((step) => {
       const header = Buffer.alloc(HEADER);
@@ -16,8 +19,8 @@ export function packed(steps: readonly Step[]): Buffer {
   );
 }
 
-/** Whatever the bytes are. */
-export function* unpacked(input: Buffer): Generator<Step> {
+/** Decodes steps from arbitrary bytes. */
+export function* decodeSteps(input: Buffer): Generator<Step> {
   for (let at = 0; at + HEADER <= input.length; ) {
     const kind = input[at] as number;
     const from: Sender = (kind & 1) === 1 ? 'server' : 'client';
@@ -32,10 +35,10 @@ export function* unpacked(input: Buffer): Generator<Step> {
   }
 }
 
-/** Each step is a packet of its own; a second passes between them. */
+/** Passes the steps to `sink`. Each step is one packet, one second after the previous one. */
 export function play(input: Buffer, sink: ByteSink): void {
   let place: Place = { frame: 0, time: 0n };
-  for (const step of unpacked(input)) {
+  for (const step of decodeSteps(input)) {
     place = { frame: place.frame + 1, time: place.time + 1_000_000_000n };
     if ('gap' in step) sink.gap(step.from, step.gap === 0 ? undefined : step.gap, place);
     else sink.bytes(step.from, step.bytes, place);

@@ -1,11 +1,14 @@
-/** Sees from a thread of its own when an input keeps the fuzzer busy for too long: then nothing else could tell. */
+/**
+ * Detects hangs: a separate thread kills the process if one input takes too long, which the blocked main thread cannot
+ * do.
+ */
 import { Worker } from 'node:worker_threads';
 
-/** No input of a fuzzer takes a hundredth of this on a slow machine. */
-const LONGEST_MS = 10_000;
+/** Longest time for one input in milliseconds. Inputs take less than a hundredth of it on a slow machine. */
+const MAX_INPUT_MS = 10_000;
 const MAX_INPUT = 512 * 1024;
 
-/** Runs in the thread: plain JavaScript, since it is not compiled. */
+/** The code of the thread. It is plain JavaScript, because it is not compiled. */
 const WATCH = `
 const { workerData: { state, input, file, longest } } = require('node:worker_threads');
 const { writeFileSync } = require('node:fs');
@@ -25,20 +28,20 @@ export class Watchdog {
   readonly #input = new Uint8Array(new SharedArrayBuffer(MAX_INPUT));
   readonly #worker: Worker;
 
-  /** `file` is where an input that hangs is left. */
+  /** @param file where the input that hangs is written */
   constructor(file: string) {
-    const workerData = { state: this.#state, input: this.#input, file, longest: LONGEST_MS };
+    const workerData = { state: this.#state, input: this.#input, file, longest: MAX_INPUT_MS };
     this.#worker = new Worker(WATCH, { eval: true, workerData });
     this.#worker.unref();
   }
 
+  /** Starts the time for an input. */
   begin(input: Buffer): void {
     this.#input.set(input.subarray(0, MAX_INPUT));
     this.#state[1] = Math.min(input.length, MAX_INPUT);
     this.#state[0] = (this.#state[0] as number) + 1;
   }
 
-  /** Between inputs nothing is watched. */
   async stop(): Promise<void> {
     await this.#worker.terminate();
   }

@@ -13,7 +13,7 @@ import {
   upgradeHeaders,
 } from '../support/client.js';
 import { testGateway as oneProcess } from '../support/gateway.js';
-import { testSite as testGateway } from '../support/site.js';
+import { testGatewayOrPair as testGateway } from '../support/site.js';
 import { echoTarget, silentPort, testTarget } from '../support/target.js';
 import { eventually } from '../support/wait.js';
 
@@ -22,7 +22,7 @@ const HEALTH = ['GET /healthz HTTP/1.1', 'Host: localhost'];
 describe.each(TRANSPORTS)('draining with sessions over %s', (transport) => {
   const upgrade = transport === 'websocket' ? upgradeHeaders() : [];
 
-  it('takes no new ones, lets the old ones go on, and ends them after a while', async () => {
+  it('takes no new ones, keeps the open ones, and ends them after the time limit', async () => {
     const server = await testGateway();
     const target = await echoTarget();
     const token = await server.token(target.name);
@@ -41,20 +41,20 @@ describe.each(TRANSPORTS)('draining with sessions over %s', (transport) => {
     const get = [`GET /remoteDesktopGateway/?ConId=${randomUUID()} HTTP/1.1`, 'Host: x', ...upgradeHeaders()];
     expect((await request(browser, get)).status).toBe(503);
     client.send(Buffer.from('hello'));
-    expect((await client.gets(5)).toString()).toBe('hello');
+    expect((await client.waitForBytes(5)).toString()).toBe('hello');
     expect(server.gateway.tunnels).toBe(1);
 
     expect((await client.until('closed')).code).toBe(RESULT.ERROR_CONNECTION_ABORTED);
     await client.ended();
     await drained;
-    expect(await server.line('session ended')).toMatchObject({ cause: 'closed by the gateway', received: 5, sent: 5 });
+    expect(await server.line('session.ended')).toMatchObject({ cause: 'closed by the gateway', received: 5, sent: 5 });
     expect([server.gateway.tunnels, server.gateway.connections]).toEqual([0, 0]);
     await expect(tlsSocket(server)).rejects.toThrow(/ECONNREFUSED/);
     await eventually(() => target.open === 0);
     await target.stop();
   });
 
-  it('is over as soon as the last session ends by itself', async () => {
+  it('is complete as soon as the last session ends by itself', async () => {
     const server = await testGateway({ timeouts: { close: 0.3 } });
     const target = await echoTarget();
     const token = await server.token(target.name);
@@ -62,7 +62,7 @@ describe.each(TRANSPORTS)('draining with sessions over %s', (transport) => {
     const [first, second] = await Promise.all(clients);
     const drained = server.gateway.drain(3_600_000);
     first?.pipe.close();
-    await server.line('session ended');
+    await server.line('session.ended');
     target.sockets[0]?.end();
     target.sockets[1]?.end();
     await second?.ended();
@@ -79,12 +79,12 @@ describe.each(TRANSPORTS)('draining with sessions over %s', (transport) => {
     client.pipe.send = () => undefined;
     await server.gateway.drain(0);
     await client.until('closed');
-    expect(server.lines('session ended')).toHaveLength(1);
+    expect(server.lines('session.ended')).toHaveLength(1);
     expect([server.gateway.tunnels, server.gateway.connections]).toEqual([0, 0]);
     await target.stop();
   });
 
-  it('cuts a client that reads nothing, too', async () => {
+  it('cuts a client that reads nothing', async () => {
     const server = await testGateway({ timeouts: { close: 0.2 } });
     const flood = await testTarget((socket) => {
       const write = (error?: Error | null): void => {
@@ -101,7 +101,7 @@ describe.each(TRANSPORTS)('draining with sessions over %s', (transport) => {
     await flood.stop();
   });
 
-  it('counts what was sent, not what came after CLOSE_CHANNEL', async () => {
+  it('counts no bytes that the target sends after CLOSE_CHANNEL', async () => {
     const server = await testGateway({ timeouts: { close: 0.3 } });
     const target = await testTarget();
     const token = await server.token(target.name);
@@ -111,12 +111,12 @@ describe.each(TRANSPORTS)('draining with sessions over %s', (transport) => {
     await client.until('closed');
     (await target.socket(0)).write('too late');
     await drained;
-    expect(server.lines('session ended')).toMatchObject([{ sent: 0 }]);
+    expect(server.lines('session.ended')).toMatchObject([{ sent: 0 }]);
     await target.stop();
   });
 
-  it('ends tunnels in the middle of their set-up', async () => {
-    const nobody = await silentPort();
+  it('ends tunnels during their set-up', async () => {
+    const silent = await silentPort();
     const guard = createGuard({
       authenticator: {
         name: 'slow',
@@ -127,22 +127,22 @@ describe.each(TRANSPORTS)('draining with sessions over %s', (transport) => {
     });
     const server = await testGateway({ guard, allow: ['127.0.0.1:*'], timeouts: { close: 0.3, dial: 60 } });
     const waiting = await RawClient.start(server, { transport, token: 'hang' });
-    const dialling = await RawClient.start(server, { transport, token: 'x', port: nobody.port });
-    await server.line('user accepted');
+    const dialling = await RawClient.start(server, { transport, token: 'x', port: silent.port });
+    await server.line('authentication.succeeded');
     await eventually(() => server.gateway.tunnels === 2);
     await server.gateway.drain(50);
     await Promise.all([waiting.ended(), dialling.ended()]);
-    expect(server.lines('session ended').map(({ cause }) => cause)).toEqual([
+    expect(server.lines('session.ended').map(({ cause }) => cause)).toEqual([
       'closed by the gateway',
       'closed by the gateway',
     ]);
     expect([server.gateway.tunnels, server.gateway.connections]).toEqual([0, 0]);
-    nobody.stop();
+    silent.stop();
   });
 });
 
 describe('draining', () => {
-  it('takes no tunnel whose OUT channel was let in before', async () => {
+  it('takes no tunnel whose OUT channel was accepted before', async () => {
     const server = await testGateway({ timeouts: { close: 0.3 } });
     const target = await echoTarget();
     const token = await server.token(target.name);
@@ -160,7 +160,7 @@ describe('draining', () => {
     await target.stop();
   });
 
-  it('without sessions is over at once, whoever is connected', async () => {
+  it('without sessions is complete at once, even with open connections', async () => {
     const server = await testGateway();
     const idle = await tlsSocket(server);
     const out = await openOut(await tlsSocket(server), randomUUID());
@@ -171,7 +171,7 @@ describe('draining', () => {
     expect(server.gateway.connections).toBe(0);
   });
 
-  it('twice, with close behind it, is over when the first is', async () => {
+  it('twice, followed by close, is complete when the first drain is', async () => {
     const server = await testGateway({ timeouts: { close: 0.3 } });
     const target = await echoTarget();
     const token = await server.token(target.name);
@@ -208,7 +208,7 @@ describe('close', () => {
     await server.gateway.close();
     await client.ended();
     expect([server.gateway.tunnels, server.gateway.connections]).toEqual([0, 0]);
-    expect(server.lines('session ended')).toHaveLength(1);
+    expect(server.lines('session.ended')).toHaveLength(1);
     await eventually(() => target.open === 0);
     await target.stop();
   });

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RESULT } from '../../src/protocol/index.js';
 import { RawClient, TRANSPORTS, tcpOf } from '../support/client.js';
 import { type LogLine, type TestGateway, testGateway } from '../support/gateway.js';
-import { everything, type TestTarget, testTarget } from '../support/target.js';
+import { collectUntilEnd, type TestTarget, testTarget } from '../support/target.js';
 import { eventually } from '../support/wait.js';
 
 describe.each(TRANSPORTS)('the end of a session over %s', (transport) => {
@@ -24,7 +24,7 @@ describe.each(TRANSPORTS)('the end of a session over %s', (transport) => {
     readonly client: RawClient;
     readonly far: Socket;
     readonly id: string;
-    /** The line that says how it ended; fails when there is more than one. */
+    /** The log line of the end of the session; fails when there is more than one. */
     end(): Promise<LogLine>;
   }
 
@@ -33,21 +33,21 @@ describe.each(TRANSPORTS)('the end of a session over %s', (transport) => {
     const token = await server.token(target.name);
     const client = await RawClient.open(server, { transport, token, port: target.port, connectionId: id });
     const far = await target.socket(target.count - 1);
-    const mine = ({ connection }: LogLine): boolean => connection === id;
+    const isOwn = ({ connection }: LogLine): boolean => connection === id;
     return {
       client,
       far,
       id,
       async end() {
-        const line = await server.line('session ended', mine);
+        const line = await server.line('session.ended', isOwn);
         await server.idle();
-        expect(server.lines('session ended').filter(mine)).toHaveLength(1);
+        expect(server.lines('session.ended').filter(isOwn)).toHaveLength(1);
         return line;
       },
     };
   }
 
-  it('by FIN of the target: all its bytes, CLOSE_CHANNEL 0, then the gateway hangs up', async () => {
+  it('by FIN of the target: all its bytes, CLOSE_CHANNEL 0, then the gateway closes', async () => {
     const { client, far, end } = await session();
     const sent = randomBytes(500_000);
     far.end(sent);
@@ -60,7 +60,7 @@ describe.each(TRANSPORTS)('the end of a session over %s', (transport) => {
     expect(line.user).toBe('alice');
   });
 
-  it('by FIN of a target before anyone has said anything', async () => {
+  it('by FIN of a target before any bytes', async () => {
     const { client, far } = await session();
     far.end();
     expect((await client.until('closed')).code).toBe(0);
@@ -76,18 +76,18 @@ describe.each(TRANSPORTS)('the end of a session over %s', (transport) => {
   });
 
   it('by a target that accepts and resets at once', async () => {
-    const rude = await testTarget((socket) => socket.resetAndDestroy());
-    const token = await server.token(rude.name);
-    const client = await RawClient.start(server, { transport, token, port: rude.port });
+    const resetting = await testTarget((socket) => socket.resetAndDestroy());
+    const token = await server.token(resetting.name);
+    const client = await RawClient.start(server, { transport, token, port: resetting.port });
     await client.ended();
-    // Which of the two it is depends on whether the reset comes before the gateway has seen the connection.
+    // The result depends on whether the reset arrives before the gateway has seen the connection.
     const { do: what, ...more } = client.effects.at(-1) ?? { do: undefined };
     if (what === 'closed') expect(more).toEqual({ code: RESULT.ERROR_BAD_ARGUMENTS });
     else expect(more).toMatchObject({ code: RESULT.E_PROXY_TS_CONNECTFAILED });
-    await rude.stop();
+    await resetting.stop();
   });
 
-  it('by a target that ends while its client sends: what the target said still arrives', async () => {
+  it('by a target that ends while its client sends: the bytes of the target still arrive', async () => {
     const { client, far } = await session();
     const sent = randomBytes(200_000);
     far.end(sent);
@@ -108,7 +108,7 @@ describe.each(TRANSPORTS)('the end of a session over %s', (transport) => {
     expect(await end()).toMatchObject({ cause: 'target closed' });
   });
 
-  const goodbyes: readonly [string, (client: RawClient) => void, string][] = [
+  const closes: readonly [string, (client: RawClient) => void, string][] = [
     [
       'FIN',
       ({ pipe }) => {
@@ -131,24 +131,24 @@ describe.each(TRANSPORTS)('the end of a session over %s', (transport) => {
       'client closed',
     ],
   ];
-  it.each(goodbyes)('by %s of the client: the connection to the target ends too', async (_, leave, cause) => {
+  it.each(closes)('by %s of the client: the connection to the target ends too', async (_, close, cause) => {
     const { client, far, end } = await session();
-    const got = everything(far);
+    const got = collectUntilEnd(far);
     client.send(Buffer.from('hello'));
     far.write('world');
-    await client.gets(5);
+    await client.waitForBytes(5);
     await eventually(() => far.bytesRead === 5);
-    leave(client);
+    close(client);
     expect((await got).toString()).toBe('hello');
     far.end();
     await once(far, 'close');
     expect(await end()).toMatchObject({ cause, received: 5, sent: 5 });
   });
 
-  it('by FIN: what the client sent just before still reaches the target', async () => {
+  it('by FIN of the client: its last bytes still reach the target', async () => {
     for (let round = 0; round < 10; round++) {
       const { client, far, end } = await session();
-      const got = everything(far);
+      const got = collectUntilEnd(far);
       const sent = randomBytes(200_000);
       client.send(sent);
       for (const socket of client.pipe.sockets) socket.end();
@@ -164,10 +164,10 @@ describe.each(TRANSPORTS)('the end of a session over %s', (transport) => {
     client.send(sent);
     for (const socket of client.pipe.sockets) socket.end();
     far.resume();
-    expect((await everything(far)).equals(sent)).toBe(true);
+    expect((await collectUntilEnd(far)).equals(sent)).toBe(true);
   });
 
-  it('by a client that leaves while the target reads nothing: the next keep-alives find out', async () => {
+  it('by a client that disconnects while the target reads nothing: the next keep-alives detect it', async () => {
     const other = await testGateway({ timeouts: { close: 0.3, keepAlive: 0.05 } });
     const token = await other.token(target.name);
     const client = await RawClient.open(other, { transport, token, port: target.port });
@@ -177,12 +177,12 @@ describe.each(TRANSPORTS)('the end of a session over %s', (transport) => {
     for (let count = 0; count < 24; count++) client.send(block);
     await eventually(() => client.pipe.up.writableLength > 0);
     for (const socket of client.pipe.sockets) tcpOf(socket).destroy();
-    await other.line('session ended');
+    await other.line('session.ended');
     await other.idle();
     await other.stop();
   });
 
-  it('in the middle of the set-up: nothing is left behind', async () => {
+  it('during the set-up: no connection remains', async () => {
     const token = await server.token(target.name);
     const before = target.count;
     for (const states of [1, 2, 3]) {

@@ -8,7 +8,7 @@ import {
   type Pipe,
   RawClient,
   rdgHead,
-  readAnswer,
+  readResponse,
   request,
   type Server,
   TRANSPORTS,
@@ -19,35 +19,35 @@ import {
 import { type TestGateway, testGateway } from '../support/gateway.js';
 import { echoTarget, type TestTarget, testTarget } from '../support/target.js';
 
-/** Each run costs a TLS handshake or two. */
+/** Each run needs one or two TLS handshakes. */
 const RUNS = 60;
 const crashes: unknown[] = [];
-const crashed = (error: unknown): void => void crashes.push(error);
+const onCrash = (error: unknown): void => void crashes.push(error);
 
 let server: TestGateway;
-/** What attackers want to reach, and what the gateway is for. */
-let prize: TestTarget;
+/** A target that no client may reach. */
+let forbidden: TestTarget;
 let target: TestTarget;
 beforeAll(async () => {
-  process.on('uncaughtExceptionMonitor', crashed);
-  process.on('unhandledRejection', crashed);
+  process.on('uncaughtExceptionMonitor', onCrash);
+  process.on('unhandledRejection', onCrash);
   server = await testGateway({ timeouts: { close: 0.2, pairing: 5 } });
-  prize = await testTarget();
+  forbidden = await testTarget();
   target = await echoTarget();
 });
 afterAll(async () => {
   await server.stop();
-  await prize.stop();
+  await forbidden.stop();
   await target.stop();
-  process.off('uncaughtExceptionMonitor', crashed);
-  process.off('unhandledRejection', crashed);
+  process.off('uncaughtExceptionMonitor', onCrash);
+  process.off('unhandledRejection', onCrash);
 });
 
 afterEach(async () => {
   await server.idle();
   expect(crashes).toEqual([]);
   expect(server.log.filter(({ level }) => level === 'error')).toEqual([]);
-  expect(prize.count).toBe(0);
+  expect(forbidden.count).toBe(0);
   for (const transport of TRANSPORTS) {
     const client = await RawClient.open(server, {
       transport,
@@ -55,30 +55,30 @@ afterEach(async () => {
       port: target.port,
     });
     client.send(Buffer.from('well'));
-    expect((await client.gets(4)).toString()).toBe('well');
+    expect((await client.waitForBytes(4)).toString()).toBe('well');
     client.pipe.close();
   }
   await server.idle();
 });
 
-/** Sends bytes and lets the gateway do with them what it likes, then leaves. */
-async function throwAt(
+/** Sends bytes, then ends or resets the connection. */
+async function sendAndClose(
   socket: Awaited<ReturnType<typeof tlsSocket>>,
   bytes: Uint8Array,
-  rudely: boolean,
+  reset: boolean,
 ): Promise<void> {
   socket.resume();
   await new Promise<void>((resolve) => void socket.write(bytes, () => resolve()));
-  if (rudely) tcpOf(socket).resetAndDestroy();
+  if (reset) tcpOf(socket).resetAndDestroy();
   else socket.end();
 }
 
 const assert = <Input>(arbitrary: fc.Arbitrary<Input>, check: (input: Input) => Promise<void>): Promise<void> =>
   fc.assert(fc.asyncProperty(arbitrary, check), { numRuns: RUNS });
 
-describe('bytes of every kind', () => {
+describe('arbitrary bytes', () => {
   it('in place of a request', async () => {
-    const words = fc.constantFrom('RDG_OUT_DATA ', 'RDG_IN_DATA ', 'GET ', 'RPC_IN_DATA ', '/remoteDesktopGateway/');
+    const starts = fc.constantFrom('RDG_OUT_DATA ', 'RDG_IN_DATA ', 'GET ', 'RPC_IN_DATA ', '/remoteDesktopGateway/');
     const more = fc.constantFrom(
       ' HTTP/1.1\r\n',
       'Host: x\r\n',
@@ -86,28 +86,28 @@ describe('bytes of every kind', () => {
       'Content-Length: 9\r\n',
       '\r\n',
     );
-    const text = fc.array(fc.oneof(words, more, fc.string({ maxLength: 20 })), { maxLength: 12 });
-    await assert(fc.tuple(text, fc.boolean()), async ([parts, rudely]) => {
-      await throwAt(await tlsSocket(server), Buffer.from(parts.join(''), 'latin1'), rudely);
+    const text = fc.array(fc.oneof(starts, more, fc.string({ maxLength: 20 })), { maxLength: 12 });
+    await assert(fc.tuple(text, fc.boolean()), async ([parts, reset]) => {
+      await sendAndClose(await tlsSocket(server), Buffer.from(parts.join(''), 'latin1'), reset);
     });
   });
 
   it('in place of frames', async () => {
-    await assert(fc.tuple(fc.uint8Array({ maxLength: 300 }), fc.boolean()), async ([bytes, rudely]) => {
+    await assert(fc.tuple(fc.uint8Array({ maxLength: 300 }), fc.boolean()), async ([bytes, reset]) => {
       const socket = await tlsSocket(server);
       const answer = await request(socket, rdgHead('RDG_OUT_DATA', randomUUID(), upgradeHeaders()));
       expect(answer.status).toBe(101);
-      await throwAt(socket, bytes, rudely);
+      await sendAndClose(socket, bytes, reset);
     });
   });
 
   it('on both channels of the dual transport', async () => {
     await assert(
       fc.tuple(fc.uint8Array({ maxLength: 200 }), fc.uint8Array({ maxLength: 200 }), fc.boolean()),
-      async ([onOut, onIn, rudely]) => {
+      async ([onOut, onIn, reset]) => {
         const pipe = await openPipe(server, { transport: 'http' });
-        await throwAt(pipe.up, onIn, rudely);
-        await throwAt(pipe.sockets[0], onOut, rudely);
+        await sendAndClose(pipe.up, onIn, reset);
+        await sendAndClose(pipe.sockets[0], onOut, reset);
       },
     );
   });
@@ -121,11 +121,11 @@ describe('bytes of every kind', () => {
     });
   });
 
-  it.each(TRANSPORTS)('behind every honest step of the set-up over %s', async (transport) => {
+  it.each(TRANSPORTS)('after every valid step of the set-up over %s', async (transport) => {
     const token = await server.token(target.name);
     await assert(fc.tuple(fc.integer({ min: 1, max: 4 }), hostileBytes), async ([steps, bytes]) => {
       const pipe = await openPipe(server, { transport });
-      const client = new RawClient(stepping(pipe, steps, Buffer.from(bytes)), { token, port: target.port });
+      const client = new RawClient(replaceAfter(pipe, steps, Buffer.from(bytes)), { token, port: target.port });
       client.start();
       await client.when(() => client.closed || client.pieces.length >= steps).catch(() => undefined);
       client.pipe.close();
@@ -133,19 +133,19 @@ describe('bytes of every kind', () => {
   });
 });
 
-/** Says the first so many PDUs as they come, and something else with the last of them. */
-function stepping(pipe: Pipe, steps: number, instead: Buffer): Pipe {
-  let said = 0;
+/** Sends the first `steps` PDUs unchanged and `bytes` with the last of them; later PDUs are not sent. */
+function replaceAfter(pipe: Pipe, steps: number, bytes: Buffer): Pipe {
+  let sent = 0;
   return {
     ...pipe,
     send(pdu) {
-      if (++said < steps) pipe.send(pdu);
-      else if (said === steps) pipe.send(Buffer.concat([pdu, instead]));
+      if (++sent < steps) pipe.send(pdu);
+      else if (sent === steps) pipe.send(Buffer.concat([pdu, bytes]));
     },
   };
 }
 
-describe('somebody without a token', () => {
+describe('a client without a token', () => {
   const steps = (port: number): Buffer[] => [
     TUNNEL_CREATE.encode({ capsFlags: 0x3f, paaCookie: undefined }),
     TUNNEL_CREATE.encode({ capsFlags: 0, paaCookie: encodePaaCookie('guess') }),
@@ -167,7 +167,7 @@ describe('somebody without a token', () => {
   ];
 
   it.each(TRANSPORTS)('reaches nothing in any order of PDUs over %s', async (transport) => {
-    const all = steps(prize.port);
+    const all = steps(forbidden.port);
     const order = fc.array(fc.nat(all.length - 1), { minLength: 1, maxLength: 14 });
     await assert(fc.tuple(order, fc.boolean()), async ([picks, together]) => {
       const pipe = await openPipe(server, { transport });
@@ -177,20 +177,20 @@ describe('somebody without a token', () => {
       else for (const pdu of pdus) pipe.send(pdu);
       for (const socket of pipe.sockets) socket.end();
     });
-    expect(server.lines('user accepted').filter(({ user }) => user !== 'alice')).toEqual([]);
+    expect(server.lines('authentication.succeeded').filter(({ user }) => user !== 'alice')).toEqual([]);
   });
 
   it.each(TRANSPORTS)('cannot keep the gateway reading with keep-alives over %s', async (transport) => {
-    server.forget();
+    server.clearLog();
     const pipe = await openPipe(server, { transport });
     pipe.onBytes(() => undefined);
-    // Valid at any time, also before a client has said who it is.
+    // Keep-alives are valid at any time, also before the authentication.
     for (let count = 0; count < 100; count++) pipe.send(Buffer.alloc(1000, Buffer.from('0d00000008000000', 'hex')));
-    expect(await server.line('session ended')).toMatchObject({ cause: 'too much data' });
+    expect(await server.line('session.ended')).toMatchObject({ cause: 'too much data' });
     pipe.close();
   });
 
-  it("cannot put words into somebody's session through an IN channel of their own", async () => {
+  it("cannot send into another client's session through an IN channel of its own", async () => {
     const id = randomUUID();
     const token = await server.token(target.name);
     const victim = await RawClient.open(server, { transport: 'http', connectionId: id, token, port: target.port });
@@ -198,34 +198,34 @@ describe('somebody without a token', () => {
       const socket = await tlsSocket(server, from);
       socket.write(`${rdgHead('RDG_IN_DATA', id, ['Transfer-Encoding: chunked']).join('\r\n')}\r\n\r\n`);
       socket.write('c\r\n\x0a\0\0\0\x0c\0\0\0\x02\0ho\r\n', 'latin1');
-      expect((await readAnswer(socket)).status).toBe(409);
+      expect((await readResponse(socket)).status).toBe(409);
       socket.destroy();
     }
     victim.send(Buffer.from('mine'));
-    expect((await victim.gets(4)).toString()).toBe('mine');
+    expect((await victim.waitForBytes(4)).toString()).toBe('mine');
     expect(victim.receivedBytes).toBe(4);
     victim.pipe.close();
   });
 
-  it('who was first on the IN channel of somebody else has no part in their identity', async () => {
+  it('does not get the identity of another client by claiming its OUT channel first', async () => {
     const id = randomUUID();
     const out = await tlsSocket(server);
     expect((await request(out, rdgHead('RDG_OUT_DATA', id))).status).toBe(200);
-    // The same address, as behind one NAT: the attacker gets the pair, but not a step further without a token.
-    const incoming = await tlsSocket(server);
-    incoming.write(`${rdgHead('RDG_IN_DATA', id, ['Transfer-Encoding: chunked']).join('\r\n')}\r\n\r\n`);
-    const pdus = Buffer.concat(steps(prize.port).slice(4));
-    incoming.write(`${pdus.length.toString(16)}\r\n`);
-    incoming.write(pdus);
-    const ended = await server.line('session ended', ({ connection }) => connection === id);
+    // The same address, as behind one NAT: the attacker's IN channel is paired, but gets no further without a token.
+    const inSocket = await tlsSocket(server);
+    inSocket.write(`${rdgHead('RDG_IN_DATA', id, ['Transfer-Encoding: chunked']).join('\r\n')}\r\n\r\n`);
+    const pdus = Buffer.concat(steps(forbidden.port).slice(4));
+    inSocket.write(`${pdus.length.toString(16)}\r\n`);
+    inSocket.write(pdus);
+    const ended = await server.line('session.ended', ({ connection }) => connection === id);
     expect(ended.user).toBeUndefined();
     out.destroy();
-    incoming.destroy();
+    inSocket.destroy();
   });
 });
 
-describe('many at a time', () => {
-  it('that leave in the middle of their handshakes', async () => {
+describe('many connections at a time', () => {
+  it('that reset during their handshakes', async () => {
     const to: Server = server;
     const all = Array.from({ length: 60 }, async (_, index) => {
       const socket = await tlsSocket(to);

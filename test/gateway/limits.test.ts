@@ -8,13 +8,13 @@ import { parseRule } from '../../src/policy/rules.js';
 import type { Identity } from '../../src/policy/types.js';
 import { PKT_TYPE, RESULT } from '../../src/protocol/index.js';
 import {
-  type Answer,
-  joinIn,
+  type HttpResponse,
+  openIn,
   openOut,
   openPipe,
   RawClient,
   rdgHead,
-  readAnswer,
+  readResponse,
   remainder,
   request,
   TRANSPORTS,
@@ -23,11 +23,11 @@ import {
 } from '../support/client.js';
 import { testGateway as oneProcess, type TestGateway } from '../support/gateway.js';
 import { collectGarbage } from '../support/memory.js';
-import { testSite as testGateway } from '../support/site.js';
+import { testGatewayOrPair as testGateway } from '../support/site.js';
 import { closedPort, echoTarget, silentPort, testTarget } from '../support/target.js';
 import { eventually, sleep } from '../support/wait.js';
 
-/** A TCP connection that says nothing. */
+/** A TCP connection that sends nothing. */
 async function silent({ port }: TestGateway): Promise<Socket> {
   const socket = connect(port, '127.0.0.1');
   socket.on('error', () => undefined);
@@ -40,8 +40,8 @@ const closed = async (socket: Socket): Promise<void> => {
   if (!socket.closed) await once(socket, 'close');
 };
 
-/** What somebody hears for whom there is no place. */
-async function turnedAway(server: TestGateway): Promise<Answer> {
+/** The response to a connection that is rejected by a limit. */
+async function rejected(server: TestGateway): Promise<HttpResponse> {
   const socket = await tlsSocket(server);
   const answer = await request(socket, ['GET /healthz HTTP/1.1', 'Host: localhost']);
   await remainder(socket);
@@ -49,17 +49,17 @@ async function turnedAway(server: TestGateway): Promise<Answer> {
 }
 
 describe('limits.connections', () => {
-  it('holds for those who are known too, tells the next ones why, and those who are in go on', async () => {
+  it('includes authenticated connections, rejects further ones with a reason, and keeps open sessions', async () => {
     const server = await testGateway({ limits: { connections: 2 } });
     const target = await echoTarget();
     const token = await server.token(target.name);
     const client = await RawClient.open(server, { transport: 'http', token, port: target.port });
-    const { head, status } = await turnedAway(server);
+    const { head, status } = await rejected(server);
     expect(status).toBe(503);
     expect(head).toMatch(/\r\nConnection: close\r\nRetry-After: \d+\r\n/);
-    expect(await server.line('connections turned away')).toMatchObject({ reason: 'limits.connections' });
+    expect(await server.line('connection.rejected')).toMatchObject({ reason: 'limits.connections' });
     client.send(Buffer.from('hello'));
-    expect((await client.gets(5)).toString()).toBe('hello');
+    expect((await client.waitForBytes(5)).toString()).toBe('hello');
     client.pipe.close();
     await server.idle();
     const next = await RawClient.open(server, { transport: 'http', token, port: target.port });
@@ -67,7 +67,7 @@ describe('limits.connections', () => {
     await server.idle();
     const { ended, ...counts } = server.gateway.counts();
     expect(counts).toMatchObject({ sessions: 0, opened: 2, received: 5, sent: 5, connections: 0, handshakes: 0 });
-    expect(counts.turnedAway).toEqual({ 'limits.connections': 1 });
+    expect(counts.rejected).toEqual({ 'limits.connections': 1 });
     expect(Object.values(ended).reduce((sum, count) => sum + count, 0)).toBe(2);
     await server.stop();
     await target.stop();
@@ -75,35 +75,35 @@ describe('limits.connections', () => {
 });
 
 describe('limits.connectionsPerAddress', () => {
-  it('leaves places for others, whoever the first ones are', async () => {
+  it('leaves slots for other addresses', async () => {
     const server = await testGateway({ limits: { connectionsPerAddress: 1 } });
     const first = await tlsSocket(server);
-    expect((await turnedAway(server)).status).toBe(503);
-    expect(await server.line('connections turned away')).toMatchObject({ reason: 'limits.connectionsPerAddress' });
+    expect((await rejected(server)).status).toBe(503);
+    expect(await server.line('connection.rejected')).toMatchObject({ reason: 'limits.connectionsPerAddress' });
     const elsewhere = await tlsSocket(server, '127.0.0.9');
     expect((await request(elsewhere, ['GET /healthz HTTP/1.1', 'Host: localhost'])).status).toBe(200);
     for (const socket of [first, elsewhere]) socket.destroy();
     await server.stop();
   });
 
-  it('cuts those for whom there is no seat to be told in', async () => {
-    // Each process has seats of its own.
+  it('closes connections without an answer when no rejection slot is free', async () => {
+    // Each process has its own rejection slots.
     const server = await oneProcess({ limits: { connectionsPerAddress: 1 } });
     const first = await tlsSocket(server);
-    const told = [];
-    for (let count = 0; count < 16; count++) told.push((await turnedAway(server)).status);
-    expect(new Set(told)).toEqual(new Set([503]));
+    const statuses = [];
+    for (let count = 0; count < 16; count++) statuses.push((await rejected(server)).status);
+    expect(new Set(statuses)).toEqual(new Set([503]));
     const cut = await silent(server);
     await closed(cut);
     expect(server.gateway.connections).toBe(1);
-    expect(server.lines('connections turned away')).toHaveLength(1);
+    expect(server.lines('connection.rejected')).toHaveLength(1);
     first.destroy();
     await server.stop();
   });
 });
 
 describe('limits.loopDelay', () => {
-  it('exceeded turns new connections and new tunnels away, and sessions that are up go on', async () => {
+  it('exceeded rejects new connections and tunnels, and keeps open sessions', async () => {
     let overloaded = false;
     const delay = { mean: 0.3, p50: 0.2, p99: 0.5, max: 0.7 };
     const loop: EventLoop = {
@@ -123,18 +123,18 @@ describe('limits.loopDelay', () => {
     expect((await request(monitor, health)).status).toBe(200);
     const before = await tlsSocket(server);
     overloaded = true;
-    for (const answer of [await request(monitor, health), await turnedAway(server)]) {
+    for (const answer of [await request(monitor, health), await rejected(server)]) {
       expect(answer.status).toBe(503);
       expect(answer.rest.toString()).toBe('overloaded\n');
     }
     const tunnel = await request(before, rdgHead('RDG_OUT_DATA', randomUUID(), upgradeHeaders()));
     expect(tunnel.status).toBe(503);
     client.send(Buffer.from('hello'));
-    expect((await client.gets(5)).toString()).toBe('hello');
+    expect((await client.waitForBytes(5)).toString()).toBe('hello');
     expect(server.gateway.counts()).toMatchObject({
       sessions: 1,
       refused: { busy: 1 },
-      turnedAway: { 'limits.loopDelay': 1 },
+      rejected: { 'limits.loopDelay': 1 },
       loopDelay: delay,
     });
     overloaded = false;
@@ -148,22 +148,22 @@ describe('limits.loopDelay', () => {
 });
 
 describe('limits.handshakes', () => {
-  it('turns strangers away, and makes room for each one who is known or gone', async () => {
+  it('rejects unauthenticated connections, and frees the slot of one that authenticates or closes', async () => {
     const server = await testGateway({ limits: { handshakes: 3 } });
     const target = await echoTarget();
     const [first, second] = [await silent(server), await silent(server)];
-    // The third place goes to a client that proves who it is, and is free again after that.
+    // The third slot goes to a client that authenticates, and is free again after that.
     const token = await server.token(target.name);
     const clients: RawClient[] = [];
     for (let count = 0; count < 3; count++) {
       clients.push(await RawClient.open(server, { transport: 'websocket', token, port: target.port }));
     }
     const third = await silent(server);
-    expect((await turnedAway(server)).status).toBe(503);
-    expect(server.lines('connections turned away')).toHaveLength(1);
+    expect((await rejected(server)).status).toBe(503);
+    expect(server.lines('connection.rejected')).toHaveLength(1);
     for (const client of clients) {
       client.send(Buffer.from('hello'));
-      expect((await client.gets(5)).toString()).toBe('hello');
+      expect((await client.waitForBytes(5)).toString()).toBe('hello');
     }
     const before = server.gateway.connections;
     first.destroy();
@@ -176,7 +176,7 @@ describe('limits.handshakes', () => {
     await target.stop();
   });
 
-  it('counts both connections of the dual channel until its user is known', async () => {
+  it('counts both connections of the dual channel until its user is authenticated', async () => {
     const server = await testGateway({ limits: { handshakes: 2 } });
     const target = await echoTarget();
     const token = await server.token(target.name);
@@ -191,12 +191,12 @@ describe('limits.handshakes', () => {
 });
 
 describe('limits.handshakesPerAddress', () => {
-  it('leaves places for others, whatever one address does', async () => {
+  it('leaves slots for other addresses', async () => {
     const server = await testGateway({ limits: { handshakes: 10, handshakesPerAddress: 2 } });
     const target = await echoTarget();
     const sockets = [await silent(server), await silent(server)];
-    expect((await turnedAway(server)).status).toBe(503);
-    expect(await server.line('connections turned away')).toMatchObject({
+    expect((await rejected(server)).status).toBe(503);
+    expect(await server.line('connection.rejected')).toMatchObject({
       reason: 'limits.handshakesPerAddress',
       peer: '127.0.0.1',
     });
@@ -210,17 +210,17 @@ describe('limits.handshakesPerAddress', () => {
 });
 
 describe('timeouts.identity', () => {
-  it.each(TRANSPORTS)('takes the place of a stranger over %s who says nothing', async (transport) => {
+  it.each(TRANSPORTS)('frees the slot of an unauthenticated client over %s that sends nothing', async (transport) => {
     const server = await testGateway({ limits: { handshakes: 2 }, timeouts: { identity: 0.3, close: 0.2 } });
     const target = await echoTarget();
     const token = await server.token(target.name);
     const pipe = await openPipe(server, { transport });
-    expect(await server.line('session ended')).toMatchObject({ cause: 'identity timeout' });
+    expect(await server.line('session.ended')).toMatchObject({ cause: 'identity timeout' });
     await server.idle();
     const client = await RawClient.open(server, { transport, token, port: target.port });
     await sleep(500);
     client.send(Buffer.from('hello'));
-    expect((await client.gets(5)).toString()).toBe('hello');
+    expect((await client.waitForBytes(5)).toString()).toBe('hello');
     for (const one of [pipe, client.pipe]) one.close();
     await server.stop();
     await target.stop();
@@ -229,7 +229,7 @@ describe('timeouts.identity', () => {
 
 describe('limits.tunnels', () => {
   it.each(TRANSPORTS)(
-    'answers the first tunnel too many over %s with 503, and those that are up go on',
+    'answers a tunnel over %s that exceeds it with 503, and keeps open sessions',
     async (transport) => {
       const server = await testGateway({ limits: { tunnels: 2 }, timeouts: { close: 0.3 } });
       const target = await echoTarget();
@@ -240,14 +240,14 @@ describe('limits.tunnels', () => {
       const answer = await request(await tlsSocket(server), rdgHead('RDG_OUT_DATA', randomUUID(), upgrade));
       expect(answer.status).toBe(503);
       expect(answer.head).toMatch(/\r\nRetry-After: \d+/);
-      expect(server.lines('request refused')).toMatchObject([{ status: 503, reason: 'limits.tunnels is reached' }]);
+      expect(server.lines('request.rejected')).toMatchObject([{ status: 503, reason: 'limits.tunnels is reached' }]);
       for (const client of clients) {
         client.send(Buffer.from('hello'));
-        expect((await client.gets(5)).toString()).toBe('hello');
+        expect((await client.waitForBytes(5)).toString()).toBe('hello');
       }
       clients[0]?.pipe.close();
-      await server.line('session ended');
-      // The place is free a moment later, when the connection to the target is gone as well.
+      await server.line('session.ended');
+      // The slot is free a moment later, when the connection to the target is closed as well.
       for (const before = clients.length; clients.length === before; )
         await open().then(
           (client) => clients.push(client),
@@ -259,32 +259,32 @@ describe('limits.tunnels', () => {
     },
   );
 
-  it('holds for pairs that were let in while there was room', async () => {
+  it('holds for channel pairs that were accepted before it was reached', async () => {
     const server = await testGateway({ limits: { tunnels: 1 }, timeouts: { close: 0.3 } });
-    const probed = [];
+    const pairs = [];
     for (const id of [randomUUID(), randomUUID(), randomUUID()]) {
       await openOut(await tlsSocket(server), id);
       const socket = await tlsSocket(server);
       expect((await request(socket, rdgHead('RDG_IN_DATA', id, ['Content-Length: 0']))).status).toBe(200);
-      probed.push({ id, socket });
+      pairs.push({ id, socket });
     }
-    for (const { id, socket } of probed) {
+    for (const { id, socket } of pairs) {
       socket.write(`${rdgHead('RDG_IN_DATA', id, ['Transfer-Encoding: chunked']).join('\r\n')}\r\n\r\n`);
     }
-    const refused = (): number => server.lines('request refused').filter(({ status }) => status === 503).length;
+    const refused = (): number => server.lines('request.rejected').filter(({ status }) => status === 503).length;
     await eventually(() => refused() === 2);
     expect(server.gateway.tunnels).toBe(1);
     await server.stop();
   });
 
-  it('holds for OUT channels that were let in while there was room', async () => {
+  it('holds for OUT channels that were accepted before it was reached', async () => {
     const server = await testGateway({ limits: { tunnels: 1 }, timeouts: { close: 0.3 } });
     const ids = [randomUUID(), randomUUID()];
     const outs = [];
     for (const id of ids) outs.push(await openOut(await tlsSocket(server), id));
     const [first, second] = outs;
     if (!first || !second) throw new Error();
-    await joinIn(first, await tlsSocket(server), ids[0] ?? '');
+    await openIn(first, await tlsSocket(server), ids[0] ?? '');
     await eventually(() => server.gateway.tunnels === 1);
     const answer = await request(await tlsSocket(server), rdgHead('RDG_IN_DATA', ids[1] ?? '', ['Content-Length: 0']));
     expect(answer.status).toBe(503);
@@ -313,7 +313,7 @@ describe('limits of a head', () => {
     await server.stop();
   });
 
-  it('of a Kerberos ticket of 48 KiB are not reached', async () => {
+  it('are not reached by a Kerberos ticket of 48 KiB', async () => {
     const server = await testGateway();
     const socket = await tlsSocket(server);
     const ticket = `Authorization: Negotiate ${'YII'.repeat(16_000)}`;
@@ -323,15 +323,15 @@ describe('limits of a head', () => {
 });
 
 describe('timeouts', () => {
-  it('tls: a connection that says nothing is cut', async () => {
+  it('tls: a connection that sends nothing is cut', async () => {
     const server = await testGateway({ timeouts: { tls: 0.1 } });
     await closed(await silent(server));
-    await server.line('tls handshake failed');
+    await server.line('tls.failed');
     await server.idle();
     await server.stop();
   });
 
-  it('tls: a connection that says something else is cut at once', async () => {
+  it('tls: a connection that sends something other than TLS is cut at once', async () => {
     const server = await testGateway();
     for (const bytes of ['GET / HTTP/1.1\r\n\r\n', '\x16\x03\x01\x00\x05hello', '\0'.repeat(100)]) {
       const socket = await silent(server);
@@ -342,7 +342,7 @@ describe('timeouts', () => {
     await server.stop();
   });
 
-  it('head: a connection that says nothing behind its handshake is cut, without a word', async () => {
+  it('head: a connection that sends nothing after its handshake is cut without an answer', async () => {
     const server = await testGateway({ timeouts: { head: 0.1 } });
     const socket = await tlsSocket(server);
     expect(await remainder(socket)).toHaveLength(0);
@@ -353,35 +353,35 @@ describe('timeouts', () => {
   it.each([
     ['RDG_OUT_DATA', rdgHead('RDG_OUT_DATA', randomUUID()).join('\r\n')],
     ['GET', 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: '],
-  ])('head: one that drips in is cut (%s)', async (_, text) => {
+  ])('head: a head that arrives too slowly is cut (%s)', async (_, text) => {
     const server = await testGateway({ timeouts: { head: 0.2, close: 0.3 } });
     const socket = await tlsSocket(server);
     socket.write(text);
-    const drip = setInterval(() => socket.write('x'), 20);
-    expect((await readAnswer(socket)).status).toBe(408);
-    clearInterval(drip);
+    const timer = setInterval(() => socket.write('x'), 20);
+    expect((await readResponse(socket)).status).toBe(408);
+    clearInterval(timer);
     await remainder(socket);
     socket.destroy();
     await server.idle();
     await server.stop();
   });
 
-  it.each(TRANSPORTS)('setup: a tunnel over %s that gets nowhere is ended', async (transport) => {
+  it.each(TRANSPORTS)('setup: a tunnel over %s that makes no progress is ended', async (transport) => {
     const server = await testGateway({ timeouts: { setup: 0.15, close: 0.3 } });
     const token = await server.token('127.0.0.1:1');
-    const mute = await openPipe(server, { transport });
-    mute.onBytes(() => undefined);
-    const talker = await RawClient.start(server, { transport, token });
-    const { send } = talker.pipe;
-    let said = 0;
-    // Stops before CHANNEL_CREATE, and lives on keep-alives.
-    talker.pipe.send = (pdu) => void (++said < 3 && send(pdu));
-    const alive = setInterval(() => send(Buffer.from('0d00000008000000', 'hex')), 20);
-    await talker.ended();
-    clearInterval(alive);
-    await eventually(() => server.lines('session ended').length === 2);
-    expect(server.lines('session ended').map(({ cause }) => cause)).toEqual(['set-up timeout', 'set-up timeout']);
-    mute.close();
+    const pipe = await openPipe(server, { transport });
+    pipe.onBytes(() => undefined);
+    const client = await RawClient.start(server, { transport, token });
+    const { send } = client.pipe;
+    let sent = 0;
+    // Stops before CHANNEL_CREATE, and then sends only keep-alives.
+    client.pipe.send = (pdu) => void (++sent < 3 && send(pdu));
+    const keepAlives = setInterval(() => send(Buffer.from('0d00000008000000', 'hex')), 20);
+    await client.ended();
+    clearInterval(keepAlives);
+    await eventually(() => server.lines('session.ended').length === 2);
+    expect(server.lines('session.ended').map(({ cause }) => cause)).toEqual(['set-up timeout', 'set-up timeout']);
+    pipe.close();
     await server.idle();
     await server.stop();
   });
@@ -393,37 +393,37 @@ describe('timeouts', () => {
     const client = await RawClient.open(server, { transport, token, port: target.port });
     client.closeChannel();
     await client.ended();
-    expect(await server.line('session ended')).toMatchObject({ cause: 'set-up timeout' });
+    expect(await server.line('session.ended')).toMatchObject({ cause: 'set-up timeout' });
     await server.stop();
     await target.stop();
   });
 
   it.each(TRANSPORTS)('dial: a target that does not answer over %s', async (transport) => {
     const server = await testGateway({ timeouts: { dial: 0.2 } });
-    const nobody = await silentPort();
-    const token = await server.token(`127.0.0.1:${nobody.port}`);
-    const client = await RawClient.start(server, { transport, token, port: nobody.port });
+    const silentTarget = await silentPort();
+    const token = await server.token(`127.0.0.1:${silentTarget.port}`);
+    const client = await RawClient.start(server, { transport, token, port: silentTarget.port });
     expect(await client.until('refused')).toMatchObject({
       packetType: PKT_TYPE.CHANNEL_RESPONSE,
       code: RESULT.E_PROXY_TS_CONNECTFAILED,
     });
-    expect((await server.line('target refused')).reason).toMatch(/no answer within 0.2 s/);
+    expect((await server.line('channel.refused')).reason).toMatch(/no answer within 0.2 s/);
     await client.ended();
     await server.stop();
-    nobody.stop();
+    silentTarget.stop();
   });
 
-  it.each(TRANSPORTS)('dial: a client over %s that leaves meanwhile is not waited for', async (transport) => {
+  it.each(TRANSPORTS)('dial: a client over %s that disconnects aborts the dial', async (transport) => {
     const server = await testGateway({ timeouts: { dial: 60, keepAlive: 0.05 } });
-    const nobody = await silentPort();
-    const token = await server.token(`127.0.0.1:${nobody.port}`);
-    const client = await RawClient.start(server, { transport, token, port: nobody.port });
-    await server.line('user accepted');
+    const silentTarget = await silentPort();
+    const token = await server.token(`127.0.0.1:${silentTarget.port}`);
+    const client = await RawClient.start(server, { transport, token, port: silentTarget.port });
+    await server.line('authentication.succeeded');
     client.pipe.close();
-    await server.line('session ended');
+    await server.line('session.ended');
     await server.idle();
     await server.stop();
-    nobody.stop();
+    silentTarget.stop();
   });
 });
 
@@ -439,19 +439,19 @@ describe('the time for all targets together', () => {
   };
   const rules = [parseRule('127.0.0.1:*'), parseRule('127.0.0.2:*')];
 
-  it('ends, though the garbage collector runs while a target is dialled', async () => {
-    const nobody = await silentPort();
+  it('ends even if the garbage collector runs while a target is dialled', async () => {
+    const silentTarget = await silentPort();
     const open = targetOpener({ rules, authorize: undefined }, { dial: 60_000, decision: 60_000, all: 300 });
-    const opened = open(identity, ['127.0.0.1', '127.0.0.2'], nobody.port, new AbortController().signal);
+    const opened = open(identity, ['127.0.0.1', '127.0.0.2'], silentTarget.port, new AbortController().signal);
     for (let count = 0; count < 5; count++) {
       await sleep(20);
       collectGarbage();
     }
     expect(await opened).toMatchObject({ code: RESULT.E_PROXY_TS_CONNECTFAILED });
-    nobody.stop();
+    silentTarget.stop();
   });
 
-  it('goes to the next name when a decision takes too long, though the garbage collector runs', async () => {
+  it('continues with the next name when a decision takes too long, even if the garbage collector runs', async () => {
     const target = await testTarget();
     const authorize = async (_: Identity, { host }: { host: string }) =>
       host === '127.0.0.1' ? ({ allow: true } as const) : new Promise<never>(() => undefined);
@@ -467,7 +467,7 @@ describe('the time for all targets together', () => {
     await target.stop();
   });
 
-  it('says which target failed and why', async () => {
+  it('returns the reason of each target', async () => {
     const port = await closedPort();
     const open = targetOpener({ rules, authorize: undefined }, { dial: 1000, decision: 1000, all: 5000 });
     const signal = new AbortController().signal;

@@ -8,15 +8,18 @@ import { eventually } from '../support/wait.js';
 
 const SESSIONS = 500;
 const ROUNDS = 2;
-/** Handshakes under way at one time: the test is about sessions. */
+/** Concurrent handshakes, few because the test is about sessions. */
 const AT_ONCE = 50;
-/** What all rounds behind the first may add: mostly code that the compiler makes; 2 KiB left behind by each session would be more. */
+/**
+ * Limit for the growth after the first round, which is mostly compiled code: 2 KiB leaked by each session would exceed
+ * it.
+ */
 const GROWTH_MAX = (ROUNDS - 1) * SESSIONS * 2048;
 
 const MESSAGE = randomBytes(40_000);
 
-/** Ways to go, one after the other. */
-const GOODBYES: readonly ((client: RawClient) => void)[] = [
+/** Ways in which clients close their sessions, used in turn. */
+const CLOSES: readonly ((client: RawClient) => void)[] = [
   (client) => client.pipe.close(),
   (client) => {
     for (const socket of client.pipe.sockets) socket.end();
@@ -38,33 +41,33 @@ async function round(server: TestGateway, target: TestTarget): Promise<void> {
   }
   expect(server.gateway.tunnels).toBe(SESSIONS);
   expect(server.gateway.connections).toBe(1.5 * SESSIONS);
-  // The target learns of a connection a moment after the gateway did.
+  // The target accepts a connection a moment after the gateway has opened it.
   await eventually(() => target.open === SESSIONS);
 
   for (const client of clients) client.send(MESSAGE);
   await Promise.all(
     clients.map(async (client) => {
-      const got = await client.gets(MESSAGE.length);
+      const got = await client.waitForBytes(MESSAGE.length);
       expect(got.equals(MESSAGE)).toBe(true);
     }),
   );
 
-  const goers = clients.slice(0, (3 * SESSIONS) / 4);
-  for (const [index, client] of goers.entries()) GOODBYES[index % GOODBYES.length]?.(client);
-  await eventually(() => server.gateway.tunnels === SESSIONS - goers.length);
+  const closing = clients.slice(0, (3 * SESSIONS) / 4);
+  for (const [index, client] of closing.entries()) CLOSES[index % CLOSES.length]?.(client);
+  await eventually(() => server.gateway.tunnels === SESSIONS - closing.length);
   for (const socket of target.sockets) socket.end();
   await server.idle();
   await eventually(() => target.open === 0);
-  expect(server.lines('session ended')).toHaveLength(SESSIONS);
-  const moved = server.lines('session ended').map(({ received, sent }) => [received, sent]);
+  expect(server.lines('session.ended')).toHaveLength(SESSIONS);
+  const moved = server.lines('session.ended').map(({ received, sent }) => [received, sent]);
   expect(new Set(moved.map(String))).toEqual(new Set([`${MESSAGE.length},${MESSAGE.length}`]));
   for (const client of clients) client.pipe.close();
-  server.forget();
+  server.clearLog();
   target.sockets.length = 0;
 }
 
-describe('five hundred sessions at once', () => {
-  it('move their data and leave nothing behind, round after round', { timeout: 120_000 }, async () => {
+describe('500 sessions at once', () => {
+  it('transfer their data and leak nothing, in every round', { timeout: 120_000 }, async () => {
     const server = await testGateway({ timeouts: { close: 1 } });
     const target = await echoTarget();
     const before = activeResources();

@@ -9,8 +9,8 @@ import { sleep } from '../support/wait.js';
 
 const MIB = 1024 * 1024;
 /**
- * What may be taken from a sender whose receiver reads nothing: the kernel's buffers of both connections, which are set to
- * some 10 MiB each on most systems, and less than one MiB in the gateway. A gateway that does not push back takes it all.
+ * Limit for the bytes taken from a sender whose receiver reads nothing: the kernel's buffers of both connections, about
+ * 10 MiB each on most systems, and less than 1 MiB in the gateway. A gateway without back-pressure takes all bytes.
  */
 const IN_FLIGHT_MAX = 32 * MIB;
 const TOTAL = 64 * MIB;
@@ -27,7 +27,7 @@ function sha256(blocks: () => Iterable<Buffer>): string {
 
 /** Sends TOTAL bytes as fast as they are taken. */
 class Sender {
-  /** Bytes that have left this process's memory for the kernel. */
+  /** Bytes that this process has passed to the kernel. */
   flushed = 0;
   readonly done: Promise<void>;
 
@@ -42,10 +42,10 @@ class Sender {
     }
   }
 
-  /** Waits until nothing is taken any more, and answers how much was. */
+  /** Waits until nothing is taken any more. Returns the number of bytes taken. */
   async stalled(): Promise<number> {
-    for (let before = -1, quiet = 0; quiet < 6; ) {
-      quiet = this.flushed === before ? quiet + 1 : 0;
+    for (let before = -1, unchanged = 0; unchanged < 6; ) {
+      unchanged = this.flushed === before ? unchanged + 1 : 0;
       before = this.flushed;
       await sleep(50);
     }
@@ -61,7 +61,7 @@ const fromClient = (client: RawClient): Sender =>
 const fromTarget = (socket: Socket): Sender =>
   new Sender((block, flushed) => void socket.write(block, () => flushed()));
 
-describe.each(TRANSPORTS)('pressure over %s', (transport) => {
+describe.each(TRANSPORTS)('back-pressure over %s', (transport) => {
   let server: TestGateway;
   let target: TestTarget;
   beforeAll(async () => {
@@ -86,11 +86,11 @@ describe.each(TRANSPORTS)('pressure over %s', (transport) => {
     return { client, far, atTarget, atClient };
   }
 
-  it('stops a client whose target reads nothing, and loses nothing', async () => {
+  it('pauses a client whose target reads nothing, without loss', async () => {
     const { client, far, atTarget, atClient } = await session();
     const sender = fromClient(client);
     expect(await sender.stalled()).toBeLessThan(IN_FLIGHT_MAX);
-    // The other direction is free.
+    // The other direction is not blocked.
     client.pipe.sockets[0].resume();
     far.write('news');
     await atClient.gets(4);
@@ -102,7 +102,7 @@ describe.each(TRANSPORTS)('pressure over %s', (transport) => {
     client.pipe.close();
   });
 
-  it('stops a target whose client reads nothing, and loses nothing', async () => {
+  it('pauses a target whose client reads nothing, without loss', async () => {
     const { client, far, atTarget, atClient } = await session();
     const sender = fromTarget(far);
     expect(await sender.stalled()).toBeLessThan(IN_FLIGHT_MAX);
@@ -117,7 +117,7 @@ describe.each(TRANSPORTS)('pressure over %s', (transport) => {
     client.pipe.close();
   });
 
-  it('stops both at once, and loses nothing', async () => {
+  it('pauses both at once, without loss', async () => {
     const { client, far, atTarget, atClient } = await session();
     const [up, down] = [fromClient(client), fromTarget(far)];
     expect(await up.stalled()).toBeLessThan(IN_FLIGHT_MAX);
@@ -130,7 +130,7 @@ describe.each(TRANSPORTS)('pressure over %s', (transport) => {
     client.pipe.close();
   });
 
-  it('delivers all that a target left behind, once its client reads again', async () => {
+  it('delivers all bytes of a target that has ended when its client reads again', async () => {
     const { client, far, atClient } = await session();
     const block = randomBytes(4 * MIB);
     far.end(block);
@@ -143,7 +143,7 @@ describe.each(TRANSPORTS)('pressure over %s', (transport) => {
   });
 });
 
-/** Counts and hashes. */
+/** Counts and hashes received bytes. */
 class Reader {
   bytes = 0;
   readonly #hash = createHash('sha256');

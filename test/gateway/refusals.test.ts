@@ -51,10 +51,10 @@ afterAll(async () => {
 
 interface Case {
   readonly why: string;
-  readonly ask: () => Promise<Omit<RawClientOptions, 'transport'>>;
+  readonly clientOptions: () => Promise<Omit<RawClientOptions, 'transport'>>;
   readonly packetType: number;
   readonly code: number;
-  /** What the log says about it. */
+  /** Expected in the log. */
   readonly reason: RegExp;
 }
 
@@ -63,112 +63,116 @@ const tokenFor = async (name: string): Promise<string> => server.token(name);
 const CASES: readonly Case[] = [
   {
     why: 'no token at all',
-    ask: async () => ({}),
+    clientOptions: async () => ({}),
     packetType: TUNNEL_RESPONSE,
     code: E_PROXY_UNSUPPORTED_AUTHENTICATION_METHOD,
     reason: /no access token/,
   },
   {
     why: 'PAA announced and no token',
-    ask: async () => ({ extendedAuth: 2 }),
+    clientOptions: async () => ({ extendedAuth: 2 }),
     packetType: TUNNEL_RESPONSE,
     code: E_PROXY_COOKIE_BADPACKET,
     reason: /no access token/,
   },
   {
     why: 'an empty token',
-    ask: async () => ({ token: '' }),
+    clientOptions: async () => ({ token: '' }),
     packetType: TUNNEL_RESPONSE,
     code: E_PROXY_COOKIE_BADPACKET,
     reason: /empty/,
   },
   {
-    why: 'a token that is none',
-    ask: async () => ({ token: 'open sesame' }),
+    why: 'an invalid token',
+    clientOptions: async () => ({ token: 'open sesame' }),
     packetType: TUNNEL_RESPONSE,
     code: E_PROXY_COOKIE_AUTHENTICATION_ACCESS_DENIED,
     reason: /./,
   },
   {
     why: 'a token with another signature',
-    ask: async () => ({ token: tampered(await tokenFor(target.name)) }),
+    clientOptions: async () => ({ token: tampered(await tokenFor(target.name)) }),
     packetType: TUNNEL_RESPONSE,
     code: E_PROXY_COOKIE_AUTHENTICATION_ACCESS_DENIED,
     reason: /./,
   },
   {
     why: 'a token without a signature (alg none)',
-    ask: async () => ({ token: unsigned(await tokenFor(target.name)) }),
+    clientOptions: async () => ({ token: unsigned(await tokenFor(target.name)) }),
     packetType: TUNNEL_RESPONSE,
     code: E_PROXY_COOKIE_AUTHENTICATION_ACCESS_DENIED,
     reason: /./,
   },
   {
     why: 'an expired token',
-    ask: async () => ({ token: await server.token(target.name, { expiresAt: new Date(Date.now() - 5000) }) }),
+    clientOptions: async () => ({ token: await server.token(target.name, { expiresAt: new Date(Date.now() - 5000) }) }),
     packetType: TUNNEL_RESPONSE,
     code: E_PROXY_COOKIE_AUTHENTICATION_ACCESS_DENIED,
     reason: /expired/,
   },
   {
     why: 'a token for another gateway',
-    ask: async () => ({ token: await server.token(target.name, { audience: 'gw.elsewhere.example' }) }),
+    clientOptions: async () => ({ token: await server.token(target.name, { audience: 'gw.elsewhere.example' }) }),
     packetType: TUNNEL_RESPONSE,
     code: E_PROXY_COOKIE_AUTHENTICATION_ACCESS_DENIED,
     reason: /audience/,
   },
   {
     why: 'a token of 60,000 characters',
-    ask: async () => ({ token: 'x'.repeat(30_000) }),
+    clientOptions: async () => ({ token: 'x'.repeat(30_000) }),
     packetType: TUNNEL_RESPONSE,
     code: E_PROXY_COOKIE_AUTHENTICATION_ACCESS_DENIED,
     reason: /./,
   },
   {
     why: 'another target than that of the token',
-    ask: async () => ({ token: await tokenFor('127.0.0.1:1'), port: target.port }),
+    clientOptions: async () => ({ token: await tokenFor('127.0.0.1:1'), port: target.port }),
     packetType: CHANNEL_RESPONSE,
     code: E_PROXY_RAP_ACCESSDENIED,
     reason: /may open/,
   },
   {
     why: 'the target of the token at another port',
-    ask: async () => ({ token: await tokenFor(target.name), port: closed }),
+    clientOptions: async () => ({ token: await tokenFor(target.name), port: closed }),
     packetType: CHANNEL_RESPONSE,
     code: E_PROXY_RAP_ACCESSDENIED,
     reason: /may open/,
   },
   {
     why: "the token's target in another notation that is another name",
-    ask: async () => ({ token: await tokenFor(target.name), port: target.port, resources: ['2130706433'] }),
+    clientOptions: async () => ({ token: await tokenFor(target.name), port: target.port, resources: ['2130706433'] }),
     packetType: CHANNEL_RESPONSE,
     code: E_PROXY_RAP_ACCESSDENIED,
     reason: /./,
   },
   {
     why: 'a name with a line break and a NUL',
-    ask: async () => ({ token: await tokenFor(target.name), port: target.port, resources: ['127.0.0.1\r\n\u202e'] }),
+    clientOptions: async () => ({
+      token: await tokenFor(target.name),
+      port: target.port,
+      resources: ['127.0.0.1\r\n\u202e'],
+    }),
     packetType: CHANNEL_RESPONSE,
     code: E_PROXY_RAP_ACCESSDENIED,
     reason: /./,
   },
   {
     why: 'port 0',
-    ask: async () => ({ token: await tokenFor(target.name), port: 0 }),
+    clientOptions: async () => ({ token: await tokenFor(target.name), port: 0 }),
     packetType: CHANNEL_RESPONSE,
     code: E_PROXY_RAP_ACCESSDENIED,
     reason: /port/,
   },
   {
     why: 'a target that refuses the connection',
-    ask: async () => ({ token: await tokenFor(`127.0.0.1:${closed}`), port: closed }),
+    clientOptions: async () => ({ token: await tokenFor(`127.0.0.1:${closed}`), port: closed }),
     packetType: CHANNEL_RESPONSE,
     code: E_PROXY_TS_CONNECTFAILED,
     reason: /ECONNREFUSED/,
   },
   {
     why: 'a name of the token that does not resolve',
-    ask: async () => ({
+    clientOptions: async () => ({
       token: await tokenFor(`no-such-host.invalid:${target.port}`),
       port: target.port,
       resources: ['no-such-host.invalid'],
@@ -179,7 +183,7 @@ const CASES: readonly Case[] = [
   },
   {
     why: 'a name that no rule allows, whether it resolves or not',
-    ask: async () => ({
+    clientOptions: async () => ({
       token: await server.foreignToken(undefined),
       port: target.port,
       resources: ['no-such-host.invalid', 'localhost'],
@@ -189,15 +193,15 @@ const CASES: readonly Case[] = [
     reason: /no rule/,
   },
   {
-    why: "loopback named by a foreign issuer's token, without a rule that means it",
-    ask: async () => ({ token: await server.foreignToken(target.name), port: target.port }),
+    why: "loopback named by a foreign issuer's token, without a rule for it",
+    clientOptions: async () => ({ token: await server.foreignToken(target.name), port: target.port }),
     packetType: CHANNEL_RESPONSE,
     code: E_PROXY_RAP_ACCESSDENIED,
     reason: /loopback/,
   },
   {
     why: 'a name for loopback in the token of a foreign issuer',
-    ask: async () => ({
+    clientOptions: async () => ({
       token: await server.foreignToken(`localhost:${target.port}`),
       port: target.port,
       resources: ['localhost'],
@@ -208,14 +212,14 @@ const CASES: readonly Case[] = [
   },
   {
     why: 'SSPI_NTLM in the handshake',
-    ask: async () => ({ extendedAuth: 4, headers: ['RDG-Auth-Scheme: SSPI_NTLM'] }),
+    clientOptions: async () => ({ extendedAuth: 4, headers: ['RDG-Auth-Scheme: SSPI_NTLM'] }),
     packetType: HANDSHAKE_RESPONSE,
     code: E_PROXY_UNSUPPORTED_AUTHENTICATION_METHOD,
     reason: /SSPI_NTLM/,
   },
   {
     why: 'SSPI_NTLM on the transport and nothing in the tunnel',
-    ask: async () => ({ extendedAuth: 0, headers: ['RDG-Auth-Scheme: SSPI_NTLM'] }),
+    clientOptions: async () => ({ extendedAuth: 0, headers: ['RDG-Auth-Scheme: SSPI_NTLM'] }),
     packetType: TUNNEL_RESPONSE,
     code: E_PROXY_UNSUPPORTED_AUTHENTICATION_METHOD,
     reason: /no access token/,
@@ -223,29 +227,32 @@ const CASES: readonly Case[] = [
 ];
 
 describe.each(TRANSPORTS)('over %s', (transport) => {
-  it.each(CASES)('$why is refused, and whoever goes on gets nothing', async ({ ask, packetType, code, reason }) => {
-    const id = randomUUID();
-    const options = await ask();
-    const client = await RawClient.start(server, { transport, port: target.port, ...options, connectionId: id });
-    expect(await client.until('refused')).toMatchObject({ packetType, code });
-    const answers = client.pieces.length;
-    // Goes on as PyRDGW's clients do with a refused token.
-    client.pipe.send(TUNNEL_CREATE.encode({ capsFlags: 0, paaCookie: cookie(await tokenFor(target.name)) }));
-    client.pipe.send(TUNNEL_AUTH.encode({ clientName: 'STUBBORN' }));
-    client.pipe.send(createChannel('127.0.0.1', target.port));
-    client.pipe.send(Buffer.from('0a0000000c0000000200686f', 'hex'));
-    await client.ended();
-    expect(client.pieces).toHaveLength(answers);
-    await server.idle();
+  it.each(CASES)(
+    '$why is refused, and a client that continues gets no answer',
+    async ({ clientOptions, packetType, code, reason }) => {
+      const id = randomUUID();
+      const options = await clientOptions();
+      const client = await RawClient.start(server, { transport, port: target.port, ...options, connectionId: id });
+      expect(await client.until('refused')).toMatchObject({ packetType, code });
+      const answers = client.pieces.length;
+      // Continues like the clients of PyRDGW after a refused token.
+      client.pipe.send(TUNNEL_CREATE.encode({ capsFlags: 0, paaCookie: cookie(await tokenFor(target.name)) }));
+      client.pipe.send(TUNNEL_AUTH.encode({ clientName: 'STUBBORN' }));
+      client.pipe.send(createChannel('127.0.0.1', target.port));
+      client.pipe.send(Buffer.from('0a0000000c0000000200686f', 'hex'));
+      await client.ended();
+      expect(client.pieces).toHaveLength(answers);
+      await server.idle();
 
-    const lines = server.log.filter(({ connection }) => connection === id);
-    expect(lines.filter(({ msg }) => msg === 'session ended')).toHaveLength(1);
-    expect(JSON.stringify(lines)).toMatch(reason);
-    if (options.token) expect(JSON.stringify(server.log).includes(options.token)).toBe(false);
-    expect(target.count).toBe(0);
-  });
+      const lines = server.log.filter(({ connection }) => connection === id);
+      expect(lines.filter(({ event }) => event === 'session.ended')).toHaveLength(1);
+      expect(JSON.stringify(lines)).toMatch(reason);
+      if (options.token) expect(JSON.stringify(server.log).includes(options.token)).toBe(false);
+      expect(target.count).toBe(0);
+    },
+  );
 
-  /** Everything in one go, without waiting for an answer. */
+  /** Sends all PDUs at once, without waiting for answers. */
   const pipelined = async (
     ...pdus: readonly Buffer[]
   ): Promise<{ types: number[]; last: ReturnType<typeof decode> }> => {
@@ -266,7 +273,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
   const handshake = HANDSHAKE_REQUEST.encode({ verMajor: 1, verMinor: 0, clientVersion: 0, extendedAuth: 2 });
   const data = Buffer.from('0a0000000c0000000200686f', 'hex');
 
-  it('a refused token is final for requests that were sent along with it', async () => {
+  it('a refused token is final for requests that were sent with it', async () => {
     const { types, last } = await pipelined(
       handshake,
       TUNNEL_CREATE.encode({ capsFlags: 0, paaCookie: cookie('wrong') }),
@@ -290,22 +297,22 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     ['a PDU of length 7', [Buffer.from('0100000007000000', 'hex')]],
     ['a PDU of 4 GiB', [Buffer.from('04000000ffffffff', 'hex')]],
     ['random bytes', [randomBytes(1000)]],
-  ])('%s behind the handshake ends the session', async (_, pdus) => {
+  ])('%s after the handshake ends the session', async (_, pdus) => {
     const { types } = await pipelined(handshake, ...pdus);
     expect(types).toEqual([HANDSHAKE_RESPONSE]);
     expect(target.count).toBe(0);
   });
 
-  it('a second channel is judged as the first was', async () => {
+  it('a second channel is checked like the first', async () => {
     const other = await testTarget();
-    const mine = await testTarget();
-    const token = await tokenFor(mine.name);
-    const client = await RawClient.open(server, { transport, token, port: mine.port });
+    const own = await testTarget();
+    const token = await tokenFor(own.name);
+    const client = await RawClient.open(server, { transport, token, port: own.port });
     client.closeChannel();
     await client.until('closed');
     client.pieces.length = 0;
     client.pipe.send(createChannel('127.0.0.1', other.port));
-    // The strict session has not asked for a channel, so it takes the answer for an error.
+    // The strict client session has not requested this channel, so the answer is an error for it.
     await expect(client.ended()).rejects.toThrow(/CHANNEL_RESPONSE/);
     expect(decode(client.pieces[0] as Buffer)).toMatchObject({
       type: CHANNEL_RESPONSE,
@@ -313,19 +320,19 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     });
     expect(other.count).toBe(0);
     await other.stop();
-    await mine.stop();
+    await own.stop();
   });
 
-  it('a second CHANNEL_CREATE beside an open channel ends the session', async () => {
-    const mine = await testTarget();
-    const client = await RawClient.open(server, { transport, token: await tokenFor(mine.name), port: mine.port });
-    client.pipe.send(createChannel('127.0.0.1', mine.port));
+  it('a second CHANNEL_CREATE during an open channel ends the session', async () => {
+    const own = await testTarget();
+    const client = await RawClient.open(server, { transport, token: await tokenFor(own.name), port: own.port });
+    client.pipe.send(createChannel('127.0.0.1', own.port));
     await client.ended();
-    expect(mine.count).toBe(1);
-    await mine.stop();
+    expect(own.count).toBe(1);
+    await own.stop();
   });
 
-  it('an authenticator that throws, hangs or says nonsense lets nobody in', async () => {
+  it('an authenticator that throws, hangs or returns an invalid result admits no client', async () => {
     for (const authenticate of [
       () => {
         throw new Error('database down');
@@ -344,7 +351,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
   });
 });
 
-describe('on the level of HTTP', () => {
+describe('at the HTTP level', () => {
   it.each(['NTLM TlRMTVNTUAABAAAA', 'Negotiate YII', 'Basic dTpw', 'Bearer abc', 'Digest username="x"'])(
     'Authorization: %s is answered with 401',
     async (value) => {
@@ -365,7 +372,7 @@ describe('on the level of HTTP', () => {
       const socket = await tlsSocket(server);
       const id = randomUUID();
       expect((await request(socket, rdgHead('RDG_OUT_DATA', id, [line]))).status).toBe(401);
-      await server.line('request refused', ({ connection }) => connection === id);
+      await server.line('request.rejected', ({ connection }) => connection === id);
       socket.destroy();
     }
     const log = JSON.stringify(server.log).toLowerCase();
@@ -374,7 +381,7 @@ describe('on the level of HTTP', () => {
   });
 });
 
-/** The last character but one carries whole bits of the signature. */
+/** Changes the last character but one, all of whose bits belong to the signature. */
 function tampered(token: string): string {
   const at = token.length - 2;
   return `${token.slice(0, at)}${token[at] === 'A' ? 'B' : 'A'}${token.slice(at + 1)}`;

@@ -16,7 +16,7 @@ const issued = await issueServer(authority, ['localhost', '127.0.0.1'], 'ecdsa',
 const CA = authority.certificate;
 const TLS = { cert: issued.certificate + CA, key: issued.key };
 
-/** Takes everybody under this name, and tells whether it was closed. */
+/** A guard that accepts every client as the user `name`, and records whether it was closed. */
 function openGuard(name: string, more: Partial<Authenticator> = {}): Guard & { readonly isClosed: () => boolean } {
   let closed = false;
   const authenticator: Authenticator = {
@@ -30,7 +30,7 @@ function openGuard(name: string, more: Partial<Authenticator> = {}): Guard & { r
   return { ...createGuard({ authenticator, deadline: 10_000 }), isClosed: () => closed };
 }
 
-interface Wishes {
+interface Changes {
   readonly guard?: Guard;
   readonly allow?: readonly string[];
   readonly limits?: Partial<Config['limits']>;
@@ -38,7 +38,11 @@ interface Wishes {
   readonly transports?: Partial<Config['transports']>;
 }
 
-function terms({ guard = openGuard('new'), allow = ['127.0.0.1:*'], ...sections }: Wishes = {}): RuntimeSettings {
+function settingsWith({
+  guard = openGuard('new'),
+  allow = ['127.0.0.1:*'],
+  ...sections
+}: Changes = {}): RuntimeSettings {
   const parsed = schema.parse({});
   const { limits, timeouts, transports } = sections;
   const config = {
@@ -51,17 +55,17 @@ function terms({ guard = openGuard('new'), allow = ['127.0.0.1:*'], ...sections 
 
 const oldGateway = (guard = openGuard('old')) => testGateway({ guard, allow: ['127.0.0.1:*'] });
 
-describe.each(TRANSPORTS)('a reload under a session over %s', (transport) => {
-  it('leaves it alone, and shows newcomers the new certificate', async () => {
+describe.each(TRANSPORTS)('a reload during a session over %s', (transport) => {
+  it('does not affect it, and new connections get the new certificate', async () => {
     const old = openGuard('old');
     const server = await oldGateway(old);
     const target = await echoTarget();
     const client = await RawClient.open(server, { transport, token: 'x', port: target.port });
     const before = client.pipe.up.getPeerX509Certificate()?.fingerprint256;
-    server.gateway.reload(terms());
+    server.gateway.reload(settingsWith());
     await eventually(old.isClosed);
     client.send(Buffer.from('still here'));
-    expect((await client.gets(10)).toString()).toBe('still here');
+    expect((await client.waitForBytes(10)).toString()).toBe('still here');
 
     await expect(tlsSocket(server)).rejects.toThrow(/certificate/);
     const later = { port: server.port, ca: CA };
@@ -69,20 +73,20 @@ describe.each(TRANSPORTS)('a reload under a session over %s', (transport) => {
     const after = second.pipe.up.getPeerX509Certificate()?.fingerprint256;
     expect(after).toBe(new X509Certificate(issued.certificate).fingerprint256);
     expect(after).not.toBe(before);
-    expect(server.lines('user accepted').map(({ user }) => user)).toEqual(['old', 'new']);
+    expect(server.lines('authentication.succeeded').map(({ user }) => user)).toEqual(['old', 'new']);
     client.pipe.close();
     second.pipe.close();
     await server.stop();
     await target.stop();
   });
 
-  it('judges a further channel of it by the new rules, for the identity that it has', async () => {
+  it('applies the new rules to its next channel, with its former identity', async () => {
     const server = await oldGateway();
     const target = await echoTarget();
-    const asked: string[] = [];
+    const users: string[] = [];
     const guard = openGuard('new', {
       authorize: ({ user }) => {
-        asked.push(user);
+        users.push(user);
         return { allow: true };
       },
     });
@@ -92,21 +96,21 @@ describe.each(TRANSPORTS)('a reload under a session over %s', (transport) => {
       await client.until('closed', number - 1);
       client.createChannel();
     };
-    server.gateway.reload(terms({ guard }));
+    server.gateway.reload(settingsWith({ guard }));
     await nextChannel(1);
     await client.until('opened', 1);
-    expect(asked).toEqual(['old']);
-    server.gateway.reload(terms({ allow: ['10.0.0.1'] }));
+    expect(users).toEqual(['old']);
+    server.gateway.reload(settingsWith({ allow: ['10.0.0.1'] }));
     await nextChannel(2);
     await client.ended();
-    expect(await server.line('target refused')).toMatchObject({ user: 'old' });
+    expect(await server.line('channel.refused')).toMatchObject({ user: 'old' });
     await server.stop();
     await target.stop();
   });
 });
 
 describe('the former guard', () => {
-  it('is closed when the last answer that somebody waits for is there, and not before', async () => {
+  it('is closed when its last pending decision is complete, and not before', async () => {
     let answer: ((verdict: { allow: true; user: string }) => void) | undefined;
     const old = openGuard('old', {
       authenticate: () =>
@@ -118,7 +122,7 @@ describe('the former guard', () => {
     const target = await echoTarget();
     const slow = await RawClient.start(server, { transport: 'websocket', token: 'x', port: target.port });
     await eventually(() => answer !== undefined);
-    server.gateway.reload(terms());
+    server.gateway.reload(settingsWith());
     const quick = await RawClient.open(
       { port: server.port, ca: CA },
       { transport: 'http', token: 'x', port: target.port },
@@ -136,7 +140,7 @@ describe('the former guard', () => {
   it('of every reload is closed when the gateway is', async () => {
     const guards = ['a', 'b', 'c'].map((name) => openGuard(name));
     const server = await oldGateway(guards[0]);
-    for (const guard of guards.slice(1)) server.gateway.reload(terms({ guard }));
+    for (const guard of guards.slice(1)) server.gateway.reload(settingsWith({ guard }));
     await server.gateway.drain(0);
     expect(guards.map((guard) => guard.isClosed())).toEqual([true, true, true]);
   });
@@ -145,44 +149,44 @@ describe('the former guard', () => {
 describe('a reload', () => {
   const later = (server: { readonly port: number }) => ({ port: server.port, ca: CA });
 
-  it('of a certificate that OpenSSL refuses leaves everything as it was', async () => {
+  it('with a certificate that OpenSSL refuses changes nothing', async () => {
     const old = openGuard('old');
     const server = await oldGateway(old);
     const damaged = {
       ...TLS,
       cert: TLS.cert.replace(/(.{20})\n-----END CERTIFICATE-----\s*$/, '\n-----END CERTIFICATE-----\n'),
     };
-    expect(() => server.gateway.reload({ ...terms({ limits: { tunnels: 1 } }), tls: damaged })).toThrow(
+    expect(() => server.gateway.reload({ ...settingsWith({ limits: { tunnels: 1 } }), tls: damaged })).toThrow(
       expect.objectContaining({ code: 'TLS_UNUSABLE', kind: 'configuration' }),
     );
     const client = await RawClient.start(server, { transport: 'websocket', token: 'x', port: await closedPort() });
     await client.ended();
-    expect(await server.line('user accepted')).toMatchObject({ user: 'old' });
+    expect(await server.line('authentication.succeeded')).toMatchObject({ user: 'old' });
     expect(old.isClosed()).toBe(false);
     await server.stop();
   });
 
-  it('changes the limits of tunnels and of strangers', async () => {
+  it('changes the limits of tunnels and of unauthenticated connections', async () => {
     const server = await oldGateway();
     const target = await echoTarget();
     const client = await RawClient.open(server, { transport: 'websocket', token: 'x', port: target.port });
-    server.gateway.reload(terms({ limits: { tunnels: 1 } }));
+    server.gateway.reload(settingsWith({ limits: { tunnels: 1 } }));
     const head = rdgHead('RDG_OUT_DATA', randomUUID(), upgradeHeaders());
     expect((await request(await tlsSocket(later(server)), head)).status).toBe(503);
-    server.gateway.reload(terms({ limits: { handshakes: 1 } }));
+    server.gateway.reload(settingsWith({ limits: { handshakes: 1 } }));
     await eventually(() => server.gateway.connections === 1);
     const only = await tlsSocket(later(server));
     expect((await request(await tlsSocket(later(server)), head)).status).toBe(503);
-    expect(await server.line('connections turned away')).toMatchObject({ reason: 'limits.handshakes' });
+    expect(await server.line('connection.rejected')).toMatchObject({ reason: 'limits.handshakes' });
     only.destroy();
     client.pipe.close();
     await server.stop();
     await target.stop();
   });
 
-  it('changes the size of heads, those that node:http reads among them', async () => {
+  it('changes the size limit of heads, also of those that node:http reads', async () => {
     const server = await oldGateway();
-    server.gateway.reload(terms({ limits: { headBytes: 200_000 } }));
+    server.gateway.reload(settingsWith({ limits: { headBytes: 200_000 } }));
     const upgrade = [
       `GET /remoteDesktopGateway/?ConId=${randomUUID()} HTTP/1.1`,
       'Host: x',
@@ -190,7 +194,7 @@ describe('a reload', () => {
       `Authorization: PAA ${'x'.repeat(100_000)}`,
     ];
     expect((await request(await tlsSocket(later(server)), upgrade)).status).toBe(101);
-    server.gateway.reload(terms({ limits: { headBytes: 4096 } }));
+    server.gateway.reload(settingsWith({ limits: { headBytes: 4096 } }));
     expect((await request(await tlsSocket(later(server)), upgrade)).status).toBe(431);
     await server.stop();
   });
@@ -198,7 +202,7 @@ describe('a reload', () => {
   it('changes transports and time limits', async () => {
     const server = await oldGateway();
     const timeouts = { close: 0.1, head: 0.1 };
-    server.gateway.reload(terms({ transports: { http: false }, timeouts }));
+    server.gateway.reload(settingsWith({ transports: { http: false }, timeouts }));
     expect((await request(await tlsSocket(later(server)), rdgHead('RDG_OUT_DATA', randomUUID()))).status).toBe(403);
     const silent = await tlsSocket(later(server));
     silent.write('RDG_OUT_DATA ');

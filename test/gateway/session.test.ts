@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KEEPALIVE, PKT_TYPE } from '../../src/protocol/index.js';
 import { openPipe, type Pipe, RawClient, TRANSPORTS } from '../support/client.js';
 import { type TestGateway, testGateway } from '../support/gateway.js';
-import { closedPort, echoTarget, everything, type TestTarget, testTarget } from '../support/target.js';
+import { closedPort, collectUntilEnd, echoTarget, type TestTarget, testTarget } from '../support/target.js';
 
 const EMPTY_DATA = Buffer.from('0a0000000a0000000000', 'hex');
 const KEEP_ALIVE = KEEPALIVE.encode({});
@@ -26,15 +26,15 @@ describe.each(TRANSPORTS)('a session over %s', (transport) => {
   const open = async (): Promise<RawClient> =>
     RawClient.open(server, { transport, token: await server.token(target.name), port: target.port });
 
-  it('carries bytes both ways, unchanged and in order', async () => {
+  it('transfers bytes in both directions, unchanged and in order', async () => {
     const client = await open();
     const sent = randomBytes(1_000_000);
     client.send(sent);
-    expect((await client.gets(sent.length)).equals(sent)).toBe(true);
+    expect((await client.waitForBytes(sent.length)).equals(sent)).toBe(true);
     client.pipe.close();
   });
 
-  it('takes PDUs in any split', async () => {
+  it('reads PDUs split anywhere', async () => {
     const client = await open();
     let sent = Buffer.alloc(0);
     const payloads = fc.array(fc.uint8Array({ minLength: 1, maxLength: 3000 }), { minLength: 1, maxLength: 6 });
@@ -49,14 +49,14 @@ describe.each(TRANSPORTS)('a session over %s', (transport) => {
           start = end;
         }
         sent = Buffer.concat([sent, ...parts]);
-        expect((await client.gets(sent.length)).equals(sent)).toBe(true);
+        expect((await client.waitForBytes(sent.length)).equals(sent)).toBe(true);
       }),
       { numRuns: 25 },
     );
     client.pipe.close();
   });
 
-  it('takes the set-up and the first DATA byte by byte', async () => {
+  it('reads the set-up and the first DATA byte by byte', async () => {
     const token = await server.token(target.name);
     const pipe = await openPipe(server, { transport });
     const byteByByte: Pipe = {
@@ -70,11 +70,11 @@ describe.each(TRANSPORTS)('a session over %s', (transport) => {
     await client.until('opened');
     const sent = randomBytes(300);
     client.send(sent);
-    expect((await client.gets(sent.length)).equals(sent)).toBe(true);
+    expect((await client.waitForBytes(sent.length)).equals(sent)).toBe(true);
     client.pipe.close();
   });
 
-  it('takes a stream that trickles in byte by byte below its framing', async () => {
+  it('reads framing that arrives byte by byte', async () => {
     const client = await open();
     const { up } = client.pipe;
     const sent = randomBytes(100);
@@ -88,11 +88,11 @@ describe.each(TRANSPORTS)('a session over %s', (transport) => {
     client.pipe.send(pdu as Buffer);
     up.write = write;
     for (const byte of Buffer.concat(framed)) write(Buffer.from([byte]));
-    expect((await client.gets(sent.length)).equals(sent)).toBe(true);
+    expect((await client.waitForBytes(sent.length)).equals(sent)).toBe(true);
     client.pipe.close();
   });
 
-  it('takes the largest DATA, and drops those of length zero', async () => {
+  it('forwards the largest DATA, and ignores DATA of length zero', async () => {
     const client = await open();
     const payload = randomBytes(65_535);
     const head = Buffer.from('0a000000090001000000', 'hex');
@@ -100,9 +100,9 @@ describe.each(TRANSPORTS)('a session over %s', (transport) => {
     head.writeUInt16LE(payload.length, 8);
     client.pipe.send(EMPTY_DATA);
     client.pipe.send(Buffer.concat([EMPTY_DATA, head, payload, EMPTY_DATA]));
-    expect((await client.gets(payload.length)).equals(payload)).toBe(true);
+    expect((await client.waitForBytes(payload.length)).equals(payload)).toBe(true);
     client.send(Buffer.from('on'));
-    expect((await client.gets(payload.length + 2)).subarray(-2).toString()).toBe('on');
+    expect((await client.waitForBytes(payload.length + 2)).subarray(-2).toString()).toBe('on');
     client.pipe.close();
   });
 
@@ -111,12 +111,12 @@ describe.each(TRANSPORTS)('a session over %s', (transport) => {
     client.pieces.length = 0;
     for (let count = 0; count < 5; count++) client.pipe.send(KEEP_ALIVE);
     client.send(Buffer.from('echo'));
-    await client.gets(4);
+    await client.waitForBytes(4);
     expect(Buffer.concat(client.pieces)).toEqual(Buffer.from('0a0000000e00000004006563686f', 'hex'));
     client.pipe.close();
   });
 
-  it('opens a second channel after CLOSE_CHANNEL, under a new id', async () => {
+  it('opens a second channel after CLOSE_CHANNEL, with a new id', async () => {
     const client = await open();
     const first = await client.until('opened');
     client.closeChannel();
@@ -126,15 +126,15 @@ describe.each(TRANSPORTS)('a session over %s', (transport) => {
     expect(second.tunnelId).toBe(first.tunnelId);
     expect(second.channelId).not.toBe(first.channelId);
     client.send(Buffer.from('again'));
-    expect((await client.gets(5)).toString()).toBe('again');
+    expect((await client.waitForBytes(5)).toString()).toBe('again');
     client.pipe.close();
   });
 
-  it('ends the connection to the target with its channel, after what was sent', async () => {
+  it('ends the connection to the target with its channel, after all bytes were sent', async () => {
     const sink = await testTarget();
     const token = await server.token(sink.name);
     const client = await RawClient.open(server, { transport, token, port: sink.port });
-    const got = everything(await sink.socket(0));
+    const got = collectUntilEnd(await sink.socket(0));
     const sent = randomBytes(100_000);
     client.send(sent);
     client.closeChannel();
@@ -152,10 +152,10 @@ describe.each(TRANSPORTS)('a session over %s', (transport) => {
     const before = target.count;
     const client = await RawClient.open(server, { ...options, resources: ['127.0.0.2'] });
     client.send(Buffer.from('hello'));
-    expect((await client.gets(5)).toString()).toBe('hello');
+    expect((await client.waitForBytes(5)).toString()).toBe('hello');
     const { tunnelId } = await client.until('opened');
     expect(tunnelId).toBeGreaterThan(0);
-    const line = await server.line('channel opened', ({ target: opened }) => opened === target.name);
+    const line = await server.line('channel.opened', ({ target: opened }) => opened === target.name);
     expect(line.address).toBe('127.0.0.1');
     expect(target.count).toBe(before + 1);
     client.pipe.close();
@@ -178,7 +178,7 @@ describe.each(TRANSPORTS)('a session over %s', (transport) => {
     await both.stop();
   });
 
-  it('gives every session ids of its own', async () => {
+  it('gives every session unique ids', async () => {
     const clients = await Promise.all(Array.from({ length: 10 }, open));
     const opened = await Promise.all(clients.map((client) => client.until('opened')));
     const ids = opened.flatMap(({ tunnelId, channelId }) => [tunnelId, channelId]);
@@ -189,11 +189,11 @@ describe.each(TRANSPORTS)('a session over %s', (transport) => {
     for (const client of clients) client.pipe.close();
   });
 
-  it('logs who came, from where, and where to', async () => {
+  it('logs user, client and target', async () => {
     const token = await server.token(target.name, { user: 'carol' });
     const options = { transport, token, port: target.port, clientName: 'CAROLS-PC' };
     const client = await RawClient.open(server, { ...options, connectionId: '0D5E3F50-9F25-4E0A-8F3C-4C2A67C7A0B1' });
-    const line = await server.line('channel opened', ({ user }) => user === 'carol');
+    const line = await server.line('channel.opened', ({ user }) => user === 'carol');
     expect(line).toMatchObject({
       level: 'info',
       connection: '0d5e3f50-9f25-4e0a-8f3c-4c2a67c7a0b1',
@@ -209,7 +209,7 @@ describe.each(TRANSPORTS)('a session over %s', (transport) => {
 });
 
 describe.each(TRANSPORTS)('keep-alive over %s', (transport) => {
-  it('comes by the clock once the channel is open, and not before', async () => {
+  it('is sent periodically while a channel is open', async () => {
     const server = await testGateway({ timeouts: { keepAlive: 0.02 } });
     const target = await testTarget();
     const token = await server.token(target.name);

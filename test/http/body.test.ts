@@ -5,7 +5,7 @@ import { ChunkedDecoder } from '../../src/http/chunked.js';
 import { split } from '../gateway/http/samples.js';
 
 describe('LengthDecoder', () => {
-  it('gives as many bytes as announced, in any split, and the others as rest', () => {
+  it('returns the stated number of bytes, in any split, and the following bytes as rest', () => {
     fc.assert(
       fc.property(fc.nat(50), fc.array(fc.nat(60)), (length, cuts) => {
         const bytes = Buffer.from(Array.from({ length: 60 }, (_, index) => index));
@@ -23,7 +23,7 @@ describe('LengthDecoder', () => {
     );
   });
 
-  it('counts past 2 GiB and holds nothing', () => {
+  it('supports lengths above 2 GiB and does not buffer', () => {
     const length = 2 ** 40;
     const decoder = new LengthDecoder(length);
     const piece = Buffer.alloc(1000);
@@ -33,7 +33,7 @@ describe('LengthDecoder', () => {
 });
 
 describe('bodyDecoder', () => {
-  it('follows the framing', () => {
+  it('returns the decoder for the framing', () => {
     expect(bodyDecoder('chunked')).toBeInstanceOf(ChunkedDecoder);
     const counted = bodyDecoder({ length: 3 });
     expect(counted.write(Buffer.from('abcd')).toString()).toBe('abc');

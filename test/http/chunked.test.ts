@@ -16,20 +16,20 @@ const STREAMS: StreamVector[] = JSON.parse(
   readFileSync(new URL('../vectors/streams.json', import.meta.url), 'utf8'),
 ).filter((stream: StreamVector) => stream.carrier === 'chunked');
 
-/** Payload, or the code of the error, with what came before it. */
+/** The payload, or the code of the error. */
 function decode(pieces: readonly Buffer[]): { payload: string; done: boolean; rest: string; code?: string } {
   const decoder = new ChunkedDecoder();
   let payload = '';
   let rest = '';
   try {
     for (const piece of pieces) {
-      // A piece is the decoder's, which joins payload in it.
+      // The decoder overwrites the piece, so it gets a copy.
       payload += decoder.write(Buffer.from(piece)).toString('latin1');
       rest += decoder.rest.toString('latin1');
     }
   } catch (error) {
     if (!(error instanceof BodyError)) throw error;
-    // What a piece gave before its fault depends on the split: nobody uses it, the connection ends.
+    // The payload before an error depends on the split. It is ignored, because the connection is closed.
     return { payload: '', done: false, rest: '', code: error.code };
   }
   return { payload, done: decoder.done, rest };
@@ -39,7 +39,7 @@ const decodeText = (text: string) => decode([Buffer.from(text, 'latin1')]);
 
 describe('ChunkedDecoder', () => {
   it.each(STREAMS.map(({ id, hex, wire }) => [id, hex, wire]))(
-    'takes apart what %s sent',
+    'decodes the body that %s sent',
     (_id, hex = '', wire = '') => {
       const bytes = Buffer.from(wire, 'hex');
       for (const pieces of [[bytes], split(bytes, [...bytes.keys()])]) {
@@ -51,18 +51,18 @@ describe('ChunkedDecoder', () => {
     },
   );
 
-  it('has captured streams to read', () => {
+  it('is tested with captured streams', () => {
     expect(STREAMS.length).toBeGreaterThanOrEqual(2);
     expect(decode([vector('fr2-paa-dual-in-first-chunk')]).payload).toHaveLength(14);
   });
 
   it.each([
-    ['the usual', '4\r\nWiki\r\n7\r\npedia i\r\nB\r\nn \r\nchunks.\r\n0\r\n\r\n', 'Wikipedia in \r\nchunks.'],
+    ['a regular body', '4\r\nWiki\r\n7\r\npedia i\r\nB\r\nn \r\nchunks.\r\n0\r\n\r\n', 'Wikipedia in \r\nchunks.'],
     ['sizes in lower case and with zeros', '00b\r\n0123456789a\r\n000\r\n\r\n', '0123456789a'],
     ['extensions', '1;a\r\nx\r\n1;a=b;c="d;\\"e"\r\ny\r\n0;z\r\n\r\n', 'xy'],
     ['trailers', '1\r\nx\r\n0\r\nX-Digest: y\r\nX:\r\n\r\n', 'x'],
     ['no payload', '0\r\n\r\n', ''],
-  ])('reads %s', (_what, text, payload) => {
+  ])('decodes %s', (_what, text, payload) => {
     expect(decodeText(`${text}next`)).toEqual({ payload, done: true, rest: 'next' });
   });
 
@@ -71,18 +71,18 @@ describe('ChunkedDecoder', () => {
     ['a minus', '-1\r\nhello\r\n', 'BODY_CHUNK_SIZE'],
     ['a prefix', '0x5\r\nhello\r\n', 'BODY_CHUNK_SIZE'],
     ['a space before the size', ' 5\r\nhello\r\n', 'BODY_CHUNK_SIZE'],
-    ['a space behind the size', '5 \r\nhello\r\n', 'BODY_CHUNK_SIZE'],
+    ['a space after the size', '5 \r\nhello\r\n', 'BODY_CHUNK_SIZE'],
     ['an underscore', '1_0\r\n', 'BODY_CHUNK_SIZE'],
     ['no size', '\r\nhello\r\n', 'BODY_CHUNK_SIZE'],
     ['only an extension', ';a\r\n', 'BODY_CHUNK_SIZE'],
     ['an empty extension', '5;\r\nhello\r\n', 'BODY_CHUNK_SIZE'],
-    ['a size past 2^53', '20000000000000\r\n', 'BODY_CHUNK_SIZE'],
-    ['a size that wraps 64 bits', '10000000000000005\r\n', 'BODY_CHUNK_SIZE'],
-    ['a size beyond all numbers', `${'f'.repeat(250)}\r\n`, 'BODY_CHUNK_SIZE'],
-    ['a bare LF behind the size', '5\nhello\r\n', 'BODY_BARE_LF'],
-    ['a bare CR behind the size', '5\rhello\r\n', 'BODY_BARE_CR'],
+    ['a size above 2^53', '20000000000000\r\n', 'BODY_CHUNK_SIZE'],
+    ['a size that overflows 64 bits', '10000000000000005\r\n', 'BODY_CHUNK_SIZE'],
+    ['a size that is parsed to Infinity', `${'f'.repeat(250)}\r\n`, 'BODY_CHUNK_SIZE'],
+    ['a bare LF after the size', '5\nhello\r\n', 'BODY_BARE_LF'],
+    ['a bare CR after the size', '5\rhello\r\n', 'BODY_BARE_CR'],
     ['a NUL in an extension', '5;a\0\r\n', 'BODY_NUL'],
-    ['a longer chunk than announced', '5\r\nhello!\r\n', 'BODY_CHUNK_END'],
+    ['a chunk that is longer than its size', '5\r\nhello!\r\n', 'BODY_CHUNK_END'],
     ['a chunk that ends in a bare LF', '5\r\nhello\n', 'BODY_CHUNK_END'],
     ['a chunk that ends in a bare CR', '5\r\nhello\r0', 'BODY_CHUNK_END'],
     ['a trailer without colon', '0\r\nx\r\n\r\n', 'BODY_TRAILER'],
@@ -90,11 +90,11 @@ describe('ChunkedDecoder', () => {
     ['a coding in a trailer', '0\r\ntransfer-encoding: chunked\r\n\r\n', 'BODY_TRAILER'],
     ['a folded trailer', '0\r\nX: y\r\n z\r\n\r\n', 'BODY_TRAILER'],
     ['a bare LF at the end', '0\r\n\n', 'BODY_BARE_LF'],
-    ['an endless size line', '0'.repeat(CHUNKED_LIMITS.chunkLineBytes + 1), 'BODY_TOO_LONG'],
-    ['an endless extension', `5;${'a'.repeat(CHUNKED_LIMITS.chunkLineBytes)}`, 'BODY_TOO_LONG'],
-    ['an endless trailer', `0\r\nX: ${'a'.repeat(CHUNKED_LIMITS.trailerBytes)}`, 'BODY_TOO_LONG'],
-    ['endless trailers', `0\r\n${'X: y\r\n'.repeat(CHUNKED_LIMITS.trailerBytes / 6 + 1)}`, 'BODY_TOO_LONG'],
-  ])('refuses %s', (_what, text, code) => {
+    ['a size line that is too long', '0'.repeat(CHUNKED_LIMITS.chunkLineBytes + 1), 'BODY_TOO_LONG'],
+    ['an extension that is too long', `5;${'a'.repeat(CHUNKED_LIMITS.chunkLineBytes)}`, 'BODY_TOO_LONG'],
+    ['a trailer that is too long', `0\r\nX: ${'a'.repeat(CHUNKED_LIMITS.trailerBytes)}`, 'BODY_TOO_LONG'],
+    ['too many trailers', `0\r\n${'X: y\r\n'.repeat(CHUNKED_LIMITS.trailerBytes / 6 + 1)}`, 'BODY_TOO_LONG'],
+  ])('rejects %s', (_what, text, code) => {
     expect(decodeText(text).code).toBe(code);
     expect(
       decode(
@@ -106,7 +106,7 @@ describe('ChunkedDecoder', () => {
     ).toBe(code);
   });
 
-  it('hands a huge chunk on as it arrives, in views', () => {
+  it('returns a huge chunk as it arrives, as views', () => {
     const decoder = new ChunkedDecoder();
     decoder.write(Buffer.from('1fffffffffffff\r\n'));
     const piece = Buffer.alloc(16384, 1);
@@ -118,7 +118,7 @@ describe('ChunkedDecoder', () => {
     expect(decoder.done).toBe(false);
   });
 
-  it('gives the same for every split, right or wrong', () => {
+  it('has the same result or error for every split', () => {
     const text = mutations(
       fc.constantFrom('5\r\nhello\r\n1;a=b\r\n,\r\n0\r\nX: y\r\n\r\n', 'a\r\n0123456789\r\n0\r\n\r\n'),
     );
@@ -133,16 +133,16 @@ describe('ChunkedDecoder', () => {
 });
 
 describe('encodeChunk', () => {
-  it('gives the bytes that FreeRDP took, but for the case of the digits', () => {
+  it('encodes the bytes that FreeRDP sent, except for the case of the digits', () => {
     const chunk = vector('fr2-paa-dual-in-first-chunk');
     expect(encodeChunk(chunk.subarray(3, -2)).toString('latin1')).toBe(chunk.toString('latin1').replace('E', 'e'));
   });
 
-  it('never ends the body by itself', () => {
+  it('never ends the body', () => {
     expect(encodeChunk(Buffer.alloc(0))).toHaveLength(0);
   });
 
-  it('is read back from any split', () => {
+  it('is decoded from any split', () => {
     const parts = fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 5 });
     fc.assert(
       fc.property(parts, fc.array(fc.nat(250)), (payloads, cuts) => {

@@ -6,18 +6,18 @@ import { isRunning, runningProcesses, signal } from './processes.js';
 import { runProgram } from './program.js';
 import { until } from './until.js';
 
-/** A local account that lives as long as the lab; its password is random, since the machine may have other doors. */
+/** A local account of the lab. The password is random, because other services of the machine may accept it. */
 export interface Account {
   readonly name: string;
   readonly password: string;
 }
 
-/** Its name tells which process made it, so that a later lab can remove what a killed one has left. */
+/** The name contains the id of the creating process, so that a later lab can remove accounts of a killed one. */
 const ENTRY = /^rdgwlab-(\d+):x:(\d+):/gm;
 
 export async function makeAccount(lab: Lab): Promise<Account> {
   for (const [, owner, uid] of readFileSync('/etc/passwd', 'utf8').matchAll(ENTRY)) {
-    if (!existsSync(`/proc/${owner}`)) await removeLeftAccount(`rdgwlab-${owner}`, Number(uid));
+    if (!existsSync(`/proc/${owner}`)) await removeStaleAccount(`rdgwlab-${owner}`, Number(uid));
   }
   const name = `rdgwlab-${process.pid}`;
   const password = randomBytes(12).toString('hex');
@@ -32,14 +32,14 @@ export async function makeAccount(lab: Lab): Promise<Account> {
     '/bin/sh',
     name,
   ]);
-  // Registered before the programs of the account start, hence run after they have ended.
+  // Handlers run in reverse order, so the account is removed after its programs have ended.
   lab.onClose(async () => void (await runProgram('userdel', [name])));
   await runProgram('chpasswd', [], { input: `${name}:${password}\n` });
   return { name, password };
 }
 
-/** An X server and a session outlive a lab that was killed, and keep the account from being removed. */
-async function removeLeftAccount(name: string, uid: number): Promise<void> {
+/** The X server and the session survive a lab that was killed, and userdel fails while processes of the account run. */
+async function removeStaleAccount(name: string, uid: number): Promise<void> {
   const left = runningProcesses().filter((process) => process.uid === uid);
   for (const process of left) signal(process, 'SIGKILL');
   await until(`the processes of ${name} to end`, 5_000, () => !left.some(isRunning));

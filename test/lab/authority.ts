@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import type { Lab } from './lab.js';
 import { runProgram } from './program.js';
 
-/** A certificate authority made by openssl, so that nothing of ours vouches for itself. */
+/** A certificate authority made with openssl, independent of rdgw's own code. */
 export interface Authority {
   readonly caFile: string;
-  /** A server certificate for these names, which FreeRDP wants as DNS names even where they are addresses. */
+  /** Issues a server certificate for these names. FreeRDP needs DNS names in it even for addresses. */
   issue(names: readonly string[]): Promise<Certificate>;
 }
 
@@ -17,7 +17,7 @@ export interface Certificate {
 
 const DAYS = '2';
 
-/** @param name also the name of its folder */
+/** @param name the common name of the CA and the name of its folder */
 export async function makeAuthority(lab: Lab, name: string): Promise<Authority> {
   const folder = join(lab.folder, name);
   mkdirSync(folder, { mode: 0o700 });
@@ -32,19 +32,19 @@ export async function makeAuthority(lab: Lab, name: string): Promise<Authority> 
     caFile,
     issue: async (names) => {
       count += 1;
-      const at = (suffix: string): string => join(folder, `leaf-${count}.${suffix}`);
-      // The RDP servers of FreeRDP 2 and xrdp 0.9 take RSA keys only.
+      const file = (suffix: string): string => join(folder, `leaf-${count}.${suffix}`);
+      // The RDP servers of FreeRDP 2 and xrdp 0.9 accept only RSA keys.
       const rsa = ['-newkey', 'rsa:2048', '-nodes'];
       const alternatives = names.flatMap((one) => [`DNS:${one}`, ...(/^[\d.]+$/.test(one) ? [`IP:${one}`] : [])]);
-      writeFileSync(at('ext'), `subjectAltName=${alternatives}\nextendedKeyUsage=serverAuth\n`);
+      writeFileSync(file('ext'), `subjectAltName=${alternatives}\nextendedKeyUsage=serverAuth\n`);
       await runProgram('openssl', [
-        ...['req', ...rsa, '-keyout', at('key'), '-out', at('csr'), '-subj', `/CN=${names[0]}`],
+        ...['req', ...rsa, '-keyout', file('key'), '-out', file('csr'), '-subj', `/CN=${names[0]}`],
       ]);
       await runProgram('openssl', [
-        ...['x509', '-req', '-in', at('csr'), '-CA', caFile, '-CAkey', caKey, '-days', DAYS],
-        ...['-extfile', at('ext'), '-out', at('pem')],
+        ...['x509', '-req', '-in', file('csr'), '-CA', caFile, '-CAkey', caKey, '-days', DAYS],
+        ...['-extfile', file('ext'), '-out', file('pem')],
       ]);
-      return { certFile: at('pem'), keyFile: at('key') };
+      return { certFile: file('pem'), keyFile: file('key') };
     },
   };
 }

@@ -4,19 +4,19 @@ import type { Lab } from './lab.js';
 import { isRunning, processTree, signal } from './processes.js';
 import { until } from './until.js';
 
-/** How long a program has to say that it is ready. */
+/** Limit until a program is ready. */
 const READY_LIMIT_MS = 15_000;
-/** How long it has to end by itself once it was asked to; a session of xrdp takes longest. */
+/** Limit until a program ends after SIGTERM. A session of xrdp takes longest. */
 const END_LIMIT_MS = 3_000;
-/** And how long the kernel has after that. */
+/** Limit until a program ends after SIGKILL. */
 const KILL_LIMIT_MS = 5_000;
-/** What a chatty client may say before the beginning of it is dropped. */
+/** Characters of output that are kept. Older output is dropped. */
 const OUTPUT_LIMIT = 4 << 20;
 
 export interface ChildOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Asked until it no longer says `undefined` or `false`; without it the child is ready at once. */
+  /** Polled until it returns something else than `undefined` or `false`. Without it the child is ready at once. */
   readonly ready?: (child: Child) => unknown;
   readonly readyLimitMs?: number;
 }
@@ -24,24 +24,24 @@ export interface ChildOptions {
 export interface Child {
   readonly name: string;
   readonly pid: number;
-  /** Standard output and standard error as they came. */
+  /** Standard output and standard error, interleaved as they arrived. */
   output(): string;
-  /** `undefined` while it runs; 128 + the number of the signal that ended it, as a shell would say. */
+  /** `undefined` while it runs. As in a shell, 128 + the number of the signal that ended it. */
   exitCode(): number | undefined;
-  /** The exit code; fails after the limit. */
-  ended(limitMs: number): Promise<number>;
-  /** Ends it and every process below it. */
+  /** Waits for the exit code. Rejects after the limit. */
+  waitForExit(limitMs: number): Promise<number>;
+  /** Ends the program and all its descendants. */
   stop(): Promise<void>;
 }
 
-/** Starts a program that runs until the lab is closed, at the latest, and waits until it is ready. */
+/** Starts a program and waits until it is ready. It is stopped when the lab closes. */
 export async function startChild(
   lab: Lab,
   program: string,
   args: readonly string[],
   options: ChildOptions = {},
 ): Promise<Child> {
-  // setpriv lets the kernel end the program when this process dies, even by a signal that cannot be caught.
+  // With setpriv the kernel ends the program when this process dies, even after SIGKILL.
   const spawned = spawn('setpriv', ['--pdeathsig', 'TERM', program, ...args], {
     cwd: options.cwd ?? lab.folder,
     env: { PATH: lab.path, LC_ALL: 'C.UTF-8', HOME: lab.folder, ...lab.tag, ...options.env },
@@ -50,11 +50,11 @@ export async function startChild(
   let output = '';
   let code: number | undefined;
   let spawnError: Error | undefined;
-  const keep = (chunk: string): void => {
+  const append = (chunk: string): void => {
     output = (output + chunk).slice(-OUTPUT_LIMIT);
   };
-  spawned.stdout.setEncoding('utf8').on('data', keep);
-  spawned.stderr.setEncoding('utf8').on('data', keep);
+  spawned.stdout.setEncoding('utf8').on('data', append);
+  spawned.stderr.setEncoding('utf8').on('data', append);
   spawned.once('error', (error) => {
     spawnError = error;
   });
@@ -69,7 +69,7 @@ export async function startChild(
     pid: spawned.pid,
     output: () => output,
     exitCode: () => code,
-    ended: (limitMs) => until(`${program} to end; it said:\n${tail(output)}`, limitMs, () => code),
+    waitForExit: (limitMs) => until(`${program} to end; its output:\n${tail(output)}`, limitMs, () => code),
     stop: () => stopTree(spawned.pid as number),
   };
   lab.onClose(child.stop);
@@ -80,25 +80,27 @@ export async function startChild(
       return await ready(child);
     }).catch(async (error: Error) => {
       await child.stop();
-      throw new Error(`${error.message}; it said:\n${tail(output)}`);
+      throw new Error(`${error.message}; its output:\n${tail(output)}`);
     });
   }
   return child;
 }
 
-/** The last lines, enough for an error message. */
+/** The last lines of the output, for an error message. */
 export function tail(output: string, lines = 25): string {
   return output.trimEnd().split('\n').slice(-lines).join('\n');
 }
 
-/** INVARIANT: the tree is read before its root is asked to end, since orphans can no longer be told from strangers. */
+/**
+ * INVARIANT: the tree is read before its root gets a signal, because orphans cannot be attributed to the tree any more.
+ */
 async function stopTree(pid: number): Promise<void> {
   const tree = processTree(pid);
   for (const process of tree) signal(process, 'SIGTERM');
-  const gone = (): boolean => !tree.some(isRunning);
-  await until('processes to end', END_LIMIT_MS, gone, 20).catch(async () => {
+  const ended = (): boolean => !tree.some(isRunning);
+  await until('processes to end', END_LIMIT_MS, ended, 20).catch(async () => {
     for (const process of tree) signal(process, 'SIGKILL');
-    await until(`killed processes to be gone: ${tree.map((process) => process.name)}`, KILL_LIMIT_MS, gone, 20);
+    await until(`killed processes to end: ${tree.map((process) => process.name)}`, KILL_LIMIT_MS, ended, 20);
   });
 }
 

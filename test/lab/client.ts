@@ -5,11 +5,11 @@ import { type Display, startDisplay } from './display.js';
 import { folderPrefix, type Lab } from './lab.js';
 import { HEIGHT, WIDTH } from './picture.js';
 
-/** FreeRDP of Debian 12, and of Debian 13 in its chroot. */
+/** FreeRDP of Debian 12, and of Debian 13 in the chroot. */
 export const CLIENT_VERSIONS = ['2.11.7', '3.15'] as const;
 export type ClientVersion = (typeof CLIENT_VERSIONS)[number];
 
-/** How the client speaks to the gateway: one WebSocket, or the two channels of plain HTTP. */
+/** The transport to the gateway: one WebSocket, or an OUT and an IN channel over HTTP. */
 export const TRANSPORTS = ['websocket', 'http'] as const;
 export type Transport = (typeof TRANSPORTS)[number];
 
@@ -18,52 +18,54 @@ export interface ClientOptions {
   readonly to: { readonly host: string; readonly port: number } | { readonly rdpFile: string };
   readonly user: string;
   readonly password: string;
-  /** For an .rdp file: leave it out, the file names it. */
+  /** Omitted with an .rdp file, which contains it. */
   readonly gateway?: { readonly host: string; readonly port: number; readonly token?: string };
-  /** For an .rdp file, too; the client's own choice, when left out, is WebSocket first. */
+  /** Also valid with an .rdp file. By default the client tries the WebSocket first. */
   readonly transport?: Transport;
-  /** PEM files of every authority that the client trusts, the target's and the gateway's: there is no other. */
+  /** PEM files of all CAs that the client trusts, those of target and gateway included. */
   readonly trust: readonly string[];
-  /** More arguments, as this version wants them. */
+  /** Additional arguments in the syntax of this version. */
   readonly extra?: readonly string[];
 }
 
-/** What both versions of xfreerdp exit with, as seen; the log has the name of the error. */
+/** Exit codes of both versions of xfreerdp, as observed. The log has the name of the error. */
 export const CLIENT_EXIT = {
   /** HANDSHAKE_, TUNNEL_, TUNNEL_AUTH_ or CHANNEL_RESPONSE with an error code: `E_PROXY_…` in the log. */
   refusedByGateway: 131,
-  /** An HTTP status that is neither 101, 200 nor 401: `ERRCONNECT_SECURITY_NEGO_CONNECT_FAILED`, in 3.15 also the status. */
+  /** HTTP status other than 101, 200, 401: `ERRCONNECT_SECURITY_NEGO_CONNECT_FAILED`, in 3.15 also the status. */
   httpRefused: 133,
   /** `ERRCONNECT_TLS_CONNECT_FAILED` after "certificate not trusted, aborting". */
   tlsRefused: 143,
-  /** Nobody listens, or the connection ended, and again on a second try: `ERRCONNECT_CONNECT_TRANSPORT_FAILED`. */
+  /** The port is closed or the connection ended, also on a second try: `ERRCONNECT_CONNECT_TRANSPORT_FAILED`. */
   connectionLost: 147,
   /** HTTP 401: `ERRCONNECT_ACCESS_DENIED`. */
   httpUnauthorized: 155,
 } as const;
 
 export interface RunningClient {
-  /** For the names of files, unique in the lab. */
+  /** Unique in the lab; used in file names. */
   readonly name: string;
-  /** Its own, black until the client shows something. */
+  /** The client's own display, black until the client shows something. */
   readonly display: Display;
   log(): string;
-  /** Names of the errors in its log in their order, `E_PROXY_RAP_ACCESSDENIED`; of HTTP refusals only `ERRCONNECT_…`. */
+  /** Names of the errors in its log, such as `E_PROXY_RAP_ACCESSDENIED`. HTTP errors appear only as `ERRCONNECT_…`. */
   errors(): string[];
-  /** `undefined` while it runs; a session goes on until somebody ends it. */
+  /** `undefined` while it runs. */
   exitCode(): number | undefined;
-  /** The exit code of a client that ends by itself. */
-  ended(limitMs?: number): Promise<number>;
-  /** Ends the client and its display; the log stays. */
+  /** Waits until the client ends by itself, and resolves with its exit code. */
+  waitForExit(limitMs?: number): Promise<number>;
+  /** Ends the client and its display. The log remains available. */
   stop(): Promise<void>;
 }
 
-/** Refusals are shown within about a second; a target that does not answer takes longest. */
+/** A client reports a refusal within about a second. A target that does not answer takes longest. */
 const END_LIMIT_MS = 20_000;
 
 let count = 0;
 
-/** Starts a client on a display of its own, with an empty home: nothing it trusted before, no file of settings. */
+/**
+ * Starts a client on its own display with an empty home folder, so that it has no settings and no trusted certificates.
+ */
 export async function startClient(lab: Lab, options: ClientOptions): Promise<RunningClient> {
   count += 1;
   const name = `client-${count}-${options.version}`;
@@ -84,7 +86,7 @@ export async function startClient(lab: Lab, options: ClientOptions): Promise<Run
     log: child.output,
     errors: () => [...child.output().matchAll(/\b((?:E_PROXY|ERRCONNECT)_\w+) \[0x/g)].map((match) => match[1] ?? ''),
     exitCode: child.exitCode,
-    ended: (limitMs = END_LIMIT_MS) => child.ended(limitMs),
+    waitForExit: (limitMs = END_LIMIT_MS) => child.waitForExit(limitMs),
     stop: async () => {
       await child.stop();
       await display.stop();
@@ -93,7 +95,7 @@ export async function startClient(lab: Lab, options: ClientOptions): Promise<Run
   };
 }
 
-/** /cert:deny refuses every certificate that is not vouched for, the gateway's and the target's, without asking anybody. */
+/** With /cert:deny the client rejects untrusted certificates of gateway and target without a prompt. */
 function clientArguments(options: ClientOptions, home: string): string[] {
   const { to, gateway, transport } = options;
   return [
@@ -128,7 +130,7 @@ function gateway3(gateway: ClientOptions['gateway'], transport: Transport | unde
 
 const TYPES: Readonly<Record<Transport, string>> = { websocket: 'http', http: 'http,no-websockets' };
 
-/** A folder with the authorities and the .rdp file, and its name as the client sees it. */
+/** A folder with the trusted CAs and the .rdp file: its path outside and inside of the chroot. */
 function makeHome(lab: Lab, options: ClientOptions): { readonly outside: string; readonly inside: string } {
   const root = options.version === '3.15' ? lab.chroot : '';
   const outside = mkdtempSync(join(root, '/tmp', folderPrefix()));

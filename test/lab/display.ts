@@ -2,28 +2,28 @@ import { join } from 'node:path';
 import { startChild } from './child.js';
 import type { Lab } from './lab.js';
 import { difference, HEIGHT, type Picture, SAME_PICTURE_RMSE, WIDTH } from './picture.js';
-import { askProgram, runProgram } from './program.js';
+import { runProgram, tryProgram } from './program.js';
 
-/** An X server without a screen, on a display number that it chose itself. */
+/** An X server without a physical screen. It chooses its display number itself. */
 export interface Display {
-  /** As in $DISPLAY. */
+  /** The value of $DISPLAY. */
   readonly name: string;
-  /** Makes the picture the background of the screen: no window, hence no window manager. */
+  /** Sets the picture as the background of the screen, which needs neither a window nor a window manager. */
   show(picture: Picture): Promise<void>;
-  /** Writes what is on the screen to a PNG file. */
+  /** Writes the content of the screen to a PNG file. */
   screenshot(file: string): Promise<void>;
   stop(): Promise<void>;
 }
 
-export async function startDisplay(lab: Lab): Promise<Display> {
-  // -noreset keeps the background when the last client goes. Programs in the chroot come in by the abstract socket.
+export async function startDisplay(lab: Lab, { width, height } = { width: WIDTH, height: HEIGHT }): Promise<Display> {
+  // -noreset keeps the background without clients. Programs in the chroot connect to the abstract socket.
   const server = await startChild(
     lab,
     'Xvfb',
-    ['-displayfd', '1', '-screen', '0', `${WIDTH}x${HEIGHT}x24`, '-nolisten', 'tcp', '-ac', '-noreset'],
-    { ready: (child) => numberOf(child.output()) },
+    ['-displayfd', '1', '-screen', '0', `${width}x${height}x24`, '-nolisten', 'tcp', '-ac', '-noreset'],
+    { ready: (child) => displayNumber(child.output()) },
   );
-  const name = `:${numberOf(server.output())}`;
+  const name = `:${displayNumber(server.output())}`;
   const env = { DISPLAY: name };
   const screenshot = async (file: string): Promise<void> => {
     await runProgram('import', ['-silent', '-window', 'root', '-depth', '8', `png:${file}`], { env });
@@ -31,20 +31,20 @@ export async function startDisplay(lab: Lab): Promise<Display> {
   return {
     name,
     show: async (picture) => {
-      // Its exit code is 1 even when all went well, so that the screen is asked instead.
-      const said = await askProgram('display', ['-window', 'root', picture.file], { env });
+      // The exit code is 1 even on success, so the screen itself is checked.
+      const result = await tryProgram('display', ['-window', 'root', picture.file], { env });
       const shot = join(lab.folder, `display${name.replace(':', '-')}.png`);
       await screenshot(shot);
       const found = await difference(picture.file, shot);
       if (found > SAME_PICTURE_RMSE)
-        throw new Error(`${name} does not show the picture, RMSE ${found}: ${said.stderr}`);
+        throw new Error(`${name} does not show the picture, RMSE ${found}: ${result.stderr}`);
     },
     screenshot,
     stop: server.stop,
   };
 }
 
-/** Xvfb writes the number and a line break once it accepts connections. */
-function numberOf(output: string): string | undefined {
+/** Xvfb writes the number and a line break when it accepts connections. */
+function displayNumber(output: string): string | undefined {
   return /^(\d+)\n/m.exec(output)?.[1];
 }

@@ -7,34 +7,38 @@ import { runProgram } from './program.js';
 
 const RDGW = fileURLToPath(new URL('../../bin/run.js', import.meta.url));
 
-/** `rdgw serve` as its users start it, in a data folder of its own. */
+/** A process of `rdgw serve` with its own data directory. */
 export interface GatewayProcess {
-  /** In its certificate. */
+  /** A name in its certificate. */
   readonly host: 'localhost';
   readonly port: number;
   readonly dataDir: string;
-  /** The CA that its first start has made. */
+  /** The CA that the first start has created. */
   readonly caFile: string;
   readonly child: Child;
-  /** The lines of its log so far, parsed. */
+  /** The parsed log lines so far. */
   log(): LogLine[];
-  /** The secret of its tokens. */
+  /** The token key. */
   key(): Promise<Uint8Array>;
-  /** Runs another command on the same data folder; returns what it printed. */
+  /** Runs another command with the same data directory and resolves with its stdout. */
   rdgw(...args: string[]): Promise<string>;
 }
 
-export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string; readonly level: string };
+export type LogLine = Readonly<Record<string, unknown>> & {
+  readonly event: string;
+  readonly msg: string;
+  readonly level: string;
+};
 
 export interface GatewayProcessOptions {
-  /** A program and its arguments that end by running what follows them: `prlimit --nofile=64`. */
-  readonly through?: readonly string[];
+  /** A command line that runs the command appended to it, for example `prlimit --nofile=64`. */
+  readonly wrapper?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** A port of 127.0.0.1 that the system chooses, unless it is set. */
+  /** By default a free port of 127.0.0.1. */
   readonly listen?: string;
 }
 
-/** It makes keys and certificates first, and a machine under load takes its time. */
+/** The first start creates keys and certificates, which is slow on a busy machine. */
 const READY_LIMIT_MS = 60_000;
 
 let count = 0;
@@ -42,12 +46,12 @@ let count = 0;
 export async function startGatewayProcess(
   lab: Lab,
   args: readonly string[] = [],
-  { through = [], env = {}, listen = '127.0.0.1:0' }: GatewayProcessOptions = {},
+  { wrapper = [], env = {}, listen = '127.0.0.1:0' }: GatewayProcessOptions = {},
 ): Promise<GatewayProcess> {
   count += 1;
   const dataDir = join(lab.folder, `data-${count}`);
   const flags = ['serve', '--listen', listen, '--data-dir', dataDir, '--log-format', 'json', ...args];
-  const [program = '', ...rest] = [...through, process.execPath, RDGW, ...flags];
+  const [program = '', ...rest] = [...wrapper, process.execPath, RDGW, ...flags];
   const child = await startChild(lab, program, rest, {
     env,
     ready: (started) => portOf(started.output()),

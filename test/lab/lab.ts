@@ -9,38 +9,38 @@ import { until } from './until.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TAG = 'RDGW_LAB';
-/** A machine that is not set up yet needs one to three minutes, most of it for the chroot. */
+/** The first set-up of a machine takes one to three minutes, most of it for the chroot. */
 const SETUP_LIMIT_MS = 280_000;
 
-/** Owns a temporary folder and everything that was started in it. One per test file. */
+/** Owns a temporary folder and all processes that a test file starts. Each test file has one. */
 export interface Lab {
-  /** Readable by every account, since the sessions of xrdp run in one of their own. */
+  /** Readable by every account, because the sessions of xrdp run in their own account. */
   readonly folder: string;
   /** The root folder of the newer FreeRDP. */
   readonly chroot: string;
-  /** The search path of everything that the lab starts. */
+  /** The PATH of all programs of the lab. */
   readonly path: string;
-  /** An environment by which everything that the lab has started can be found again. */
+  /** An environment variable that marks all processes of the lab. */
   readonly tag: Readonly<Record<string, string>>;
-  /** Where screenshots and logs of failures are kept, outside the temporary folder. */
+  /** The folder for screenshots and logs of failures. It is kept when the lab closes. */
   readonly results: string;
-  /** Called in reverse order when the lab closes. */
+  /** Registers a handler for `close`, which calls all handlers in reverse order. */
   onClose(undo: () => Promise<void> | void): void;
-  /** Ends everything; fails, after ending that too, when something of the lab's is still running. */
+  /** Ends all processes. Rejects if processes were still running after the handlers, and kills these as well. */
   close(): Promise<void>;
 }
 
 /**
- * Opens a lab on a machine that is set up; where it is not, this sets it up or fails with what is missing.
- * @param name also that of its folder in .test-results, which is emptied
+ * Opens a lab. Installs what is missing on the machine, or rejects with a list of it.
+ * @param name the name of its folder in .test-results, which is emptied
  */
 export async function openLab(name: string): Promise<Lab> {
-  const where = await runProgram(process.execPath, [join(ROOT, 'scripts/test-setup.js'), '--where'], {
+  const output = await runProgram(process.execPath, [join(ROOT, 'scripts/test-setup.js'), '--where'], {
     limitMs: SETUP_LIMIT_MS,
   });
-  const chroot = where.trim();
-  sweepFolders(tmpdir());
-  sweepFolders(join(chroot, 'tmp'));
+  const chroot = output.trim();
+  removeStaleFolders(tmpdir());
+  removeStaleFolders(join(chroot, 'tmp'));
   const folder = mkdtempSync(join(tmpdir(), folderPrefix()));
   chmodSync(folder, 0o755);
   const results = join(ROOT, '.test-results', name);
@@ -62,20 +62,20 @@ export async function openLab(name: string): Promise<Lab> {
           .then(undo)
           .catch((error: unknown) => failures.push(error));
       }
-      await sweep(id).catch((error: unknown) => failures.push(error));
+      await killLeftovers(id).catch((error: unknown) => failures.push(error));
       rmSync(folder, { recursive: true, force: true });
       if (failures.length > 0) throw new AggregateError(failures, `the lab did not close: ${failures.join('; ')}`);
     },
   };
 }
 
-/** Of every folder that the lab makes for a while: it tells which process made it. */
+/** The prefix of temporary folders. It contains the id of the process that made them. */
 export function folderPrefix(): string {
   return `rdgw-lab-${process.pid}-`;
 }
 
-/** Removes what a lab that was killed has left. */
-function sweepFolders(parent: string): void {
+/** Removes temporary folders of processes that no longer run. */
+function removeStaleFolders(parent: string): void {
   for (const name of readdirSync(parent)) {
     const owner = /^rdgw-lab-(\d+)-/.exec(name)?.[1];
     if (owner !== undefined && !existsSync(`/proc/${owner}`))
@@ -83,9 +83,9 @@ function sweepFolders(parent: string): void {
   }
 }
 
-async function sweep(id: string): Promise<void> {
+async function killLeftovers(id: string): Promise<void> {
   const left = processesWith(TAG, id);
   for (const process of left) signal(process, 'SIGKILL');
-  await until('the rest to end', 5_000, () => !left.some(isRunning));
+  await until('remaining processes to end', 5_000, () => !left.some(isRunning));
   if (left.length > 0) throw new Error(`still running: ${left.map((one) => `${one.name} (${one.pid})`).join(', ')}`);
 }

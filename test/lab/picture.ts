@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Lab } from './lab.js';
-import { askProgram, runProgram } from './program.js';
+import { runProgram, tryProgram } from './program.js';
 
 export const WIDTH = 1024;
 export const HEIGHT = 768;
@@ -12,18 +12,19 @@ const ROWS = 6;
  * The metric is ImageMagick's RMSE, normalised to 0..1: 0 for the same picture, 1 for black against white.
  *
  * Measured with FreeRDP 2.11.7 and 3.15 alike:
- * - the same picture: xrdp 0; freerdp-shadow 0.003 to 0.0095 (H.264, RemoteFX); either with 16 bits per pixel 0.0122 to 0.0130
+ * - the same picture: xrdp 0; freerdp-shadow 0.003 to 0.0095 (H.264, RemoteFX); both with 16 bits per pixel
+ *   0.0122 to 0.0130
  * - one block of the 48 wrong: about 0.06
  * - another picture: 0.349 to 0.456 in 276 pairs, mean 0.410, standard deviation 0.021; a black screen 0.535 to 0.618
  */
 export const SAME_PICTURE_RMSE = 0.03;
-/** INVARIANT: a screen between the two thresholds counts as neither the picture nor as something else. */
+/** INVARIANT: a screen between the two thresholds counts neither as the same nor as another picture. */
 export const OTHER_PICTURE_RMSE = 0.2;
 
-/** 48 blocks in random colours: large areas survive any codec, and two of them are never alike. */
+/** 48 blocks in random colours. Lossy codecs preserve large areas, and two random pictures always differ clearly. */
 export interface Picture {
   readonly file: string;
-  /** Gives the same picture again. */
+  /** `drawPicture` with the same seed draws the same picture. */
   readonly seed: string;
 }
 
@@ -37,10 +38,10 @@ export async function drawPicture(lab: Lab, seed: string = randomUUID()): Promis
   return { file, seed };
 }
 
-/** How far two image files of the same size are apart, see `SAME_PICTURE_RMSE`. */
+/** The RMSE of two image files of the same size, see `SAME_PICTURE_RMSE`. */
 export async function difference(one: string, other: string): Promise<number> {
-  const { stderr } = await askProgram('compare', ['-metric', 'RMSE', one, other, 'null:']);
+  const { stderr } = await tryProgram('compare', ['-metric', 'RMSE', one, other, 'null:']);
   const value = /\(([\d.e+-]+)\)/.exec(stderr)?.[1];
-  if (value === undefined) throw new Error(`compare said: ${stderr}`);
+  if (value === undefined) throw new Error(`compare printed: ${stderr}`);
   return Number(value);
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 
-/** A port of 127.0.0.1 that nobody holds at this moment, for a program that cannot choose one itself. */
+/** A port of 127.0.0.1 that is free at the moment, for programs that cannot bind to port 0. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
@@ -13,7 +13,7 @@ export function freePort(): Promise<number> {
   });
 }
 
-/** Whether somebody listens, told by the kernel's table: a connection to find out would be one too many for a counter. */
+/** Whether a process listens on the port, from the kernel's table. A test connection would be counted by the target. */
 export function isListening(port: number): boolean {
   const wanted = port.toString(16).toUpperCase().padStart(4, '0');
   return ['/proc/net/tcp', '/proc/net/tcp6'].some((table) =>

@@ -4,16 +4,16 @@ import { createServer } from 'node:tls';
 import type { Certificate } from './authority.js';
 import type { Lab } from './lab.js';
 
-/** A TLS server in the place of a gateway that refuses every request: what it hears tells whether a client trusted it. */
+/** A TLS server in place of a gateway. Each received request shows that a client trusted the certificate. */
 export interface Probe {
   readonly port: number;
-  /** TCP connections so far, trusting or not. */
+  /** TCP connections so far. */
   connections(): number;
-  /** The request heads of those that trusted it: FreeRDP ends the handshake first and judges the certificate after that. */
+  /** The request heads of clients that trusted the certificate. FreeRDP verifies it only after the TLS handshake. */
   requests(): readonly string[];
 }
 
-/** @param status the HTTP status of every answer */
+/** @param status the HTTP status of every response */
 export async function startProbe(lab: Lab, certificate: Certificate, status = 403): Promise<Probe> {
   const requests: string[] = [];
   let connections = 0;

@@ -1,17 +1,17 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 
-/** A process, told apart from a later one with the same number by the time at which it started. */
+/** A process. Its start time distinguishes it from a later process with the same id. */
 export interface Process {
   readonly pid: number;
   readonly parent: number;
-  /** Of the account that it runs as. */
+  /** The account of the process. */
   readonly uid: number;
   /** Clock ticks since boot. */
   readonly startedAt: string;
   readonly name: string;
 }
 
-/** Every running process; one that has ended and only waits to be collected is not running. */
+/** All running processes, without zombies. */
 export function runningProcesses(): Process[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -19,7 +19,7 @@ export function runningProcesses(): Process[] {
     .filter((process) => process !== undefined);
 }
 
-/** The process and all below it, as of now. */
+/** The process and all its descendants. */
 export function processTree(pid: number): Process[] {
   const all = runningProcesses();
   const tree = all.filter((process) => process.pid === pid);
@@ -27,7 +27,7 @@ export function processTree(pid: number): Process[] {
   return tree;
 }
 
-/** Those whose environment at their start held `NAME=value`. */
+/** The processes whose initial environment contains the variable with this value. */
 export function processesWith(variable: string, value: string): Process[] {
   return runningProcesses().filter((process) => {
     try {
@@ -42,7 +42,7 @@ export function isRunning(process: Process): boolean {
   return readProcess(process.pid)?.startedAt === process.startedAt;
 }
 
-/** Signals the process unless it has ended, and never a later one with its number. */
+/** Signals the process unless it has ended. Never signals a later process with the same id. */
 export function signal(process: Process, name: NodeJS.Signals): void {
   if (isRunning(process)) globalThis.process.kill(process.pid, name);
 }
@@ -56,7 +56,7 @@ function readProcess(pid: number): Process | undefined {
   } catch {
     return undefined;
   }
-  // The name stands in parentheses and may hold any character; proc(5) counts the fields from 1.
+  // The name is in parentheses and may contain any character. proc(5) counts the fields from 1.
   const nameEnd = stat.lastIndexOf(')');
   const fields = stat.slice(nameEnd + 2).split(' ');
   const [state, parent, startedAt] = [fields[0], Number(fields[1]), fields[19] ?? ''];

@@ -1,20 +1,20 @@
 import { spawn } from 'node:child_process';
 
-/** Programs that only ask or draw something take well under a second; a machine with two busy cores takes longer. */
+/** These programs take well under a second, but longer on a busy machine. */
 const RUN_LIMIT_MS = 30_000;
 
-export interface ProgramEnd {
+export interface ProgramResult {
   readonly exitCode: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Runs a program to its end without a shell; fails when it cannot start or takes too long, not for its exit code. */
-export function askProgram(
+/** Runs a program to its end. Rejects when it cannot start or takes too long, but not for its exit code. */
+export function tryProgram(
   program: string,
   args: readonly string[],
   options: { readonly env?: NodeJS.ProcessEnv; readonly input?: string | Uint8Array; readonly limitMs?: number } = {},
-): Promise<ProgramEnd> {
+): Promise<ProgramResult> {
   const limitMs = options.limitMs ?? RUN_LIMIT_MS;
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { env: { ...process.env, ...options.env }, timeout: limitMs });
@@ -30,15 +30,15 @@ export function askProgram(
       if (exitCode === null) reject(new Error(`${program} took more than ${limitMs} ms`));
       else resolve({ exitCode, stdout, stderr });
     });
-    // A program that ends without reading what it was given is judged by its exit code.
+    // A program may end without reading its input; only its exit code matters.
     child.stdin.on('error', () => undefined);
     child.stdin.end(options.input ?? '');
   });
 }
 
-/** As `askProgram`, and fails with what the program said unless it exits with 0. Returns its standard output. */
-export async function runProgram(...call: Parameters<typeof askProgram>): Promise<string> {
-  const end = await askProgram(...call);
+/** Like `tryProgram`, but rejects with stderr unless the exit code is 0. Resolves with stdout. */
+export async function runProgram(...call: Parameters<typeof tryProgram>): Promise<string> {
+  const end = await tryProgram(...call);
   if (end.exitCode !== 0) throw new Error(`${call[0]} ${call[1].join(' ')}: exit code ${end.exitCode}\n${end.stderr}`);
   return end.stdout;
 }

@@ -3,30 +3,26 @@ import { join } from 'node:path';
 import type { Authority } from './authority.js';
 import { startChild } from './child.js';
 import { type Display, startDisplay } from './display.js';
-import { startFront } from './front.js';
 import type { Lab } from './lab.js';
 import type { Picture } from './picture.js';
 import { freePort, isListening } from './port.js';
 import { TARGET_NAMES, type Target, targetBehind } from './target.js';
+import { startTargetProxy } from './target-proxy.js';
 
-/** freerdp-shadow shares a display that shows the picture; it asks nobody for a password. */
+/** Starts freerdp-shadow on a display that shows the picture. It requires no authentication. */
 export async function startShadow(lab: Lab, authority: Authority, picture: Picture): Promise<Target> {
-  return shareDisplay(lab, authority, picture, await startDisplay(lab));
+  const display = await startDisplay(lab);
+  await display.show(picture);
+  return shareDisplay(lab, authority, display);
 }
 
-/** The same with a display on which more is to be shown later. */
-export async function shareDisplay(
-  lab: Lab,
-  authority: Authority,
-  picture: Picture,
-  display: Display,
-): Promise<Target> {
-  await display.show(picture);
+/** Starts freerdp-shadow on an existing display, whatever it shows. */
+export async function shareDisplay(lab: Lab, authority: Authority, display: Display): Promise<Target> {
   const home = join(lab.folder, `shadow${display.name.replace(':', '-')}`);
   const settings = join(home, '.config/freerdp/shadow');
   mkdirSync(settings, { recursive: true });
   const certificate = await authority.issue(TARGET_NAMES);
-  // It has no option for them: it takes what it finds here, and makes its own otherwise.
+  // freerdp-shadow has no option for the certificate. It uses these files if they exist and creates them otherwise.
   copyFileSync(certificate.certFile, join(settings, 'shadow.crt'));
   copyFileSync(certificate.keyFile, join(settings, 'shadow.key'));
   const port = await freePort();
@@ -36,6 +32,6 @@ export async function shareDisplay(
     [`/port:${port}`, '/bind-address:127.0.0.1', '-auth', '/sec:tls'],
     { env: { HOME: home, DISPLAY: display.name }, ready: () => isListening(port) },
   );
-  const front = await startFront(lab, port);
-  return targetBehind(front, { name: 'shadow', user: 'lab', password: 'lab', log: server.output });
+  const proxy = await startTargetProxy(lab, port);
+  return targetBehind(proxy, { name: 'shadow', user: 'lab', password: 'lab', log: server.output });
 }

@@ -1,26 +1,26 @@
-import type { Front } from './front.js';
+import type { TargetProxy } from './target-proxy.js';
 
-/** A desktop that shows a picture, reached only through a front that counts. */
+/** An RDP server whose desktop shows a picture. It is reached only through a proxy that counts connections. */
 export interface Target {
   readonly name: 'shadow' | 'xrdp';
-  /** Both are in its certificate. */
+  /** The certificate has both names. */
   readonly host: 'localhost';
   readonly address: '127.0.0.1';
   readonly port: number;
-  /** Whom it lets in. */
+  /** The credentials that it accepts. */
   readonly user: string;
   readonly password: string;
-  /** Connections that reached it so far. */
+  /** Connections so far. */
   connections(): number;
-  /** Bytes that it sent so far: they come when something moves on its screen. */
-  shown(): number;
+  /** Bytes sent so far. The target sends when its screen changes. */
+  bytesSent(): number;
   log(): string;
 }
 
 /** The names in the certificate of every target. */
 export const TARGET_NAMES = ['localhost', '127.0.0.1'] as const;
 
-export function targetBehind(front: Front, rest: Pick<Target, 'name' | 'user' | 'password' | 'log'>): Target {
-  const { port, connections, shown } = front;
-  return { host: 'localhost', address: '127.0.0.1', port, connections, shown, ...rest };
+export function targetBehind(proxy: TargetProxy, rest: Pick<Target, 'name' | 'user' | 'password' | 'log'>): Target {
+  const { port, connections, bytesFromTarget: bytesSent } = proxy;
+  return { host: 'localhost', address: '127.0.0.1', port, connections, bytesSent, ...rest };
 }

@@ -1,9 +1,9 @@
 /**
- * Asks again and again until the answer is there.
- * @param what in words, for the error: "Xvfb to name its display"
- * @param limitMs after which the wait fails
- * @param probe `undefined` and `false` mean "not yet"; an error ends the wait at once
- * @returns the first answer
+ * Polls until `probe` returns a result.
+ * @param what a description for the error, for example "Xvfb to be ready"
+ * @param limitMs the limit after which the wait fails
+ * @param probe returns `undefined` or `false` while there is no result; an error ends the wait at once
+ * @returns the first result
  */
 export async function until<T>(
   what: string,
@@ -13,8 +13,8 @@ export async function until<T>(
 ): Promise<Exclude<T, undefined | false>> {
   const end = performance.now() + limitMs;
   for (;;) {
-    const answer = await probe();
-    if (answer !== undefined && answer !== false) return answer as Exclude<T, undefined | false>;
+    const result = await probe();
+    if (result !== undefined && result !== false) return result as Exclude<T, undefined | false>;
     if (performance.now() >= end) throw new Error(`waited ${limitMs} ms for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }

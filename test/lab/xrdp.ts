@@ -3,23 +3,25 @@ import { join } from 'node:path';
 import { makeAccount } from './account.js';
 import type { Authority, Certificate } from './authority.js';
 import { type Child, startChild } from './child.js';
-import { startFront } from './front.js';
 import type { Lab } from './lab.js';
 import type { Picture } from './picture.js';
 import { freePort, isListening } from './port.js';
 import { TARGET_NAMES, type Target, targetBehind } from './target.js';
+import { startTargetProxy } from './target-proxy.js';
 
-/** Compiled into xrdp: it looks up the port of its session manager in this file, whatever --config says. */
+/**
+ * The path is compiled into xrdp, which reads the port of its session manager from this file regardless of --config.
+ */
 const SESMAN_INI = '/etc/xrdp/sesman.ini';
 const RUN_FOLDER = '/run/xrdp';
 
-/** xrdp with a local account whose session shows the picture. The first login makes the session, later ones come back to it. */
+/** Starts xrdp with an account whose session shows the picture. The first login creates it, later ones reconnect. */
 export async function startXrdp(lab: Lab, authority: Authority, picture: Picture): Promise<Target> {
   const folder = join(lab.folder, 'xrdp');
   const runFolder = join(folder, 'run');
   mkdirSync(folder);
   mkdirSync(runFolder);
-  // With stricter rights the login works and the screen stays black.
+  // With stricter permissions the login succeeds, but the screen stays black.
   mkdirSync(join(runFolder, 'sockdir'));
   chmodSync(join(runFolder, 'sockdir'), 0o3777);
   mkdirSync(RUN_FOLDER, { recursive: true });
@@ -34,13 +36,13 @@ export async function startXrdp(lab: Lab, authority: Authority, picture: Picture
   const account = await makeAccount(lab);
 
   const start = (program: string, ini: string, ready: () => boolean): Promise<Child> =>
-    startChild(lab, 'unshare', [...inPrivate(files.sesman, runFolder), program, '--nodaemon', '--config', ini], {
+    startChild(lab, 'unshare', [...privateMounts(files.sesman, runFolder), program, '--nodaemon', '--config', ini], {
       ready,
     });
   await start('xrdp-sesman', files.sesman, () => isListening(sesmanPort));
   await start('xrdp', files.xrdp, () => isListening(port));
-  const front = await startFront(lab, port);
-  return targetBehind(front, {
+  const proxy = await startTargetProxy(lab, port);
+  return targetBehind(proxy, {
     name: 'xrdp',
     user: account.name,
     password: account.password,
@@ -48,8 +50,10 @@ export async function startXrdp(lab: Lab, authority: Authority, picture: Picture
   });
 }
 
-/** The machine's own xrdp, if any, keeps its configuration and its sockets: ours sees other ones in their place. */
-function inPrivate(sesmanIni: string, runFolder: string): string[] {
+/**
+ * Runs a program with its own configuration and socket folder of xrdp, so that an xrdp of the machine is not affected.
+ */
+function privateMounts(sesmanIni: string, runFolder: string): string[] {
   const script = `mount --bind "$1" ${SESMAN_INI} && mount --bind "$2" ${RUN_FOLDER} && shift 2 && exec "$@"`;
   return ['--mount', 'sh', '-c', script, 'sh', sesmanIni, runFolder];
 }
@@ -86,7 +90,7 @@ code=20
 `;
 }
 
-/** Display numbers from 100 on; sesman itself passes over those that are in use. */
+/** Display numbers start at 100. sesman skips those that are in use. */
 function sesmanIni(lab: Lab, start: string, port: number, log: string): string {
   const variables = Object.entries(lab.tag).map(([name, value]) => `${name}=${value}`);
   return `[Globals]

@@ -19,7 +19,7 @@ const lookUp: Resolve = async (host) => {
   return found;
 };
 
-function someone(targets?: readonly string[], local = false): Identity {
+function identityWith(targets?: readonly string[], local = false): Identity {
   return { user: 'alice', groups: [], targets, local, until: undefined, method: 'test', clientName: undefined };
 }
 
@@ -31,7 +31,7 @@ interface Case {
   readonly signal?: AbortSignal;
 }
 
-function plan(target: string, { rules = [], identity = someone(), resolve = lookUp, authorize, signal }: Case) {
+function plan(target: string, { rules = [], identity = identityWith(), resolve = lookUp, authorize, signal }: Case) {
   const parts = { rules: rules.map(parseRule), resolve, authorize };
   return planTarget(identity, parseTarget(target), parts, signal ?? new AbortController().signal);
 }
@@ -40,7 +40,7 @@ const denied = expect.objectContaining({ allow: false, code: 'denied' });
 const unresolved = expect.objectContaining({ allow: false, code: 'unresolved' });
 
 describe('planTarget with allow rules', () => {
-  it('gives the addresses of an allowed name, looked up once', async () => {
+  it('returns the addresses of an allowed name after one lookup', async () => {
     const resolve = vi.fn(lookUp);
     await expect(plan('desk.corp.example', { rules: ['*.corp.example'], resolve })).resolves.toEqual({
       allow: true,
@@ -50,7 +50,7 @@ describe('planTarget with allow rules', () => {
     expect(resolve).toHaveBeenCalledTimes(1);
   });
 
-  it('checks every address and keeps the allowed ones, in order and once each', async () => {
+  it('checks every address and keeps the allowed ones, in order and without duplicates', async () => {
     await expect(plan('two.corp.example', { rules: ['fd00::/8', '10.0.0.0/8'] })).resolves.toHaveProperty('addresses', [
       '10.0.0.5',
       'fd00::5',
@@ -58,7 +58,7 @@ describe('planTarget with allow rules', () => {
     await expect(plan('mixed.corp.example', { rules: ['*'] })).resolves.toHaveProperty('addresses', ['10.0.0.6']);
   });
 
-  it('denies an allowed name that points at special addresses', async () => {
+  it('denies an allowed name that resolves to special addresses', async () => {
     const verdict = await plan('rebound.corp.example', { rules: ['*.corp.example', '0.0.0.0/0', '::/0', '*'] });
     expect(verdict).toEqual({
       allow: false,
@@ -67,7 +67,7 @@ describe('planTarget with allow rules', () => {
     });
   });
 
-  it('denies without any rule, and does not look up what no rule can allow', async () => {
+  it('denies without a matching rule, and does not resolve a name that no rule can allow', async () => {
     const resolve = vi.fn(lookUp);
     for (const rules of [[], ['other.example'], ['10.0.0.0/8:3390'], ['*.corp.example:3390']]) {
       await expect(plan('desk.corp.example', { rules, resolve })).resolves.toEqual(denied);
@@ -76,23 +76,23 @@ describe('planTarget with allow rules', () => {
     expect(resolve).not.toHaveBeenCalled();
   });
 
-  it('does not tell a forbidden name that exists from one that does not', async () => {
+  it('gives the same answer for a denied name whether or not it exists', async () => {
     const rules = ['192.168.0.0/24'];
     await expect(plan('desk.corp.example', { rules })).resolves.toEqual(denied);
     await expect(plan('nowhere.corp.example', { rules })).resolves.toEqual(denied);
   });
 
-  it('says that an allowed name does not resolve', async () => {
+  it('reports that an allowed name does not resolve', async () => {
     await expect(plan('nowhere.corp.example', { rules: ['*.corp.example'] })).resolves.toEqual(unresolved);
     await expect(plan('odd.corp.example', { rules: ['*'] })).resolves.toEqual(unresolved);
   });
 
-  it('caps the addresses of one name', async () => {
+  it('limits the addresses of one name', async () => {
     const verdict = await plan('many.corp.example', { rules: ['*'] });
     expect(verdict.allow && verdict.addresses).toHaveLength(ADDRESSES_MAX);
   });
 
-  it('takes an address without looking it up', async () => {
+  it('accepts an address without a lookup', async () => {
     const resolve = vi.fn(lookUp);
     await expect(plan('[fd00::7]', { rules: ['fd00::/8'], resolve })).resolves.toHaveProperty('addresses', ['fd00::7']);
     expect(resolve).not.toHaveBeenCalled();
@@ -100,53 +100,53 @@ describe('planTarget with allow rules', () => {
 
   it.each(['0x7f.1', '2130706433', '', 'a b', 'de\u0000sk'])('denies the host %j', async (host) => {
     const parts = { rules: [parseRule('*')], resolve: async () => ['10.0.0.1'] };
-    await expect(planTarget(someone(), { host, port: 3389 }, parts, new AbortController().signal)).resolves.toEqual(
-      denied,
-    );
+    await expect(
+      planTarget(identityWith(), { host, port: 3389 }, parts, new AbortController().signal),
+    ).resolves.toEqual(denied);
   });
 
   it.each([0, 65536, 1.5, Number.NaN])('denies the port %d', async (port) => {
     const parts = { rules: [parseRule('*:*')], resolve: lookUp };
     const signal = new AbortController().signal;
-    await expect(planTarget(someone(), { host: '10.0.0.1', port }, parts, signal)).resolves.toEqual(denied);
+    await expect(planTarget(identityWith(), { host: '10.0.0.1', port }, parts, signal)).resolves.toEqual(denied);
   });
 });
 
 describe('planTarget with targets of the identity', () => {
-  it('opens these targets and no others, whatever the rules say', async () => {
-    const identity = someone(['desk.corp.example:3389', '10.0.0.9:3390']);
+  it('opens these targets and no others, regardless of the rules', async () => {
+    const identity = identityWith(['desk.corp.example:3389', '10.0.0.9:3390']);
     await expect(plan('DESK.corp.example.', { identity })).resolves.toHaveProperty('addresses', ['10.0.0.5']);
     await expect(plan('10.0.0.9:3390', { identity })).resolves.toHaveProperty('allow', true);
     for (const other of ['10.0.0.9', 'desk.corp.example:3390', '10.0.0.5', 'two.corp.example']) {
       await expect(plan(other, { identity, rules: ['*:*'] })).resolves.toEqual(denied);
     }
-    await expect(plan('10.0.0.9', { identity: someone([]), rules: ['*'] })).resolves.toEqual(denied);
+    await expect(plan('10.0.0.9', { identity: identityWith([]), rules: ['*'] })).resolves.toEqual(denied);
   });
 
-  it('takes the word of the local key for special addresses', async () => {
-    const identity = someone(['127.0.0.1:33891', 'rebound.corp.example:3389'], true);
+  it('allows special addresses in targets of the local key', async () => {
+    const identity = identityWith(['127.0.0.1:33891', 'rebound.corp.example:3389'], true);
     await expect(plan('127.0.0.1:33891', { identity })).resolves.toHaveProperty('addresses', ['127.0.0.1']);
     await expect(plan('rebound.corp.example', { identity })).resolves.toHaveProperty('allow', true);
     await expect(plan('[::1]:33891', { identity })).resolves.toEqual(denied);
   });
 
-  it('wants a rule beside the word of a foreign issuer for special addresses', async () => {
-    const identity = someone(['127.0.0.1:3389', 'rebound.corp.example:3389', 'mixed.corp.example:3389']);
+  it('requires a rule for special addresses in targets of another issuer', async () => {
+    const identity = identityWith(['127.0.0.1:3389', 'rebound.corp.example:3389', 'mixed.corp.example:3389']);
     await expect(plan('127.0.0.1', { identity, rules: ['*', '0.0.0.0/0'] })).resolves.toEqual(denied);
     await expect(plan('127.0.0.1', { identity, rules: ['127.0.0.1'] })).resolves.toHaveProperty('allow', true);
     await expect(plan('rebound.corp.example', { identity })).resolves.toEqual(denied);
     await expect(plan('mixed.corp.example', { identity })).resolves.toHaveProperty('addresses', ['10.0.0.6']);
   });
 
-  it('says that a named target does not resolve', async () => {
-    await expect(plan('nowhere.corp.example', { identity: someone(['nowhere.corp.example:3389']) })).resolves.toEqual(
-      unresolved,
-    );
+  it('reports that a target of the identity does not resolve', async () => {
+    await expect(
+      plan('nowhere.corp.example', { identity: identityWith(['nowhere.corp.example:3389']) }),
+    ).resolves.toEqual(unresolved);
   });
 });
 
 describe('planTarget with an authorizer', () => {
-  it('asks about each allowed address and dials those it agrees to', async () => {
+  it('is called for each allowed address, and only those it allows remain', async () => {
     const authorize = vi.fn(
       async (_: Identity, { address }: TargetRequest): Promise<AuthorizationVerdict> =>
         address === 'fd00::5' ? { allow: true } : { allow: false, reason: 'not yours' },
@@ -164,13 +164,13 @@ describe('planTarget with an authorizer', () => {
     });
   });
 
-  it('is not asked about what the rules forbid', async () => {
+  it('is not called for an address that the rules deny', async () => {
     const authorize = vi.fn(async () => ({ allow: true }) as const);
     await expect(plan('192.168.9.9', { rules: ['10.0.0.0/8'], authorize })).resolves.toEqual(denied);
     expect(authorize).not.toHaveBeenCalled();
   });
 
-  it('keeps a name that it has not judged from telling whether it exists', async () => {
+  it('does not reveal whether a name exists before it has allowed it', async () => {
     const authorize = async () => ({ allow: false, reason: 'no' }) as const;
     await expect(plan('nowhere.corp.example', { rules: ['*'], authorize })).resolves.toEqual(denied);
     await expect(plan('desk.corp.example', { rules: ['*'], authorize })).resolves.toEqual(denied);
@@ -187,7 +187,7 @@ describe('planTarget with an authorizer', () => {
 describe('planTarget and its signal', () => {
   const never = () => new Promise<never>(() => undefined);
 
-  it('ends a look-up that hangs', async () => {
+  it('ends a lookup that hangs', async () => {
     const controller = new AbortController();
     const verdict = plan('desk.corp.example', { rules: ['*'], resolve: never, signal: controller.signal });
     controller.abort();
@@ -201,7 +201,7 @@ describe('planTarget and its signal', () => {
     await expect(verdict).resolves.toEqual({ allow: false, code: 'denied', reason: 'the decision took too long' });
   });
 
-  it('denies at once when it has aborted before', async () => {
+  it('denies at once if the signal is already aborted', async () => {
     const authorize = async () => ({ allow: true }) as const;
     await expect(plan('10.0.0.1', { rules: ['*'], authorize, signal: AbortSignal.abort() })).resolves.toEqual(denied);
   });

@@ -27,7 +27,7 @@ const ALICE: Identity = {
 describe('built-in authenticators', () => {
   const guard = (authenticator: Authenticator) => createGuard({ authenticator, deadline: 1000, builtIn: true });
 
-  it('static: the list, whose targets are the operator’s word', async () => {
+  it('static: accepts the tokens of the list, with local targets', async () => {
     const list = parseTokenList('sesame-open-sesame alice 127.0.0.1\nanother-token-0001 bob', 'tokens');
     const result = await guard(staticAuthenticator(list)).authenticate(REQUEST);
     expect(result).toHaveProperty('identity', {
@@ -45,7 +45,7 @@ describe('built-in authenticators', () => {
     });
   });
 
-  it('any: everyone with a token, and nobody without', async () => {
+  it('any: accepts every token except an empty one', async () => {
     await expect(guard(anyAuthenticator()).authenticate(REQUEST)).resolves.toHaveProperty('identity.user', 'anonymous');
     await expect(guard(anyAuthenticator()).authenticate({ ...REQUEST, token: '' })).resolves.toHaveProperty(
       'code',
@@ -53,7 +53,7 @@ describe('built-in authenticators', () => {
     );
   });
 
-  it('signed: the verifier with the time of the request', async () => {
+  it('signed: calls the verifier with the time of the request', async () => {
     const verify = vi.fn(async () => ({ allow: true, user: 'alice', local: true }) as const);
     const result = await guard(signedAuthenticator(verify)).authenticate(REQUEST);
     expect(verify).toHaveBeenCalledWith(REQUEST.token, NOW);

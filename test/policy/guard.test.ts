@@ -23,7 +23,7 @@ const ALICE: Identity = {
 };
 const DESK = { host: 'desk', port: 3389, address: '10.0.0.1' };
 
-/** A guard around an authenticator that answers in any way at all. */
+/** Creates a guard around an authenticator that may answer anything. */
 function guardOf(authenticate: (request: AuthenticationRequest, signal: AbortSignal) => unknown, deadline = 5000) {
   return createGuard({ authenticator: { name: 'custom', authenticate } as Authenticator, deadline });
 }
@@ -41,7 +41,7 @@ const never = () => new Promise(() => undefined);
 
 type Then = (resolve: (value: unknown) => void, reject: (cause: unknown) => void) => void;
 
-/** An answer that would admit alice, were it not also a promise of sorts. */
+/** An answer that would allow alice, except that it also has a `then` method. */
 function thenable(then: Then): object {
   return { allow: true, user: 'alice', ...Object.fromEntries([['then', then]]) };
 }
@@ -69,7 +69,7 @@ describe('authenticate', () => {
     });
   });
 
-  it('copies: what the module changes afterwards has no effect', async () => {
+  it('copies the answer, so that later changes by the module have no effect', async () => {
     const targets = ['a.example'];
     const result = await guardOf(() => ({ allow: true, user: 'alice', targets })).authenticate(REQUEST);
     targets.push('b.example');
@@ -77,7 +77,7 @@ describe('authenticate', () => {
     expect(result.allow && Object.isFrozen(result.identity)).toBe(true);
   });
 
-  it('hands over the request and a signal', async () => {
+  it('passes the request and a signal', async () => {
     const authenticate = vi.fn((_: AuthenticationRequest, signal: AbortSignal) => ({
       allow: !signal.aborted,
       user: 'alice',
@@ -86,7 +86,7 @@ describe('authenticate', () => {
     expect(authenticate).toHaveBeenCalledWith(REQUEST, expect.any(AbortSignal));
   });
 
-  it('does not ask about an empty token', async () => {
+  it('does not call the authenticator for an empty token', async () => {
     const authenticate = vi.fn(() => ({ allow: true, user: 'alice' }));
     await expect(guardOf(authenticate).authenticate({ ...REQUEST, token: '' })).resolves.toEqual({
       allow: false,
@@ -96,7 +96,7 @@ describe('authenticate', () => {
     expect(authenticate).not.toHaveBeenCalled();
   });
 
-  it('passes a refusal on, in one line and without the token', async () => {
+  it('returns the reason of a refusal in one line and without the token', async () => {
     const reason = `token ${REQUEST.token} is unknown\r\nINFO admitted alice`;
     await expect(guardOf(() => ({ allow: false, reason })).authenticate(REQUEST)).resolves.toEqual({
       allow: false,
@@ -125,7 +125,7 @@ describe('authenticate', () => {
     ['a user that is an object', () => ({ ...good, user: { toString: () => 'alice' } })],
     ['a user with a line break', () => ({ ...good, user: 'alice\nroot' })],
     ['a user with a bidirectional override', () => ({ ...good, user: 'al\u202eice' })],
-    ['an endless user', () => ({ ...good, user: 'a'.repeat(10_000) })],
+    ['a user that is too long', () => ({ ...good, user: 'a'.repeat(10_000) })],
     ['groups as a text', () => ({ ...good, groups: 'staff' })],
     ['groups of numbers', () => ({ ...good, groups: [1] })],
     ['targets as a text', () => ({ ...good, targets: 'desk:3389' })],
@@ -139,15 +139,15 @@ describe('authenticate', () => {
     ['until as a date', () => ({ ...good, until: new Date(NOW + 1000) })],
     ['a getter that throws', () => hidden({ ...good }, 'targets')],
     ['a revoked proxy', () => revoked.proxy],
-    ['a promise of something odd', async () => [good]],
+    ['a promise of another shape', async () => [good]],
     ['a throw', throws(new Error('data base is down'))],
-    ['a throw of nothing', throws(undefined)],
+    ['a throw of undefined', throws(undefined)],
     ['a throw of an error without a readable message', throws(hidden(new Error('x'), 'message'))],
     ['a throw of a revoked proxy', throws(revoked.proxy)],
     ['a rejection', () => Promise.reject(new Error('no'))],
     ['a thenable that throws', () => thenable(throws(new Error('no')))],
     ['a thenable that rejects', () => thenable((_, reject) => reject(1))],
-    ['a thenable that refuses in an odd way', () => thenable((resolve) => resolve({ allow: 'no' }))],
+    ['a thenable with an answer of another shape', () => thenable((resolve) => resolve({ allow: 'no' }))],
   ])('denies %s', async (_, answer) => {
     await expect(guardOf(answer).authenticate(REQUEST)).resolves.toEqual({
       allow: false,
@@ -156,7 +156,7 @@ describe('authenticate', () => {
     });
   });
 
-  it('says what failed, without the token', async () => {
+  it('reports what failed, without the token', async () => {
     const guard = guardOf(({ token }) => {
       throw new Error(`cannot parse ${token}`);
     });
@@ -166,7 +166,7 @@ describe('authenticate', () => {
     );
   });
 
-  it('reads each property once, so that a second look cannot differ', async () => {
+  it('reads each property once, so that a second read cannot differ', async () => {
     let reads = 0;
     const answer = {
       allow: true,
@@ -179,7 +179,7 @@ describe('authenticate', () => {
     expect(result.allow && result.identity.user).toBe('alice');
   });
 
-  it('does not believe a custom module that its targets are the operator’s word', async () => {
+  it('ignores `local` in the answer of a custom authenticator', async () => {
     const result = await guardOf(() => ({ ...good, targets: ['127.0.0.1'], local: true })).authenticate(REQUEST);
     expect(result.allow && result.identity.local).toBe(false);
   });
@@ -206,20 +206,20 @@ describe('the deadline', () => {
     }
   });
 
-  it('comes early when the caller gives up', async () => {
+  it('denies early if the caller aborts', async () => {
     let seen: AbortSignal | undefined;
     const guard = guardOf((_, signal) => {
       seen = signal;
       return never();
     }, 60_000);
-    const left = new AbortController();
-    const result = guard.authenticate(REQUEST, left.signal);
-    left.abort();
+    const caller = new AbortController();
+    const result = guard.authenticate(REQUEST, caller.signal);
+    caller.abort();
     await expect(result).resolves.toHaveProperty('allow', false);
     expect(seen?.aborted).toBe(true);
   });
 
-  it('makes a late answer and a late rejection harmless', async () => {
+  it('ignores a late answer and a late rejection', async () => {
     vi.useFakeTimers();
     try {
       for (const late of [() => ({ allow: true, user: 'alice' }), () => Promise.reject(new Error('late'))]) {
@@ -233,7 +233,7 @@ describe('the deadline', () => {
     }
   });
 
-  it('counts for code that blocked the timer, too', async () => {
+  it('applies even if the authenticator blocked the timer', async () => {
     let time = 0;
     const authenticator: Authenticator = {
       name: 'custom',
@@ -246,7 +246,7 @@ describe('the deadline', () => {
     await expect(guard.authenticate(REQUEST)).resolves.toHaveProperty('reason', 'no answer within 2 s');
   });
 
-  it('leaves no timer behind after an answer', async () => {
+  it('clears the timer after an answer', async () => {
     vi.useFakeTimers();
     try {
       await guardOf(() => ({ allow: true, user: 'alice' })).authenticate(REQUEST);
@@ -258,11 +258,11 @@ describe('the deadline', () => {
 });
 
 describe('authorize', () => {
-  it('is missing where the authenticator has none', () => {
+  it('is undefined if the authenticator has none', () => {
     expect(guardOf(() => undefined).authorize).toBeUndefined();
   });
 
-  it('passes on both answers', async () => {
+  it('returns both answers', async () => {
     const guard = authorizing((_: Identity, { address }: { address: string }) =>
       address === '10.0.0.1' ? { allow: true } : { allow: false, reason: 'not\nyours' },
     );
@@ -284,7 +284,7 @@ describe('authorize', () => {
     await expect(authorizing(authorize).authorize?.(ALICE, DESK)).resolves.toHaveProperty('allow', false);
   });
 
-  it('denies at the deadline, and when the caller gives up', async () => {
+  it('denies at the deadline, and if the caller aborts', async () => {
     vi.useFakeTimers();
     try {
       const result = authorizing(never, 1000).authorize?.(ALICE, DESK);

@@ -28,7 +28,7 @@ const request = (token: string): AuthenticationRequest => ({
 });
 
 describe('loadAuthenticator', () => {
-  it('imports relative to the folder and hands the options over', async () => {
+  it('imports relative to the folder and passes the options', async () => {
     const path = moduleOf(
       'export default async ({ user }) => ({ name: "x", authenticate: () => ({ allow: true, user }) });',
     );
@@ -38,7 +38,7 @@ describe('loadAuthenticator', () => {
     expect(result).toHaveProperty('identity.method', 'x');
   });
 
-  it('takes an instance of a class', async () => {
+  it('accepts an instance of a class', async () => {
     const path = moduleOf(
       'class A { name = "a"; #user = "dave"; authenticate() { return { allow: true, user: this.#user }; } }\nexport default () => new A();',
     );
@@ -68,7 +68,7 @@ describe('loadAuthenticator', () => {
     ['AUTH_MODULE_INVALID', 'export default () => ({ name: "x" });', /has no function authenticate/],
     ['AUTH_MODULE_INVALID', 'export default () => ({ name: "x", authenticate() {}, authorize: 1 });', /authorize/],
     ['AUTH_MODULE_INVALID', 'export default () => ({ name: "x", authenticate() {}, close: 1 });', /close/],
-  ])('says %s for %j', async (code, text, message) => {
+  ])('throws %s for %j', async (code, text, message) => {
     const path = moduleOf(text);
     await expect(loadAuthenticator(path, {}, folder)).rejects.toMatchObject({
       name: 'Fault',
@@ -80,7 +80,7 @@ describe('loadAuthenticator', () => {
     });
   });
 
-  it.each(['./none.mjs', '.'])('says that %s is not a file', async (path) => {
+  it.each(['./none.mjs', '.'])('reports that %s is not a file', async (path) => {
     await expect(loadAuthenticator(path, {}, folder)).rejects.toHaveProperty('code', 'AUTH_MODULE_MISSING');
   });
 });
@@ -93,7 +93,7 @@ describe('examples/custom-auth.mjs', () => {
   const open = async () =>
     createGuard({ authenticator: await loadAuthenticator('examples/custom-auth.mjs', { users }), deadline: 5000 });
 
-  it('admits a known token and refuses another, without repeating it', async () => {
+  it('allows a known token and denies another, without repeating it', async () => {
     const guard = await open();
     await expect(guard.authenticate(request('alices-token'))).resolves.toHaveProperty('identity.user', 'alice');
     await expect(guard.authenticate(request('bobs-token'))).resolves.toHaveProperty('identity.user', 'bob');
@@ -104,7 +104,7 @@ describe('examples/custom-auth.mjs', () => {
     });
   });
 
-  it('lets everyone to their own desk only', async () => {
+  it('allows each user their own desk only', async () => {
     const guard = await open();
     const result = await guard.authenticate(request('alices-token'));
     if (!result.allow) throw new Error(result.reason);

@@ -34,7 +34,7 @@ const request = (token: string) => ({
 });
 
 describe('openGuard', () => {
-  it('takes the effective configuration as it is', async () => {
+  it('accepts the effective configuration unchanged', async () => {
     const { config } = await loadConfig({ env: {}, cwd: folder, home: folder });
     const { guard, warnings } = await openGuard(config, secret, ['gw.example']);
     expect(warnings).toEqual([]);
@@ -46,13 +46,13 @@ describe('openGuard', () => {
   });
 
   it('reads public keys and a key set', async () => {
-    const [one, two] = [opensslKey('ed25519'), opensslKey('p256')];
+    const [ed25519, p256] = [opensslKey('ed25519'), opensslKey('p256')];
     const { createPublicKey } = await import('node:crypto');
-    const jwks = JSON.stringify({ keys: [createPublicKey(two.publicPem).export({ format: 'jwk' })] });
-    const paa = { keys: [write('one.pem', one.publicPem)], jwks: write('set.json', jwks) };
+    const jwks = JSON.stringify({ keys: [createPublicKey(p256.publicPem).export({ format: 'jwk' })] });
+    const paa = { keys: [write('one.pem', ed25519.publicPem)], jwks: write('set.json', jwks) };
     const { guard } = await openGuard(settings(paa), secret, ['gw.example']);
     const claims = { sub: 'alice', aud: 'gw.example', exp: Math.ceil(NOW / 1000) + 60 };
-    for (const token of [one.sign('EdDSA', claims), two.sign('ES256', claims)]) {
+    for (const token of [ed25519.sign('EdDSA', claims), p256.sign('ES256', claims)]) {
       await expect(guard.authenticate(request(token))).resolves.toHaveProperty('identity.local', false);
     }
   });
@@ -63,25 +63,25 @@ describe('openGuard', () => {
     expect(warnings).toEqual([`${tokensFile} can be read by other users (chmod 600)`]);
   });
 
-  it('refuses a token list that leads nowhere, and warns where some lines do', async () => {
-    const nowhere = write('nowhere', 'sesame-open-sesame alice');
+  it('rejects a token list without any usable target, and warns if only some lines have one', async () => {
+    const noTargets = write('no-targets', 'sesame-open-sesame alice');
     const open = (tokensFile: string, allow?: string[]) =>
       openGuard(settings({ mode: 'static', tokensFile }, allow), undefined, []);
-    await expect(open(nowhere)).rejects.toHaveProperty('code', 'POLICY_ADMITS_NOBODY');
-    await expect(open(nowhere, ['10.0.0.0/8'])).resolves.toHaveProperty('warnings', []);
-    const some = write('some', 'sesame-open-sesame alice\nanother-token-0001 bob desk.example');
-    await expect(open(some)).resolves.toHaveProperty('warnings', [
-      `${some}: 1 of 2 tokens name no target, and there are no allow rules`,
+    await expect(open(noTargets)).rejects.toHaveProperty('code', 'POLICY_ADMITS_NOBODY');
+    await expect(open(noTargets, ['10.0.0.0/8'])).resolves.toHaveProperty('warnings', []);
+    const partial = write('some', 'sesame-open-sesame alice\nanother-token-0001 bob desk.example');
+    await expect(open(partial)).resolves.toHaveProperty('warnings', [
+      `${partial}: 1 of 2 tokens name no target, and there are no allow rules`,
     ]);
   });
 
-  it('is loud about the mode any', async () => {
+  it('warns about the mode any', async () => {
     const { guard, warnings } = await openGuard(settings({ mode: 'any' }, ['*']), undefined, []);
     expect(warnings).toEqual(['auth.paa.mode is any: every token is accepted']);
     await expect(guard.authenticate(request('x'))).resolves.toHaveProperty('identity.method', 'any');
   });
 
-  it('loads a custom authenticator, and does not believe it about local targets', async () => {
+  it('loads a custom authenticator, and ignores `local` in its answers', async () => {
     const path = write(
       'auth.mjs',
       'export default ({ user }) => ({ name: "mine", authenticate: () => ({ allow: true, user, local: true }) });',
@@ -93,7 +93,7 @@ describe('openGuard', () => {
     });
   });
 
-  it('names the setting of a file it cannot use', async () => {
+  it('names the setting of a file that cannot be used', async () => {
     const open = (keys: string[]) => openGuard(settings({ keys }), secret, ['gw.example']);
     await expect(open([join(folder, 'none.pem')])).rejects.toMatchObject({
       code: 'POLICY_FILE_MISSING',

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Keys and signatures that our code had no part in: all of them come from the openssl command. */
+/** A key made by the openssl command, which also makes the signatures, so that both are independent of our code. */
 export interface OpensslKey {
   readonly privatePem: string;
   readonly publicPem: string;
@@ -36,7 +36,7 @@ export function opensslKey(kind: string): OpensslKey {
   };
 }
 
-/** HS256 with any bytes as the secret. */
+/** Makes an HS256 token with any bytes as the secret. */
 export function opensslHmac(
   secret: Uint8Array,
   claims: unknown,
@@ -66,7 +66,7 @@ function openssl(args: readonly string[], files: Readonly<Record<string, string>
   }
 }
 
-/** JWS wants r and s side by side (RFC 7518 section 3.4), openssl writes SEQUENCE { INTEGER r, INTEGER s }. */
+/** JWS needs r and s concatenated (RFC 7518 section 3.4); openssl writes SEQUENCE { INTEGER r, INTEGER s }. */
 function rawFromDer(der: Buffer): Buffer {
   const integerAt = (at: number): Buffer => der.subarray(at + 2, at + 2 + der.readUInt8(at + 1));
   const r = integerAt(2);

@@ -3,7 +3,7 @@ import { networkOf, specialRange } from '../../src/policy/address.js';
 import { matchesName, matchRule, parseRule } from '../../src/policy/rules.js';
 import { parseTarget } from '../../src/policy/target.js';
 
-/** Whether the rule allows the target at the address (by default the target's own). */
+/** Reports whether the rule allows the target at `address`, which defaults to the host of the target. */
 function allows(rule: string, target: string, address?: string): boolean {
   const parsed = parseTarget(target);
   return matchRule(parseRule(rule), parsed, address ?? parsed.host);
@@ -80,7 +80,7 @@ describe('matchRule', () => {
     ['64:ff9b:1::7f00:1', 'loopback'],
     ['::ffff:0:7f00:1', 'loopback'],
     ['2002:7f00:1::', 'loopback'],
-  ])('%s is special (%s): general rules do not reach it, its own does', (address, name) => {
+  ])('%s is special (%s): only a rule for the address itself allows it', (address, name) => {
     expect(specialRange(networkOf(address))).toBe(name);
     const target = address.includes(':') ? `[${address}]` : address;
     for (const rule of ['*', '*:*', '0.0.0.0/0', '::/0', '*.example']) {
@@ -90,7 +90,7 @@ describe('matchRule', () => {
     expect(allows(address, target)).toBe(true);
   });
 
-  it('is reached by a block inside the special range, not by a wider block', () => {
+  it('allows a special address by a block inside the special range, not by a wider block', () => {
     expect(allows('127.0.0.0/8', '127.0.0.1')).toBe(true);
     expect(allows('127.0.0.0/24', 'desk', '127.0.0.7')).toBe(true);
     expect(allows('126.0.0.0/7', '127.0.0.1')).toBe(false);
@@ -98,7 +98,7 @@ describe('matchRule', () => {
     expect(allows('64:ff9b::7f00:0/104', '[64:ff9b::7f00:1]')).toBe(true);
   });
 
-  it('is reached by no name but localhost: others resolve to what their owner likes', () => {
+  it('allows a special address by no name except localhost: the owner of another name controls its addresses', () => {
     expect(allows('localhost', 'localhost', '127.0.0.1')).toBe(true);
     expect(allows('localhost', 'localhost', '::1')).toBe(true);
     expect(allows('desk.localhost', 'desk.localhost', '127.0.0.2')).toBe(true);
@@ -125,7 +125,7 @@ describe('matchRule', () => {
 });
 
 describe('matchesName', () => {
-  it('judges a name before it is resolved: rules for addresses do not speak of it', () => {
+  it('decides about a name before the lookup: rules for addresses do not match', () => {
     const target = parseTarget('desk.example');
     expect(matchesName(parseRule('*.example'), target)).toBe(true);
     expect(matchesName(parseRule('10.0.0.0/8'), target)).toBe(false);
@@ -158,11 +158,11 @@ describe('parseRule', () => {
     'http://desk',
     '2130706433',
     '**.a b',
-  ])('refuses %j', (text) => {
+  ])('rejects %j', (text) => {
     expect(() => parseRule(text)).toThrow(expect.objectContaining({ kind: 'input' }));
   });
 
-  it('says which block was probably meant', () => {
+  it('suggests the block that was probably meant', () => {
     expect(() => parseRule('10.1.2.3/8')).toThrow(expect.objectContaining({ hint: 'write 10.0.0.0/8' }));
     expect(() => parseRule('10.0.*')).toThrow(expect.objectContaining({ hint: 'write a block: 192.168.0.0/16' }));
   });

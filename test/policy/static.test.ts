@@ -5,7 +5,7 @@ const LIST = `\uFEFF# tokens of the lab
 4f1c09ab5e6d7788aa  alice\r
 \tb7e151628aed2a6abf \tCORP\\bob   desk.corp.example,192.168.0.7:3390
 
-#c90fdaa22168c234c4 gone
+#c90fdaa22168c234c4 carol
 `;
 
 describe('parseTokenList', () => {
@@ -16,7 +16,7 @@ describe('parseTokenList', () => {
     ]);
   });
 
-  it('keeps no token', () => {
+  it('does not keep the tokens', () => {
     const kept = parseTokenList(LIST, 'tokens').map((entry) =>
       JSON.stringify({ ...entry, text: entry.digest.toString() }),
     );
@@ -26,13 +26,13 @@ describe('parseTokenList', () => {
   it.each([
     ['4f1c09ab5e6d7788aa', 'the line names no user'],
     ['short alice', 'the token is shorter than 16 characters'],
-    ['4f1c09ab5e6d7788aä alice', 'the token is not plain text'],
+    ['4f1c09ab5e6d7788aä alice', 'the token is not printable ASCII of at most 1024 characters'],
     ['4f1c09ab5e6d7788aa alice a.example b.example', 'the line has too many fields'],
     ['4f1c09ab5e6d7788aa alice 10.1', '"10.1" is not a target'],
     ['4f1c09ab5e6d7788aa alice a.example,', '"" is not a target'],
     ['4f1c09ab5e6d7788aa ali\u202ece', 'the line names no user'],
-    ['4f1c09ab5e6d7788aa alice\n4f1c09ab5e6d7788aa bob', 'the same token stands in line 2'],
-  ])('refuses %j with its line and without its token', (row, message) => {
+    ['4f1c09ab5e6d7788aa alice\n4f1c09ab5e6d7788aa bob', 'the same token is in line 2'],
+  ])('rejects %j with the line number and without the token', (row, message) => {
     const read = () => parseTokenList(`# first line\n${row}\n`, '/etc/tokens');
     expect(read).toThrow(
       expect.objectContaining({
@@ -45,8 +45,8 @@ describe('parseTokenList', () => {
     );
   });
 
-  it('refuses a list without tokens', () => {
-    expect(() => parseTokenList('# nobody\n', 'tokens')).toThrow(
+  it('rejects a list without tokens', () => {
+    expect(() => parseTokenList('# comment\n', 'tokens')).toThrow(
       expect.objectContaining({ message: 'the list is empty' }),
     );
   });

@@ -29,7 +29,7 @@ describe('parseTarget', () => {
     expect(parseTarget('desk', 8443)).toEqual({ host: 'desk', port: 8443 });
   });
 
-  // getaddrinfo of glibc and the WHATWG URL parser take each of these as 127.0.0.1, 10.0.0.1 or 169.254.169.254.
+  // getaddrinfo of glibc and the WHATWG URL parser read each of these as 127.0.0.1, 10.0.0.1 or 169.254.169.254.
   it.each([
     '10.1',
     '127.1',
@@ -54,7 +54,7 @@ describe('parseTarget', () => {
     '①②⑦.0.0.1',
     '[::ffff:0x7f.0.0.1]',
     '[::ffff:127.1]',
-  ])('refuses the odd address %s', (text) => {
+  ])('rejects the address notation %s', (text) => {
     expect(() => parseTarget(text)).toThrow(expect.objectContaining({ kind: 'input', code: 'TARGET_INVALID' }));
   });
 
@@ -90,17 +90,17 @@ describe('parseTarget', () => {
     '[]',
     `${'a'.repeat(64)}.example`,
     `${'abcdefg.'.repeat(32)}example`,
-  ])('refuses %j', (text) => {
+  ])('rejects %j', (text) => {
     expect(() => parseTarget(text)).toThrow(expect.objectContaining({ code: 'TARGET_INVALID' }));
   });
 
-  it('says how to write an IPv6 address', () => {
+  it('hints at the form of an IPv6 address', () => {
     expect(() => parseTarget('fd00::1')).toThrow(
       expect.objectContaining({ hint: 'write an IPv6 address in brackets: [fd00::1]:3389' }),
     );
   });
 
-  it('reads its own spelling to the same target, and never lets another kind of error out', () => {
+  it('parses its canonical form to the same target, and throws nothing but TARGET_INVALID', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.webAuthority(), fc.ipV6(), fc.ipV4Extended()), (text) => {
         let target: ReturnType<typeof parseTarget>;
@@ -118,7 +118,7 @@ describe('parseTarget', () => {
 });
 
 describe('normalizeHost', () => {
-  it('takes an IPv6 address without brackets, as a channel request carries it', () => {
+  it('accepts an IPv6 address without brackets, as in a channel request', () => {
     expect(normalizeHost('FE80::0:1')).toBe('fe80::1');
   });
 
@@ -142,10 +142,7 @@ describe('canonicalAddress', () => {
     expect(canonicalAddress(text)).toBe(expected);
   });
 
-  it.each(['desk', '', '1.2.3', '1.2.3.4.5', '1::2::3', 'fe80::1%1', '12345::'])(
-    'knows that %j is no address',
-    (text) => {
-      expect(canonicalAddress(text)).toBeUndefined();
-    },
-  );
+  it.each(['desk', '', '1.2.3', '1.2.3.4.5', '1::2::3', 'fe80::1%1', '12345::'])('returns undefined for %j', (text) => {
+    expect(canonicalAddress(text)).toBeUndefined();
+  });
 });

@@ -1,4 +1,4 @@
-/** The client session against bytes of other gateways: what it sends, what it reports, what it does not forgive. */
+/** The client session against bytes of other gateways: the PDUs that it sends, its effects and its errors. */
 import { describe, expect, it } from 'vitest';
 import {
   type ClientEffect,
@@ -15,7 +15,7 @@ import { packetLine } from './gateway.js';
 import { close, closeResponse, data, keepAlive, tunnelCreate } from './requests.js';
 import { pdusOf, stream, vector } from './vectors.js';
 
-/** As the captured clients were started. */
+/** The options of the captured clients. */
 const CAPTURED: ClientOptions = {
   token: 'TOKEN123',
   clientName: 'vm',
@@ -25,7 +25,7 @@ const CAPTURED: ClientOptions = {
 };
 
 describe('a connection to the captured gateways', () => {
-  it('sends what FreeRDP sent, byte for byte', () => {
+  it('sends the same bytes as FreeRDP', () => {
     const client = new ClientSession(CAPTURED);
     const wire = sent(client.start());
     for (const pdu of pdusOf('fr2-paa-ws-server').slice(0, 4)) wire.push(...sent(client.receive(pdu)));
@@ -37,31 +37,31 @@ describe('a connection to the captured gateways', () => {
     expect(client.state).toBe('channel');
   });
 
-  it('in any split of the stream', () => {
+  it('has the same effects for any split of the stream', () => {
     for (const id of ['fr2-paa-ws-server', 'fr2-paa-dual-server', 'fr2-ntlm-ws-server']) {
       const bytes = stream(id);
       const whole = new ClientSession(CAPTURED);
-      const once = lines([...whole.start(), ...whole.receive(bytes)]);
-      expect(once.slice(0, 5), id).toEqual([
+      const expected = lines([...whole.start(), ...whole.receive(bytes)]);
+      expect(expected.slice(0, 5), id).toEqual([
         'send HANDSHAKE_REQUEST',
         'send TUNNEL_CREATE',
         'send TUNNEL_AUTH',
         'send CHANNEL_CREATE',
         'opened tunnel 1 channel 1',
       ]);
-      expect(once.slice(5).every((line) => line.startsWith('deliver '))).toBe(true);
+      expect(expected.slice(5).every((line) => line.startsWith('deliver '))).toBe(true);
       for (const size of [1, 3, 17, 1000]) {
         const client = new ClientSession(CAPTURED);
         const effects = client.start();
         for (let offset = 0; offset < bytes.length; offset += size) {
           effects.push(...client.receive(bytes.subarray(offset, offset + size)));
         }
-        expect(lines(effects), `${id} by ${size}`).toEqual(once);
+        expect(lines(effects), `${id} by ${size}`).toEqual(expected);
       }
     }
   });
 
-  it('without a token says so: NONE in the handshake, no cookie in the tunnel', () => {
+  it('without a token sends NONE in the handshake and no cookie in TUNNEL_CREATE', () => {
     const { token: _, ...without } = CAPTURED;
     const client = new ClientSession(without);
     expect(sent(client.start())).toEqual([vector('fr2-ntlm-ws-handshake-request').toString('hex')]);
@@ -69,7 +69,7 @@ describe('a connection to the captured gateways', () => {
     expect(create).toBe(vector('fr2-ntlm-ws-tunnel-create').toString('hex'));
   });
 
-  it('with alternates and an authentication of its own choice', () => {
+  it('sends the given alternates and authentication flags', () => {
     const client = new ClientSession({ ...CAPTURED, extendedAuth: 0, altResources: ['b'] });
     expect(sent(client.start())).toEqual([vector('spec-handshake-request').toString('hex')]);
     const effects = clientAt('channel-requested', { altResources: ['b', 'c'] }).effects;
@@ -84,18 +84,18 @@ describe('refusals', () => {
     ['tunnel-requested', 'fr2-read-tunnel-response-59f8', 'refused TUNNEL_RESPONSE 0x800759F8'],
     ['authorization-requested', 'fr2-read-tunnel-auth-response-59db', 'refused TUNNEL_AUTH_RESPONSE 0x800759DB'],
     ['channel-requested', 'fr2-read-channel-response-59dd', 'refused CHANNEL_RESPONSE 0x800759DD'],
-  ] as const)('in %s: reported, and nothing more is sent', (stage, id, line) => {
+  ] as const)('in %s are reported, and nothing more is sent', (stage, id, line) => {
     const { client } = clientAt(stage);
     expect(lines(client.receive(vector(id)))).toEqual([line]);
     expect(client.state).toBe('refused');
     expect(() => client.createChannel()).toThrow(ProtocolError);
     expect(() => client.receive(keepAlive())).toThrow(ProtocolError);
     client.wrap(Buffer.from('x'), () => {
-      throw new Error('DATA behind a refusal');
+      throw new Error('DATA after a refusal');
     });
   });
 
-  it('a code without its top bit is a refusal too', () => {
+  it('include codes whose top bit is clear', () => {
     const { client } = clientAt('channel-requested');
     const low = Buffer.from(vector('fr2-read-channel-response-59dd'));
     low.writeUInt32LE(0x59dd, 8);
@@ -112,14 +112,14 @@ describe('the channel', () => {
     expect(lines(client.receive(data('ho')))).toEqual(['deliver 686f']);
   });
 
-  it('shows messages and takes keep-alives without an answer', () => {
+  it('reports service messages and does not answer KEEPALIVE', () => {
     const { client } = clientAt('channel');
     expect(lines(client.receive(vector('fr2-read-service-message-unicode')))).toEqual(['message Zürich ☀']);
     expect(client.receive(vector('fr2-read-keepalive'))).toEqual([]);
     expect(client.receive(vector('fr2-read-reauth-message'))).toEqual([]);
   });
 
-  it('closed by the gateway is answered as FreeRDP answers', () => {
+  it('is closed by the gateway, which receives the same response as from FreeRDP', () => {
     const { client } = clientAt('channel');
     const effects = client.receive(vector('fr2-read-close-channel-4d4'));
     expect(lines(effects)).toEqual(['send CLOSE_CHANNEL_RESPONSE 0x00000000', 'closed 0x000004D4']);
@@ -127,7 +127,7 @@ describe('the channel', () => {
     expect(lines(client.createChannel())).toEqual(['send CHANNEL_CREATE']);
   });
 
-  it('closed by us is closed with the answer, and what was under way arrives', () => {
+  it('is closed by the client: DATA in transit is delivered until the response', () => {
     const { client } = clientAt('channel');
     expect(lines(client.closeChannel())).toEqual(['send CLOSE_CHANNEL 0x00000000']);
     expect(lines(client.receive(data('late')))).toEqual(['deliver 6c617465']);
@@ -136,7 +136,7 @@ describe('the channel', () => {
     expect(lines(client.createChannel())).toEqual(['send CHANNEL_CREATE']);
   });
 
-  it('closed by both is closed once, when another one may be asked for', () => {
+  it('is reported as closed once if both sides close it, when another one may be requested', () => {
     const { client } = clientAt('channel');
     client.closeChannel();
     expect(lines(client.receive(close(0xa0)))).toEqual(['send CLOSE_CHANNEL_RESPONSE 0x00000000']);
@@ -145,7 +145,7 @@ describe('the channel', () => {
   });
 });
 
-describe('a gateway that does not keep to the order is reported', () => {
+describe('a protocol violation of the gateway is an error', () => {
   it.each([
     ['start', 'fr2-paa-ws-tunnel-response'],
     ['start', 'fr2-paa-ws-data-s1'],
@@ -160,19 +160,19 @@ describe('a gateway that does not keep to the order is reported', () => {
     expect(() => client.receive(vector(id))).toThrow(ProtocolError);
   });
 
-  it('requests of a client are no answers', () => {
+  it('if it sends a request of a client', () => {
     const { client } = clientAt('start');
     expect(() => client.receive(tunnelCreate())).toThrow(/PKT_TYPE_TUNNEL_CREATE is not allowed/);
   });
 
-  it('and so is one whose bytes are wrong', () => {
+  it('if it sends malformed PDUs', () => {
     expect(() => clientAt('start').client.receive(Buffer.from('0200000009000000' + '00', 'hex'))).toThrow(PduError);
     expect(() => clientAt('channel').client.receive(Buffer.from('0a000000ffffff00', 'hex'))).toThrow(LimitError);
     expect(() => clientAt('channel').client.receive(Buffer.from('0a0000000b0000000500aa', 'hex'))).toThrow(PduError);
   });
 });
 
-/** A client that waits in this state, after a captured gateway's answers; with what it did on the way. */
+/** A client in this state, after the responses of a captured gateway, and its effects so far. */
 function clientAt(
   stage: string,
   options: Partial<ClientOptions> = {},

@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { explainResult, hresultOfWin32, RESULT, resultHex, resultLabel } from '../../src/protocol/index.js';
 
 describe('explainResult', () => {
-  it('has a name and plain words for every code', () => {
+  it('has a name and a description for every code', () => {
     for (const [name, code] of Object.entries(RESULT)) {
-      const { words, ...meaning } = explainResult(code);
+      const { description, ...meaning } = explainResult(code);
       expect(meaning).toEqual({ name });
-      expect(words).toMatch(/^[a-z].*[^.]$/);
+      expect(description).toMatch(/^[a-z].*[^.]$/);
     }
   });
 
@@ -21,20 +21,20 @@ describe('explainResult', () => {
     [0x80070005, 'E_ACCESSDENIED'],
     [0x8009030c, 'SEC_E_LOGON_DENIED'],
     [0, 'SUCCESS'],
-  ])('knows both forms of a code: %i is %s', (code, name) => {
+  ])('accepts both forms of a code: %i is %s', (code, name) => {
     expect(explainResult(code).name).toBe(name);
   });
 
   it.each([
-    // Codes of other facilities that end like one of ours: NTE_BAD_DATA is no access denied, RPC_E_… no bad argument.
+    // Codes of other facilities whose low 16 bits equal a known code, such as NTE_BAD_DATA and ERROR_ACCESS_DENIED.
     0x80090005, 0x800100a0, 0x00010005, 0x80000005, 0x000759dd, 0xc0000005, 0x80070000, 0x80070001, 1, 0xffffffff,
-  ])('does not guess: %i is unknown', (code) => {
-    expect(explainResult(code)).toEqual({ name: resultHex(code), words: 'an unknown code' });
+  ])('reports %i as unknown', (code) => {
+    expect(explainResult(code)).toEqual({ name: resultHex(code), description: 'an unknown code' });
   });
 });
 
 describe('result codes as text', () => {
-  it('are written as dialogs print them', () => {
+  it('are formatted as in Windows dialogs', () => {
     expect(resultHex(5)).toBe('0x00000005');
     expect(resultHex(0x800759da)).toBe('0x800759DA');
     expect(resultLabel(0x59da)).toBe('E_PROXY_RAP_ACCESSDENIED (0x000059DA)');

@@ -4,18 +4,18 @@ import { decode, decodePaaCookie, encodePaaCookie, MAX_COUNTED_BYTES } from '../
 import { vector } from './vectors.js';
 
 describe('the PAA cookie', () => {
-  it.each(['fr2-paa-ws-tunnel-create', 'fr3-sent-tunnel-create-token'])('is read as FreeRDP sends it: %s', (id) => {
+  it.each(['fr2-paa-ws-tunnel-create', 'fr3-sent-tunnel-create-token'])('is decoded as FreeRDP sends it: %s', (id) => {
     const { paaCookie } = decode(vector(id)).fields as { paaCookie: Buffer };
     expect(decodePaaCookie(paaCookie)).toBe('TOKEN123');
     expect(encodePaaCookie('TOKEN123').equals(paaCookie)).toBe(true);
   });
 
-  it('of 250 characters survives', () => {
+  it('may have 250 characters', () => {
     const { paaCookie } = decode(vector('fr2-sent-tunnel-create-token-250')).fields as { paaCookie: Buffer };
     expect(decodePaaCookie(paaCookie)).toMatch(/^[\w-]{250}$/);
   });
 
-  it('comes back as it was written', () => {
+  it('is decoded to the encoded text', () => {
     const text = fc.string({ unit: 'binary', minLength: 1 }).filter((value) => !value.includes('\0'));
     fc.assert(
       fc.property(text, (token) => {
@@ -24,22 +24,22 @@ describe('the PAA cookie', () => {
     );
   });
 
-  it('is read without a terminator and with several', () => {
+  it('is decoded without a terminator and with several', () => {
     expect(decodePaaCookie(Buffer.from('abc', 'utf16le'))).toBe('abc');
     expect(decodePaaCookie(Buffer.from('abc\0\0\0', 'utf16le'))).toBe('abc');
   });
 
   it.each([
-    ['nothing', Buffer.alloc(0)],
+    ['empty input', Buffer.alloc(0)],
     ['only terminators', Buffer.alloc(8)],
     ['an odd length', Buffer.from('abc')],
     ['a NUL inside', Buffer.from('a\0b', 'utf16le')],
     ['half a surrogate pair', Buffer.from('34d8', 'hex')],
-  ])('%s is no token', (_, cookie) => {
+  ])('%s is not a token', (_, cookie) => {
     expect(decodePaaCookie(cookie)).toBeUndefined();
   });
 
-  it('any bytes are a token or none', () => {
+  it('is never decoded to a text with a NUL', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
         const token = decodePaaCookie(Buffer.from(bytes));
@@ -48,10 +48,10 @@ describe('the PAA cookie', () => {
     );
   });
 
-  it('a cookie full of NULs costs one pass, not one pass for each of them', () => {
+  it('is decoded in linear time if it is full of NULs', () => {
     const cookie = Buffer.alloc(MAX_COUNTED_BYTES - 1);
     cookie.writeUInt16LE(0x78, cookie.length - 2);
-    // Quadratic, each of these takes more than a second, all of them more than a test may take.
+    // In quadratic time, each of these would take more than a second, and all of them more than the test timeout.
     for (let round = 0; round < 50; round++) expect(decodePaaCookie(cookie)).toBeUndefined();
   });
 });

@@ -18,7 +18,7 @@ import { anyPdu, fieldsOf, TABLES, withHeader } from '../support/arbitrary.js';
 import { plain, vector } from './vectors.js';
 
 describe('wrapData', () => {
-  it('says what the table in packets.ts says', () => {
+  it('encodes the same bytes as the table in packets.ts', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (payload) => {
         const [pdu, ...more] = wrapped(Buffer.from(payload));
@@ -29,7 +29,7 @@ describe('wrapData', () => {
     );
   });
 
-  it('writes the bytes that clients sent and took', () => {
+  it('encodes the bytes of captured DATA PDUs', () => {
     for (const id of ['fr2-paa-ws-data-c1', 'fr2-paa-ws-data-s1', 'fr3-ext-ws-data-c2', 'rdpgwnet-data-server']) {
       const pdu = vector(id);
       expect(
@@ -40,7 +40,7 @@ describe('wrapData', () => {
   });
 
   it.each([1, DATA_PAYLOAD - 1, DATA_PAYLOAD, DATA_PAYLOAD + 1, 2 * DATA_PAYLOAD, 5 * DATA_PAYLOAD + 7])(
-    'splits %i bytes at 16 KiB and loses none',
+    'splits %i bytes into PDUs of 16 KiB',
     (length) => {
       const payload = Buffer.from(Array.from({ length }, (_, index) => index & 0xff));
       const pdus = wrapped(payload);
@@ -51,7 +51,7 @@ describe('wrapData', () => {
     },
   );
 
-  it('copies: the PDU stays when the payload changes', () => {
+  it('copies the payload', () => {
     const payload = Buffer.from('before');
     const [pdu] = wrapped(payload) as [Buffer];
     payload.write('after!');
@@ -60,7 +60,7 @@ describe('wrapData', () => {
 });
 
 describe('dataPayload', () => {
-  it('says what decode says, errors included', () => {
+  it('has the same results and errors as decode', () => {
     const counted = fc.tuple(fc.nat({ max: 40 }), fc.uint8Array({ maxLength: 40 })).map(([count, payload]) => {
       return Buffer.concat([Buffer.from([count, 0]), payload]);
     });
@@ -71,8 +71,8 @@ describe('dataPayload', () => {
     fc.assert(
       fc.property(body, (bytes) => {
         const pdu = withHeader(PKT_TYPE.DATA, bytes);
-        const slow = outcome(() => (decode(pdu).fields as { data: Buffer }).data);
-        expect(outcome(() => dataPayload(pdu))).toEqual(slow);
+        const expected = outcome(() => (decode(pdu).fields as { data: Buffer }).data);
+        expect(outcome(() => dataPayload(pdu))).toEqual(expected);
       }),
       { numRuns: 500 },
     );
@@ -85,7 +85,7 @@ describe('dataPayload', () => {
 });
 
 describe('isData', () => {
-  it('is true for DATA alone', () => {
+  it('is true only for DATA', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...TABLES).chain(([, table]) => fc.tuple(fc.constant(table), fieldsOf(table))),
@@ -115,14 +115,14 @@ function outcome(run: () => Buffer): unknown {
 describe('startsData', () => {
   const pdu = DATA.encode({ data: Buffer.from('hello') });
 
-  it('is sure of a DATA PDU from its first ten bytes on, wherever it begins', () => {
+  it('is true for the first ten bytes of a DATA PDU, at any offset', () => {
     for (let length = 0; length <= pdu.length; length++) {
       expect(startsData(pdu.subarray(0, length))).toBe(length < DATA_OVERHEAD ? undefined : true);
     }
     expect(startsData(Buffer.concat([Buffer.alloc(3, 9), pdu]), 3)).toBe(true);
   });
 
-  it('is sure of what is none as soon as the header is there', () => {
+  it('is false for other PDUs and inconsistent lengths', () => {
     expect(startsData(DATA.encode({ data: Buffer.alloc(0) }))).toBe(true);
     expect(startsData(withHeader(PKT_TYPE.KEEPALIVE, Buffer.alloc(0)))).toBe(false);
     const reserved = Buffer.from(pdu);
@@ -135,7 +135,7 @@ describe('startsData', () => {
 });
 
 describe('peekHeader', () => {
-  it('reads what decode reads', () => {
+  it('reads type and length at any offset', () => {
     fc.assert(
       fc.property(
         fc.nat({ max: 0xffff }),
@@ -153,17 +153,17 @@ describe('peekHeader', () => {
 });
 
 describe('DataUnwrapper', () => {
-  /** A DATA PDU whose count may lie below what is there. */
+  /** A DATA PDU whose count may be below the number of bytes present. */
   const dataPdu = fc
     .tuple(fc.uint8Array({ maxLength: 60 }), fc.uint8Array({ maxLength: 4 }))
-    .map(([payload, behind]) => {
+    .map(([payload, trailing]) => {
       const count = Buffer.alloc(2);
       count.writeUInt16LE(payload.length);
-      return withHeader(PKT_TYPE.DATA, Buffer.concat([count, payload, behind]));
+      return withHeader(PKT_TYPE.DATA, Buffer.concat([count, payload, trailing]));
     });
   const other = anyPdu.filter((pdu) => !isData(pdu));
 
-  it('gives what framer and tables give, in any split, up to the first other PDU', () => {
+  it('has the same result as the framer and the tables, for any split, up to the first other PDU', () => {
     fc.assert(
       fc.property(
         fc.array(dataPdu, { maxLength: 8 }),
@@ -180,14 +180,14 @@ describe('DataUnwrapper', () => {
             rest = Buffer.from(read.rest);
           }
           expect(rest).toEqual(last);
-          expect(unwrapper.midway).toBe(false);
-          expect(Buffer.concat(payload)).toEqual(Buffer.concat(pdus.map(readableWay)));
+          expect(unwrapper.insidePdu).toBe(false);
+          expect(Buffer.concat(payload)).toEqual(Buffer.concat(pdus.map(payloadByFramer)));
         },
       ),
     );
   });
 
-  it('makes one view of all payload in a chunk', () => {
+  it('returns all payload of a chunk as one view', () => {
     const chunk = Buffer.concat(wrappedAll(['one ', 'two ', 'three']));
     const { payload, rest } = new DataUnwrapper().unwrap(chunk);
     expect(payload.toString()).toBe('one two three');
@@ -196,20 +196,20 @@ describe('DataUnwrapper', () => {
   });
 
   it.each([
-    ['counts more than there is', '0a000000' + '0c000000' + '0300' + '6869'],
+    ['has a count above its length', '0a000000' + '0c000000' + '0300' + '6869'],
     ['is longer than any DATA PDU', '0a000000' + '0a000100' + '0200' + '6869'],
     ['is shorter than its own header', '0a000000' + '08000000' + '0000' + '6869'],
-    ['has no whole header', '0a000000' + '0c000000' + '02'],
-  ])('leaves a PDU that %s to the framer, whose error is the right one', (_, hex) => {
+    ['has an incomplete header', '0a000000' + '0c000000' + '02'],
+  ])('does not process a PDU that %s, so that the framer reports its error', (_, hex) => {
     const bytes = Buffer.from(hex, 'hex');
     const unwrapper = new DataUnwrapper();
-    expect(unwrapper.begins(bytes)).toBe(false);
+    expect(unwrapper.canUnwrap(bytes)).toBe(false);
     expect(unwrapper.unwrap(bytes)).toEqual({ payload: Buffer.alloc(0), rest: bytes });
   });
 });
 
-/** One PDU through framer and table. */
-function readableWay(pdu: Buffer): Buffer {
+/** The payload of one PDU, read with the framer. */
+function payloadByFramer(pdu: Buffer): Buffer {
   const framer = new Framer();
   framer.push(pdu);
   return dataPayload(framer.next() as Buffer);
@@ -220,6 +220,6 @@ function wrappedAll(texts: readonly string[]): Buffer[] {
 }
 
 function cut(bytes: Buffer, at: readonly number[]): Buffer[] {
-  const places = [0, ...at.map((place) => Math.min(place, bytes.length)).sort((a, b) => a - b), bytes.length];
-  return places.slice(1).map((end, index) => Buffer.from(bytes.subarray(places[index], end)));
+  const offsets = [0, ...at.map((offset) => Math.min(offset, bytes.length)).sort((a, b) => a - b), bytes.length];
+  return offsets.slice(1).map((end, index) => Buffer.from(bytes.subarray(offsets[index], end)));
 }

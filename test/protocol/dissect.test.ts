@@ -1,4 +1,4 @@
-/** The tree that `decode` shows to people: it tiles any input, never throws, and says what `decode` says. */
+/** `dissect`: its tree tiles any input, it never throws, and it agrees with `decode`. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decode, dissect, PduError, type Span } from '../../src/protocol/index.js';
@@ -6,7 +6,7 @@ import { anyPdu, hostileBytes, tableOf } from '../support/arbitrary.js';
 import { fieldsOfTree, gapIn, leavesOf } from './tree.js';
 import { plain, VECTORS, vector } from './vectors.js';
 
-describe('any bytes', () => {
+describe('arbitrary bytes', () => {
   it('dissect never throws and its leaves tile the input', () => {
     fc.assert(
       fc.property(hostileBytes, (bytes) => {
@@ -16,7 +16,7 @@ describe('any bytes', () => {
     );
   });
 
-  it('decode throws nothing but PduError, with a place inside the input', () => {
+  it('decode throws only PduError, with an offset inside the input', () => {
     fc.assert(
       fc.property(hostileBytes, (bytes) => {
         const error = failureOf(bytes);
@@ -35,7 +35,7 @@ describe('any bytes', () => {
         const error = failureOf(bytes);
         const shown = dissect(bytes).error;
         expect(shown === undefined).toBe(error === undefined);
-        // A wrong length does not keep dissect from reading on; then it names what it stumbled over.
+        // After a wrong length dissect continues, and reports the next error if there is one.
         if (error && error.code !== 'PDU_LENGTH') expect({ ...shown }).toEqual({ ...error });
       }),
       { numRuns: 1000 },
@@ -63,7 +63,7 @@ describe('any bytes', () => {
 });
 
 describe('vectors', () => {
-  it('cut at every byte, each stays a tree and an error', () => {
+  it('truncated at any byte are an error for decode and a complete tree for dissect', () => {
     for (const { id, hex } of VECTORS) {
       const bytes = Buffer.from(hex, 'hex');
       for (let end = 0; end < bytes.length; end++) {
@@ -74,7 +74,7 @@ describe('vectors', () => {
     }
   });
 
-  it('with bytes behind their end, the rest is a leaf with the reason', () => {
+  it('with extra bytes at the end have a last leaf with these bytes and the error', () => {
     for (const { id, hex } of VECTORS) {
       const bytes = Buffer.from(`${hex}c0ffee`, 'hex');
       const tree = dissect(bytes);
@@ -85,7 +85,7 @@ describe('vectors', () => {
 });
 
 describe('trees', () => {
-  it('shows names, places, values and words', () => {
+  it('shows names, offsets, values and descriptions', () => {
     expect(rows(dissect(vector('fr2-read-channel-response-59da')))).toEqual([
       '0+2 packetType 9 PKT_TYPE_CHANNEL_RESPONSE',
       '2+2 reserved 0',
@@ -96,7 +96,7 @@ describe('trees', () => {
     ]);
   });
 
-  it('groups a shared type under the name of its field and keeps counts of their own name flat', () => {
+  it('groups a shared type under the name of its field, and shows a named count as a field', () => {
     expect(rows(dissect(vector('fr2-sent-channel-create-short')))).toEqual([
       '0+2 packetType 8 PKT_TYPE_CHANNEL_CREATE',
       '2+2 reserved 0',
@@ -115,7 +115,7 @@ describe('trees', () => {
     ]);
   });
 
-  it('names flags, and shows those without a name in hexadecimal', () => {
+  it('shows the names of flags, and flags without a name in hexadecimal', () => {
     expect(dissect(vector('fr2-paa-ws-tunnel-create')).children?.[3]?.text).toBe(
       'QUAR_SOH | MESSAGING_CONSENT_SIGN | MESSAGING_SERVICE_MSG',
     );
@@ -123,7 +123,7 @@ describe('trees', () => {
     expect(dissect(vector('fr2-paa-ws-tunnel-auth-response')).children?.at(-2)?.text).toBe('ENABLE_ALL');
   });
 
-  it('keeps what could be read of a PDU that is cut in the middle of a list', () => {
+  it('shows the readable part of a PDU that is truncated inside a list', () => {
     const cut = Buffer.from('080000001600000002003d0d03000400680000000a00', 'hex');
     const tree = dissect(cut);
     expect(tree.name).toBe('HTTP_CHANNEL_PACKET');
@@ -131,7 +131,7 @@ describe('trees', () => {
     expect(rows(tree).slice(-2)).toEqual(['20+2 resources[1]', '  20+2 cbLen 10']);
   });
 
-  it('shows no empty group where the count of an entry is missing', () => {
+  it('shows no empty group if the count of an entry is missing', () => {
     const tree = dissect(Buffer.from('080000001400000002003d0d0300040068000000', 'hex'));
     expect(tree.error).toMatchObject({ code: 'PDU_SHORT', field: 'cbLen', offset: 20 });
     expect(rows(tree).slice(-3)).toEqual(['14+6 resources[0]', '  14+2 cbLen 4', '  16+4 str h']);
@@ -143,31 +143,31 @@ describe('trees', () => {
     expect(leavesOf(tree).at(-1)).toMatchObject({ name: 'unread', offset: 10, length: 2 });
   });
 
-  it('calls an unassigned type an error, as decode does', () => {
+  it('reports an unassigned type as an error, as decode does', () => {
     const tree = dissect(Buffer.from('0e00000009000000ff', 'hex'));
     expect(tree.error).toMatchObject({ code: 'PDU_TYPE' });
     expect(leavesOf(tree).at(-1)).toMatchObject({ name: 'unread', offset: 8, length: 1 });
   });
 
-  it('calls known packets with unknown bytes at the end fine, and shows the bytes', () => {
+  it('shows trailing bytes of a known packet without an error', () => {
     const tree = dissect(Buffer.from('0d0000000a000000beef', 'hex'));
     expect(tree.error).toBeUndefined();
     expect(leavesOf(tree).at(-1)).toMatchObject({ name: 'trailing', offset: 8, length: 2 });
   });
 
-  it('has no leaf for no bytes', () => {
+  it('has no leaf for empty input', () => {
     const tree = dissect(Buffer.alloc(0));
     expect(tree).toMatchObject({ length: 0, children: [], error: { code: 'PDU_SHORT' } });
   });
 });
 
-/** One line per span, as far as its bytes say: `offset+length name value text`. */
+/** One line per span: `offset+length name value text`. */
 function rows(tree: Span, indent = ''): string[] {
   return (tree.children ?? []).flatMap((span) => {
-    const words = [`${span.offset}+${span.length}`, span.name, span.value, span.text].filter(
-      (word) => word !== undefined,
+    const columns = [`${span.offset}+${span.length}`, span.name, span.value, span.text].filter(
+      (column) => column !== undefined,
     );
-    return [indent + words.join(' '), ...rows(span, `${indent}  `)];
+    return [indent + columns.join(' '), ...rows(span, `${indent}  `)];
   });
 }
 

@@ -1,4 +1,4 @@
-/** The state table against MS-TSGU 3.3.5 and 3.7.5: whole conversations, and every PDU that does not belong. */
+/** The state table of MS-TSGU 3.3.5 and 3.7.5: all allowed PDUs, all others, and whole conversations. */
 import { describe, expect, it } from 'vitest';
 import {
   decode,
@@ -16,7 +16,7 @@ import { pdusOf, vector } from './vectors.js';
 
 type Name = keyof typeof PACKETS;
 
-/** One of each, with the result code where there is one. */
+/** A PDU of the type `name`, with the result code `code` if the type has one. */
 function packet(name: Name, code: number = RESULT.SUCCESS): Packet {
   const bytes: Record<Name, () => Buffer> = {
     HANDSHAKE_REQUEST: () => vector('spec-handshake-request'),
@@ -63,7 +63,7 @@ const STATES: readonly FlowState[] = [
   'refused',
 ];
 
-/** Everything that is allowed besides KEEPALIVE: state, side, PDU, next state; `!` is the one where the result is a failure. */
+/** All allowed PDUs except KEEPALIVE: state, side, PDU, next state, and next state after a failure if it differs. */
 const ALLOWED: readonly (readonly [FlowState, Side, Name, FlowState, FlowState?])[] = [
   ['start', 'client', 'HANDSHAKE_REQUEST', 'handshake'],
   ['handshake', 'gateway', 'HANDSHAKE_RESPONSE', 'open', 'refused'],
@@ -94,7 +94,7 @@ const ALLOWED: readonly (readonly [FlowState, Side, Name, FlowState, FlowState?]
   ['closing-by-gateway', 'client', 'CLOSE_CHANNEL_RESPONSE', 'authorized'],
 ];
 
-describe('the table', () => {
+describe('the state table', () => {
   it('allows what the specification allows', () => {
     for (const [state, side, name, success, failure = success] of ALLOWED) {
       const what = `${side} ${name} in ${state}`;
@@ -106,7 +106,7 @@ describe('the table', () => {
     }
   });
 
-  it('refuses everything else, whatever its result', () => {
+  it('refuses all other PDUs, with any result code', () => {
     const allowed = new Set(ALLOWED.map(([state, side, name]) => `${state} ${side} ${name}`));
     let refused = 0;
     for (const state of STATES) {
@@ -123,7 +123,7 @@ describe('the table', () => {
     expect(refused).toBe(STATES.length * SIDES.length * 14 - ALLOWED.length);
   });
 
-  it('takes a KEEPALIVE anywhere, from anyone, except behind a refusal', () => {
+  it('allows KEEPALIVE from both sides in every state except refused', () => {
     for (const state of STATES) {
       for (const side of SIDES) {
         expect(step(state, side, packet('KEEPALIVE'))).toBe(state === 'refused' ? undefined : state);
@@ -131,24 +131,24 @@ describe('the table', () => {
     }
   });
 
-  it('names every state once', () => {
+  it('reaches every state', () => {
     const reached = new Set(ALLOWED.flatMap(([, , , success, failure = success]) => [success, failure]));
     expect([...reached, 'start'].sort()).toEqual([...STATES].sort());
   });
 });
 
 describe('conversations', () => {
-  it('the captured ones are followed to the channel', () => {
+  it('of the captures reach the channel', () => {
     for (const id of ['fr2-paa-ws', 'fr2-ntlm-ws', 'fr2-paa-dual', 'fr3-ntlm-dual', 'fr3-ext-ws']) {
       const client = pdusOf(`${id}-client`).map((pdu) => ['client', decode(pdu)] as const);
       const gateway = pdusOf(`${id}-server`).map((pdu) => ['gateway', decode(pdu)] as const);
-      // In all of them request and answer took turns.
+      // In all captures each request is followed by its response.
       const both = client.flatMap((one, index) => [one, gateway[index] as (typeof gateway)[number]]);
       expect(walk(both), id).toBe('channel');
     }
   });
 
-  it('the client closes and opens another channel', () => {
+  it('in which the client closes the channel and opens another', () => {
     expect(
       walk(
         [
@@ -164,7 +164,7 @@ describe('conversations', () => {
     ).toBe('channel');
   });
 
-  it('the gateway closes', () => {
+  it('in which the gateway closes the channel', () => {
     expect(
       walk(
         [
@@ -178,38 +178,38 @@ describe('conversations', () => {
     ).toBe('authorized');
   });
 
-  it('both close: either order of the wire ends without a channel', () => {
+  it('in which both sides close end without a channel, in any order of the PDUs', () => {
     const close = packet('CLOSE_CHANNEL');
-    const answer = packet('CLOSE_CHANNEL_RESPONSE');
+    const response = packet('CLOSE_CHANNEL_RESPONSE');
     const orders: readonly (readonly (readonly [Side, Packet])[])[] = [
       [
         ['gateway', close],
         ['client', close],
-        ['gateway', answer],
-        ['client', answer],
+        ['gateway', response],
+        ['client', response],
       ],
       [
         ['gateway', close],
         ['client', close],
-        ['gateway', answer],
+        ['gateway', response],
       ],
       [
         ['client', close],
         ['gateway', close],
-        ['client', answer],
-        ['gateway', answer],
+        ['client', response],
+        ['gateway', response],
       ],
       [
         ['client', close],
         ['gateway', close],
-        ['gateway', answer],
-        ['client', answer],
+        ['gateway', response],
+        ['client', response],
       ],
     ];
     for (const order of orders) expect(walk(order, 'channel')).toBe('authorized');
   });
 
-  it('a refusal is the end of it', () => {
+  it('end with a refusal', () => {
     expect(
       walk([
         ['client', packet('HANDSHAKE_REQUEST')],
@@ -241,7 +241,7 @@ it('every packet type has a name in the table', () => {
   expect(NAMES.map((name) => packet(name).type)).toEqual(NAMES.map((name) => PKT_TYPE[name]));
 });
 
-/** The state at the end; a PDU that is not allowed fails the test where it stands. */
+/** Returns the state after the conversation. A PDU that is not allowed fails the test. */
 function walk(conversation: readonly (readonly [Side, Packet])[], from: FlowState = 'start'): FlowState {
   return conversation.reduce((state, [side, one]) => {
     const next = step(state, side, one);

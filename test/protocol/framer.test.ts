@@ -1,4 +1,4 @@
-/** Bytes in any split become the same PDUs, and nobody can make the framer hold more than its caps. */
+/** The framer returns the same PDUs for any split of the input, and never buffers more than its limits. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -17,7 +17,7 @@ import { pdusOf, STREAMS, stream, VECTORS, vector } from './vectors.js';
 
 const KEEPALIVE = vector('fr2-sent-keepalive');
 
-describe('any split', () => {
+describe('an arbitrary split', () => {
   it('gives the captured PDUs of both sides', () => {
     for (const { id } of STREAMS) {
       const expected = hexes(pdusOf(id));
@@ -33,7 +33,7 @@ describe('any split', () => {
     }
   });
 
-  it('gives every PDU there is, at every single cut', () => {
+  it('at one position gives the PDUs of all vectors', () => {
     const pdus = VECTORS.map(({ hex }) => Buffer.from(hex, 'hex'));
     const bytes = Buffer.concat(pdus);
     for (let cut = 0; cut <= bytes.length; cut += 7) {
@@ -57,7 +57,7 @@ describe('any split', () => {
     );
   });
 
-  it('does not matter when PDUs are taken late', () => {
+  it('gives the same PDUs if they are read after all bytes were pushed', () => {
     const framer = new Framer();
     for (const chunk of chunksOf(stream('fr3-ext-ws-server'), 5)) framer.push(chunk);
     expect(hexes(take(framer))).toEqual(hexes(pdusOf('fr3-ext-ws-server')));
@@ -65,8 +65,8 @@ describe('any split', () => {
   });
 });
 
-describe('not yet', () => {
-  it('is undefined, for ever if need be', () => {
+describe('an incomplete PDU', () => {
+  it('is undefined, however often next is called', () => {
     const framer = new Framer();
     expect(framer.next()).toBeUndefined();
     framer.push(Buffer.alloc(0));
@@ -81,7 +81,7 @@ describe('not yet', () => {
     expect(framer.buffered).toBe(0);
   });
 
-  it('counts what waits', () => {
+  it('counts as buffered', () => {
     const framer = new Framer();
     framer.push(Buffer.concat([KEEPALIVE, KEEPALIVE, KEEPALIVE.subarray(0, 3)]));
     expect(framer.buffered).toBe(19);
@@ -92,8 +92,8 @@ describe('not yet', () => {
   });
 });
 
-describe('caps', () => {
-  it.each([0, 1, HEADER_LENGTH - 1])('a length of %i is shorter than the header that states it', (length) => {
+describe('limits', () => {
+  it.each([0, 1, HEADER_LENGTH - 1])('a length of %i is below the length of the header', (length) => {
     expect(errorOf(header(PKT_TYPE.KEEPALIVE, length))).toBeInstanceOf(PduError);
     expect(errorOf(header(PKT_TYPE.KEEPALIVE, length))).toMatchObject({ code: 'PDU_LENGTH', offset: 4 });
   });
@@ -102,7 +102,7 @@ describe('caps', () => {
     ['DATA', PKT_TYPE.DATA, MAX_DATA_PDU, 'MAX_DATA_PDU'],
     ['a control PDU', PKT_TYPE.TUNNEL_CREATE, MAX_CONTROL_PDU, 'MAX_CONTROL_PDU'],
     ['an unassigned type', 0x0e, MAX_CONTROL_PDU, 'MAX_CONTROL_PDU'],
-  ])('%s above its cap is refused by its header alone', (_, type, max, limit) => {
+  ])('%s above its limit is rejected as soon as the header is complete', (_, type, max, limit) => {
     expect(errorOf(header(type, max))).toBeUndefined();
     for (const length of [max + 1, 0x7fffffff, 0x80000000, 0xffffffff]) {
       expect(errorOf(header(type, length))).toBeInstanceOf(LimitError);
@@ -110,7 +110,7 @@ describe('caps', () => {
     }
   });
 
-  it('the largest of both kinds pass', () => {
+  it('the largest DATA PDU and the largest control PDU are accepted', () => {
     const largest = DATA.encode({ data: Buffer.alloc(0xffff) });
     expect(largest).toHaveLength(MAX_DATA_PDU);
     expect(framed([largest])[0]?.equals(largest)).toBe(true);
@@ -118,7 +118,7 @@ describe('caps', () => {
     expect(framed([control])[0]?.equals(control)).toBe(true);
   });
 
-  it('nothing more is taken than MAX_WAITING', () => {
+  it('at most MAX_WAITING bytes are buffered', () => {
     const framer = new Framer();
     const chunk = Buffer.concat(Array(1024).fill(KEEPALIVE));
     for (let waiting = 0; waiting < MAX_WAITING; waiting += chunk.length) framer.push(chunk);
@@ -132,15 +132,15 @@ describe('caps', () => {
 });
 
 describe('memory', () => {
-  it('one chunk is enough: its PDUs are views of it', () => {
+  it('PDUs inside one chunk are views of it', () => {
     const bytes = stream('fr2-paa-ws-client');
-    const own = Uint8Array.from(bytes);
-    const pdus = framed([Buffer.from(own.buffer)]);
-    expect(pdus.every((pdu) => pdu.buffer === own.buffer)).toBe(true);
+    const copy = Uint8Array.from(bytes);
+    const pdus = framed([Buffer.from(copy.buffer)]);
+    expect(pdus.every((pdu) => pdu.buffer === copy.buffer)).toBe(true);
     expect(pdus.map((pdu) => pdu.byteOffset)).toEqual(pdusOf('fr2-paa-ws-client').map(startOf));
   });
 
-  it('a PDU across chunks is a copy, and those around it stay views', () => {
+  it('a PDU that spans chunks is a copy, and its neighbours are views', () => {
     const first = Uint8Array.from(Buffer.concat([KEEPALIVE, KEEPALIVE.subarray(0, 3)]));
     const second = Uint8Array.from(Buffer.concat([KEEPALIVE.subarray(3), KEEPALIVE]));
     const pdus = framed([Buffer.from(first.buffer), Buffer.from(second.buffer)]);
@@ -150,25 +150,25 @@ describe('memory', () => {
     expect(pdus[1]?.buffer).not.toBe(second.buffer);
   });
 
-  it('a PDU that trickles in does not keep what each byte came in', async () => {
-    // Every byte comes as a view of a slab of its own, as slow sockets deliver them; the slabs must go.
+  it('a PDU received byte by byte does not retain the buffer of each read', async () => {
+    // A slow socket delivers each byte as a view of a separate buffer. These buffers must be garbage collected.
     const framer = new Framer();
     const pdu = DATA.encode({ data: Buffer.alloc(4000, 'x') });
-    const slabs: WeakRef<ArrayBuffer>[] = [];
+    const reads: WeakRef<ArrayBuffer>[] = [];
     for (const byte of pdu.subarray(0, -1)) {
-      const slab = new ArrayBuffer(16);
-      new Uint8Array(slab)[0] = byte;
-      slabs.push(new WeakRef(slab));
-      framer.push(Buffer.from(slab, 0, 1));
+      const read = new ArrayBuffer(16);
+      new Uint8Array(read)[0] = byte;
+      reads.push(new WeakRef(read));
+      framer.push(Buffer.from(read, 0, 1));
       expect(framer.next()).toBeUndefined();
     }
-    const kept = await collected(slabs);
+    const kept = await countAfterGc(reads);
     expect(kept).toBeLessThan(100);
     framer.push(pdu.subarray(-1));
     expect(framer.next()?.equals(pdu)).toBe(true);
   });
 
-  it('the largest PDU arrives byte by byte', () => {
+  it('the largest PDU can arrive byte by byte', () => {
     const framer = new Framer();
     const pdu = DATA.encode({ data: Buffer.alloc(0xffff, 'abc') });
     const pdus: Buffer[] = [];
@@ -226,14 +226,14 @@ function startOf(pdu: Buffer, _index: number, all: readonly Buffer[]): number {
   return all.slice(0, all.indexOf(pdu)).reduce((sum, { length }) => sum + length, 0);
 }
 
-/** How many of the slabs are still there after the collector ran. */
-async function collected(slabs: readonly WeakRef<ArrayBuffer>[]): Promise<number> {
+/** Runs the garbage collector and returns how many of the buffers are still referenced. */
+async function countAfterGc(buffers: readonly WeakRef<ArrayBuffer>[]): Promise<number> {
   const { setFlagsFromString } = await import('node:v8');
   const { runInNewContext } = await import('node:vm');
   setFlagsFromString('--expose-gc');
   const gc = runInNewContext('gc') as () => void;
-  // A WeakRef holds its target until the job that made it is over.
+  // A WeakRef keeps its target alive until the end of the job that created it.
   await new Promise((resolve) => setImmediate(resolve));
   gc();
-  return slabs.filter((slab) => slab.deref() !== undefined).length;
+  return buffers.filter((buffer) => buffer.deref() !== undefined).length;
 }

@@ -1,4 +1,4 @@
-/** A gateway session as the tests drive it, and its effects as one line each. */
+/** A gateway session for tests, and its effects formatted as one line each. */
 import {
   decode,
   type Effect,
@@ -10,26 +10,26 @@ import {
   type SessionOptions,
 } from '../../src/protocol/index.js';
 
-/** The identity is due later than anything else, so that it plays no part where it is not meant. */
+/** The `identity` timeout is the longest, so that it does not affect tests of the other timeouts. */
 export const TIMEOUTS = { identity: 150_000, setup: 120_000, keepAlive: 30_000, close: 5_000 };
 
-/** A session at time 0 with the tunnel id 6 and channel ids from 1 on. */
+/** A session at time 0 with the tunnel id 6 and channel ids starting at 1. */
 export function gatewaySession(options: Partial<SessionOptions> = {}): GatewaySession {
   let channelId = 0;
   return new GatewaySession({ timeouts: TIMEOUTS, tunnelId: 6, nextChannelId: () => ++channelId, now: 0, ...options });
 }
 
-/** `send TUNNEL_RESPONSE 0x00000000`, `connect a b : 3389`, `wake 120000`: what a table in a test holds. */
+/** Formats effects: `send TUNNEL_RESPONSE 0x00000000`, `connect a b : 3389`, `timer 120000`. */
 export function shown(effects: readonly Effect[]): string[] {
   return effects.map(line);
 }
 
-/** As `shown`, without the timers: for tables in which time plays no part. */
-export function done(effects: readonly Effect[]): string[] {
+/** As `shown`, without `timer` effects. */
+export function actions(effects: readonly Effect[]): string[] {
   return shown(effects.filter((effect) => effect.do !== 'timer'));
 }
 
-/** `CHANNEL_RESPONSE 0x800759DD`, `KEEPALIVE`, `DATA 6869`. */
+/** Formats a PDU: `CHANNEL_RESPONSE 0x800759DD`, `KEEPALIVE`, `DATA 6869`. */
 export function packetLine(packet: Packet): string {
   const name = packetName(packet.type).replace('PKT_TYPE_', '');
   if ('data' in packet.fields) return `${name} ${packet.fields.data.toString('hex')}`;
@@ -37,7 +37,7 @@ export function packetLine(packet: Packet): string {
   return carriesResult ? `${name} ${resultHex(resultOf(packet))}` : name;
 }
 
-/** The PDUs among the effects. */
+/** The PDUs of the `send` effects. */
 export function sent(effects: readonly Effect[]): Buffer[] {
   return effects.flatMap((effect) => (effect.do === 'send' ? [effect.pdu] : []));
 }
@@ -55,7 +55,7 @@ function line(effect: Effect): string {
     case 'disconnect':
       return 'disconnect';
     case 'timer':
-      return `wake ${effect.at}`;
+      return `timer ${effect.at}`;
     case 'end':
       return `end ${effect.cause}${effect.code === undefined ? '' : ` ${resultHex(effect.code)}`}`;
   }

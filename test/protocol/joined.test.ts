@@ -2,13 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Joined } from '../../src/protocol/joined.js';
 
-/** Pieces with gaps between them, as framing leaves them. */
-const pieces = fc.array(fc.record({ gap: fc.nat(5), length: fc.nat(20) }), { maxLength: 12 });
+/** Ranges with gaps between them, which stand for framing. */
+const ranges = fc.array(fc.record({ gap: fc.nat(5), length: fc.nat(20) }), { maxLength: 12 });
 
 describe('Joined', () => {
-  it('gives the pieces one behind the other', () => {
+  it('concatenates the ranges', () => {
     fc.assert(
-      fc.property(pieces, fc.nat(12), (layout, takenAfter) => {
+      fc.property(ranges, fc.nat(12), (layout, takenAfter) => {
         const total = layout.reduce((sum, { gap, length }) => sum + gap + length, 0);
         const bytes = Buffer.from(Array.from({ length: total }, (_, index) => index));
         const original = Buffer.from(bytes);
@@ -28,7 +28,7 @@ describe('Joined', () => {
     );
   });
 
-  it('leaves a single piece where it is', () => {
+  it('does not move a single range', () => {
     const bytes = Buffer.from('header payload');
     const joined = new Joined(bytes);
     joined.add(7, 14);

@@ -1,11 +1,11 @@
-/** Our client against our gateway, without sockets and under a virtual clock. */
+/** `ClientSession` connected to `GatewaySession` without sockets and with a virtual clock. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DATA_PAYLOAD, type FlowState, RESULT, step } from '../../src/protocol/index.js';
 import { Pair, type PairOptions } from '../support/pair.js';
 import { packetLine } from './gateway.js';
 
-describe('a pair', () => {
+describe('a pair of sessions', () => {
   it('opens a channel, carries bytes both ways and closes', () => {
     const pair = new Pair().start();
     pair.fromApplication(Buffer.from('ping'));
@@ -46,32 +46,32 @@ describe('a pair', () => {
     ]);
   });
 
-  it('dials the resources before the alternates', () => {
-    const dialled: (readonly string[])[] = [];
+  it('connects to the resources before the alternates', () => {
+    const requested: (readonly string[])[] = [];
     const dial = (names: readonly string[]) => {
-      dialled.push(names);
+      requested.push(names);
       return true as const;
     };
     new Pair({ dial, client: { resources: ['a', 'b'], altResources: ['c', 'd'] } }).start();
-    expect(dialled).toEqual([['a', 'b', 'c', 'd']]);
+    expect(requested).toEqual([['a', 'b', 'c', 'd']]);
   });
 
-  it('bytes that both sides still have under way when the channel closes do no harm', () => {
+  it('tolerates DATA in transit in both directions when the channel closes', () => {
     const pair = new Pair().start();
-    pair.fromTarget(Buffer.from('last words'));
-    pair.carryOut(pair.gateway.targetEnded('end', pair.now));
+    pair.fromTarget(Buffer.from('last bytes'));
+    pair.applyEffects(pair.gateway.targetEnded('end', pair.now));
     pair.fromApplication(Buffer.from('late'));
     pair.moveToGateway();
     pair.settle();
-    expect(String(Buffer.concat(pair.atApplication))).toBe('last words');
+    expect(String(Buffer.concat(pair.atApplication))).toBe('last bytes');
     expect(pair.atTarget).toEqual([]);
     expect(pair.clientEffects.at(-1)).toEqual({ do: 'closed', code: 0 });
     expect(pair.gatewayEffects.at(-1)).toEqual({ do: 'end', cause: 'target closed' });
   });
 
-  it('closes that cross end with one closed channel on each side', () => {
+  it('closes the channel once on each side if both sides close at the same time', () => {
     const pair = new Pair().start();
-    pair.carryOut(pair.gateway.targetEnded('reset', pair.now));
+    pair.applyEffects(pair.gateway.targetEnded('reset', pair.now));
     pair.act((client) => client.closeChannel());
     pair.settle();
     expect(pair.clientEffects.filter((effect) => effect.do === 'closed')).toHaveLength(1);
@@ -96,39 +96,39 @@ describe('a pair', () => {
     expect(conversation(pair).at(-1)).toBe(last);
     expect(pair.client.state).toBe('refused');
     expect(pair.gateway.ended).toBe(true);
-    expect(pair.pass(1e9).gatewayEffects.at(-1)).toMatchObject({ do: 'end', cause: 'refused' });
+    expect(pair.advance(1e9).gatewayEffects.at(-1)).toMatchObject({ do: 'end', cause: 'refused' });
   });
 
-  it('keeps an idle channel alive for a day, and stops with it', () => {
+  it('sends KEEPALIVE on an idle channel for a day, and not after its close', () => {
     const pair = new Pair().start();
-    pair.pass(24 * 3_600_000);
-    const alive = pair.wire.filter(({ packet }) => packetLine(packet) === 'KEEPALIVE');
-    expect(alive).toHaveLength((24 * 3_600_000) / 30_000);
-    expect(alive.every(({ side }) => side === 'gateway')).toBe(true);
+    pair.advance(24 * 3_600_000);
+    const keepAlives = pair.wire.filter(({ packet }) => packetLine(packet) === 'KEEPALIVE');
+    expect(keepAlives).toHaveLength((24 * 3_600_000) / 30_000);
+    expect(keepAlives.every(({ side }) => side === 'gateway')).toBe(true);
     pair.act((client) => client.closeChannel());
     pair.settle();
     const before = pair.wire.length;
-    pair.pass(119_999);
+    pair.advance(119_999);
     expect(pair.wire).toHaveLength(before);
-    pair.pass(1);
+    pair.advance(1);
     expect(pair.gatewayEffects.at(-1)).toEqual({ do: 'end', cause: 'set-up timeout' });
   });
 
-  it('a question that nobody answers ends with an answer', () => {
+  it('ends with a response if the identity is never decided', () => {
     const pair = new Pair({ authenticate: () => undefined }).start();
-    pair.pass(120_000);
+    pair.advance(120_000);
     expect(conversation(pair).at(-1)).toBe('gateway TUNNEL_RESPONSE 0x800759D8');
     expect(pair.clientEffects.at(-1)).toMatchObject({ do: 'refused' });
   });
 });
 
-describe('any traffic in any chunks', () => {
+describe('arbitrary traffic in arbitrary chunks', () => {
   const traffic = fc.array(
     fc.tuple(fc.constantFrom('application', 'target'), fc.nat({ max: 2 * DATA_PAYLOAD + 10 }), fc.boolean()),
     { maxLength: 12 },
   );
 
-  it('arrives whole, in order, and every PDU is one that the table allows', () => {
+  it('arrives complete and in order, and the state table allows every PDU', () => {
     fc.assert(
       fc.property(traffic, fc.integer({ min: 1, max: 20_000 }), (turns, chunk) => {
         const pair = new Pair({ chunk: Math.max(chunk, 64) }).start();
@@ -140,7 +140,7 @@ describe('any traffic in any chunks', () => {
           else pair.fromTarget(bytes);
           if (settle) pair.settle();
         }
-        pair.carryOut(pair.gateway.targetEnded('end', pair.now));
+        pair.applyEffects(pair.gateway.targetEnded('end', pair.now));
         pair.settle();
         expect(
           Buffer.concat(pair.atTarget).equals(Buffer.concat(sent.application).subarray(0, total(pair.atTarget))),
@@ -161,7 +161,7 @@ function total(buffers: readonly Buffer[]): number {
   return buffers.reduce((sum, { length }) => sum + length, 0);
 }
 
-/** The state that someone who watches the wire ends up with. */
+/** The final state of an observer of the connection. */
 function observed(pair: Pair): FlowState {
   return pair.wire.reduce<FlowState>((state, { side, packet }) => {
     const next = step(state, side, packet);

@@ -1,4 +1,4 @@
-/** What a client sends, as whole PDUs: the captured ones where a test needs no other value. */
+/** The PDUs that a client sends. The default values are those of the captured PDUs. */
 import {
   CHANNEL_CREATE,
   CLOSE_CHANNEL,

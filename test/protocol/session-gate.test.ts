@@ -1,6 +1,6 @@
 /**
- * The identity gate: whatever a client sends, in whatever order, split and time, nothing but `answer({ allow: true })` leads
- * to a tunnel, a target or a delivered byte.
+ * Authentication cannot be bypassed: for any bytes of a client in any order, split and time, only `answer({ allow: true
+ * })` leads to a tunnel, a connection to a target or delivered bytes.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -21,7 +21,7 @@ import {
 } from './requests.js';
 import { pdusOf, VECTORS } from './vectors.js';
 
-/** The honest requests and variations of them: enough of these get a session past its first states. */
+/** Regular requests and variations of them, so that many sessions get past the first states. */
 const REQUESTS: readonly Buffer[] = [
   handshake(2),
   handshake(0),
@@ -45,8 +45,8 @@ const REQUESTS: readonly Buffer[] = [
     .map(({ hex }) => Buffer.from(hex, 'hex')),
 ];
 
-type Move = (session: GatewaySession, now: number) => readonly Effect[];
-const named = (name: string, move: Move): Move => Object.assign(move, { toString: () => name });
+type Action = (session: GatewaySession, now: number) => readonly Effect[];
+const named = (name: string, action: Action): Action => Object.assign(action, { toString: () => name });
 
 const receives = fc
   .oneof(
@@ -56,7 +56,7 @@ const receives = fc
   )
   .map((bytes) => named(`receive ${bytes.toString('hex')}`, (session, now) => session.receive(bytes, now)));
 
-/** Everything that may happen to a session except the one thing that opens it. */
+/** All other method calls except the one that allows the identity. */
 const others = fc.oneof(
   fc.constantFrom(
     named('tick', (session, now) => session.tick(now)),
@@ -72,8 +72,8 @@ const others = fc.oneof(
     .map((code) => named(`deny ${code}`, (session, now) => session.answer({ allow: false, code }, now))),
 );
 
-/** The honest opening, so that most runs reach the gate itself; then anything. */
-const moves = fc
+/** Regular opening requests, so that most runs reach the authentication, followed by arbitrary actions. */
+const actionLists = fc
   .tuple(
     fc.nat({ max: 2 }),
     fc.array(
@@ -85,54 +85,54 @@ const moves = fc
     ),
   )
   .map(([opening, rest]) => {
-    const honest = [handshake(), tunnelCreate()].slice(0, opening);
-    return [...honest.map((pdu) => [named('open', (session, now) => session.receive(pdu, now)), 0] as const), ...rest];
+    const first = [handshake(), tunnelCreate()].slice(0, opening);
+    return [...first.map((pdu) => [named('open', (session, now) => session.receive(pdu, now)), 0] as const), ...rest];
   });
 
-describe('the identity gate', () => {
-  it('holds against any client, at any time, with any other answer', () => {
-    let asked = 0;
+describe('a session without an allowed identity', () => {
+  it('opens no tunnel for any client, at any time, with any other answer', () => {
+    let authenticating = 0;
     fc.assert(
-      fc.property(moves, (list) => {
+      fc.property(actionLists, (list) => {
         const session = gatewaySession();
         let now = 0;
-        for (const [move, delay] of list) {
+        for (const [action, delay] of list) {
           now += delay;
-          const effects = move(session, now);
+          const effects = action(session, now);
           expect(opened(effects)).toEqual([]);
-          if (effects.some((effect) => effect.do === 'authenticate')) asked++;
+          if (effects.some((effect) => effect.do === 'authenticate')) authenticating++;
           expect(session.open).toBe(false);
           session.wrap(Buffer.from('x'), () => {
-            throw new Error('bytes of a target without a channel');
+            throw new Error('DATA without a channel');
           });
         }
       }),
       { numRuns: 2000 },
     );
-    // The property would hold for a session that never asks: most runs must have stood before the gate.
-    expect(asked).toBeGreaterThan(400);
+    // The property must not hold only because no session reaches the authentication.
+    expect(authenticating).toBeGreaterThan(400);
   });
 
-  it('holds for every order of the fifteen packets, denied or left waiting', () => {
+  it('opens no tunnel for any order of the fifteen packets, with a denied or a pending identity', () => {
     let reached = 0;
     const walk = (path: readonly Buffer[]): void => {
-      for (const verdict of ['none', 'deny'] as const) {
+      for (const answer of ['none', 'deny'] as const) {
         const session = gatewaySession();
         const effects: Effect[] = [];
         for (const pdu of path) {
           effects.push(...session.receive(pdu, 0));
-          if (verdict === 'deny') effects.push(...session.answer({ allow: false, code: RESULT.SUCCESS }, 0));
+          if (answer === 'deny') effects.push(...session.answer({ allow: false, code: RESULT.SUCCESS }, 0));
         }
         expect(opened(effects)).toEqual([]);
         reached++;
-        if (verdict === 'none' && !session.ended && path.length < 4) for (const pdu of REQUESTS) walk([...path, pdu]);
+        if (answer === 'none' && !session.ended && path.length < 4) for (const pdu of REQUESTS) walk([...path, pdu]);
       }
     };
     walk([]);
     expect(reached).toBeGreaterThan(1000);
   });
 
-  it('stays shut for a client that ignores the refusal and goes on', () => {
+  it('opens no tunnel for a client that ignores the refusal and continues', () => {
     const session = gatewaySession();
     const [first, create, ...rest] = pdusOf('fr2-paa-ws-client') as [Buffer, Buffer, ...Buffer[]];
     session.receive(first, 0);
@@ -144,7 +144,7 @@ describe('the identity gate', () => {
     expect(session.tick(1e9)).toEqual([]);
   });
 
-  it('opens for the answer that allows, and only then for a target', () => {
+  it('opens the tunnel when the identity is allowed, and delivers bytes when the target is connected', () => {
     const session = gatewaySession();
     session.receive(Buffer.concat([handshake(), tunnelCreate(), tunnelAuth(), channelCreate(), data('x')]), 0);
     expect(opened(session.answer({ allow: true }, 0))).toEqual(['tunnel', 'connect']);
@@ -152,7 +152,7 @@ describe('the identity gate', () => {
   });
 });
 
-/** What only an identity may bring about. */
+/** The effects that require an allowed identity. */
 function opened(effects: readonly Effect[]): string[] {
   return effects.flatMap((effect) => {
     if (effect.do === 'connect' || effect.do === 'deliver') return [effect.do];

@@ -1,9 +1,11 @@
-/** How a session says no: the response that is due, a code that every client takes for a failure, and then the end. */
+/**
+ * Refusals: the pending response with a code that every client treats as a failure, followed by the end of the session.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decode, type Effect, type GatewaySession, PKT_TYPE, RESULT, resultOf } from '../../src/protocol/index.js';
 import { withHeader } from '../support/arbitrary.js';
-import { done, gatewaySession, sent, shown } from './gateway.js';
+import { actions, gatewaySession, sent, shown } from './gateway.js';
 import {
   channelCreate,
   closeResponse,
@@ -18,12 +20,12 @@ import {
 import { STAGES, type Stage, sessionAt } from './stages.js';
 import { vector } from './vectors.js';
 
-/** What a client sends, in which stage, and how it is refused. */
+/** Description, stage, the client's request, and the response that refuses it. */
 const REFUSALS: readonly (readonly [string, Stage, Buffer, string])[] = [
   ['a later version', 'start', handshake(2, 2), 'HANDSHAKE_RESPONSE 0x800759E8'],
   ['SSPI_NTLM alone', 'start', handshake(4), 'HANDSHAKE_RESPONSE 0x800759F9'],
-  ['a handshake cut short', 'start', withHeader(1, Buffer.from([1, 0])), 'HANDSHAKE_RESPONSE 0x800759D8'],
-  ['a leg of an authentication', 'open', extendedAuth(), 'EXTENDED_AUTH_MSG 0x800759F9'],
+  ['a truncated handshake', 'start', withHeader(1, Buffer.from([1, 0])), 'HANDSHAKE_RESPONSE 0x800759D8'],
+  ['EXTENDED_AUTH_MSG', 'open', extendedAuth(), 'EXTENDED_AUTH_MSG 0x800759F9'],
   ['no cookie in PAA mode', 'open', tunnelCreateWithoutCookie(), 'TUNNEL_RESPONSE 0x800759F7'],
   ['an empty cookie', 'open', tunnelCreate(''), 'TUNNEL_RESPONSE 0x800759F7'],
   [
@@ -33,13 +35,13 @@ const REFUSALS: readonly (readonly [string, Stage, Buffer, string])[] = [
     'TUNNEL_RESPONSE 0x800759F7',
   ],
   [
-    'a cookie cut short',
+    'a truncated cookie',
     'open',
     Buffer.from('04000000140000000d0000000100000010004100', 'hex'),
     'TUNNEL_RESPONSE 0x800759F7',
   ],
   [
-    'a context cut short',
+    'a truncated context',
     'open',
     Buffer.from('04000000140000000d0000000200000001020304', 'hex'),
     'TUNNEL_RESPONSE 0x800759F7',
@@ -50,45 +52,45 @@ const REFUSALS: readonly (readonly [string, Stage, Buffer, string])[] = [
   ['no resource', 'authorized', Buffer.from('080000000e00000000003d0d0300', 'hex'), 'CHANNEL_RESPONSE 0x800759D8'],
 ];
 
-describe('a request that is refused', () => {
+describe('a refused request', () => {
   it.each(REFUSALS)('%s (%s)', (_, stage, request, response) => {
     const session = sessionAt(stage);
     const effects = session.receive(request, 0);
-    expect(done(effects)).toEqual([`send ${response}`, `end refused ${response.split(' ')[1]}`]);
+    expect(actions(effects)).toEqual([`send ${response}`, `end refused ${response.split(' ')[1]}`]);
     expectNothingMore(session);
   });
 
-  it('no cookie from a client that did not choose PAA is another matter than a lost cookie', () => {
+  it('a missing cookie without PAA in the handshake has its own code', () => {
     const session = gatewaySession();
     session.receive(handshake(0), 0);
-    expect(done(session.receive(tunnelCreateWithoutCookie(), 0))).toEqual([
+    expect(actions(session.receive(tunnelCreateWithoutCookie(), 0))).toEqual([
       'send TUNNEL_RESPONSE 0x800759F9',
       'end refused 0x800759F9',
     ]);
   });
 
-  it('a zero context beside the cookie is no re-authentication', () => {
+  it('a zero context beside the cookie is not a re-authentication', () => {
     const session = sessionAt('open');
     const both = Buffer.from('040000001e0000000d0000000300000000000000000000000400410000' + '00', 'hex');
-    expect(done(session.receive(both, 0))).toEqual(['authenticate A']);
+    expect(actions(session.receive(both, 0))).toEqual(['authenticate A']);
   });
 
-  it('a client that offers SSPI_NTLM beside PAA is served', () => {
-    expect(done(gatewaySession().receive(handshake(6), 0))).toEqual(['send HANDSHAKE_RESPONSE 0x00000000']);
+  it('a client that offers SSPI_NTLM in addition to PAA is accepted', () => {
+    expect(actions(gatewaySession().receive(handshake(6), 0))).toEqual(['send HANDSHAKE_RESPONSE 0x00000000']);
   });
 
-  it('a leg that reports a failure ends the session without an answer', () => {
+  it('EXTENDED_AUTH_MSG with a failure code ends the session without a response', () => {
     const session = sessionAt('open');
-    expect(done(session.receive(extendedAuth(RESULT.SEC_E_LOGON_DENIED), 0))).toEqual(['end refused 0x800759F9']);
+    expect(actions(session.receive(extendedAuth(RESULT.SEC_E_LOGON_DENIED), 0))).toEqual(['end refused 0x800759F9']);
   });
 });
 
-describe('answers that refuse', () => {
+describe('an answer that refuses', () => {
   it.each([
     ['COOKIE_AUTHENTICATION_ACCESS_DENIED', 'fr2-read-tunnel-response-59f8', 0x800759f8],
     ['COOKIE_BADPACKET', 'fr2-read-tunnel-response-59f7', 0x800759f7],
   ])('a token: %s, as FreeRDP reads it', (_, id, code) => {
-    const session = sessionAt('identity asked');
+    const session = sessionAt('identity pending');
     const effects = session.answer({ allow: false, code }, 0);
     expect(sent(effects).map((pdu) => pdu.toString('hex'))).toEqual([vector(id).toString('hex')]);
     expect(effects.at(-1)).toEqual({ do: 'end', cause: 'refused', code });
@@ -99,14 +101,14 @@ describe('answers that refuse', () => {
     ['RAP_ACCESSDENIED', 'fr2-read-channel-response-59da', 0x800759da],
     ['TS_CONNECTFAILED', 'fr2-read-channel-response-59dd', 0x800759dd],
   ])('a target: %s, as FreeRDP reads it', (_, id, code) => {
-    const session = sessionAt('target asked');
+    const session = sessionAt('target pending');
     const effects = session.failed(code);
     expect(sent(effects).map((pdu) => pdu.toString('hex'))).toEqual([vector(id).toString('hex')]);
     expect(effects.at(-1)).toEqual({ do: 'end', cause: 'refused', code });
     expectNothingMore(session);
   });
 
-  it('a code without its top bit, which FreeRDP takes for success, is sent as an HRESULT', () => {
+  it('is sent as an HRESULT, because FreeRDP treats a code whose top bit is clear as success', () => {
     const answers: readonly (readonly [number, string])[] = [
       [0, '0x800759D8'],
       [1, '0x80070001'],
@@ -115,23 +117,23 @@ describe('answers that refuse', () => {
       [0x800759db, '0x800759DB'],
     ];
     for (const [code, response] of answers) {
-      expect(done(sessionAt('identity asked').answer({ allow: false, code }, 0))).toEqual([
+      expect(actions(sessionAt('identity pending').answer({ allow: false, code }, 0))).toEqual([
         `send TUNNEL_RESPONSE ${response}`,
         `end refused ${response}`,
       ]);
-      expect(done(sessionAt('target asked').failed(code))).toEqual([
+      expect(actions(sessionAt('target pending').failed(code))).toEqual([
         `send CHANNEL_RESPONSE ${response}`,
         `end refused ${response}`,
       ]);
     }
   });
 
-  it('every refusing response of a session has the top bit', () => {
+  it('has a response whose top bit is set, for every code', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 0xffffffff }), (code) => {
         for (const effects of [
-          sessionAt('identity asked').answer({ allow: false, code }, 0),
-          sessionAt('target asked').failed(code),
+          sessionAt('identity pending').answer({ allow: false, code }, 0),
+          sessionAt('target pending').failed(code),
         ]) {
           const [pdu] = sent(effects) as [Buffer];
           expect(resultOf(decode(pdu))).toBeGreaterThanOrEqual(0x80000000);
@@ -159,7 +161,7 @@ describe('a PDU out of order', () => {
     vector('fr2-read-reauth-message'),
     withHeader(0x0e, Buffer.alloc(4)),
   ];
-  /** What a client may send at each of the stages that read. */
+  /** The packet types that a client may send, for each stage in which the session processes PDUs. */
   const ALLOWED: Partial<Record<Stage, readonly number[]>> = {
     start: [PKT_TYPE.HANDSHAKE_REQUEST],
     open: [PKT_TYPE.TUNNEL_CREATE, PKT_TYPE.EXTENDED_AUTH_MSG],
@@ -168,45 +170,45 @@ describe('a PDU out of order', () => {
     channel: [PKT_TYPE.DATA, PKT_TYPE.CLOSE_CHANNEL],
   };
 
-  it('ends the session at once and without a word', () => {
+  it('ends the session at once without a response', () => {
     for (const [stage, allowed] of Object.entries(ALLOWED) as [Stage, readonly number[]][]) {
       for (const pdu of everything) {
         const type = pdu.readUInt16LE(0);
         if (allowed.includes(type)) continue;
         const session = sessionAt(stage);
-        expect(done(session.receive(pdu, 0)), `type ${type} in ${stage}`).toEqual(['end protocol error']);
+        expect(actions(session.receive(pdu, 0)), `type ${type} in ${stage}`).toEqual(['end protocol error']);
         expectNothingMore(session);
       }
     }
   });
 
-  it('says in the detail what came when', () => {
+  it('is described in the detail with its type and the state', () => {
     const [end] = sessionAt('authorized')
       .receive(data('x'), 0)
       .filter((effect) => effect.do === 'end');
     expect(end).toMatchObject({ detail: 'PKT_TYPE_DATA is not allowed in the state "authorized"' });
   });
 
-  it('a KEEPALIVE is welcome everywhere and answered nowhere', () => {
+  it('is never a KEEPALIVE, which is accepted in every state and not answered', () => {
     for (const stage of STAGES) {
       const session = sessionAt(stage);
-      expect(done(session.receive(keepAlive(), 0)), stage).toEqual([]);
+      expect(actions(session.receive(keepAlive(), 0)), stage).toEqual([]);
       expect(session.ended, stage).toBe(false);
     }
   });
 
-  it('impossible lengths end the session before their bytes arrive', () => {
+  it('or with an invalid length ends the session as soon as the header is complete', () => {
     for (const stage of ['start', 'open', 'authorized', 'channel'] as const) {
       const short = sessionAt(stage);
-      expect(done(short.receive(Buffer.from('0a00000007000000', 'hex'), 0))).toEqual(['end protocol error']);
+      expect(actions(short.receive(Buffer.from('0a00000007000000', 'hex'), 0))).toEqual(['end protocol error']);
       const huge = sessionAt(stage);
-      expect(done(huge.receive(Buffer.from('0a000000ffffffff', 'hex'), 0))).toEqual(['end limit reached']);
+      expect(actions(huge.receive(Buffer.from('0a000000ffffffff', 'hex'), 0))).toEqual(['end limit reached']);
       expectNothingMore(huge);
     }
   });
 });
 
-/** Everything that may happen to an ended session, and that nothing comes of it. */
+/** Checks that no method of an ended session has an effect. */
 function expectNothingMore(session: GatewaySession): void {
   expect(session.ended).toBe(true);
   expect(session.open).toBe(false);

@@ -1,4 +1,4 @@
-/** Gateway sessions brought to a point of the connection, and what got them there. */
+/** Gateway sessions at each stage of the connection. */
 import type { GatewaySession, SessionOptions } from '../../src/protocol/index.js';
 import { gatewaySession } from './gateway.js';
 import { channelCreate, handshake, tunnelAuth, tunnelCreate } from './requests.js';
@@ -6,24 +6,24 @@ import { channelCreate, handshake, tunnelAuth, tunnelCreate } from './requests.j
 export const STAGES = [
   'start',
   'open',
-  'identity asked',
+  'identity pending',
   'tunnel created',
   'authorized',
-  'target asked',
+  'target pending',
   'channel',
 ] as const;
 export type Stage = (typeof STAGES)[number];
 
-/** A session that went as far as `stage`, everything at the time `now`. */
+/** A session that has reached `stage`, with all events at the time `now`. */
 export function sessionAt(stage: Stage, options: Partial<SessionOptions> = {}, now = 0): GatewaySession {
   const session = gatewaySession({ now, ...options });
   const steps: Record<Stage, () => unknown> = {
     start: () => session.start(),
     open: () => session.receive(handshake(), now),
-    'identity asked': () => session.receive(tunnelCreate(), now),
+    'identity pending': () => session.receive(tunnelCreate(), now),
     'tunnel created': () => session.answer({ allow: true }, now),
     authorized: () => session.receive(tunnelAuth(), now),
-    'target asked': () => session.receive(channelCreate(), now),
+    'target pending': () => session.receive(channelCreate(), now),
     channel: () => session.connected(now),
   };
   for (const step of STAGES.slice(0, STAGES.indexOf(stage) + 1)) steps[step]();

@@ -1,12 +1,12 @@
-/** Helpers for dissected trees. */
+/** Helpers for the trees that `dissect` returns. */
 import type { Span } from '../../src/protocol/index.js';
 
-/** The leaves from left to right. A root without children has no bytes and is no leaf. */
+/** The leaves in order. A root without children covers no bytes and is not a leaf. */
 export function leavesOf(span: Span): Span[] {
   return span.children ? span.children.flatMap(leavesOf) : [span];
 }
 
-/** Why a tree does not tile `length` bytes, undefined when it does: every leaf starts where the one before it ended. */
+/** Returns why a tree does not tile `length` bytes, or undefined if every leaf starts where the one before it ended. */
 export function gapIn(tree: Span, length: number): string | undefined {
   let end = 0;
   for (const leaf of leavesOf(tree)) {
@@ -18,7 +18,7 @@ export function gapIn(tree: Span, length: number): string | undefined {
   return groupGap(tree);
 }
 
-/** A group spans exactly what its children span. */
+/** Checks that each group spans exactly its children. */
 function groupGap(span: Span): string | undefined {
   if (!span.children) return undefined;
   const sum = span.children.reduce((total, child) => total + child.length, 0);
@@ -30,7 +30,7 @@ function groupGap(span: Span): string | undefined {
   return undefined;
 }
 
-/** The fields as the tree shows them, under their own names and without the header, counts and remainders. */
+/** The fields in the tree by name, without the header, the counts and the trailing bytes. */
 export function fieldsOfTree(tree: Span): Record<string, unknown> {
   const fields: Record<string, unknown> = {};
   for (const span of (tree.children ?? []).slice(3)) {

@@ -1,14 +1,14 @@
-/** The bytes of `test/vectors` that our own code did not make, typed. */
+/** The PDUs and streams in `test/vectors`, which were not made by this project's encoder. */
 import { readFileSync } from 'node:fs';
 
 export interface Vector {
   readonly id: string;
   readonly packetType: number;
-  /** `PKT_TYPE_DATA`. */
+  /** Name of the packet type, for example `PKT_TYPE_DATA`. */
   readonly name: string;
   readonly direction: 'client-to-server' | 'server-to-client';
   readonly hex: string;
-  /** Numbers; texts; blobs in hex; 64-bit numbers in decimal. */
+  /** Numbers and texts as such, blobs in hexadecimal, 64-bit numbers in decimal. */
   readonly fields: Readonly<Record<string, unknown>>;
   readonly source: string;
 }
@@ -32,7 +32,7 @@ export function stream(id: string): Buffer {
   return Buffer.from(find(STREAMS, id).hex, 'hex');
 }
 
-/** The PDUs of a stream, cut by the lengths that were noted when the stream was taken from the capture. */
+/** The PDUs of a stream, split by the lengths that were recorded when the stream was extracted from the capture. */
 export function pdusOf(id: string): Buffer[] {
   const bytes = stream(id);
   let offset = 0;
@@ -42,7 +42,10 @@ export function pdusOf(id: string): Buffer[] {
   });
 }
 
-/** Fields as the vectors write them, and as `toEqual` compares them quickly: blobs in hex, 64-bit numbers in decimal. */
+/**
+ * Converts fields to the notation of the vectors: blobs in hexadecimal, 64-bit numbers in decimal. `toEqual` is fast on
+ * it.
+ */
 export function plain(value: unknown): unknown {
   if (Buffer.isBuffer(value)) return value.toString('hex');
   if (typeof value === 'bigint') return value.toString();
@@ -53,7 +56,7 @@ export function plain(value: unknown): unknown {
 
 function find<T extends { readonly id: string }>(list: readonly T[], id: string): T {
   const found = list.find((entry) => entry.id === id);
-  if (!found) throw new Error(`no vector is called ${id}`);
+  if (!found) throw new Error(`there is no vector ${id}`);
   return found;
 }
 

@@ -10,7 +10,7 @@ import { knownSetting, type RdpSetting, SETTINGS } from '../../src/rdpfile/setti
 const INVALID = expect.objectContaining({ code: 'SETTING_INVALID', kind: 'usage' });
 
 describe('formatRdp', () => {
-  it('writes the bytes mstsc writes: mark, UTF-16LE, CRLF', () => {
+  it('writes the bytes that mstsc writes: byte order mark, UTF-16LE, CRLF', () => {
     const bytes = formatRdp([
       { name: 'full address', type: 's', value: 'a' },
       { name: 'server port', type: 'i', value: '3389' },
@@ -33,19 +33,19 @@ describe('formatRdp', () => {
     ['text for a number', { name: 'audiomode', type: 'i', value: 'two' }],
     ['a number beyond 32 bits', { name: 'audiomode', type: 'i', value: '4294967296' }],
     ['half a byte', { name: 'password 51', type: 'b', value: 'abc' }],
-    ['an endless value', { name: 'username', type: 's', value: 'x'.repeat(16_385) }],
+    ['a value that is too long', { name: 'username', type: 's', value: 'x'.repeat(16_385) }],
     ['a known name with another type', { name: 'Server Port', type: 's', value: '3389' }],
     ['an unknown type', { name: 'username', type: 'x' as 's', value: 'x' }],
-  ])('refuses %s', (_, setting) => {
+  ])('rejects %s', (_, setting) => {
     expect(() => formatRdp([setting])).toThrow(INVALID);
   });
 
-  it('refuses the same name twice, in any letter case', () => {
+  it('rejects the same name twice, in any letter case', () => {
     const one: RdpSetting = { name: 'audiomode', type: 'i', value: '1' };
     expect(() => formatRdp([one, { ...one, name: 'AudioMode' }])).toThrow(/set twice/);
   });
 
-  it('never says the value it refuses', () => {
+  it('never repeats the value that it rejects', () => {
     for (const value of ['secret\n', 'secret\0', `secret${'x'.repeat(20_000)}`]) {
       const refusal = (() => {
         try {
@@ -58,7 +58,7 @@ describe('formatRdp', () => {
     }
   });
 
-  it('is read back as it was, or refused, whatever the text', () => {
+  it('parses to the same settings, or rejects them, for any text', () => {
     const setting = fc.record({
       name: fc.string({ unit: 'binary', maxLength: 20 }),
       type: fc.constantFrom('i', 's', 'b') as fc.Arbitrary<'i' | 's' | 'b'>,
@@ -90,12 +90,12 @@ describe('parseSetting', () => {
     expect(parseSetting('drivestoredirect:S:')).toEqual({ name: 'drivestoredirect', type: 's', value: '' });
   });
   it.each(['', 'audiomode', 'audiomode:1', ':i:1', 'audiomode::1', 'audiomode:x:1', 'a:s:b\r\nc:s:d', 'audiomode:s:1'])(
-    'refuses %j',
+    'rejects %j',
     (text) => {
       expect(() => parseSetting(text)).toThrow(INVALID);
     },
   );
-  it('knows what a mistyped name could have been', () => {
+  it('suggests a known name for a mistyped one', () => {
     expect(likelyName('audiomod')).toBe('audiomode');
     expect(likelyName('Full Address')).toBeUndefined();
     expect(likelyName('something else entirely')).toBeUndefined();
@@ -103,7 +103,7 @@ describe('parseSetting', () => {
 });
 
 describe('the settings table', () => {
-  it('has each name once, in lower case, ready to be written', () => {
+  it('has each name once, in lower case, in a form that formatRdp accepts', () => {
     expect(new Set(SETTINGS.map(({ name }) => name)).size).toBe(SETTINGS.length);
     for (const { name, type } of SETTINGS) {
       expect(name).toBe(name.toLowerCase());
@@ -119,7 +119,7 @@ describe('connectionSettings', () => {
       .split('\r\n')
       .slice(0, -1);
 
-  it('takes the client through the gateway', () => {
+  it('makes the client connect through the gateway', () => {
     expect(lines('192.168.0.101', 3389)).toEqual([
       'full address:s:192.168.0.101',
       'server port:i:3389',
@@ -130,7 +130,7 @@ describe('connectionSettings', () => {
       'gatewayaccesstoken:s:abc.def.ghi',
     ]);
   });
-  it('writes ports only where they are not the usual ones', () => {
+  it('omits default ports', () => {
     expect(lines('desk', 33891, { host: 'gw', port: 443 }).slice(0, 3)).toEqual([
       'full address:s:desk:33891',
       'server port:i:33891',
@@ -150,12 +150,13 @@ describe('connectionSettings', () => {
     expect(connectionFileName({ host: `${'a.'.repeat(126)}b`, port: 65535 }).length).toBeLessThan(255);
   });
 
-  it('knows a file for the same target', () => {
-    const of = (host: string, port: number) => connectionSettings({ host, port }, { host: 'gw', port: 443 }, 'x');
-    expect(sameTarget(of('desk', 3389), of('desk', 3389))).toBe(true);
-    expect(sameTarget(of('desk', 3389), of('desk', 3390))).toBe(false);
-    expect(sameTarget(of('desk', 3389), of('disk', 3389))).toBe(false);
-    expect(sameTarget([{ name: 'Full Address', type: 's', value: 'DESK' }], of('desk', 3389))).toBe(true);
+  it('detects a file for the same target', () => {
+    const settingsOf = (host: string, port: number) =>
+      connectionSettings({ host, port }, { host: 'gw', port: 443 }, 'x');
+    expect(sameTarget(settingsOf('desk', 3389), settingsOf('desk', 3389))).toBe(true);
+    expect(sameTarget(settingsOf('desk', 3389), settingsOf('desk', 3390))).toBe(false);
+    expect(sameTarget(settingsOf('desk', 3389), settingsOf('disk', 3389))).toBe(false);
+    expect(sameTarget([{ name: 'Full Address', type: 's', value: 'DESK' }], settingsOf('desk', 3389))).toBe(true);
     expect(sameTarget([], [])).toBe(false);
   });
 
@@ -163,7 +164,7 @@ describe('connectionSettings', () => {
     ['full address:s:desk:3389', true],
     ['full address:s:DESK.:3389|server port:i:3389', true],
     ['full address:s:desk|server port:i:3390', false],
-    // Which of two ports or addresses a client takes is its own affair.
+    // Clients differ in which of two ports or addresses they use.
     ['full address:s:desk:3390|server port:i:3389', false],
     ['full address:s:desk:3389|server port:i:3390', false],
     ['full address:s:desk|alternate full address:s:other', false],
@@ -179,7 +180,7 @@ describe('connectionSettings', () => {
     );
   });
 
-  it('is changed by other settings, in place or at the end', () => {
+  it('is changed by other settings, which replace or append', () => {
     const changed = mergeSettings(connectionSettings({ host: 'a', port: 3389 }, { host: 'g', port: 443 }, 't'), [
       { name: 'GatewayUsageMethod', type: 'i', value: '2' },
       { name: 'audiomode', type: 'i', value: '1' },

@@ -10,16 +10,16 @@ const SETTINGS = [
   { name: 'winposstr', type: 's', value: '' },
 ];
 
-/** The system's own converter writes the bytes, not we. */
+/** Encodes text with the converter of the system, independently of our code. */
 function iconv(text: string, encoding: string): Uint8Array {
   return execFileSync('iconv', ['-f', 'UTF-8', '-t', encoding], { input: text });
 }
 
 describe('parseRdp', () => {
   it.each([
-    ['UTF-16LE with its mark', () => iconv(`\ufeff${TEXT}`, 'UTF-16LE')],
+    ['UTF-16LE with a byte order mark', () => iconv(`\ufeff${TEXT}`, 'UTF-16LE')],
     ['UTF-8', () => iconv(TEXT, 'UTF-8')],
-    ['UTF-8 with a mark', () => iconv(`\ufeff${TEXT}`, 'UTF-8')],
+    ['UTF-8 with a byte order mark', () => iconv(`\ufeff${TEXT}`, 'UTF-8')],
     ['Windows-1252', () => iconv(TEXT, 'WINDOWS-1252')],
     ['UTF-8 with the line ends of Unix', () => iconv(TEXT.replaceAll('\r', ''), 'UTF-8')],
   ])('reads %s', (_, bytes) => {
@@ -42,11 +42,11 @@ describe('parseRdp', () => {
     ['RDP_FILE_TOO_LARGE', new Uint8Array(RDP_FILE_MAX + 1)],
     ['RDP_FILE_TOO_LARGE', new TextEncoder().encode(Array.from({ length: 513 }, (_, i) => `n${i}:i:1`).join('\n'))],
     ['RDP_FILE_TOO_LARGE', new TextEncoder().encode(`username:s:${'x'.repeat(16_385)}`)],
-  ])('refuses with %s', (code, bytes) => {
+  ])('throws %s', (code, bytes) => {
     expect(() => parseRdp(bytes)).toThrow(expect.objectContaining({ kind: 'input', code }));
   });
 
-  it('says the line, not the value', () => {
+  it('reports the line number, not the value', () => {
     const read = () => parseRdp(new TextEncoder().encode('a:i:1\ngatewayaccesstoken=secret'));
     expect(read).toThrow(expect.objectContaining({ place: 'line 2', message: 'the line is not name:type:value' }));
   });

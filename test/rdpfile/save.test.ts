@@ -29,7 +29,7 @@ const settings = (host = 'desk', token = 'first') =>
 const usage = (code: string) => expect.objectContaining({ kind: 'usage', code });
 
 describe('saveRdp', () => {
-  it('writes a private file and nothing beside it', async () => {
+  it('writes a private file and nothing else', async () => {
     const before = process.umask(0);
     expect(await saveRdp(path, settings(), false).finally(() => process.umask(before))).toBe(false);
     expect(parseRdp(readFileSync(path))).toEqual(settings());
@@ -37,7 +37,7 @@ describe('saveRdp', () => {
     expect(readdirSync(folder)).toEqual(['desk.rdp']);
   });
 
-  it('replaces a file for the same target, in whatever encoding, and makes it private', async () => {
+  it('replaces a file for the same target in any encoding, and makes it private', async () => {
     writeFileSync(path, 'audiomode:i:1\nFULL ADDRESS:s:Desk\n', { mode: 0o644 });
     expect(await saveRdp(path, settings(), false)).toBe(true);
     expect(await saveRdp(path, settings('desk', 'second'), false)).toBe(true);
@@ -48,10 +48,10 @@ describe('saveRdp', () => {
   it.each([
     ['for another target', 'full address:s:other\r\n'],
     ['for another port', 'full address:s:desk\r\nserver port:i:3390\r\n'],
-    ['that is no .rdp file', '#!/bin/sh\n'],
+    ['that is not an .rdp file', '#!/bin/sh\n'],
     ['that is empty', ''],
     ['that is huge', `full address:s:desk\n${'\n'.repeat(300_000)}`],
-  ])('leaves a file %s alone without force', async (_, text) => {
+  ])('does not replace a file %s without force', async (_, text) => {
     writeFileSync(path, text);
     await expect(saveRdp(path, settings(), false)).rejects.toThrow(usage('FILE_EXISTS'));
     expect(readFileSync(path, 'utf8')).toBe(text);
@@ -66,13 +66,13 @@ describe('saveRdp', () => {
     const before = readFileSync(elsewhere);
     symlinkSync(elsewhere, path);
     const refused = saveRdp(path, settings('desk', 'second'), false);
-    await expect(refused).rejects.toMatchObject({ code: 'FILE_EXISTS', message: 'there is a link' });
+    await expect(refused).rejects.toMatchObject({ code: 'FILE_EXISTS', message: 'the path is a symbolic link' });
     await saveRdp(path, settings('desk', 'second'), true);
     expect(readFileSync(elsewhere)).toEqual(before);
     expect(parseRdp(readFileSync(path))).toEqual(settings('desk', 'second'));
   });
 
-  it('never replaces what is not a file, not even with force', async () => {
+  it('never replaces anything but a file or a link, even with force', async () => {
     mkdirSync(path);
     await expect(saveRdp(path, settings(), true)).rejects.toThrow(usage('FILE_KIND'));
     await expect(saveRdp('/dev/null', settings(), true)).rejects.toThrow(usage('FILE_KIND'));
@@ -82,9 +82,9 @@ describe('saveRdp', () => {
   it.each([
     ['a device', () => '/dev/null'],
     ['a folder', () => folder],
-    ['an open file of the process, whatever it is', () => '/dev/stdout'],
-    ['the same behind /proc', () => '/proc/self/fd/1'],
-  ])('never replaces a link to %s, not even with force', async (_, target) => {
+    ['an open file of the process', () => '/dev/stdout'],
+    ['the same through /proc', () => '/proc/self/fd/1'],
+  ])('never replaces a link to %s, even with force', async (_, target) => {
     symlinkSync(target(), path);
     for (const force of [false, true]) {
       await expect(saveRdp(path, settings(), force)).rejects.toMatchObject({
@@ -96,22 +96,22 @@ describe('saveRdp', () => {
     expect(readdirSync(folder)).toEqual(['desk.rdp']);
   });
 
-  it('replaces a link that leads nowhere with force alone', async () => {
-    symlinkSync(join(folder, 'nowhere'), path);
+  it('replaces a link to a missing file only with force', async () => {
+    symlinkSync(join(folder, 'missing'), path);
     await expect(saveRdp(path, settings(), false)).rejects.toThrow(usage('FILE_EXISTS'));
     expect(await saveRdp(path, settings(), true)).toBe(true);
     expect(parseRdp(readFileSync(path))).toEqual(settings());
   });
 
   it.each([
-    ['a folder that is not there', 'nowhere/desk.rdp'],
+    ['a folder that does not exist', 'missing/desk.rdp'],
     ['a name that is too long', `${'x'.repeat(300)}.rdp`],
-  ])('says what is wrong with %s', async (_, name) => {
+  ])('fails for %s', async (_, name) => {
     await expect(saveRdp(join(folder, name), settings(), true)).rejects.toThrow(usage('FILE_UNWRITABLE'));
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it('says what is wrong with a folder that cannot be written', async () => {
+  it('fails for a folder that is not writable', async () => {
     await expect(saveRdp('/proc/desk.rdp', settings(), true)).rejects.toThrow(usage('FILE_UNWRITABLE'));
   });
 });

@@ -31,7 +31,7 @@ const modeOf = (file: string) => statSync(file).mode & 0o777;
 const refused = (code: string) => expect.objectContaining({ kind: 'configuration', code, place: path });
 
 describe('the key log', () => {
-  it('is private, gets lines at its end, and is announced', () => {
+  it('is private, appended to, and logged with a warning', () => {
     const before = process.umask(0);
     try {
       openKeylog(path, log).write(Buffer.from('one\n'));
@@ -41,30 +41,30 @@ describe('the key log', () => {
     openKeylog(path, log).write(Buffer.from('two\n'));
     expect(readFileSync(path, 'utf8')).toBe('one\ntwo\n');
     expect(modeOf(path)).toBe(0o600);
-    expect(lines).toEqual(Array(2).fill(expect.stringContaining('whoever reads it reads every session')));
+    expect(lines).toEqual(Array(2).fill(expect.stringContaining('event=keylog.opened')));
   });
 
-  it('is announced by one of several processes only, and written by all', () => {
-    for (const announces of [true, false]) openKeylog(path, log, announces).write(Buffer.from('line\n'));
+  it('is logged by one of several workers only, and written by all', () => {
+    for (const logsWarnings of [true, false]) openKeylog(path, log, logsWarnings).write(Buffer.from('line\n'));
     expect(lines).toHaveLength(1);
     expect(readFileSync(path, 'utf8')).toBe('line\nline\n');
   });
 
-  it('is closed to others where it was open to them, with a warning', () => {
+  it('loses permissions of other users, with a warning if they could read it', () => {
     writeFileSync(path, 'old\n');
     chmodSync(path, 0o644);
     openKeylog(path, log);
     expect(modeOf(path)).toBe(0o600);
-    expect(lines.join('')).toContain('could be read by other users');
+    expect(lines.join('')).toContain('event=keylog.was_readable');
     lines = [];
     chmodSync(path, 0o620);
     openKeylog(path, log);
     expect(modeOf(path)).toBe(0o600);
-    expect(lines.join('')).not.toContain('could be read by other users');
+    expect(lines.join('')).not.toContain('event=keylog.was_readable');
     expect(readFileSync(path, 'utf8')).toBe('old\n');
   });
 
-  it.runIf(process.getuid?.() === 0)('is told to be readable by its owner, who may be somebody else', () => {
+  it.runIf(process.getuid?.() === 0)('is used with a warning if it belongs to another user', () => {
     writeFileSync(path, '', { mode: 0o600 });
     chownSync(path, 65_534, 65_534);
     openKeylog(path, log);
@@ -85,18 +85,18 @@ describe('the key log', () => {
     expect(lines).toEqual([]);
   });
 
-  it('is no device, however harmless', () => {
+  it('is not a device, not even /dev/null', () => {
     expect(() => openKeylog('/dev/null', log)).toThrow(expect.objectContaining({ code: 'KEYLOG_KIND' }));
     expect(() => checkKeylog('/dev/null')).toThrow(expect.objectContaining({ code: 'KEYLOG_KIND' }));
   });
 
-  it('needs a folder', () => {
+  it('needs an existing folder', () => {
     path = join(folder, 'nowhere', 'keys.txt');
     expect(() => openKeylog(path, log)).toThrow(refused('KEYLOG_UNWRITABLE'));
     expect(() => checkKeylog(path)).toThrow(refused('KEYLOG_UNWRITABLE'));
   });
 
-  it('is not made or changed by a check', () => {
+  it('is neither created nor changed by a check', () => {
     checkKeylog(path);
     expect(() => statSync(path)).toThrow('ENOENT');
     writeFileSync(path, 'old\n');

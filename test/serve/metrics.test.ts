@@ -13,7 +13,7 @@ const COUNTS: Counts = {
   sent: 2_000_000,
   connections: 7,
   handshakes: 1,
-  turnedAway: { 'limits.handshakes': 5 },
+  rejected: { 'limits.handshakes': 5 },
   loopDelay: { mean: 0.001, p50: 0.0005, p99: 0.02, max: 0.25 },
 };
 const HERE = { host: '127.0.0.1', port: 0 };
@@ -45,7 +45,7 @@ function get(path: string, method = 'GET', body?: Buffer): Promise<Page> {
 }
 
 describe('/metrics', () => {
-  it('has every count in the text format of Prometheus', async () => {
+  it('serves every count in the text format of Prometheus', async () => {
     metrics = await serveMetrics(HERE, () => COUNTS);
     const { status, type, body } = await get('/metrics');
     expect(status).toBe(200);
@@ -72,7 +72,7 @@ describe('/metrics', () => {
     expect(body).toMatch(/^# TYPE rdgw_sent_bytes_total counter$/m);
   });
 
-  it('counts on from one scrape to the next, without counting anything twice', async () => {
+  it('has the current totals at each scrape, without adding them up', async () => {
     let counts = COUNTS;
     metrics = await serveMetrics(HERE, async () => counts);
     await get('/metrics');
@@ -83,7 +83,7 @@ describe('/metrics', () => {
     expect(body).toMatch(/^rdgw_sessions_ended_total\{cause="refused"\} 1$/m);
   });
 
-  it('says so when the counts cannot be had, and has them again later', async () => {
+  it('answers 503 while the counts are not available', async () => {
     let broken = true;
     metrics = await serveMetrics(HERE, () => (broken ? Promise.reject(new Error('no')) : COUNTS));
     expect((await get('/metrics')).status).toBe(503);
@@ -92,20 +92,20 @@ describe('/metrics', () => {
   });
 });
 
-describe('everything else', () => {
-  it('is not there', async () => {
+describe('the metrics server', () => {
+  it('answers 404 to other paths and 405 to other methods', async () => {
     metrics = await serveMetrics(HERE, () => COUNTS);
     expect((await get('/')).status).toBe(404);
     expect((await get('/metrics', 'DELETE')).status).toBe(405);
   });
 
-  it('with a body of any size is cut', async () => {
+  it('destroys a request with a body', async () => {
     metrics = await serveMetrics(HERE, () => COUNTS);
     await get('/metrics', 'POST', Buffer.alloc(50_000_000)).catch(() => undefined);
     expect((await get('/metrics')).status).toBe(200);
   });
 
-  it('an address that is taken is a fault that names the setting', async () => {
+  it('throws a fault that names the setting if the address is in use', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => other.once('listening', resolve));
     const { port } = other.address() as AddressInfo;

@@ -6,16 +6,16 @@ it.each([
   [1, 1],
   [2, 0],
   [64, 0],
-])('of %i cores: V8 is told so %i times', (cores, times) => {
+])('with %i cores: sets the V8 flag %i times', (cores, times) => {
   const setFlags = vi.fn();
   freeInPlaceOnOneCore(cores, setFlags);
   expect(setFlags).toHaveBeenCalledTimes(times);
 });
 
-it('V8 knows what it is told', () => {
+it('sets a flag that V8 has', () => {
   const setFlags = vi.fn<(flags: string) => void>();
   freeInPlaceOnOneCore(1, setFlags);
-  // At a start it refuses flags that it does not know; later on it only complains.
+  // Node refuses unknown flags on the command line; at run time V8 only warns.
   const [flag = ''] = setFlags.mock.calls[0] ?? [];
   expect(flag).toMatch(/^--/);
   expect(execFileSync(process.execPath, [flag, '--print', '1'], { encoding: 'utf8' }).trim()).toBe('1');

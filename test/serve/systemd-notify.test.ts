@@ -1,4 +1,4 @@
-/** Messages in their order, by a program that stands in for systemd's; the real one has its test among the end-to-end tests. */
+/** Tests the messages and their order with a fake systemd-notify. An end-to-end test uses the real one. */
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -14,17 +14,17 @@ let folder: string;
 let log: string[];
 let isAlive: boolean;
 let sessions: number;
-let notifier: Notifier | undefined;
+let openNotifier: Notifier | undefined;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'rdgw-notify-'));
   log = [];
   isAlive = true;
   sessions = 0;
-  install('echo "$*" >> "$0.said"');
+  install('echo "$*" >> "$0.sent"');
 });
 afterEach(() => {
-  notifier?.close();
+  openNotifier?.close();
   process.env.PATH = PATH;
   rmSync(folder, { recursive: true });
 });
@@ -37,33 +37,33 @@ function install(script: string): void {
 }
 
 function open(manager: ServiceManager | undefined): Notifier {
-  notifier = new Notifier({
+  openNotifier = new Notifier({
     manager,
     log: createLog({ level: 'debug', format: 'text', write: (line) => void log.push(line) }),
     status: () => `sessions: ${sessions}`,
     isAlive: () => isAlive,
   });
-  return notifier;
+  return openNotifier;
 }
 
-/** What was said so far, without the process that all of it is about. */
-function said(): string[] {
-  const file = join(folder, 'systemd-notify.said');
+/** The messages so far, without their `--pid` argument. */
+function sentMessages(): string[] {
+  const file = join(folder, 'systemd-notify.sent');
   const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : [];
   return lines.map((line) => line.replace(`--pid=${process.pid} `, '').replace(/(?<=MONOTONIC_USEC=)\d+/, 'N'));
 }
-const beats = (): number => said().filter((line) => line.startsWith('WATCHDOG=1')).length;
+const watchdogMessages = (): number => sentMessages().filter((line) => line.startsWith('WATCHDOG=1')).length;
 
 describe('the service manager', () => {
-  it('hears of the start, a reload and the end, in this order, and of the status when it is another one', async () => {
-    const told = open({ watchdogMs: undefined });
-    void told.ready();
-    void told.reloading();
+  it('gets the start, a reload and the end in order, and the status when it has changed', async () => {
+    const notifier = open({ watchdogMs: undefined });
+    void notifier.ready();
+    void notifier.reloading();
     sessions = 2;
-    void told.ready();
-    void told.ready();
-    await told.stopping();
-    expect(said()).toEqual([
+    void notifier.ready();
+    void notifier.ready();
+    await notifier.stopping();
+    expect(sentMessages()).toEqual([
       'READY=1 STATUS=sessions: 0',
       'RELOADING=1 MONOTONIC_USEC=N',
       'READY=1 STATUS=sessions: 2',
@@ -72,53 +72,53 @@ describe('the service manager', () => {
     ]);
   });
 
-  it('hears of no readiness behind the end', async () => {
-    const told = open({ watchdogMs: undefined });
-    void told.stopping();
-    await told.ready();
-    expect(said()).toEqual(['STOPPING=1 STATUS=sessions: 0']);
+  it('gets no READY=1 after STOPPING=1', async () => {
+    const notifier = open({ watchdogMs: undefined });
+    void notifier.stopping();
+    await notifier.ready();
+    expect(sentMessages()).toEqual(['STOPPING=1 STATUS=sessions: 0']);
   });
 
-  it('gets signs of life for its watchdog, but only while the gateway is alive', async () => {
-    const told = open({ watchdogMs: 20 });
-    await told.ready();
-    await eventually(() => beats() >= 2);
+  it('gets watchdog messages only while the gateway is alive', async () => {
+    const notifier = open({ watchdogMs: 20 });
+    await notifier.ready();
+    await eventually(() => watchdogMessages() >= 2);
     isAlive = false;
-    // One may be on its way.
-    await told.reloading();
-    const before = beats();
+    // A message may have been queued already.
+    await notifier.reloading();
+    const before = watchdogMessages();
     await sleep(200);
-    expect(beats()).toBe(before);
+    expect(watchdogMessages()).toBe(before);
     sessions = 5;
-    await eventually(() => said().includes('STATUS=sessions: 5'));
+    await eventually(() => sentMessages().includes('STATUS=sessions: 5'));
   });
 
-  it('gets none from an event loop that stands still', async () => {
-    const told = open({ watchdogMs: 20 });
-    await told.ready();
-    await eventually(() => beats() >= 1);
-    const from = said().length;
+  it('gets no watchdog messages while the event loop is blocked', async () => {
+    const notifier = open({ watchdogMs: 20 });
+    await notifier.ready();
+    await eventually(() => watchdogMessages() >= 1);
+    const from = sentMessages().length;
     const until = performance.now() + 300;
     while (performance.now() < until);
-    // One may have been on its way.
-    expect(said().length - from).toBeLessThanOrEqual(1);
+    // A message may have been queued before.
+    expect(sentMessages().length - from).toBeLessThanOrEqual(1);
   });
 
-  it('that does not listen is not told, and a program that is not there is asked once', async () => {
+  it('gets nothing if there is none, and a missing program is run once', async () => {
     await open(undefined).ready();
-    expect([said(), log.join('')]).toEqual([[], expect.stringContaining('no service manager listens')]);
+    expect([sentMessages(), log.join('')]).toEqual([[], expect.stringContaining('event=systemd.absent')]);
     process.env.PATH = join(folder, 'nowhere');
-    const told = open({ watchdogMs: undefined });
-    await told.ready();
-    await told.stopping();
-    expect(log.filter((line) => line.includes('was not told reason=ENOENT'))).toHaveLength(1);
+    const notifier = open({ watchdogMs: undefined });
+    await notifier.ready();
+    await notifier.stopping();
+    expect(log.filter((line) => line.includes('event=systemd.failed reason=ENOENT'))).toHaveLength(1);
   });
 
-  it('that answers with an error ends nothing', async () => {
+  it('may be unreachable: the notifier goes on after an error', async () => {
     install('exit 1');
-    const told = open({ watchdogMs: undefined });
-    await told.ready();
-    await told.stopping();
-    expect(log.filter((line) => line.includes('was not told reason=1'))).toHaveLength(2);
+    const notifier = open({ watchdogMs: undefined });
+    await notifier.ready();
+    await notifier.stopping();
+    expect(log.filter((line) => line.includes('event=systemd.failed reason=1'))).toHaveLength(2);
   });
 });

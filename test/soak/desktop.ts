@@ -1,31 +1,31 @@
-/** A real client that shows a real desktop through the gateway, with something on it that never stands still. */
+/** A FreeRDP client that shows a desktop with an animation through the gateway. */
 import { type Authority, makeAuthority } from '../lab/authority.js';
 import { type Child, startChild } from '../lab/child.js';
 import { type RunningClient, startClient } from '../lab/client.js';
 import { startDisplay } from '../lab/display.js';
 import type { Lab } from '../lab/lab.js';
 import { drawPicture } from '../lab/picture.js';
+import { waitForPicture } from '../lab/screen.js';
 import { shareDisplay } from '../lab/shadow.js';
-import { waitForPicture } from '../lab/sight.js';
 import { sleep } from '../support/wait.js';
-import type { Facts } from './figures.js';
+import type { FigureRow } from './figures.js';
 import { round } from './figures.js';
 import type { SoakGateway } from './gateway.js';
 
-/** What a person would call one movement: frames of RDP come in bursts. */
-const SLOT_MS = 100;
+/** Interval in which activity is counted once, because RDP frames are sent in bursts. */
+const INTERVAL_MS = 100;
 
 export interface Desktop {
   readonly client: RunningClient;
-  /** How much moved on its screen in these milliseconds, counted at the target. */
-  movement(ms: number): Promise<Movement>;
-  /** Everything stands still and a picture that was not there before is shown: the client's screen has to follow. */
-  showsNewPicture(): Promise<number>;
+  /** Measures for `ms` milliseconds the screen updates that the target sends. */
+  activity(ms: number): Promise<ScreenActivity>;
+  /** Ends the animation, shows a new picture on the desktop, and resolves with its RMSE on the client's screen. */
+  showNewPicture(): Promise<number>;
 }
 
-export interface Movement {
+export interface ScreenActivity {
   readonly bytes: number;
-  readonly facts: Facts;
+  readonly figures: FigureRow;
 }
 
 let authority: Authority | undefined;
@@ -34,7 +34,8 @@ export async function openDesktop(lab: Lab, gateway: SoakGateway): Promise<Deskt
   authority ??= await makeAuthority(lab, 'authority');
   const display = await startDisplay(lab);
   const picture = await drawPicture(lab);
-  const target = await shareDisplay(lab, authority, picture, display);
+  await display.show(picture);
+  const target = await shareDisplay(lab, authority, display);
   const { host, port } = gateway.process;
   const token = await gateway.token(`${target.host}:${target.port}`, 'desktop');
   const client = await startClient(lab, {
@@ -46,25 +47,28 @@ export async function openDesktop(lab: Lab, gateway: SoakGateway): Promise<Deskt
     trust: [authority.caFile, gateway.process.caFile],
   });
   await waitForPicture(lab, client, picture);
-  const moving = await startMovement(lab, display.name);
+  const animation = await startAnimation(lab, display.name);
   return {
     client,
-    async movement(ms) {
-      const before = target.shown();
-      let [last, moved, slots] = [before, 0, 0];
-      for (const end = performance.now() + ms; performance.now() < end; slots++) {
-        await sleep(SLOT_MS);
-        if (target.shown() > last) moved++;
-        last = target.shown();
+    async activity(ms) {
+      const before = target.bytesSent();
+      let [last, active, intervals] = [before, 0, 0];
+      for (const end = performance.now() + ms; performance.now() < end; intervals++) {
+        await sleep(INTERVAL_MS);
+        if (target.bytesSent() > last) active++;
+        last = target.bytesSent();
       }
       const bytes = last - before;
       return {
         bytes,
-        facts: { 'KiB/s': round(bytes / 1024 / (ms / 1000)), 'tenths moving %': round((100 * moved) / slots) },
+        figures: {
+          'KiB/s': round(bytes / 1024 / (ms / 1000)),
+          'active intervals %': round((100 * active) / intervals),
+        },
       };
     },
-    async showsNewPicture() {
-      await moving.stop();
+    async showNewPicture() {
+      await animation.stop();
       const fresh = await drawPicture(lab);
       await display.show(fresh);
       return waitForPicture(lab, client, fresh);
@@ -72,7 +76,7 @@ export async function openDesktop(lab: Lab, gateway: SoakGateway): Promise<Deskt
   };
 }
 
-/** A wire frame that bounces about in a window of its own. */
-function startMovement(lab: Lab, display: string): Promise<Child> {
+/** Starts ico, which animates a polyhedron in its own window. */
+function startAnimation(lab: Lab, display: string): Promise<Child> {
   return startChild(lab, 'ico', ['-r', '-sleep', '0.04', '-size', '200x200'], { env: { DISPLAY: display } });
 }

@@ -1,4 +1,4 @@
-/** Everything at once, for as long as SOAK_MINUTES says, against one gateway. What it holds on to has to stay flat. */
+/** Mixed traffic to one gateway for SOAK_MINUTES minutes. Its resources must not grow. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { schema } from '../../src/config/schema.js';
 import { type Lab, openLab } from '../lab/lab.js';
@@ -11,43 +11,43 @@ import { MIB, mib, record, round, SAMPLES_FILE } from './figures.js';
 import { startGarbage } from './garbage.js';
 import { type SoakGateway, startSoakGateway } from './gateway.js';
 import { COLLECT_MS, GARBAGE_PER_SECOND, MINUTES, SAMPLE_MS, STALLED } from './plan.js';
-import { handlesIn, type Inside, openFiles, ProcessWatch, residentBytes } from './process.js';
-import { Stalled } from './stalled.js';
+import { handlesIn, openFiles, ProcessMonitor, type ProcessSample, residentBytes } from './process.js';
+import { StalledSessions } from './stalled.js';
 import { bulkFlows, EchoSessions, shortSessions } from './traffic.js';
 
-/** Handshakes of all stalled readers, and full buffers behind each of them. */
+/** Limit until all stalled sessions are open, and the time until their buffers are full. */
 const STALL_LIMIT_MS = 300_000;
-const FULL_MS = 3_000;
-/** How much memory a reader that never reads may take, whichever side it is on. */
+const BUFFERS_FULL_MS = 3_000;
+/** Limit of resident memory for each stalled session. */
 const STALLED_BYTES_MAX = MIB;
-/** Between two looks at the desktop. */
-const LOOK_MS = 5_000;
-/** What is set up and compared beside the minutes themselves. */
-const AROUND_MS = STALL_LIMIT_MS + 300_000;
-/** A busy machine may notice a stall this much later than the setting says. */
+/** Interval of the checks of the desktop. */
+const CHECK_INTERVAL_MS = 5_000;
+/** Time for set-up and final checks in addition to SOAK_MINUTES. */
+const OVERHEAD_MS = STALL_LIMIT_MS + 300_000;
+/** Allowed delay of the stall detection on a busy machine. */
 const STALL_SLACK_S = 30;
 
-/** Seconds after which a stalled peer is ended. */
+/** Seconds after which the gateway ends a session with a stalled peer. */
 const STALL_S = schema.parse({}).timeouts.stall;
-/** As `stallReaders` gives them. */
+/** In the order of the result of `stallReaders`. */
 const STALLED_SIDES = ['clients that never read', 'targets that never read'];
 
 let lab: Lab;
 let gateway: SoakGateway;
 let desktop: Desktop;
-/** What the gateway held on to when nobody had come yet. */
-let before: { readonly files: number; readonly inside: Inside };
+/** The resources of the gateway before the first connection. */
+let before: { readonly files: number; readonly sample: ProcessSample };
 
 beforeAll(async () => {
   lab = await openLab('soak-endurance');
   gateway = await startSoakGateway(lab);
-  before = { files: openFiles(gateway.pid), inside: await gateway.collected() };
+  before = { files: openFiles(gateway.pid), sample: await gateway.sampleAfterGc() };
   desktop = await openDesktop(lab, gateway);
 });
 
 afterAll(() => lab?.close());
 
-it(`mixed traffic for ${MINUTES} minutes`, { timeout: MINUTES * 60_000 + AROUND_MS }, async () => {
+it(`mixed traffic for ${MINUTES} minutes`, { timeout: MINUTES * 60_000 + OVERHEAD_MS }, async () => {
   const stalled = await stallReaders();
   const others = await Promise.all([
     shortSessions(gateway),
@@ -55,23 +55,23 @@ it(`mixed traffic for ${MINUTES} minutes`, { timeout: MINUTES * 60_000 + AROUND_
     startGarbage(lab, gateway, GARBAGE_PER_SECOND),
     EchoSessions.start(gateway),
   ]);
-  const watch = new ProcessWatch(gateway.pid, gateway.samplesFile, SAMPLE_MS, COLLECT_MS);
-  await attempt('the desktop moves', () => watchDesktop(performance.now() + MINUTES * 60_000));
-  watch.stop();
-  await attempt('what is held is flat', () => judge(watch));
+  const monitor = new ProcessMonitor(gateway.pid, gateway.samplesFile, SAMPLE_MS, COLLECT_MS);
+  await attempt('the desktop is live', () => watchDesktop(performance.now() + MINUTES * 60_000));
+  monitor.stop();
+  await attempt('resources do not grow', () => expectFlat(monitor));
   for (const [index, side] of stalled.entries())
-    await attempt(`${STALLED_SIDES[index]} are ended`, () => expectEnded(side));
-  await attempt('the client follows its desktop', showsNewPicture);
-  const titles = ['short sessions', 'bulk flows', 'garbage connections', 'echo beside everything', ...STALLED_SIDES];
+    await attempt(`${STALLED_SIDES[index]} are ended`, () => expectStalledEnded(side));
+  await attempt('the client shows a new picture', expectNewPicture);
+  const titles = ['short sessions', 'bulk flows', 'garbage connections', 'echo in mixed traffic', ...STALLED_SIDES];
   for (const [index, traffic] of [...others, ...stalled].entries()) {
     const title = titles[index] ?? '';
     await attempt(title, async () => record(title, await traffic.stop()));
   }
-  await attempt('nothing is left', expectNothingLeft);
-  await attempt('nothing unforeseen in the log', async () => expect(await gateway.troubles()).toEqual([]));
+  await attempt('all resources are released', expectReleased);
+  await attempt('no unexpected errors in the log', async () => expect(await gateway.unexpectedErrors()).toEqual([]));
 });
 
-/** An hour must not be lost to one verdict: what went wrong fails the test, which goes on to the next. */
+/** A failed check fails the test, but the test continues, so that a long run reports the results of all checks. */
 async function attempt(what: string, step: () => Promise<void> | void): Promise<void> {
   try {
     await step();
@@ -80,13 +80,15 @@ async function attempt(what: string, step: () => Promise<void> | void): Promise<
   }
 }
 
-/** The readers are there before anything else, so that their memory can be told from that of others. */
-async function stallReaders(): Promise<readonly Stalled[]> {
+/** Opens the stalled sessions before all other traffic, so that their memory can be measured. */
+async function stallReaders(): Promise<readonly StalledSessions[]> {
   const resident = residentBytes(gateway.pid);
-  const stalled = [Stalled.clients(gateway, STALLED), Stalled.targets(gateway, STALLED)];
-  await until('all readers to stall', STALL_LIMIT_MS, () => stalled.every(({ opened }) => opened >= STALLED));
-  await sleep(FULL_MS);
-  // On a slow machine the first are ended and replaced before the last are there.
+  const stalled = [StalledSessions.clients(gateway, STALLED), StalledSessions.targets(gateway, STALLED)];
+  await until('all stalled sessions to be open', STALL_LIMIT_MS, () =>
+    stalled.every(({ opened }) => opened >= STALLED),
+  );
+  await sleep(BUFFERS_FULL_MS);
+  // On a slow machine the first sessions are ended and replaced before the last ones are open.
   const open = stalled.reduce((sum, side) => sum + side.open, 0);
   const each = (residentBytes(gateway.pid) - resident) / open;
   record('stalled readers', {
@@ -98,27 +100,27 @@ async function stallReaders(): Promise<readonly Stalled[]> {
   return stalled;
 }
 
-/** The client is there all the time, and something moves on its screen. */
+/** Verifies until `end` that the client runs and that the target sends screen updates. */
 async function watchDesktop(end: number): Promise<void> {
-  let [bytes, looks] = [0, 0];
+  let [bytes, checks] = [0, 0];
   while (performance.now() < end) {
-    const moved = await desktop.movement(Math.min(LOOK_MS, Math.max(1000, end - performance.now())));
+    const activity = await desktop.activity(Math.min(CHECK_INTERVAL_MS, Math.max(1000, end - performance.now())));
     expect(desktop.client.exitCode(), desktop.client.log()).toBeUndefined();
-    expect(moved.bytes).toBeGreaterThan(0);
-    bytes += moved.bytes;
-    looks++;
+    expect(activity.bytes).toBeGreaterThan(0);
+    bytes += activity.bytes;
+    checks++;
   }
-  record('desktop', { minutes: round(MINUTES), looks, 'MiB shown': mib(bytes) });
+  record('desktop', { minutes: round(MINUTES), checks, 'MiB sent': mib(bytes) });
 }
 
-async function showsNewPicture(): Promise<void> {
-  const distance = await desktop.showsNewPicture();
+async function expectNewPicture(): Promise<void> {
+  const distance = await desktop.showNewPicture();
   record('desktop', { 'RMSE at the end': distance });
   expect(distance).toBeLessThanOrEqual(SAME_PICTURE_RMSE);
 }
 
-function judge(watch: ProcessWatch): void {
-  const trends = watch.trends();
+function expectFlat(monitor: ProcessMonitor): void {
+  const trends = monitor.trends();
   for (const { of, first, last, most, perHour } of trends)
     record(`gateway, ${of}`, { first, last, most, 'per hour': perHour });
   expect(
@@ -127,27 +129,27 @@ function judge(watch: ProcessWatch): void {
   ).toEqual([]);
 }
 
-/** The stalled of one side were ended after the time in the settings, and none is open that should have been. */
-function expectEnded(side: Stalled): void {
-  expect(side.oldest).toBeLessThanOrEqual(STALL_S + STALL_SLACK_S);
+/** Verifies that stalled sessions of one side were ended after `timeouts.stall`, and that no older one is open. */
+function expectStalledEnded(side: StalledSessions): void {
+  expect(side.longestOpen).toBeLessThanOrEqual(STALL_S + STALL_SLACK_S);
   for (const transport of TRANSPORTS) {
-    const lifetimes = side.lifetimes(transport);
-    expect(Math.min(...lifetimes, STALL_S)).toBeGreaterThanOrEqual(STALL_S - 1);
-    expect(Math.max(...lifetimes, STALL_S)).toBeLessThanOrEqual(STALL_S + STALL_SLACK_S);
-    if (MINUTES * 60 > 2 * (STALL_S + STALL_SLACK_S)) expect(lifetimes.length).toBeGreaterThan(0);
+    const durations = side.durations(transport);
+    expect(Math.min(...durations, STALL_S)).toBeGreaterThanOrEqual(STALL_S - 1);
+    expect(Math.max(...durations, STALL_S)).toBeLessThanOrEqual(STALL_S + STALL_SLACK_S);
+    if (MINUTES * 60 > 2 * (STALL_S + STALL_SLACK_S)) expect(durations.length).toBeGreaterThan(0);
   }
 }
 
-/** A trend allows for what comes and goes; when everybody has gone there is nothing to allow for. */
-async function expectNothingLeft(): Promise<void> {
+/** The trends allow some variation. Without any connection the numbers must be exactly those of the start. */
+async function expectReleased(): Promise<void> {
   await desktop.client.stop();
-  await gateway.settles(before.files);
-  const after = await gateway.collected();
-  record('gateway, when all have left', {
+  await gateway.waitForFiles(before.files);
+  const after = await gateway.sampleAfterGc();
+  record('gateway without connections', {
     'files before': before.files,
     'files after': openFiles(gateway.pid),
-    'handles before': handlesIn(before.inside),
+    'handles before': handlesIn(before.sample),
     'handles after': handlesIn(after),
   });
-  expect(after.handles).toEqual(before.inside.handles);
+  expect(after.handles).toEqual(before.sample.handles);
 }

@@ -1,4 +1,4 @@
-/** A flood of garbage while somebody works. Nothing of the time it takes is asserted, only measured. */
+/** A flood of garbage connections beside a desktop session. Latencies are measured, but not asserted. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Lab, openLab } from '../lab/lab.js';
 import { SAME_PICTURE_RMSE } from '../lab/picture.js';
@@ -21,20 +21,22 @@ beforeAll(async () => {
 
 afterAll(() => lab?.close());
 
-it(`${FLOOD_PER_SECOND} garbage connections per second, and the desktop goes on`, { timeout: 180_000 }, async () => {
+it(`the desktop remains usable with ${FLOOD_PER_SECOND} garbage connections per second`, {
+  timeout: 180_000,
+}, async () => {
   const echoes = await EchoSessions.start(gateway);
-  const calm = await desktop.movement(FLOOD_SECONDS * 1000);
-  record('before the flood', { ...calm.facts, ...echoes.facts() });
+  const before = await desktop.activity(FLOOD_SECONDS * 1000);
+  record('before the flood', { ...before.figures, ...echoes.takeFigures() });
   const flood = await startGarbage(lab, gateway, FLOOD_PER_SECOND);
-  const wild = await desktop.movement(FLOOD_SECONDS * 1000);
-  const during = echoes.facts();
+  const during = await desktop.activity(FLOOD_SECONDS * 1000);
+  const roundTrips = echoes.takeFigures();
   const connections = await flood.stop();
-  record('during the flood', { ...wild.facts, ...during, ...connections });
+  record('during the flood', { ...during.figures, ...roundTrips, ...connections });
   await echoes.stop();
-  expect(wild.bytes).toBeGreaterThan(0);
-  expect(during['round trips']).toBeGreaterThan(0);
+  expect(during.bytes).toBeGreaterThan(0);
+  expect(roundTrips['round trips']).toBeGreaterThan(0);
   expect(connections.made).toBeGreaterThan(FLOOD_PER_SECOND);
   expect(desktop.client.exitCode(), desktop.client.log()).toBeUndefined();
-  expect(await desktop.showsNewPicture()).toBeLessThanOrEqual(SAME_PICTURE_RMSE);
-  expect(await gateway.troubles()).toEqual([]);
+  expect(await desktop.showNewPicture()).toBeLessThanOrEqual(SAME_PICTURE_RMSE);
+  expect(await gateway.unexpectedErrors()).toEqual([]);
 });

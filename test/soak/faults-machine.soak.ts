@@ -1,4 +1,7 @@
-/** What a machine does to a gateway: no descriptors left, a full disk, a clock that is stepped, a resolver that says nothing, a process that is killed. */
+/**
+ * Faults of the machine: exhausted file descriptors, a full disk, a stepped clock, a DNS server that does not answer, a
+ * network that loses all packets, processes that hang or are killed.
+ */
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
@@ -11,13 +14,13 @@ import { RawClient, tlsSocket } from '../support/client.js';
 import { echoTarget, type TestTarget } from '../support/target.js';
 import { sleep } from '../support/wait.js';
 import { record, round } from './figures.js';
-import { expectMoving, expectServing, type SoakGateway, startSoakGateway } from './gateway.js';
-import { FAKETIME, itNeeds, LACKS } from './machine.js';
-import { layCable, silentResolver } from './network.js';
+import { expectServing, expectSessionWorks, type SoakGateway, startSoakGateway } from './gateway.js';
+import { FAKETIME, itUnless, UNAVAILABLE } from './machine.js';
+import { addLink, silentResolver } from './network.js';
 import { openFiles } from './process.js';
 
 const LIMIT_MS = 60_000;
-const SEEN_LIMIT_MS = 15_000;
+const NOTICE_LIMIT_MS = 15_000;
 
 let lab: Lab;
 let echo: TestTarget;
@@ -34,83 +37,79 @@ beforeEach(async () => {
 
 afterEach(() => echo.stop());
 
-const messages = (gateway: SoakGateway): string[] => gateway.log().map(({ msg }) => msg);
+const events = (gateway: SoakGateway): string[] => gateway.log().map(({ event }) => event);
 
 describe('file descriptors', () => {
-  itNeeds(LACKS.limits, 'that are few mean few clients, and the next one hears of it', LIMIT_MS, async () => {
-    const gateway = await startSoakGateway(lab, { through: ['prlimit', '--nofile=256:256'] });
-    const crowd: TLSSocket[] = [];
-    while (!messages(gateway).includes('connections turned away')) crowd.push(await tlsSocket(gateway));
-    const [line] = gateway.log().filter(({ msg }) => msg === 'connections turned away');
+  itUnless(UNAVAILABLE.limits, 'limit the number of clients, and further ones are rejected', LIMIT_MS, async () => {
+    const gateway = await startSoakGateway(lab, { wrapper: ['prlimit', '--nofile=256:256'] });
+    const clients: TLSSocket[] = [];
+    while (!events(gateway).includes('connection.rejected')) clients.push(await tlsSocket(gateway));
+    const [line] = gateway.log().filter(({ event }) => event === 'connection.rejected');
     expect(line).toMatchObject({ reason: 'limits.connections' });
-    for (const socket of crowd) socket.destroy();
+    for (const socket of clients) socket.destroy();
   });
 
-  /** What the gateway needs for itself, and for a dozen of sessions. */
+  /** Enough for the gateway itself and a dozen sessions. */
   const FILES = 64;
-  const LATE = 6;
+  const LATE_CLIENTS = 6;
 
-  itNeeds(LACKS.limits, 'that are exhausted end no session, and it serves again after', LIMIT_MS, async () => {
+  itUnless(UNAVAILABLE.limits, 'may be exhausted without an effect on open sessions', LIMIT_MS, async () => {
     const gateway = await startSoakGateway(lab);
     await runProgram('prlimit', [`--nofile=${FILES}:${FILES}`, '--pid', `${gateway.pid}`]);
     const before = openFiles(gateway.pid);
     const working = await gateway.client(echo);
-    const crowd: TLSSocket[] = [];
-    while (openFiles(gateway.pid) < FILES - 1) crowd.push(await tlsSocket(gateway));
-    // The last descriptor goes to a client for whose target none is left; those behind it are not even accepted until it has gone.
-    const late = Array.from({ length: LATE }, () => gateway.client(echo).catch(() => undefined));
-    const lucky = (await Promise.all(late)).filter((client) => client !== undefined);
-    expect(lucky.length).toBeLessThan(LATE);
-    const refused = gateway.log().filter(({ msg }) => msg === 'target refused');
+    const clients: TLSSocket[] = [];
+    while (openFiles(gateway.pid) < FILES - 1) clients.push(await tlsSocket(gateway));
+    // The last descriptor is used for a client, and none is left for its target. Later clients are not accepted until
+    // it has closed.
+    const late = Array.from({ length: LATE_CLIENTS }, () => gateway.client(echo).catch(() => undefined));
+    const accepted = (await Promise.all(late)).filter((client) => client !== undefined);
+    expect(accepted.length).toBeLessThan(LATE_CLIENTS);
+    const refused = gateway.log().filter(({ event }) => event === 'channel.refused');
     expect(refused.map(({ reason }) => reason)).toContain('127.0.0.1: EMFILE');
-    for (const client of lucky) client.pipe.close();
-    await expectMoving(working);
-    for (const socket of crowd) socket.destroy();
-    await until('the crowd to be gone', SEEN_LIMIT_MS, () => openFiles(gateway.pid) < FILES / 2 + before);
-    await expectMoving(working);
+    for (const client of accepted) client.pipe.close();
+    await expectSessionWorks(working);
+    for (const socket of clients) socket.destroy();
+    await until('connections to close', NOTICE_LIMIT_MS, () => openFiles(gateway.pid) < FILES / 2 + before);
+    await expectSessionWorks(working);
     working.pipe.close();
     await expectServing(gateway, echo);
-    await gateway.settles(before);
+    await gateway.waitForFiles(before);
   });
 });
 
 describe('a full disk', () => {
   const DISK_KIB = 16;
 
-  itNeeds(
-    LACKS.tmpfs,
-    'under the log and the key log ends no session, and the log goes on after',
-    LIMIT_MS,
-    async () => {
-      const disk = join(lab.folder, 'disk');
-      mkdirSync(disk);
-      await runProgram('mount', ['-t', 'tmpfs', '-o', `size=${DISK_KIB}k`, 'none', disk]);
-      lab.onClose(() => runProgram('umount', ['--lazy', disk]).then(() => undefined));
-      const filler = join(disk, 'filler');
-      const flags = ['--keylog', join(disk, 'keys')];
-      const gateway = await startSoakGateway(lab, { logFile: join(disk, 'log'), flags });
-      const working = await gateway.client(echo);
-      await runProgram('sh', ['-c', `dd if=/dev/zero of=${filler} bs=1k 2>/dev/null; true`]);
-      const full = statSync(gateway.logFile).size;
-      for (let round = 0; round < 10; round++) await expectServing(gateway, echo);
-      await expectMoving(working);
-      expect(statSync(gateway.logFile).size - full).toBeLessThan(PAGE);
-      await runProgram('truncate', ['--size=0', filler, join(disk, 'keys')]);
-      const lines = gateway.log().length;
-      await expectServing(gateway, echo);
-      await until('the log to go on', SEEN_LIMIT_MS, () => gateway.log().length > lines);
-      working.pipe.close();
-    },
-  );
+  itUnless(UNAVAILABLE.tmpfs, 'for the logs does not affect sessions', LIMIT_MS, async () => {
+    const disk = join(lab.folder, 'disk');
+    mkdirSync(disk);
+    await runProgram('mount', ['-t', 'tmpfs', '-o', `size=${DISK_KIB}k`, 'none', disk]);
+    lab.onClose(() => runProgram('umount', ['--lazy', disk]).then(() => undefined));
+    const filler = join(disk, 'filler');
+    const flags = ['--keylog', join(disk, 'keys')];
+    const gateway = await startSoakGateway(lab, { logFile: join(disk, 'log'), flags });
+    const working = await gateway.client(echo);
+    await runProgram('sh', ['-c', `dd if=/dev/zero of=${filler} bs=1k 2>/dev/null; true`]);
+    const full = statSync(gateway.logFile).size;
+    for (let round = 0; round < 10; round++) await expectServing(gateway, echo);
+    await expectSessionWorks(working);
+    expect(statSync(gateway.logFile).size - full).toBeLessThan(PAGE);
+    await runProgram('truncate', ['--size=0', filler, join(disk, 'keys')]);
+    const lines = gateway.log().length;
+    await expectServing(gateway, echo);
+    await until('new log lines', NOTICE_LIMIT_MS, () => gateway.log().length > lines);
+    working.pipe.close();
+  });
 
-  /** What is left in the last page of a file that was being written. */
+  /** The unused part of the last page of the file can still be written. */
   const PAGE = 4096;
 });
 
 describe('a clock', () => {
   const HOUR_S = 3600;
 
-  itNeeds(LACKS.faketime, 'that is stepped ends no session; tokens are judged by the new time', LIMIT_MS, async () => {
+  itUnless(UNAVAILABLE.faketime, 'that is stepped affects tokens, but no open sessions', LIMIT_MS, async () => {
     const rc = join(lab.folder, 'faketimerc');
     const step = (seconds: number): void => writeFileSync(rc, `${seconds < 0 ? '' : '+'}${seconds}`);
     step(0);
@@ -125,51 +124,50 @@ describe('a clock', () => {
     const working = await gateway.client(echo);
     const inOneMinute = new Date(Date.now() + 60_000);
     const token = await gateway.token(echo.name, 'soak', inOneMinute);
-    const comes = async (): Promise<boolean> => {
+    const opens = async (): Promise<boolean> => {
       const client = await RawClient.start(gateway, { transport: 'websocket', token, port: echo.port });
       await client.when(() => client.closed || client.effects.some((effect) => effect.do === 'opened'));
       client.pipe.close();
       return client.effects.some((effect) => effect.do === 'opened');
     };
-    expect(await comes()).toBe(true);
-    for (const [seconds, welcome] of [
+    expect(await opens()).toBe(true);
+    for (const [seconds, accepted] of [
       [HOUR_S, false],
       [-HOUR_S, true],
       [0, true],
     ] as const) {
       step(seconds);
-      expect([seconds, await comes()]).toEqual([seconds, welcome]);
-      await expectMoving(working);
+      expect([seconds, await opens()]).toEqual([seconds, accepted]);
+      await expectSessionWorks(working);
     }
-    // Timers go by the other clock: the next keep-alive comes in its time, and the desktop is still there.
+    // Timers use the monotonic clock, so the next keep-alive is sent on time.
     step(-HOUR_S);
-    const alive = (): number => working.pieces.length;
-    const heard = alive();
-    await until('a keep-alive', SEEN_LIMIT_MS, () => alive() > heard);
-    await expectMoving(working);
+    const before = working.pieces.length;
+    await until('a keep-alive', NOTICE_LIMIT_MS, () => working.pieces.length > before);
+    await expectSessionWorks(working);
     working.pipe.close();
   });
 });
 
-describe('a resolver that says nothing', () => {
-  const lacks = LACKS.network ?? LACKS.mounts;
-  /** More than there are threads for them. */
+describe('a DNS server that does not answer', () => {
+  const reason = UNAVAILABLE.network ?? UNAVAILABLE.mounts;
+  /** More lookups than libuv has threads. */
   const LOOKUPS = 8;
 
-  itNeeds(lacks, 'is given up at the deadline, and others come in meanwhile', LIMIT_MS, async () => {
-    const { through, questions } = await silentResolver(lab);
-    const gateway = await startSoakGateway(lab, { through, env: { RDGW_TIMEOUTS_DECISION: '6' } });
-    const lost = await Promise.all(
+  itUnless(reason, 'delays only its own clients, until the deadline', LIMIT_MS, async () => {
+    const { wrapper, queries } = await silentResolver(lab);
+    const gateway = await startSoakGateway(lab, { wrapper, env: { RDGW_TIMEOUTS_DECISION: '6' } });
+    const waiting = await Promise.all(
       Array.from({ length: LOOKUPS }, async (_, index) => {
         const host = `host-${index}.example`;
         const token = await gateway.token(`${host}:${echo.port}`);
         return RawClient.start(gateway, { transport: 'websocket', token, port: echo.port, resources: [host] });
       }),
     );
-    await until('a question', SEEN_LIMIT_MS, () => questions() > 0);
-    // Signatures are checked in the same pool of threads as names are looked up.
+    await until('a DNS query', NOTICE_LIMIT_MS, () => queries() > 0);
+    // Signatures are verified in the same thread pool in which names are resolved.
     await expectServing(gateway, echo);
-    // In /etc/hosts: known at once, as long as nobody is ahead of it in the queue of the threads.
+    // The name is in /etc/hosts, so it resolves at once unless it waits for a thread behind the other lookups.
     const token = await gateway.token(`localhost:${echo.port}`);
     const quick = await RawClient.open(gateway, {
       transport: 'websocket',
@@ -177,42 +175,47 @@ describe('a resolver that says nothing', () => {
       port: echo.port,
       resources: ['localhost'],
     });
-    expect(lost.some((client) => client.closed)).toBe(false);
+    expect(waiting.some((client) => client.closed)).toBe(false);
     quick.pipe.close();
-    await Promise.all(lost.map((client) => client.ended()));
-    expect(messages(gateway).filter((msg) => msg === 'target refused')).toHaveLength(LOOKUPS);
+    await Promise.all(waiting.map((client) => client.ended()));
+    expect(events(gateway).filter((event) => event === 'channel.refused')).toHaveLength(LOOKUPS);
     await expectServing(gateway, echo);
   });
 });
 
-describe('a network that swallows everything', () => {
-  /** TCP asks after 30 s of silence, ten times in ten seconds. */
+describe('a network that loses all packets', () => {
+  /** TCP keep-alive sends ten probes, one per second, after 30 s without traffic. */
   const NOTICED_MS = 60_000;
-  /** A delayed acknowledgement is sent by then. */
+  /** Longer than the delay of a delayed acknowledgement. */
   const ACKNOWLEDGED_MS = 500;
   const SIDES = ['client', 'target'] as const;
 
-  itNeeds(LACKS.network, 'is noticed by TCP, towards client and target', 2 * NOTICED_MS, async () => {
-    // A keep-alive of the protocol would be under way, and TCP asks nothing while something is.
+  itUnless(UNAVAILABLE.network, 'is detected by TCP keep-alive on both sides', 2 * NOTICED_MS, async () => {
+    // TCP sends no keep-alive probes while data is unacknowledged, such as a keep-alive of the protocol.
     const env = { RDGW_TIMEOUTS_KEEP_ALIVE: '900' };
-    const gateway = await startSoakGateway(lab, { through: ['unshare', '--net'], env, listen: '0.0.0.0:0' });
-    // Both at once, since each waits for most of a minute.
+    const gateway = await startSoakGateway(lab, { wrapper: ['unshare', '--net'], env, listen: '0.0.0.0:0' });
+    // Both run concurrently, because each takes most of a minute.
     await Promise.all(SIDES.map((side) => cutAndWait(gateway, side)));
   });
 
   async function cutAndWait(gateway: SoakGateway, side: (typeof SIDES)[number]): Promise<void> {
-    const cables = { client: await layCable(gateway.pid), target: await layCable(gateway.pid) };
-    const { here } = cables.target;
-    const target = await echoTarget(here);
+    const links = { client: await addLink(gateway.pid), target: await addLink(gateway.pid) };
+    const { localAddress } = links.target;
+    const target = await echoTarget(localAddress);
     const client = await RawClient.open(
-      { host: cables.client.there, port: gateway.port, ca: gateway.ca },
-      { transport: 'websocket', token: await gateway.token(target.name, side), port: target.port, resources: [here] },
+      { host: links.client.remoteAddress, port: gateway.port, ca: gateway.ca },
+      {
+        transport: 'websocket',
+        token: await gateway.token(target.name, side),
+        port: target.port,
+        resources: [localAddress],
+      },
     );
-    await expectMoving(client);
+    await expectSessionWorks(client);
     await sleep(ACKNOWLEDGED_MS);
-    await cables[side].cut();
+    await links[side].cut();
     const start = performance.now();
-    const ended = (): boolean => gateway.log().some(({ msg, user }) => msg === 'session ended' && user === side);
+    const ended = (): boolean => gateway.log().some(({ event, user }) => event === 'session.ended' && user === side);
     await until(`the session without its ${side} to end`, NOTICED_MS, ended);
     record('half-open connections', { [`noticed at the ${side}, s`]: round((performance.now() - start) / 1000) });
     client.pipe.close();
@@ -221,89 +224,84 @@ describe('a network that swallows everything', () => {
 });
 
 describe('a reload of several workers', () => {
-  /** An authenticator has half a minute to come. */
-  const GIVEN_UP_MS = 60_000;
+  /** Loading an authenticator has a timeout of 30 s. */
+  const TIMED_OUT_MS = 60_000;
 
-  itNeeds(
-    undefined,
-    'whose authenticator never comes is taken by none, and ends no session',
-    3 * GIVEN_UP_MS,
-    async () => {
-      const stuck = join(lab.folder, 'stuck');
-      const module = join(lab.folder, 'authenticator.mjs');
-      writeFileSync(
-        module,
-        `import { existsSync } from 'node:fs';
+  itUnless(undefined, 'fails in all of them if the authenticator does not load', 3 * TIMED_OUT_MS, async () => {
+    const stuck = join(lab.folder, 'stuck');
+    const module = join(lab.folder, 'authenticator.mjs');
+    writeFileSync(
+      module,
+      `import { existsSync } from 'node:fs';
        export default () => existsSync(${JSON.stringify(stuck)})
          ? new Promise(() => setInterval(() => undefined, 1000))
-         : { name: 'own', authenticate: async () => ({ allow: true, user: 'anybody' }) };`,
-      );
-      const config = join(lab.folder, 'stuck.json');
-      writeFileSync(config, JSON.stringify({ auth: { module }, targets: { allow: [`127.0.0.1:${echo.port}`] } }));
-      const gateway = await startSoakGateway(lab, { flags: ['--workers', '2', '--config', config] });
-      const client = await gateway.client(echo);
-      writeFileSync(stuck, '');
-      process.kill(gateway.pid, 'SIGHUP');
-      const failed = 'reload failed, everything stays as it was';
-      await until('it to be given up', GIVEN_UP_MS, () => messages(gateway).includes(failed));
-      await expectMoving(client);
-      await expectServing(gateway, echo);
-      expect(messages(gateway).filter((msg) => msg === 'worker crashed' || msg === 'reloaded')).toEqual([]);
-      rmSync(stuck);
-      process.kill(gateway.pid, 'SIGHUP');
-      await until('the next one to be taken', SEEN_LIMIT_MS, () => messages(gateway).includes('reloaded'));
-      await expectMoving(client);
-      client.pipe.close();
-    },
-  );
+         : { name: 'own', authenticate: async () => ({ allow: true, user: 'alice' }) };`,
+    );
+    const config = join(lab.folder, 'stuck.json');
+    writeFileSync(config, JSON.stringify({ auth: { module }, targets: { allow: [`127.0.0.1:${echo.port}`] } }));
+    const gateway = await startSoakGateway(lab, { flags: ['--workers', '2', '--config', config] });
+    const client = await gateway.client(echo);
+    writeFileSync(stuck, '');
+    process.kill(gateway.pid, 'SIGHUP');
+    const failed = 'reload.failed';
+    await until('the reload to fail', TIMED_OUT_MS, () => events(gateway).includes(failed));
+    await expectSessionWorks(client);
+    await expectServing(gateway, echo);
+    expect(events(gateway).filter((event) => event === 'worker.crashed' || event === 'reload.completed')).toEqual([]);
+    rmSync(stuck);
+    process.kill(gateway.pid, 'SIGHUP');
+    await until('the next reload to complete', NOTICE_LIMIT_MS, () => events(gateway).includes('reload.completed'));
+    await expectSessionWorks(client);
+    client.pipe.close();
+  });
 });
 
 describe('a worker', () => {
-  /** Three signs of life that it misses, the last of them given up. */
+  /** The time in which three heartbeats are missed. */
   const NOTICED_MS = 60_000;
 
-  itNeeds(undefined, 'that hangs is noticed, and another takes its place', 2 * NOTICED_MS, async () => {
+  itUnless(undefined, 'that hangs is replaced', 2 * NOTICED_MS, async () => {
     const gateway = await startSoakGateway(lab, { flags: ['--workers', '2'] });
-    const lines = (event: string): LogLine[] => gateway.log().filter(({ msg }) => msg === event);
-    const [victim] = lines('worker started');
-    process.kill(Number(victim?.pid), 'SIGSTOP');
-    await until('it to be noticed', NOTICED_MS, () => lines('worker hangs and is replaced').length > 0);
-    await until('another one', SEEN_LIMIT_MS, () => lines('worker started').length === 3);
+    const lines = (event: string): LogLine[] => gateway.log().filter((line) => line.event === event);
+    const [first] = lines('worker.started');
+    process.kill(Number(first?.pid), 'SIGSTOP');
+    await until('the hang to be detected', NOTICED_MS, () => lines('worker.unresponsive').length > 0);
+    await until('another worker', NOTICE_LIMIT_MS, () => lines('worker.started').length === 3);
     await expectServing(gateway, echo);
   });
 
-  itNeeds(undefined, 'that is killed takes its own sessions along, and another takes its place', LIMIT_MS, async () => {
+  itUnless(undefined, 'that is killed loses only its own sessions and is replaced', LIMIT_MS, async () => {
     const gateway = await startSoakGateway(lab, { flags: ['--workers', '2'] });
-    const lines = (event: string): LogLine[] => gateway.log().filter(({ msg }) => msg === event);
-    const ownerOf = (user: string): unknown => lines('channel opened').find((line) => line.user === user)?.worker;
-    const sessions: { readonly client: RawClient; readonly owner: unknown }[] = [];
-    while (new Set(sessions.map(({ owner }) => owner)).size < 2) {
+    const lines = (event: string): LogLine[] => gateway.log().filter((line) => line.event === event);
+    const workerOf = (user: string): unknown => lines('channel.opened').find((line) => line.user === user)?.worker;
+    const sessions: { readonly client: RawClient; readonly worker: unknown }[] = [];
+    while (new Set(sessions.map(({ worker }) => worker)).size < 2) {
       const user = `user-${sessions.length}`;
       const client = await gateway.client(echo, { user });
-      sessions.push({ client, owner: await until('the log to name its worker', SEEN_LIMIT_MS, () => ownerOf(user)) });
+      sessions.push({ client, worker: await until('its worker in the log', NOTICE_LIMIT_MS, () => workerOf(user)) });
     }
-    const [{ owner } = { owner: undefined }] = sessions;
-    const lost = sessions.filter((session) => session.owner === owner);
-    const others = sessions.filter((session) => session.owner !== owner);
-    const worker = lines('worker started').find((line) => line.worker === owner);
-    process.kill(Number(worker?.pid), 'SIGKILL');
+    const [{ worker } = { worker: undefined }] = sessions;
+    const lost = sessions.filter((session) => session.worker === worker);
+    const others = sessions.filter((session) => session.worker !== worker);
+    const started = lines('worker.started').find((line) => line.worker === worker);
+    process.kill(Number(started?.pid), 'SIGKILL');
     const start = performance.now();
     await Promise.all(lost.map(({ client }) => client.ended()));
-    await until('the crash to be reported', SEEN_LIMIT_MS, () => lines('worker crashed').length > 0);
-    expect(lines('worker crashed')).toMatchObject([{ worker: owner, signal: 'SIGKILL', sessions: lost.length }]);
-    // At once, not only when there is another one.
+    await until('the crash to be reported', NOTICE_LIMIT_MS, () => lines('worker.crashed').length > 0);
+    expect(lines('worker.crashed')).toMatchObject([{ worker, signal: 'SIGKILL', sessions: lost.length }]);
+    // The other worker serves new sessions before a replacement has started.
     await expectServing(gateway, echo);
-    await until('another one', SEEN_LIMIT_MS, () => lines('worker started').length === 3);
-    record('a worker that was killed', { 'another listens, s': round((performance.now() - start) / 1000) });
-    const behind = gateway.log().length;
+    await until('another worker', NOTICE_LIMIT_MS, () => lines('worker.started').length === 3);
+    record('a killed worker', { 'replacement listens, s': round((performance.now() - start) / 1000) });
+    const linesBefore = gateway.log().length;
     const served = (): boolean =>
       gateway
         .log()
-        .slice(behind)
-        .some((line) => line.msg === 'channel opened' && line.worker === owner);
+        .slice(linesBefore)
+        .some((line) => line.event === 'channel.opened' && line.worker === worker);
     while (!served()) await expectServing(gateway, echo);
     for (const { client } of others) {
-      await expectMoving(client);
+      await expectSessionWorks(client);
       client.pipe.close();
     }
   });

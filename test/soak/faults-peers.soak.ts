@@ -1,4 +1,4 @@
-/** Peers that stall, vanish, drip and break off, each way. After each the gateway serves as before and holds no more than before. */
+/** Peers that disconnect, are slow, or stall. After each test the gateway serves and has released everything. */
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -23,8 +23,8 @@ import { MIB } from './figures.js';
 import { expectServing, type SoakGateway, startSoakGateway } from './gateway.js';
 import { openFiles } from './process.js';
 
-/** The shortest that the settings allow, so that waiting for them takes seconds. */
-const HASTY = { TLS: '1', HEAD: '1', PAIRING: '1', IDENTITY: '1', SETUP: '5', DIAL: '1', CLOSE: '1' };
+/** The shortest timeouts that the settings allow, in seconds. */
+const SHORT_TIMEOUTS = { TLS: '1', HEAD: '1', PAIRING: '1', IDENTITY: '1', SETUP: '5', DIAL: '1', CLOSE: '1' };
 const ENDED_LIMIT_MS = 10_000;
 
 let lab: Lab;
@@ -34,7 +34,9 @@ let files = 0;
 
 beforeAll(async () => {
   lab = await openLab('soak-peers');
-  const env = Object.fromEntries(Object.entries(HASTY).map(([name, value]) => [`RDGW_TIMEOUTS_${name}`, value]));
+  const env = Object.fromEntries(
+    Object.entries(SHORT_TIMEOUTS).map(([name, value]) => [`RDGW_TIMEOUTS_${name}`, value]),
+  );
   gateway = await startSoakGateway(lab, { env });
   echo = await echoTarget();
   files = openFiles(gateway.pid);
@@ -47,36 +49,36 @@ afterAll(async () => {
 
 afterEach(async () => {
   await expectServing(gateway, echo);
-  await gateway.settles(files);
+  await gateway.waitForFiles(files);
 });
 
-/** Ways in which a peer is gone: with a word of TCP, and with another. */
-const VANISH: Readonly<Record<string, (socket: Socket) => void>> = {
+/** The ways to end a TCP connection. */
+const DISCONNECTS: Readonly<Record<string, (socket: Socket) => void>> = {
   FIN: (socket) => void socket.end(),
   RST: (socket) => socket.resetAndDestroy(),
 };
 
-describe.each(Object.entries(VANISH))('a client that vanishes with %s', (_, vanish) => {
-  it('after TCP, and amid TLS', async () => {
-    for (const said of [Buffer.alloc(0), CLIENT_HELLO.subarray(0, 20), CLIENT_HELLO]) {
+describe.each(Object.entries(DISCONNECTS))('a client that disconnects with %s', (_, disconnect) => {
+  it('before and during the TLS handshake', async () => {
+    for (const bytes of [Buffer.alloc(0), CLIENT_HELLO.subarray(0, 20), CLIENT_HELLO]) {
       const socket = connect(gateway.port, '127.0.0.1').on('error', () => undefined);
       await once(socket, 'connect');
-      socket.write(said);
+      socket.write(bytes);
       await sleep(20);
-      vanish(socket);
+      disconnect(socket);
     }
   });
 
-  it('after TLS, amid the head, and behind it', async () => {
+  it('before, during and after the request head', async () => {
     const head = (lines: readonly string[]): string => `${lines.join('\r\n')}\r\n\r\n`;
     const upgrade = head(rdgHead('RDG_OUT_DATA', ID, upgradeHeaders()));
     const dual = head(rdgHead('RDG_OUT_DATA', ID));
-    const lonely = head(rdgHead('RDG_IN_DATA', ID, ['Content-Length: 0']));
-    for (const said of ['', upgrade.slice(0, 60), upgrade, dual, lonely, 'GET / HT']) {
+    const unpaired = head(rdgHead('RDG_IN_DATA', ID, ['Content-Length: 0']));
+    for (const bytes of ['', upgrade.slice(0, 60), upgrade, dual, unpaired, 'GET / HT']) {
       const socket = await tlsSocket(gateway);
-      socket.write(said);
+      socket.write(bytes);
       await sleep(20);
-      vanish(tcpOf(socket));
+      disconnect(tcpOf(socket));
     }
   });
 
@@ -84,27 +86,27 @@ describe.each(Object.entries(VANISH))('a client that vanishes with %s', (_, vani
     for (let pdus = 1; pdus <= SETUP_PDUS + 1; pdus++) {
       const pipe = await clientThatSends(pdus, transport);
       await sleep(20);
-      for (const socket of pipe.sockets) vanish(tcpOf(socket));
+      for (const socket of pipe.sockets) disconnect(tcpOf(socket));
     }
   });
 
-  it.each(TRANSPORTS)('amid a DATA PDU and amid a TLS record over %s', async (transport) => {
-    for (const breakOff of [halfPdu, halfRecord]) {
+  it.each(TRANSPORTS)('in the middle of a DATA PDU and of a TLS record over %s', async (transport) => {
+    for (const sendHalf of [sendHalfPdu, sendHalfRecord]) {
       const client = await gateway.client(echo, { transport });
-      breakOff(client);
+      sendHalf(client);
       await sleep(20);
-      for (const socket of client.pipe.sockets) vanish(tcpOf(socket));
+      for (const socket of client.pipe.sockets) disconnect(tcpOf(socket));
     }
   });
 });
 
 const ID = '6f1ba1ea-0000-4000-8000-000000000000';
-/** HANDSHAKE_REQUEST, TUNNEL_CREATE, TUNNEL_AUTH_REQUEST, CHANNEL_CREATE; the one behind them is DATA. */
+/** HANDSHAKE_REQUEST, TUNNEL_CREATE, TUNNEL_AUTH_REQUEST, CHANNEL_CREATE. The next PDU is DATA. */
 const SETUP_PDUS = 4;
-/** Its beginning; what follows never comes. */
+/** The beginning of a ClientHello. The rest is never sent. */
 const CLIENT_HELLO = Buffer.concat([Buffer.from('16030100c8010000c40303', 'hex'), randomBytes(64)]);
 
-/** A client that has sent this many PDUs and goes no further. */
+/** A client that has sent this number of PDUs and sends nothing more. */
 async function clientThatSends(pdus: number, transport: TransportKind): Promise<Pipe> {
   const pipe = await openPipe(gateway, { transport });
   let left = pdus;
@@ -118,38 +120,38 @@ async function clientThatSends(pdus: number, transport: TransportKind): Promise<
   return pipe;
 }
 
-function halfPdu(client: RawClient): void {
+function sendHalfPdu(client: RawClient): void {
   const [pdu = Buffer.alloc(0)] = client.wrap(randomBytes(1000));
   client.pipe.send(pdu.subarray(0, 500));
 }
 
-/** A record that says it is long, and breaks off: written below TLS. */
-function halfRecord({ pipe: { up } }: RawClient): void {
+/** Writes the header and only a part of a long TLS record to the TCP socket. */
+function sendHalfRecord({ pipe: { up } }: RawClient): void {
   tcpOf(up).write(Buffer.concat([Buffer.from([0x17, 3, 3, 0x40, 0]), randomBytes(100)]));
 }
 
-it('a TLS record that stops half way holds up nobody else, and is not cut short by us', async () => {
+it('an incomplete TLS record neither delays other sessions nor ends its own', async () => {
   const client = await gateway.client(echo);
-  halfRecord(client);
+  sendHalfRecord(client);
   await expectServing(gateway, echo);
   expect(client.closed).toBe(false);
   client.pipe.close();
 });
 
 describe.each(TRANSPORTS)('over %s', (transport) => {
-  /** More than the kernels between two peers hold, so that somebody has to wait. */
+  /** More than all socket buffers between client and target hold, so that the sender must wait. */
   const BYTES = 24 * MIB;
   const BLOCK = randomBytes(64 * 1024);
   const DIGEST = createHash('sha256')
     .update(Buffer.concat(Array(BYTES / BLOCK.length).fill(BLOCK)))
     .digest('hex');
 
-  it('a client that reads slowly gets everything', async () => {
-    const target = await testTarget((socket) => void pour(socket, BYTES / BLOCK.length));
+  it('a client that reads slowly receives everything', async () => {
+    const target = await testTarget((socket) => void sendBlocks(socket, BYTES / BLOCK.length));
     const hash = createHash('sha256');
     const client = await gateway.client(target, { transport });
     client.sink = (bytes) => void hash.update(bytes);
-    const slow = reluctant(client.pipe.sockets[0]);
+    const slow = readSlowly(client.pipe.sockets[0]);
     await client.when(() => client.receivedBytes >= BYTES || client.closed);
     slow.stop();
     expect(client.receivedBytes).toBe(BYTES);
@@ -158,7 +160,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     await target.stop();
   });
 
-  it('a target that reads slowly gets everything', async () => {
+  it('a target that reads slowly receives everything', async () => {
     const hash = createHash('sha256');
     let bytes = 0;
     const target = await testTarget((socket) => {
@@ -168,7 +170,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
       });
     });
     const client = await gateway.client(target, { transport });
-    const slow = reluctant(await target.socket(0));
+    const slow = readSlowly(await target.socket(0));
     for (let sent = 0; sent < BYTES; sent += BLOCK.length) {
       client.send(BLOCK);
       await new Promise<void>((resolve) => void client.pipe.up.write('', () => resolve()));
@@ -180,21 +182,21 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     await target.stop();
   });
 
-  it('a target that trickles is heard byte by byte', async () => {
-    const said = 'slowly';
+  it('bytes that a target sends one by one arrive without delay', async () => {
+    const text = 'slowly';
     const target = await testTarget(async (socket) => {
-      for (const letter of said) {
+      for (const letter of text) {
         socket.write(letter);
         await sleep(100);
       }
     });
     const client = await gateway.client(target, { transport });
-    expect((await client.gets(said.length)).toString()).toBe(said);
+    expect((await client.waitForBytes(text.length)).toString()).toBe(text);
     client.pipe.close();
     await target.stop();
   });
 
-  it('a target that resets ends its session, and the client is told', async () => {
+  it('a target that resets its connection closes the channel of the client', async () => {
     const target = await testTarget((socket) => void setTimeout(() => socket.resetAndDestroy(), 50));
     const client = await gateway.client(target, { transport });
     await client.until('closed');
@@ -202,7 +204,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     await target.stop();
   });
 
-  it('a target that hangs in connect is refused at its deadline', async () => {
+  it('a target that does not accept the connection is given up after timeouts.dial', async () => {
     const silent = await silentPort();
     const name = `127.0.0.1:${silent.port}`;
     const client = await RawClient.start(gateway, { transport, token: await gateway.token(name), port: silent.port });
@@ -212,10 +214,10 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     client.pipe.close();
   });
 
-  it('peers that never read are let go with their sessions', async () => {
+  it('sessions whose peers never read are released when they close', async () => {
     const target = await testTarget((socket) => {
       socket.pause();
-      void pour(socket, BYTES / BLOCK.length);
+      void sendBlocks(socket, BYTES / BLOCK.length);
     });
     const client = await gateway.client(target, { transport });
     for (const socket of client.pipe.sockets) socket.pause();
@@ -226,14 +228,14 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     await target.stop();
   });
 
-  async function pour(socket: Socket, blocks: number): Promise<void> {
+  async function sendBlocks(socket: Socket, blocks: number): Promise<void> {
     for (let sent = 0; sent < blocks && !socket.destroyed; sent++)
       await new Promise<void>((resolve) => void socket.write(BLOCK, () => resolve()));
   }
 });
 
-/** Reads a little, then nothing for a while, and so on. */
-function reluctant(socket: TLSSocket | Socket): { stop(): void } {
+/** Alternates between reading and pausing every 20 ms. */
+function readSlowly(socket: TLSSocket | Socket): { stop(): void } {
   const timer = setInterval(() => {
     if (socket.isPaused()) socket.resume();
     else socket.pause();

@@ -1,38 +1,38 @@
-/** What the soak found, for people: kept in one file that the launcher prints as a table at the end. */
+/** The figures of the soak. They are written to one file, which the launcher prints as a table at the end. */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 const FILE = '.test-results/soak-figures.json';
-/** Beside them, what a trend was drawn through: one line of JSON each, so that a run that failed, or never ended, can be looked at. */
+/** All samples as JSON lines, so that failed and unfinished runs can be analysed. */
 export const SAMPLES_FILE = '.test-results/soak-samples.ndjson';
 
-export type Facts = Readonly<Record<string, number | string>>;
+export type FigureRow = Readonly<Record<string, number | string>>;
 
 interface Figures {
-  readonly figures: Record<string, Facts>;
-  /** What this machine does not permit, and why. */
+  readonly figures: Record<string, FigureRow>;
+  /** The tests that were not run, with the reasons. */
   readonly notRun: Record<string, string>;
 }
 
-export function record(title: string, facts: Facts): void {
+export function record(title: string, facts: FigureRow): void {
   change(({ figures }) => {
     figures[title] = { ...figures[title], ...facts };
   });
 }
 
-/** INVARIANT: a test that this machine does not permit is not registered, hence never passed; it is told at the end. */
+/** INVARIANT: a test that this machine does not permit is not registered, so it never counts as passed. */
 export function recordNotRun(title: string, reason: string): void {
   change(({ notRun }) => {
     notRun[title] = reason;
   });
 }
 
-export function keepSample(sample: object): void {
+export function appendSample(sample: object): void {
   mkdirSync(dirname(SAMPLES_FILE), { recursive: true });
   appendFileSync(SAMPLES_FILE, `${JSON.stringify(sample)}\n`);
 }
 
-/** One decimal is all that these figures are good for. */
+/** Rounds to one decimal; the figures are not more precise than that. */
 export const round = (value: number): number => Math.round(value * 10) / 10;
 
 export const MIB = 1024 * 1024;

@@ -7,13 +7,13 @@ import type { Traffic } from './traffic.js';
 
 const PROGRAM = fileURLToPath(new URL('garbage.cjs', import.meta.url));
 
-/** Connections that say nonsense, made by a process of its own. */
+/** Starts a process that opens connections and sends invalid data. */
 export async function startGarbage(lab: Lab, gateway: SoakGateway, perSecond: number): Promise<Traffic> {
   const child = await startChild(lab, process.execPath, [PROGRAM, `${gateway.port}`, `${perSecond}`]);
   return {
     async stop() {
       await child.stop();
-      // Its last words may come a moment after it has gone.
+      // The output may arrive shortly after the process has ended.
       return JSON.parse(
         await until('the count of garbage connections', 5_000, () => child.output().endsWith('\n') && child.output()),
       );

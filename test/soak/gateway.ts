@@ -1,4 +1,4 @@
-/** `rdgw serve` under watch: a process of its own, its log in a file, what it holds on to sampled from outside and inside. */
+/** Runs `rdgw serve` as a process. Its resources are sampled from /proc and by a module inside it. */
 import { randomBytes } from 'node:crypto';
 import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,15 +11,15 @@ import { until } from '../lab/until.js';
 import { RawClient, type Server, TRANSPORTS, type TransportKind } from '../support/client.js';
 import type { TestTarget } from '../support/target.js';
 import { SAMPLE_MS } from './plan.js';
-import { COLLECTED, collect, type Inside, openFiles, parseSamples } from './process.js';
+import { AFTER_GC, openFiles, type ProcessSample, parseSamples, requestCollection } from './process.js';
 
 const SAMPLER = fileURLToPath(new URL('sampler.cjs', import.meta.url));
-/** Longer than any soak. */
+/** Validity of tokens, longer than any soak. */
 const TOKEN_MS = 24 * 3600 * 1000;
-/** The lingering of ended sessions is over by then: `LONGEST_LINGER_MS` of the gateway, and a busy machine. */
+/** Limit until ended sessions have released their sockets: more than `LONGEST_LINGER_MS` of the gateway. */
 const SETTLE_LIMIT_MS = 60_000;
-/** Messages of the log that no client, target or stranger can bring about. */
-const TROUBLES = /"(stray error|connection failed)"/;
+/** Log events that no client, target or unauthenticated connection can cause. */
+const UNEXPECTED_ERRORS = /"(error\.uncaught|connection\.failed)"/;
 
 export interface SoakGateway extends Server {
   readonly pid: number;
@@ -27,27 +27,27 @@ export interface SoakGateway extends Server {
   readonly samplesFile: string;
   readonly logFile: string;
   log(): LogLine[];
-  /** Lines of its log about errors that nobody foresaw: it survives them, and a test must not. */
-  troubles(): Promise<string[]>;
+  /** Log lines about unexpected errors. The gateway continues after them, but a test must fail. */
+  unexpectedErrors(): Promise<string[]>;
   token(target: string, user?: string, expiresAt?: Date): Promise<string>;
-  /** A client whose channel to this target is open. */
-  client(target: { readonly name: string; readonly port: number }, how?: ClientHow): Promise<RawClient>;
-  /** What it holds on to without garbage. */
-  collected(): Promise<Inside>;
-  /** Until it holds no more files and sockets than this. */
-  settles(files: number): Promise<void>;
+  /** A client with an open channel to the target. */
+  client(target: { readonly name: string; readonly port: number }, options?: SoakClientOptions): Promise<RawClient>;
+  /** A sample of the process after a garbage collection. */
+  sampleAfterGc(): Promise<ProcessSample>;
+  /** Waits until the process has at most this many open files and sockets. */
+  waitForFiles(files: number): Promise<void>;
 }
 
-export interface ClientHow {
+export interface SoakClientOptions {
   readonly transport?: TransportKind;
   readonly user?: string;
   readonly resources?: readonly string[];
 }
 
 export interface SoakGatewayOptions extends GatewayProcessOptions {
-  /** More flags of `rdgw serve`. */
+  /** Additional flags of `rdgw serve`. */
   readonly flags?: readonly string[];
-  /** Where its log goes. */
+  /** The path of its log. */
   readonly logFile?: string;
 }
 
@@ -56,10 +56,10 @@ let count = 0;
 export async function startSoakGateway(lab: Lab, options: SoakGatewayOptions = {}): Promise<SoakGateway> {
   count += 1;
   const samplesFile = join(lab.folder, `samples-${count}.ndjson`);
-  const { through = [], env = {}, flags = [], logFile = join(lab.folder, `gateway-${count}.log`), listen } = options;
+  const { wrapper = [], env = {}, flags = [], logFile = join(lab.folder, `gateway-${count}.log`), listen } = options;
   const process = await startGatewayProcess(lab, flags, {
-    // The log goes to a file, as it does in service, and not through the memory of the test.
-    through: ['sh', '-c', 'exec "$@" 2>>"$0"', logFile, ...through],
+    // The log is written to a file, so that it does not use memory of the test.
+    wrapper: ['sh', '-c', 'exec "$@" 2>>"$0"', logFile, ...wrapper],
     env: { NODE_OPTIONS: `--require=${SAMPLER}`, SOAK_SAMPLES: samplesFile, SOAK_SAMPLE_MS: `${SAMPLE_MS}`, ...env },
     ...(listen === undefined ? {} : { listen }),
   }).catch((error: Error) => {
@@ -71,7 +71,7 @@ export async function startSoakGateway(lab: Lab, options: SoakGatewayOptions = {
   const key = await process.key();
   const token: SoakGateway['token'] = (target, user = 'soak', expiresAt = new Date(Date.now() + TOKEN_MS)) =>
     mintToken(key, { user, targets: [target], audience: process.host, expiresAt, id: randomBytes(8).toString('hex') });
-  const collections = (): Inside[] => parseSamples(samplesFile, pid).filter(({ note }) => note === COLLECTED);
+  const collections = (): ProcessSample[] => parseSamples(samplesFile, pid).filter(({ note }) => note === AFTER_GC);
   return {
     port,
     ca,
@@ -80,11 +80,11 @@ export async function startSoakGateway(lab: Lab, options: SoakGatewayOptions = {
     samplesFile,
     logFile,
     token,
-    async troubles() {
+    async unexpectedErrors() {
       const found: string[] = [];
-      // Line by line: the log of an hour is larger than memory should be.
+      // Reads line by line, because the log of an hour is too large for memory.
       for await (const line of createInterface({ input: createReadStream(logFile) }))
-        if (TROUBLES.test(line)) found.push(line);
+        if (UNEXPECTED_ERRORS.test(line)) found.push(line);
       return found;
     },
     log: () => (existsSync(logFile) ? linesOf(readFileSync(logFile, 'utf8')) : []),
@@ -92,24 +92,24 @@ export async function startSoakGateway(lab: Lab, options: SoakGatewayOptions = {
       const options = { transport, token: await token(target.name, user), port: target.port };
       return RawClient.open({ port, ca }, { ...options, ...(resources === undefined ? {} : { resources }) });
     },
-    async collected() {
+    async sampleAfterGc() {
       const before = collections().length;
-      collect(pid);
-      return until('the gateway to tell what it holds', SETTLE_LIMIT_MS, () => collections()[before]);
+      requestCollection(pid);
+      return until('a sample of the gateway', SETTLE_LIMIT_MS, () => collections()[before]);
     },
-    async settles(files) {
+    async waitForFiles(files) {
       let last = Number.NaN;
       await until('sockets to be closed', SETTLE_LIMIT_MS, () => {
         last = openFiles(pid);
         return last <= files;
       }).catch((error: Error) => {
-        throw new Error(`${error.message}: ${last} are open, ${files} were`);
+        throw new Error(`${error.message}: ${last} are open, ${files} are allowed`);
       });
     },
   };
 }
 
-/** Whole lines of JSON; the last one may be half written, or cut where the disk was full. */
+/** The valid lines of JSON. Lines may be incomplete at the end, or where the disk was full. */
 function linesOf(text: string): LogLine[] {
   return text.split('\n').flatMap((line) => {
     try {
@@ -120,21 +120,21 @@ function linesOf(text: string): LogLine[] {
   });
 }
 
-const GREETING = Buffer.from('still there?');
+const MESSAGE = Buffer.from('echo request');
 
-/** Fails unless a new session over each transport opens, moves data and ends. */
+/** Rejects unless a new session over each transport opens and transfers data. */
 export async function expectServing(gateway: SoakGateway, echo: TestTarget): Promise<void> {
   for (const transport of TRANSPORTS) {
     const client = await gateway.client(echo, { transport });
-    await expectMoving(client);
+    await expectSessionWorks(client);
     client.pipe.close();
   }
 }
 
-/** Fails unless a session to an echoing target still moves data. */
-export async function expectMoving(client: RawClient): Promise<void> {
+/** Rejects unless a session to an echo target still transfers data. */
+export async function expectSessionWorks(client: RawClient): Promise<void> {
   const before = client.receivedBytes;
-  client.send(GREETING);
-  await client.gets(before + GREETING.length);
+  client.send(MESSAGE);
+  await client.waitForBytes(before + MESSAGE.length);
   if (client.closed) throw new Error('the session has ended');
 }

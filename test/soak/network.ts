@@ -1,4 +1,4 @@
-/** Networks of the soak's own: cables that can be cut, and a resolver that never answers. Only inside the launcher's namespace. */
+/** Network faults: links that can be cut, and a silent DNS server. They need the namespace of scripts/soak.js. */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -6,36 +6,37 @@ import { join } from 'node:path';
 import type { Lab } from '../lab/lab.js';
 import { runProgram } from '../lab/program.js';
 
-export interface Cable {
-  /** Addresses of its two ends, ours and the one of the process. */
-  readonly here: string;
-  readonly there: string;
-  /** From now on every packet is lost, and nobody is told. */
+export interface Link {
+  /** The addresses of its two ends: in the network of the test, and in that of the process. */
+  readonly localAddress: string;
+  readonly remoteAddress: string;
+  /** From now on all packets are lost. Neither end gets an error. */
   cut(): Promise<void>;
 }
 
-let cables = 0;
+let links = 0;
 
-/** A cable between us and a process that has a network of its own. */
-export async function layCable(pid: number): Promise<Cable> {
-  cables += 1;
-  const [ours, theirs] = [`soak${cables}`, `far${cables}`];
-  const [here, there] = [`10.199.${cables}.1`, `10.199.${cables}.2`];
-  await runProgram('ip', ['link', 'add', ours, 'type', 'veth', 'peer', 'name', theirs, 'netns', `${pid}`]);
-  await runProgram('ip', ['address', 'add', `${here}/24`, 'dev', ours]);
-  await runProgram('ip', ['link', 'set', ours, 'up']);
-  const inside = ['--net', '--target', `${pid}`, 'ip'];
-  await runProgram('nsenter', [...inside, 'address', 'add', `${there}/24`, 'dev', theirs]);
-  await runProgram('nsenter', [...inside, 'link', 'set', theirs, 'up']);
-  return { here, there, cut: () => runProgram('ip', ['link', 'set', ours, 'down']).then(() => undefined) };
+/** Adds a veth pair between the test and a process with its own network namespace. */
+export async function addLink(pid: number): Promise<Link> {
+  links += 1;
+  const [local, remote] = [`soak${links}`, `peer${links}`];
+  const [localAddress, remoteAddress] = [`10.199.${links}.1`, `10.199.${links}.2`];
+  await runProgram('ip', ['link', 'add', local, 'type', 'veth', 'peer', 'name', remote, 'netns', `${pid}`]);
+  await runProgram('ip', ['address', 'add', `${localAddress}/24`, 'dev', local]);
+  await runProgram('ip', ['link', 'set', local, 'up']);
+  const inNamespace = ['--net', '--target', `${pid}`, 'ip'];
+  await runProgram('nsenter', [...inNamespace, 'address', 'add', `${remoteAddress}/24`, 'dev', remote]);
+  await runProgram('nsenter', [...inNamespace, 'link', 'set', remote, 'up']);
+  const cut = (): Promise<void> => runProgram('ip', ['link', 'set', local, 'down']).then(() => undefined);
+  return { localAddress, remoteAddress, cut };
 }
 
 const DNS_PORT = 53;
 
 export interface SilentResolver {
-  /** Starts a program that asks this resolver for every name that is not in /etc/hosts. */
-  readonly through: readonly string[];
-  questions(): number;
+  /** The start of a command line that runs a program with this resolver for all names that are not in /etc/hosts. */
+  readonly wrapper: readonly string[];
+  queries(): number;
 }
 
 export async function silentResolver(lab: Lab): Promise<SilentResolver> {
@@ -50,7 +51,7 @@ export async function silentResolver(lab: Lab): Promise<SilentResolver> {
   const conf = join(lab.folder, 'resolv.conf');
   writeFileSync(conf, 'nameserver 127.0.0.1\n');
   return {
-    through: ['unshare', '--mount', 'sh', '-c', `mount --bind ${conf} /etc/resolv.conf && exec "$@"`, 'sh'],
-    questions: () => questions,
+    wrapper: ['unshare', '--mount', 'sh', '-c', `mount --bind ${conf} /etc/resolv.conf && exec "$@"`, 'sh'],
+    queries: () => questions,
   };
 }

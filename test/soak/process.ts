@@ -1,35 +1,36 @@
-/** What a process holds on to: told by the kernel, and by the process itself through the sampler. */
+/** Resources of a process: values from /proc, and values that the process itself reports through the sampler. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { keepSample, MIB, round } from './figures.js';
+import { appendSample, MIB, round } from './figures.js';
 
 /** A line of the sampler. */
-export interface Inside {
+export interface ProcessSample {
   readonly pid: number;
   readonly at: number;
   readonly note?: string;
   readonly heap: number;
   readonly external: number;
   readonly arrayBuffers: number;
-  /** Sockets, timers and the like that keep the process alive, counted by kind. */
+  /** The numbers of sockets, timers and other resources that keep the process alive, by kind. */
   readonly handles: Readonly<Record<string, number>>;
 }
 
-/** What one process has told so far. */
-export function parseSamples(file: string, pid: number): Inside[] {
+/** The samples of one process so far. */
+export function parseSamples(file: string, pid: number): ProcessSample[] {
   if (!existsSync(file)) return [];
   const lines = readFileSync(file, 'utf8').split('\n');
-  // The last line may still be on its way.
-  const all = lines.slice(0, -1).map((line): Inside => JSON.parse(line));
+  // The last line may be incomplete.
+  const all = lines.slice(0, -1).map((line): ProcessSample => JSON.parse(line));
   return all.filter((line) => line.pid === pid);
 }
 
-export const handlesIn = ({ handles }: Inside): number => Object.values(handles).reduce((sum, one) => sum + one, 0);
+export const handlesIn = ({ handles }: ProcessSample): number =>
+  Object.values(handles).reduce((sum, one) => sum + one, 0);
 
-/** What the sampler says of a line that was asked for. */
-export const COLLECTED = 'collected';
+/** The note of a sample after garbage collection. */
+export const AFTER_GC = 'collected';
 
-/** Asks for a line of what is held without garbage. */
-export function collect(pid: number): void {
+/** Requests a garbage collection and a sample after it. */
+export function requestCollection(pid: number): void {
   process.kill(pid, 'SIGUSR2');
 }
 
@@ -39,7 +40,7 @@ export function openFiles(pid: number): number {
 
 const PAGE = 4096;
 
-/** Bytes of memory. */
+/** Resident memory in bytes. */
 export function residentBytes(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * PAGE;
 }
@@ -48,25 +49,25 @@ function threads(pid: number): number {
   return Number(/^Threads:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 }
 
-/** What is watched: memory in MiB, everything else counted. */
-const WATCHED = ['rss', 'heap', 'buffers', 'files', 'handles', 'threads'] as const;
-type Watched = (typeof WATCHED)[number];
+/** The monitored metrics. Memory is in MiB, the others are counts. */
+const METRICS = ['rss', 'heap', 'buffers', 'files', 'handles', 'threads'] as const;
+type Metric = (typeof METRICS)[number];
 
-/** What only the process itself can tell, and when it did so: in seconds of its own clock. */
-interface Told extends Readonly<Record<'heap' | 'buffers' | 'handles', number>> {
+/** The values that the process itself reports, and the times of the reports in seconds of its own clock. */
+interface Summary extends Readonly<Record<'heap' | 'buffers' | 'handles', number>> {
   readonly collectedAt: number;
-  readonly toldAt: number;
+  readonly reportedAt: number;
   readonly kinds: Readonly<Record<string, number>>;
 }
 
-/** `at` in seconds. */
-export type Sample = { readonly at: number } & Told & Readonly<Record<Watched, number>>;
+/** `at` is in seconds. */
+export type Sample = { readonly at: number } & Summary & Readonly<Record<Metric, number>>;
 
 /**
- * What may be gained in the second half and still be called flat: `slack` for what comes and goes (sessions that just opened, memory
- * that the allocator keeps), and on top of it `perHour`.
+ * Growth in the second half of a run that still counts as flat: `slack` for variation (sessions that have just opened,
+ * memory that the allocator keeps) plus `perHour`.
  */
-const FLAT: Readonly<Record<Watched, { readonly slack: number; readonly perHour: number }>> = {
+const GROWTH_LIMITS: Readonly<Record<Metric, { readonly slack: number; readonly perHour: number }>> = {
   rss: { slack: 48, perHour: 16 },
   heap: { slack: 12, perHour: 4 },
   buffers: { slack: 24, perHour: 4 },
@@ -76,22 +77,23 @@ const FLAT: Readonly<Record<Watched, { readonly slack: number; readonly perHour:
 };
 
 export interface Trend {
-  readonly of: Watched;
+  readonly of: Metric;
   readonly first: number;
   readonly last: number;
   readonly most: number;
-  /** Of a straight line through the second half. */
+  /** The slope of a straight line through the second half. */
   readonly perHour: number;
   readonly isFlat: boolean;
 }
 
 /**
- * What is held after these lines of the sampler; undefined before the first collection. The heap is told without garbage: between two
- * collections it grows by as much as traffic makes of it, and a short run would take that for a leak. Handles are told by the latest line
- * of all: they come and go in seconds, and a count that stood for the whole minute to the next collection would make a trend of a moment.
+ * The latest values from samples of one process, or undefined before the first collection. Memory is from the last
+ * sample after a garbage collection: between two collections it grows with the traffic, which would look like a leak in
+ * a short run. Handles are from the last sample of all: their number changes within seconds, and a value that is used
+ * for the minute until the next collection would look like a trend.
  */
-export function told(lines: readonly Inside[]): Told | undefined {
-  const collected = lines.findLast(({ note }) => note === COLLECTED);
+export function summarize(lines: readonly ProcessSample[]): Summary | undefined {
+  const collected = lines.findLast(({ note }) => note === AFTER_GC);
   const latest = lines.at(-1);
   if (collected === undefined || latest === undefined) return undefined;
   return {
@@ -99,26 +101,27 @@ export function told(lines: readonly Inside[]): Told | undefined {
     buffers: collected.arrayBuffers / MIB,
     handles: handlesIn(latest),
     collectedAt: collected.at,
-    toldAt: latest.at,
+    reportedAt: latest.at,
     kinds: latest.handles,
   };
 }
 
-/** What the process may be late with a line that is due. */
-const LATE_S = 15;
+/** Allowed delay of a sample. */
+const DELAY_LIMIT_S = 15;
 
-/** @throws when the process had stopped telling before the last sample: what stands still passes for flat. */
-export function expectTold(samples: readonly Sample[], everyMs: number, collectMs: number): void {
+/** @throws when the process stopped reporting before the last sample, because constant values would count as flat. */
+export function expectComplete(samples: readonly Sample[], everyMs: number, collectMs: number): void {
   const [first, last] = [samples[0], samples.at(-1)];
   if (first === undefined || last === undefined) throw new Error('there are no samples');
   const seconds = last.at - first.at;
-  if (last.toldAt - first.toldAt < seconds - everyMs / 1000 - LATE_S) throw new Error('the sampler fell silent');
-  if (last.collectedAt - first.collectedAt < seconds - collectMs / 1000 - LATE_S)
-    throw new Error('the collector fell silent');
+  if (last.reportedAt - first.reportedAt < seconds - everyMs / 1000 - DELAY_LIMIT_S)
+    throw new Error('the sampler stopped');
+  if (last.collectedAt - first.collectedAt < seconds - collectMs / 1000 - DELAY_LIMIT_S)
+    throw new Error('the collections stopped');
 }
 
-/** Samples a process until it is stopped, and keeps every sample where people can look at it. */
-export class ProcessWatch {
+/** Samples a process until `stop` is called. Every sample is also appended to `SAMPLES_FILE`. */
+export class ProcessMonitor {
   readonly #samples: Sample[] = [];
   readonly #timers: readonly NodeJS.Timeout[];
   readonly #everyMs: number;
@@ -129,51 +132,51 @@ export class ProcessWatch {
     this.#collectMs = collectMs;
     const start = performance.now();
     const sample = (): void => {
-      const inside = told(parseSamples(samplesFile, pid));
-      if (inside === undefined) return;
+      const reported = summarize(parseSamples(samplesFile, pid));
+      if (reported === undefined) return;
       const taken = {
         at: round((performance.now() - start) / 1000),
         rss: residentBytes(pid) / MIB,
         files: openFiles(pid),
         threads: threads(pid),
-        ...inside,
+        ...reported,
       };
       this.#samples.push(taken);
-      keepSample(taken);
+      appendSample(taken);
     };
-    collect(pid);
-    this.#timers = [setInterval(sample, everyMs), setInterval(collect, collectMs, pid)];
+    requestCollection(pid);
+    this.#timers = [setInterval(sample, everyMs), setInterval(requestCollection, collectMs, pid)];
   }
 
   stop(): void {
     for (const timer of this.#timers) clearInterval(timer);
   }
 
-  /** @throws when there is too little to judge by */
+  /** @throws when there are too few samples */
   trends(): Trend[] {
-    expectTold(this.#samples, this.#everyMs, this.#collectMs);
-    return WATCHED.map((of) => trend(of, this.#samples));
+    expectComplete(this.#samples, this.#everyMs, this.#collectMs);
+    return METRICS.map((of) => trend(of, this.#samples));
   }
 }
 
-export function trend(of: Watched, samples: readonly Sample[]): Trend {
+export function trend(of: Metric, samples: readonly Sample[]): Trend {
   const half = samples.slice(Math.floor(samples.length / 2));
   if (half.length < 2) throw new Error('too few samples for a trend');
   const perSecond = slope(half.map((sample) => [sample.at, sample[of]]));
   const hours = ((half.at(-1)?.at ?? 0) - (half[0]?.at ?? 0)) / 3600;
-  const { slack, perHour } = FLAT[of];
+  const { slack, perHour } = GROWTH_LIMITS[of];
   return {
     of,
     first: round(samples[0]?.[of] ?? Number.NaN),
     last: round(samples.at(-1)?.[of] ?? Number.NaN),
     most: round(Math.max(...samples.map((sample) => sample[of]))),
     perHour: round(perSecond * 3600),
-    // What is no number is not flat either.
+    // NaN does not count as flat.
     isFlat: perSecond * 3600 * hours <= slack + perHour * hours,
   };
 }
 
-/** Least squares. */
+/** The slope of the least-squares line, 0 if it is undefined. */
 export function slope(points: readonly (readonly [x: number, y: number])[]): number {
   const mean = (values: readonly number[]): number => values.reduce((sum, one) => sum + one, 0) / values.length;
   const [x, y] = [mean(points.map(([one]) => one)), mean(points.map(([, one]) => one))];

@@ -1,10 +1,10 @@
-// Loaded into the gateway by node --require: writes what only the process itself can tell, one JSON line each time. The product has no
-// code for it. Plain JavaScript, since it runs where nothing is compiled for it.
+// Preloaded into the gateway with node --require, so that the product needs no code for it. Writes memory use and
+// handles of the process as JSON lines. Plain JavaScript, because it is not compiled.
 const { appendFileSync } = require('node:fs');
 const { setFlagsFromString } = require('node:v8');
 const { runInNewContext } = require('node:vm');
 
-const { SOAK_SAMPLES: file, SOAK_SAMPLE_MS: every } = process.env;
+const { SOAK_SAMPLES: file, SOAK_SAMPLE_MS: interval } = process.env;
 
 function write(note) {
   const { heapUsed, external, arrayBuffers } = process.memoryUsage();
@@ -23,8 +23,8 @@ function write(note) {
 }
 
 if (file) {
-  setInterval(write, Number(every)).unref();
-  // Asked for by name: without garbage, so that two of these can be compared.
+  setInterval(write, Number(interval)).unref();
+  // A sample after garbage collection, so that samples can be compared.
   process.on('SIGUSR2', () => {
     setFlagsFromString('--expose-gc');
     runInNewContext('gc')();

@@ -1,4 +1,4 @@
-/** Sessions come and go, and nothing of them stays. */
+/** Opens and closes many sessions and verifies that the gateway releases all their resources. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Lab, openLab } from '../lab/lab.js';
 import { echoTarget } from '../support/target.js';
@@ -8,9 +8,9 @@ import { SESSIONS, SESSIONS_AT_ONCE } from './plan.js';
 import { handlesIn, openFiles, residentBytes } from './process.js';
 import { shortSession } from './traffic.js';
 
-/** Before anything is measured: code is compiled, buffers and pools have found their size. */
+/** Sessions before the first measurement, in which code is compiled and buffers and pools reach their final size. */
 const WARM_UP = 1_000;
-/** Memory that does not come back although nothing is held: the heap's own slack, and the allocator's. Not one KiB for each session. */
+/** Allowed growth: unused memory that heap and allocator keep. For the heap it is below 1 KiB per session. */
 const HEAP_SLACK = 3 * MIB;
 const RESIDENT_SLACK = 24 * MIB;
 
@@ -24,9 +24,9 @@ beforeAll(async () => {
 
 afterAll(() => lab?.close());
 
-it(`${SESSIONS} sessions leave nothing behind`, { timeout: 120_000 + SESSIONS * 120 }, async () => {
+it(`${SESSIONS} sessions leak nothing`, { timeout: 120_000 + SESSIONS * 120 }, async () => {
   const files = openFiles(gateway.pid);
-  const first = await gateway.collected();
+  const first = await gateway.sampleAfterGc();
   const echo = await echoTarget();
   const run = async (count: number): Promise<void> => {
     for (let done = 0; done < count; done += SESSIONS_AT_ONCE) {
@@ -36,13 +36,13 @@ it(`${SESSIONS} sessions leave nothing behind`, { timeout: 120_000 + SESSIONS * 
     }
   };
   await run(Math.min(WARM_UP, SESSIONS));
-  await gateway.settles(files);
-  const before = { ...(await gateway.collected()), rss: residentBytes(gateway.pid) };
+  await gateway.waitForFiles(files);
+  const before = { ...(await gateway.sampleAfterGc()), rss: residentBytes(gateway.pid) };
   const start = performance.now();
   await run(SESSIONS);
   const seconds = (performance.now() - start) / 1000;
-  await gateway.settles(files);
-  const after = { ...(await gateway.collected()), rss: residentBytes(gateway.pid) };
+  await gateway.waitForFiles(files);
+  const after = { ...(await gateway.sampleAfterGc()), rss: residentBytes(gateway.pid) };
   await echo.stop();
   record('sessions opened and closed', {
     sessions: SESSIONS,
@@ -56,10 +56,10 @@ it(`${SESSIONS} sessions leave nothing behind`, { timeout: 120_000 + SESSIONS * 
     'handles before': handlesIn(first),
     'handles after': handlesIn(after),
   });
-  // Sockets and timers by their kind: the same as before the first session, not only as many.
+  // Compares the numbers by kind, which is stricter than the total.
   expect(after.handles).toEqual(first.handles);
   expect(after.heap - before.heap).toBeLessThan(HEAP_SLACK);
   expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(HEAP_SLACK);
   expect(after.rss - before.rss).toBeLessThan(RESIDENT_SLACK);
-  expect(await gateway.troubles()).toEqual([]);
+  expect(await gateway.unexpectedErrors()).toEqual([]);
 });

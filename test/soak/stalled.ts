@@ -1,55 +1,54 @@
-/** Readers that never read, while the other side sends as fast as it can. There are always as many of them. */
-
+/** Sessions with a side that never reads while the other side sends as fast as it can. Ended sessions are replaced. */
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { type RawClient, TRANSPORTS, type TransportKind } from '../support/client.js';
 import { type TestTarget, testTarget } from '../support/target.js';
-import { type Facts, round } from './figures.js';
+import { type FigureRow, round } from './figures.js';
 import type { SoakGateway } from './gateway.js';
-import { Lanes, type Traffic } from './traffic.js';
+import { Loops, type Traffic } from './traffic.js';
 
 const BLOCK = randomBytes(64 * 1024);
 
-export class Stalled implements Traffic {
-  /** When each that is open began to stall. */
+export class StalledSessions implements Traffic {
+  /** The start times of the open sessions, by the functions that end them. */
   readonly #open = new Map<() => void, number>();
-  readonly #lanes: Lanes;
-  readonly #lifetimes: Record<TransportKind, number[]> = { websocket: [], http: [] };
+  readonly #loops: Loops;
+  readonly #durations: Record<TransportKind, number[]> = { websocket: [], http: [] };
   #opened = 0;
   #stopping = false;
-  #turn: Promise<unknown> = Promise.resolve();
+  #lastOpening: Promise<unknown> = Promise.resolve();
 
   private constructor(count: number, open: (transport: TransportKind) => Promise<Stall>) {
-    this.#lanes = new Lanes(count, async (lane) => {
-      const transport = TRANSPORTS[lane % TRANSPORTS.length] ?? 'websocket';
-      const { end, ended, tidy } = await this.#inTurn(() => open(transport));
+    this.#loops = new Loops(count, async (index) => {
+      const transport = TRANSPORTS[index % TRANSPORTS.length] ?? 'websocket';
+      const { end, ended, cleanUp } = await this.#serialize(() => open(transport));
       const start = performance.now();
       this.#open.set(end, start);
       this.#opened++;
       if (this.#stopping) end();
       await ended;
       this.#open.delete(end);
-      if (!this.#stopping) this.#lifetimes[transport].push((performance.now() - start) / 1000);
-      await tidy();
+      if (!this.#stopping) this.#durations[transport].push((performance.now() - start) / 1000);
+      await cleanUp();
     });
   }
 
-  /** Clients that read nothing of what their target sends. */
-  static clients(gateway: SoakGateway, count: number): Stalled {
-    return new Stalled(count, async (transport) => {
+  /** Sessions whose clients never read. */
+  static clients(gateway: SoakGateway, count: number): StalledSessions {
+    return new StalledSessions(count, async (transport) => {
       const target = await testTarget();
       const client = await gateway.client(target, { transport, user: 'stalled client' });
       client.pipe.sockets[0].pause();
       const socket = await target.socket(0);
-      void pour((flushed) => void socket.write(BLOCK, flushed), socket);
-      // The target alone notices an end: whoever does not read sees none.
-      return stall(client, target, heardEnd(socket));
+      void writeContinuously((flushed) => void socket.write(BLOCK, flushed), socket);
+      // Only the target notices the end, because the client does not read.
+      return stall(client, target, endReceived(socket));
     });
   }
 
-  /** Targets that read nothing of what their client sends. */
-  static targets(gateway: SoakGateway, count: number): Stalled {
-    return new Stalled(count, async (transport) => {
+  /** Sessions whose targets never read. */
+  static targets(gateway: SoakGateway, count: number): StalledSessions {
+    return new StalledSessions(count, async (transport) => {
       const target = await testTarget((socket) => socket.pause());
       const client = await gateway.client(target, { transport, user: 'stalled target' });
       const { sockets, up } = client.pipe;
@@ -57,49 +56,49 @@ export class Stalled implements Traffic {
         client.send(BLOCK);
         up.write('', flushed);
       };
-      void pour(send, up);
-      return stall(client, target, Promise.race(sockets.map(heardEnd)));
+      void writeContinuously(send, up);
+      return stall(client, target, Promise.race(sockets.map(endReceived)));
     });
   }
 
-  /** Those that are open at this moment. */
+  /** The number of open sessions. */
   get open(): number {
-    if (this.#lanes.failure) throw this.#lanes.failure;
+    if (this.#loops.failure) throw this.#loops.failure;
     return this.#open.size;
   }
 
-  /** All that were opened so far, those included that the gateway has ended since. */
+  /** The number of sessions opened so far, including those that the gateway has ended. */
   get opened(): number {
-    if (this.#lanes.failure) throw this.#lanes.failure;
+    if (this.#loops.failure) throw this.#loops.failure;
     return this.#opened;
   }
 
-  /** Seconds that those lived which the gateway has ended so far. */
-  lifetimes(transport: TransportKind): readonly number[] {
-    return [...this.#lifetimes[transport]];
+  /** The durations, in seconds, of the sessions that the gateway has ended so far. */
+  durations(transport: TransportKind): readonly number[] {
+    return [...this.#durations[transport]];
   }
 
-  /** Seconds that the oldest of those lives which are open at this moment. */
-  get oldest(): number {
+  /** The age of the oldest open session in seconds. */
+  get longestOpen(): number {
     return (performance.now() - Math.min(performance.now(), ...this.#open.values())) / 1000;
   }
 
-  /** One handshake after the other: all at once they would be more strangers than one address may bring. */
-  #inTurn(open: () => Promise<Stall>): Promise<Stall> {
-    const mine = this.#turn.then(open);
-    this.#turn = mine.catch(() => undefined);
-    return mine;
+  /** Opens sessions one after the other, because concurrent handshakes would exceed the limit per address. */
+  #serialize(open: () => Promise<Stall>): Promise<Stall> {
+    const opening = this.#lastOpening.then(open);
+    this.#lastOpening = opening.catch(() => undefined);
+    return opening;
   }
 
-  async stop(): Promise<Facts> {
+  async stop(): Promise<FigureRow> {
     this.#stopping = true;
     for (const end of this.#open.keys()) end();
-    await this.#lanes.stop();
-    const lifetimes = Object.values(this.#lifetimes).flat();
-    const [shortest, longest] = [Math.min(...lifetimes), Math.max(...lifetimes)];
+    await this.#loops.stop();
+    const durations = Object.values(this.#durations).flat();
+    const [shortest, longest] = [Math.min(...durations), Math.max(...durations)];
     return {
-      'ended by the gateway': lifetimes.length,
-      ...(lifetimes.length === 0 ? {} : { 'shortest s': round(shortest), 'longest s': round(longest) }),
+      'ended by the gateway': durations.length,
+      ...(durations.length === 0 ? {} : { 'shortest s': round(shortest), 'longest s': round(longest) }),
     };
   }
 }
@@ -107,7 +106,7 @@ export class Stalled implements Traffic {
 interface Stall {
   readonly end: () => void;
   readonly ended: Promise<void>;
-  readonly tidy: () => Promise<void>;
+  readonly cleanUp: () => Promise<void>;
 }
 
 function stall(client: RawClient, target: TestTarget, ended: Promise<void>): Stall {
@@ -115,23 +114,26 @@ function stall(client: RawClient, target: TestTarget, ended: Promise<void>): Sta
   return {
     end,
     ended,
-    tidy: async () => {
+    cleanUp: async () => {
       end();
       await target.stop();
     },
   };
 }
 
-/** Writes block after block, each when the one before has left for the kernel: soon none does. */
-async function pour(write: (flushed: () => void) => void, socket: Socket): Promise<void> {
+/**
+ * Writes the next block when the kernel has accepted the previous one, until the buffers of a stalled peer are full.
+ */
+async function writeContinuously(write: (flushed: () => void) => void, socket: Socket): Promise<void> {
   while (socket.writable) await new Promise<void>((resolve) => write(resolve));
 }
 
 /**
- * The other side has ended the connection. That this side has closed it as well says less: it still has bytes to send, and where the
- * kernel opposite had no room for the last of them, it sends them again when its timer is up, which has grown to minutes in the stall.
+ * Resolves when the peer has ended the connection. The close of this side may come much later: it still has bytes to
+ * send, and if the peer's kernel dropped the last segment for lack of memory, the retransmission timer, which has grown
+ * to minutes during the stall, must expire first.
  */
-function heardEnd(socket: Socket): Promise<void> {
+function endReceived(socket: Socket): Promise<void> {
   return new Promise((resolve) => {
     if (socket.readableEnded || socket.closed) return resolve();
     for (const event of ['end', 'close']) socket.once(event, () => resolve());

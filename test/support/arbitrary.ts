@@ -1,6 +1,6 @@
 /**
- * Arbitrary packets and hostile bytes, drawn from the rows of `packets.ts`: no layout is stated a second time here, so a
- * field that is added there is tested without a word.
+ * fast-check arbitraries of packets and hostile bytes. They are derived from the rows of `packets.ts`, so a field that
+ * is added there is tested without a change here.
  */
 import fc from 'fast-check';
 import {
@@ -18,10 +18,12 @@ import {
 
 export type AnyPdu = Pdu<(typeof PKT_TYPE)[keyof typeof PKT_TYPE], Rows>;
 
-/** The fifteen packet tables under their names. */
+/** The fifteen packet tables with their names. */
 export const TABLES = Object.entries(PACKETS) as unknown as readonly (readonly [string, AnyPdu])[];
 
-/** Values that `encode` takes, for any packet table. Rows under the same flag come together or not at all. */
+/**
+ * Values that `encode` accepts, for any packet table. Rows under the same flag are present together or absent together.
+ */
 export function fieldsOf<R extends Rows>(packet: { readonly rows: R }): fc.Arbitrary<Encodable<R>> {
   const rows = Object.entries(packet.rows);
   const given = rows.filter(([, field]) => field.role === 'given');
@@ -36,33 +38,33 @@ export const anyPdu: fc.Arbitrary<Buffer> = fc
   .constantFrom(...TABLES)
   .chain(([, packet]) => fieldsOf(packet).map((fields) => packet.encode(fields)));
 
-/** A PDU whose two header fields are right and whose body is anything. */
+/** A PDU with correct header fields and arbitrary bytes as its body. */
 export const anyBody: fc.Arbitrary<Buffer> = fc
   .tuple(fc.oneof(fc.constantFrom(...Object.values(PKT_TYPE)), fc.nat({ max: 0xffff })), blobOf(0, 96))
   .map(([type, body]) => withHeader(type, body));
 
-/** Well-formed PDUs damaged in one place: a byte changed, cut short, or with bytes behind the end. */
+/** A well-formed PDU with one defect: a changed byte, a truncated end, or additional bytes at the end. */
 export const damagedPdu: fc.Arbitrary<Buffer> = fc
   .tuple(anyPdu, fc.nat(), fc.nat({ max: 255 }), blobOf(1, 12))
-  .chain(([pdu, where, byte, tail]) => {
-    const at = where % pdu.length;
+  .chain(([pdu, position, byte, tail]) => {
+    const at = position % pdu.length;
     const changed = Buffer.from(pdu);
     changed[at] = byte;
-    const cut = pdu.subarray(0, at);
+    const truncated = pdu.subarray(0, at);
     return fc.constantFrom(
       changed,
-      cut,
-      // The header tells the truth about the cut: only the body's own counts are wrong now.
-      cut.length < HEADER_LENGTH ? cut : withHeader(pdu.readUInt16LE(0), cut.subarray(HEADER_LENGTH)),
+      truncated,
+      // The packetLength matches the truncated PDU, so that only the counts inside the body are wrong.
+      truncated.length < HEADER_LENGTH ? truncated : withHeader(pdu.readUInt16LE(0), truncated.subarray(HEADER_LENGTH)),
       Buffer.concat([pdu, tail]),
       withHeader(pdu.readUInt16LE(0), Buffer.concat([pdu.subarray(HEADER_LENGTH), tail])),
     );
   });
 
-/** What a hostile peer may send in place of a PDU. */
+/** Bytes that a hostile peer may send in place of a PDU. */
 export const hostileBytes: fc.Arbitrary<Buffer> = fc.oneof(blobOf(0, 64), anyBody, anyPdu, damagedPdu);
 
-/** A whole PDU around any body; the header comes from a packet that has nothing but a header. */
+/** A PDU with this type and body. The header is taken from KEEPALIVE, which has no body. */
 export function withHeader(type: number, body: Buffer): Buffer {
   const pdu = Buffer.concat([PACKETS.KEEPALIVE.encode({}), body]);
   pdu.writeUInt16LE(type, 0);
@@ -70,13 +72,13 @@ export function withHeader(type: number, body: Buffer): Buffer {
   return pdu;
 }
 
-/** Cuts `bytes` into chunks of 1 to `most` bytes. */
+/** Splits `bytes` into chunks of 1 to `most` bytes. */
 export function splits(bytes: Buffer, most = bytes.length): fc.Arbitrary<Buffer[]> {
   if (bytes.length === 0) return fc.constant([]);
   return fc.array(fc.integer({ min: 1, max: Math.max(1, most) }), { minLength: 1, maxLength: 64 }).map((sizes) => {
     const chunks: Buffer[] = [];
-    for (let offset = 0, turn = 0; offset < bytes.length; turn++) {
-      const size = sizes[turn % sizes.length] as number;
+    for (let offset = 0, index = 0; offset < bytes.length; index++) {
+      const size = sizes[index % sizes.length] as number;
       chunks.push(bytes.subarray(offset, offset + size));
       offset += size;
     }
@@ -84,7 +86,7 @@ export function splits(bytes: Buffer, most = bytes.length): fc.Arbitrary<Buffer[
   });
 }
 
-/** A table by its packet type; a type without one is a mistake of the test. */
+/** The table of a packet type. Throws if there is none. */
 export function tableOf(type: number): AnyPdu {
   const packet = packetOf(type);
   if (!packet) throw new Error(`no packet has the type ${type}`);
@@ -95,10 +97,10 @@ export function tableOf(type: number): AnyPdu {
 type Row = readonly [string, Field<any, Role>];
 
 function recordOf(rows: readonly Row[]): fc.Arbitrary<Record<string, unknown>> {
-  return fc.record(Object.fromEntries(rows.map(([name, { shape }]) => [name, drawn(shape)])));
+  return fc.record(Object.fromEntries(rows.map(([name, { shape }]) => [name, arbitraryOf(shape)])));
 }
 
-function drawn(shape: Shape): fc.Arbitrary<unknown> {
+function arbitraryOf(shape: Shape): fc.Arbitrary<unknown> {
   switch (shape.kind) {
     case 'uint':
       return fc.integer({ min: 0, max: 2 ** (8 * shape.bytes) - 1 });
@@ -107,11 +109,11 @@ function drawn(shape: Shape): fc.Arbitrary<unknown> {
     case 'bytes':
       return blobOf(shape.length, shape.length);
     case 'blob':
-      return often(blobOf(0, Math.min(48, shape.max)), Buffer.alloc(shape.max, 0xa5));
+      return sometimesLargest(blobOf(0, Math.min(48, shape.max)), Buffer.alloc(shape.max, 0xa5));
     case 'string':
-      return often(textOf(shape.max), 'x'.repeat(longestText(shape.max)));
+      return sometimesLargest(textOf(shape.max), 'x'.repeat(longestText(shape.max)));
     case 'list':
-      // Few of the entries are long, or one list could take megabytes.
+      // `itemOf` makes only short entries, because a full list of long ones could take megabytes.
       return fc
         .tuple(fc.array(itemOf(shape.of), { minLength: shape.min, maxLength: shape.max }), fc.boolean())
         .map(([items, full]) => (full && items.length > 0 ? repeated(items, shape.max) : items));
@@ -121,11 +123,11 @@ function drawn(shape: Shape): fc.Arbitrary<unknown> {
 }
 
 function itemOf(shape: Shape): fc.Arbitrary<unknown> {
-  return shape.kind === 'string' ? textOf(shape.max) : drawn(shape);
+  return shape.kind === 'string' ? textOf(shape.max) : arbitraryOf(shape);
 }
 
-/** Now and then the largest value: the bounds are where counts overflow. */
-function often<T>(arbitrary: fc.Arbitrary<T>, largest: T): fc.Arbitrary<T> {
+/** Includes the largest value in one of 16 cases, because lengths and counts overflow at the limits. */
+function sometimesLargest<T>(arbitrary: fc.Arbitrary<T>, largest: T): fc.Arbitrary<T> {
   return fc.oneof({ weight: 15, arbitrary }, { weight: 1, arbitrary: fc.constant(largest) });
 }
 
@@ -133,7 +135,7 @@ function blobOf(minLength: number, maxLength: number): fc.Arbitrary<Buffer> {
   return fc.uint8Array({ minLength, maxLength }).map((bytes) => Buffer.from(bytes));
 }
 
-/** Any text without NUL that fits into `max` bytes of UTF-16LE with its terminator. */
+/** Any text without NUL that fits with its terminator into `max` bytes of UTF-16LE. */
 function textOf(max: number): fc.Arbitrary<string> {
   const maxLength = Math.min(24, Math.floor(longestText(max) / 2));
   return fc.string({ unit: 'binary', maxLength }).map((text) => text.replaceAll('\0', ''));

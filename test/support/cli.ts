@@ -4,26 +4,28 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const HERE = fileURLToPath(new URL('../..', import.meta.url));
-/** Another compiled copy can stand in, for those who edit sources while tests run; its age is then their own affair. */
+/** The root of the package under test. RDGW_TEST_ROOT selects another compiled copy, whose age is not checked. */
 export const CLI_ROOT = process.env.RDGW_TEST_ROOT ?? HERE;
 
 export interface CliRun {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
-  /** What stdout was, byte for byte. */
+  /** The bytes of stdout. */
   readonly bytes: Buffer;
 }
 
 export interface CliOptions {
   readonly cwd: string;
-  /** Added to an environment without RDGW_…, NO_COLOR and the like; the data folder is `cwd/data` unless it is named here. */
+  /**
+   * Added to a minimal environment without RDGW_…, NO_COLOR and the like. The default of RDGW_DATA_DIR is `cwd/data`.
+   */
   readonly env?: Readonly<Record<string, string>>;
-  /** Where stdout goes; a file descriptor in place of the pipe that is read. */
+  /** A file descriptor for stdout, which is then not captured. */
   readonly stdout?: number;
 }
 
-/** Runs the compiled `rdgw` as a user would, and waits for its end. */
+/** Runs the compiled `rdgw` and waits for its end. */
 export async function rdgw(args: readonly string[], { cwd, env = {}, stdout }: CliOptions): Promise<CliRun> {
   checkBuild();
   const child = spawn(process.execPath, [join(CLI_ROOT, 'bin', 'run.js'), ...args], {
@@ -51,7 +53,7 @@ export async function rdgw(args: readonly string[], { cwd, env = {}, stdout }: C
 
 let checked = false;
 
-/** A test of yesterday's build proves nothing. */
+/** Throws if the build is missing or older than the sources. */
 export function checkBuild(): void {
   if (checked || CLI_ROOT !== HERE) return;
   const built = join(CLI_ROOT, 'dist', 'src', 'cli', 'index.js');

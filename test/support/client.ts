@@ -1,4 +1,4 @@
-/** A raw RDG client on real TLS sockets, driven by the sans-IO client session; WebSocket frames are made by ws. */
+/** An RDG client on real TLS sockets. It uses the sans-IO client session, and ws for WebSocket frames. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
@@ -10,9 +10,9 @@ import { Signal } from './wait.js';
 export const TRANSPORTS = ['websocket', 'http'] as const;
 export type TransportKind = (typeof TRANSPORTS)[number];
 
-/** The gateway to go to: a `TestGateway` is one. */
+/** The gateway to connect to, for example a `TestGateway`. */
 export interface Server {
-  /** 127.0.0.1, unless it is elsewhere. */
+  /** 127.0.0.1 by default. */
   readonly host?: string;
   readonly port: number;
   readonly ca: string;
@@ -24,21 +24,21 @@ export interface RawClientOptions extends Partial<ClientOptions> {
   readonly headers?: readonly string[];
 }
 
-/** The byte pipe below a session: PDUs out, a byte stream in. */
+/** The transport of a session: sends PDUs and receives a byte stream. */
 export interface Pipe {
-  /** The one with what the gateway sends comes first. */
+  /** The socket on which the gateway sends is the first one. */
   readonly sockets: readonly [TLSSocket, ...TLSSocket[]];
-  /** The one that carries what the client sends. */
+  /** The socket on which the client sends. */
   readonly up: TLSSocket;
-  /** Code of the WebSocket's close frame, once the gateway has sent one. */
+  /** The code of the WebSocket close frame of the gateway, undefined before it arrives. */
   readonly closeCode: number | undefined;
-  /** Sends bytes in a frame, or in a chunk, of their own. */
+  /** Sends bytes in one frame or one chunk. */
   send(bytes: Buffer): void;
   onBytes(handler: (bytes: Buffer) => void): void;
   close(): void;
 }
 
-const below = new WeakMap<TLSSocket, Socket>();
+const tcpSockets = new WeakMap<TLSSocket, Socket>();
 
 export async function tlsSocket({ host = '127.0.0.1', port, ca }: Server, localAddress?: string): Promise<TLSSocket> {
   const from = localAddress === undefined ? {} : { localAddress };
@@ -47,30 +47,30 @@ export async function tlsSocket({ host = '127.0.0.1', port, ca }: Server, localA
   tcp.on('error', () => undefined);
   const socket = connectTls({ socket: tcp, ca, servername: 'localhost' });
   socket.on('error', () => undefined);
-  below.set(socket, tcp);
+  tcpSockets.set(socket, tcp);
   await once(socket, 'secureConnect');
   return socket;
 }
 
-/** The TCP socket below TLS: what is done to it comes without a word of TLS to the other side. */
+/** The TCP socket below a TLS socket, for actions without a TLS alert to the peer. */
 export function tcpOf(socket: TLSSocket): Socket {
-  return below.get(socket) as Socket;
+  return tcpSockets.get(socket) as Socket;
 }
 
-export interface Answer {
+export interface HttpResponse {
   readonly status: number;
   readonly head: string;
-  /** What came behind the head in the same read. */
+  /** The bytes after the head that arrived in the same read. */
   readonly rest: Buffer;
 }
 
-/** Writes a request head and reads the answer's head. */
-export async function request(socket: TLSSocket, lines: readonly string[], body = ''): Promise<Answer> {
+/** Sends a request and reads the head of the response. */
+export async function request(socket: TLSSocket, lines: readonly string[], body = ''): Promise<HttpResponse> {
   socket.write(`${lines.join('\r\n')}\r\n\r\n${body}`);
-  return readAnswer(socket);
+  return readResponse(socket);
 }
 
-export async function readAnswer(socket: TLSSocket): Promise<Answer> {
+export async function readResponse(socket: TLSSocket): Promise<HttpResponse> {
   let bytes = Buffer.alloc(0);
   for (;;) {
     const end = bytes.indexOf('\r\n\r\n');
@@ -81,13 +81,13 @@ export async function readAnswer(socket: TLSSocket): Promise<Answer> {
     const chunk: Buffer | null = socket.read();
     if (chunk) bytes = Buffer.concat([bytes, chunk]);
     else if (socket.readableEnded || socket.destroyed)
-      throw new Error(`no answer, only ${JSON.stringify(bytes.toString())}`);
-    else await somethingFrom(socket);
+      throw new Error(`no response head, only ${JSON.stringify(bytes.toString())}`);
+    else await readableOrClosed(socket);
   }
 }
 
-/** Resolves when there is something to read, or never will be. */
-function somethingFrom(socket: TLSSocket): Promise<void> {
+/** Resolves when there are bytes to read or the socket has ended. */
+function readableOrClosed(socket: TLSSocket): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       for (const event of ['readable', 'end', 'close']) socket.off(event, done);
@@ -97,18 +97,18 @@ function somethingFrom(socket: TLSSocket): Promise<void> {
   });
 }
 
-/** Whatever else comes until the gateway ends the connection. */
+/** Reads until the gateway ends the connection. */
 export async function remainder(socket: TLSSocket): Promise<Buffer> {
   const parts: Buffer[] = [];
   for (;;) {
     const chunk: Buffer | null = socket.read();
     if (chunk) parts.push(chunk);
     else if (socket.readableEnded || socket.destroyed) return Buffer.concat(parts);
-    else await somethingFrom(socket);
+    else await readableOrClosed(socket);
   }
 }
 
-export async function gone(socket: TLSSocket): Promise<void> {
+export async function waitForClose(socket: TLSSocket): Promise<void> {
   if (!socket.closed) await once(socket, 'close');
 }
 
@@ -132,7 +132,7 @@ export async function openPipe(server: Server, options: RawClientOptions): Promi
   const { transport, connectionId = randomUUID(), headers = [] } = options;
   if (transport === 'http') {
     const out = await openOut(await tlsSocket(server), connectionId, headers);
-    return joinIn(out, await tlsSocket(server), connectionId, headers);
+    return openIn(out, await tlsSocket(server), connectionId, headers);
   }
   const socket = await tlsSocket(server);
   const { status, head, rest } = await request(
@@ -143,7 +143,7 @@ export async function openPipe(server: Server, options: RawClientOptions): Promi
   return webSocketPipe(socket, rest);
 }
 
-/** Frames on a socket whose upgrade was answered with 101. */
+/** The transport on a socket whose upgrade was accepted (status 101). */
 export function webSocketPipe(socket: TLSSocket, rest: Buffer): Pipe {
   const sender = new Sender(socket);
   const receiver = new Receiver({ isServer: false });
@@ -157,7 +157,7 @@ export function webSocketPipe(socket: TLSSocket, rest: Buffer): Pipe {
     get closeCode() {
       return closeCode;
     },
-    // A copy, since ws masks in place.
+    // A copy, because ws masks the buffer in place.
     send: (bytes) => sender.send(Buffer.from(bytes), { binary: true, compress: false, fin: true, mask: true }),
     onBytes(handler) {
       receiver.on('message', handler);
@@ -171,22 +171,22 @@ export function webSocketPipe(socket: TLSSocket, rest: Buffer): Pipe {
 
 export interface OutChannel {
   readonly socket: TLSSocket;
-  readonly answer: Answer;
+  readonly response: HttpResponse;
 }
 
-/** The OUT channel up to its 200. */
+/** Opens the OUT channel and waits for the response with status 200. */
 export async function openOut(
   socket: TLSSocket,
   connectionId: string,
   headers: readonly string[] = [],
 ): Promise<OutChannel> {
-  const answer = await request(socket, rdgHead('RDG_OUT_DATA', connectionId, headers));
-  if (answer.status !== 200) throw new Error(answer.head);
-  return { socket, answer };
+  const response = await request(socket, rdgHead('RDG_OUT_DATA', connectionId, headers));
+  if (response.status !== 200) throw new Error(response.head);
+  return { socket, response };
 }
 
-/** Both channels of the dual-channel transport. */
-export async function joinIn(
+/** Opens the IN channel and returns the dual-channel transport. */
+export async function openIn(
   out: OutChannel,
   socket: TLSSocket,
   connectionId: string,
@@ -200,29 +200,29 @@ export async function joinIn(
   return dualPipe(out, socket, chunk);
 }
 
-/** A pipe on channels whose requests have been sent. */
+/** The dual-channel transport on two sockets whose requests were sent. */
 export function dualPipe(
-  { socket: out, answer }: OutChannel,
+  { socket: out, response }: OutChannel,
   incoming: TLSSocket,
   frame: (bytes: Buffer) => Buffer,
 ): Pipe {
   const SEED = 10;
   let skip = SEED;
-  const unchunk = /transfer-encoding: chunked/i.test(answer.head) ? dechunker() : (bytes: Buffer) => bytes;
+  const unchunk = /transfer-encoding: chunked/i.test(response.head) ? dechunker() : (bytes: Buffer) => bytes;
   return {
     sockets: [out, incoming],
     up: incoming,
     closeCode: undefined,
     send: (bytes) => void incoming.write(frame(bytes)),
     onBytes(handler) {
-      const take = (raw: Buffer): void => {
+      const receive = (raw: Buffer): void => {
         const bytes = unchunk(raw);
         const seed = Math.min(skip, bytes.length);
         skip -= seed;
         if (bytes.length > seed) handler(bytes.subarray(seed));
       };
-      if (answer.rest.length > 0) take(answer.rest);
-      out.on('data', take);
+      if (response.rest.length > 0) receive(response.rest);
+      out.on('data', receive);
       incoming.resume();
     },
     close() {
@@ -236,37 +236,37 @@ export function chunk(bytes: Buffer): Buffer {
   return Buffer.concat([Buffer.from(`${bytes.length.toString(16).toUpperCase()}\r\n`), bytes, Buffer.from('\r\n')]);
 }
 
-/** The simplest reader of chunks that can be right: keeps everything, takes what is complete. */
+/** A simple parser of chunks, independent of the one under test. It buffers all bytes until a chunk is complete. */
 function dechunker(): (bytes: Buffer) => Buffer {
-  let held: Buffer = Buffer.alloc(0);
+  let buffered: Buffer = Buffer.alloc(0);
   return (bytes) => {
-    held = Buffer.concat([held, bytes]);
+    buffered = Buffer.concat([buffered, bytes]);
     const parts: Buffer[] = [];
     for (;;) {
-      const line = held.indexOf('\r\n');
+      const line = buffered.indexOf('\r\n');
       if (line < 0) break;
-      const size = Number.parseInt(held.toString('latin1', 0, line), 16);
+      const size = Number.parseInt(buffered.toString('latin1', 0, line), 16);
       const end = line + 2 + size + 2;
-      if (held.length < end) break;
-      parts.push(held.subarray(line + 2, line + 2 + size));
-      held = held.subarray(end);
+      if (buffered.length < end) break;
+      parts.push(buffered.subarray(line + 2, line + 2 + size));
+      buffered = buffered.subarray(end);
     }
     return Buffer.concat(parts);
   };
 }
 
-/** A test that looks at pieces has few of them, a test that moves megabytes does not look. */
+/** Tests that check pieces receive few of them. The limit saves memory in tests that transfer megabytes. */
 const PIECES_MAX = 1000;
 
-/** A whole client: the session on a pipe, its effects kept, bytes collected. */
+/** A client session on a transport. It records the effects of the session and the received bytes. */
 export class RawClient {
   readonly session: ClientSession;
   readonly pipe: Pipe;
   readonly effects: ClientEffect[] = [];
-  /** What came in one piece; on the WebSocket that is a PDU, since each has a frame of its own. */
+  /** The received pieces. On the WebSocket each is one PDU, because each PDU has its own frame. */
   readonly pieces: Buffer[] = [];
   receivedBytes = 0;
-  /** Takes what the target sent; by default all of it is kept. */
+  /** Called with the bytes of the target. By default they are collected for `received`. */
   sink: (bytes: Buffer) => void = (bytes) => void this.#received.push(bytes);
   failure: unknown;
   readonly #received: Buffer[] = [];
@@ -281,14 +281,14 @@ export class RawClient {
     }
   }
 
-  /** A client on its way: the handshake is sent. */
+  /** A connected client that has sent its handshake request. */
   static async start(server: Server, options: RawClientOptions): Promise<RawClient> {
     const client = new RawClient(await openPipe(server, options), options);
     client.start();
     return client;
   }
 
-  /** A client whose channel is open. */
+  /** A client with an open channel. */
   static async open(server: Server, options: RawClientOptions): Promise<RawClient> {
     const client = await RawClient.start(server, options);
     await client.until('opened');
@@ -300,7 +300,7 @@ export class RawClient {
     this.#run(this.session.start());
   }
 
-  /** Reads without having said anything. */
+  /** Starts to read without sending anything. */
   listen(): void {
     this.pipe.onBytes((bytes) => {
       if (this.pieces.length < PIECES_MAX) this.pieces.push(bytes);
@@ -313,7 +313,7 @@ export class RawClient {
     });
   }
 
-  /** What the target sent, so far. */
+  /** The bytes of the target so far. */
   get received(): Buffer {
     return Buffer.concat(this.#received);
   }
@@ -342,22 +342,22 @@ export class RawClient {
     this.#run(this.session.createChannel());
   }
 
-  /** Waits for the effect of this kind that follows the first `skip` of them. */
+  /** Waits for an effect of this kind after the first `skip` ones. Throws when the connections end before. */
   async until<K extends ClientEffect['do']>(kind: K, skip = 0): Promise<Extract<ClientEffect, { do: K }>> {
     const find = () => this.effects.filter((effect) => effect.do === kind)[skip];
     await this.when(() => {
-      if (find() === undefined && this.closed) throw new Error(`the gateway ended before "${kind}" came`);
+      if (find() === undefined && this.closed) throw new Error(`the gateway ended before the effect "${kind}"`);
       return find() !== undefined;
     });
     return find() as Extract<ClientEffect, { do: K }>;
   }
 
-  async gets(bytes: number): Promise<Buffer> {
+  async waitForBytes(bytes: number): Promise<Buffer> {
     await this.when(() => this.receivedBytes >= bytes || this.closed);
     return this.received;
   }
 
-  /** Until the gateway has ended every connection. */
+  /** Waits until the gateway has ended every connection. */
   ended(): Promise<void> {
     return this.when(() => this.closed);
   }

@@ -1,14 +1,14 @@
-/** A datagram socket of the Unix kind, as a service manager has it. Node has none, so that Python holds it. */
+/** A Unix datagram socket like the one of systemd. Python opens it, because Node does not support these sockets. */
 import { type Program, start } from './program.js';
 
 export interface Datagrams {
   readonly path: string;
-  /** Texts so far, in their order. */
+  /** The messages so far, in order of arrival. */
   readonly texts: () => readonly string[];
   stop(): Promise<void>;
 }
 
-// What comes along with a datagram is dropped, and with it the descriptor by whose end systemd-notify knows that it was read.
+// recv() discards ancillary data, which closes the descriptor that systemd-notify waits for (BARRIER=1).
 const SCRIPT = `
 import json, socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -20,7 +20,7 @@ while True:
 
 export async function listenForDatagrams(path: string): Promise<Datagrams> {
   const run: Program = start('python3', ['-c', SCRIPT, path], { cwd: '/', env: {} });
-  await run.says(/^\[\]$/m);
+  await run.waitForOutput(/^\[\]$/m);
   return {
     path,
     texts: () =>

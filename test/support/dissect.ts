@@ -1,4 +1,4 @@
-/** Runs captures through the whole way down and keeps copies of what is told: what a sink gets are views. */
+/** Dissects captures and records copies of all events, because the events contain views of reused buffers. */
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { Dissection } from '../../src/capture/dissection.js';
@@ -20,7 +20,7 @@ export interface Leaf {
   readonly text: string | undefined;
 }
 
-export interface ToldPdu {
+export interface RecordedPdu {
   readonly conversation: number;
   readonly n: number;
   readonly frame: number;
@@ -36,11 +36,11 @@ export interface ToldPdu {
 
 type Copied<T extends Event['type']> = Extract<Event, { type: T }>;
 
-/** All that was told, in order in `lines`, and by kind. */
-export class Told {
-  /** One line of JSON for each event, everything in it: what two runs that must agree are compared by. */
+/** Records all events of a dissection, in order in `lines`, and by kind. */
+export class DissectionRecorder {
+  /** Each event as a line of JSON with all its data, to compare two runs that must be equal. */
   readonly lines: string[] = [];
-  readonly pdus: ToldPdu[] = [];
+  readonly pdus: RecordedPdu[] = [];
   readonly connections: Copied<'connection'>[] = [];
   readonly requests: Copied<'request'>[] = [];
   readonly responses: Copied<'response'>[] = [];
@@ -50,16 +50,16 @@ export class Told {
   readonly ends: Copied<'end'>[] = [];
   readonly problems: CaptureProblem[] = [];
 
-  readonly take = (event: Event): void => {
+  readonly record = (event: Event): void => {
     if (event.type === 'pdu') {
       this.pdus.push(copyOfPdu(event));
       this.lines.push(json(this.pdus.at(-1)));
       return;
     }
     const copy = copyOf(event);
-    // Facts of a conversation grow with the packets; in all but these two kinds of event only its number is looked at.
-    const whole = event.type === 'connection' || event.type === 'end';
-    this.lines.push(json(whole ? copy : { ...copy, conversation: copy.conversation?.number }));
+    // The facts of a conversation change with later packets, so only these two kinds of events include them in `lines`.
+    const withFacts = event.type === 'connection' || event.type === 'end';
+    this.lines.push(json(withFacts ? copy : { ...copy, conversation: copy.conversation?.number }));
     if (copy.type === 'connection') this.connections.push(copy);
     if (copy.type === 'request') this.requests.push(copy);
     if (copy.type === 'response') this.responses.push(copy);
@@ -69,17 +69,17 @@ export class Told {
     if (copy.type === 'end') this.ends.push(copy);
   };
 
-  of(direction: ToldPdu['direction']): ToldPdu[] {
+  of(direction: RecordedPdu['direction']): RecordedPdu[] {
     return this.pdus.filter((pdu) => pdu.direction === direction);
   }
 
-  /** Codes of all remarks, those of PDUs among them. */
+  /** The codes of all notes, including those of PDUs. */
   get codes(): string[] {
     return [...this.notes.map(({ note }) => note.code), ...this.pdus.flatMap(({ notes }) => notes)];
   }
 }
 
-/** The fields of a PDU. Throws when they do not tile its bytes, which they must whatever the bytes are. */
+/** The fields of a PDU. Throws unless they cover all its bytes without gap or overlap, as they must for any input. */
 export function leavesOf(tree: Span, length: number): Leaf[] {
   const leaves =
     tree.children === undefined ? [...walk(tree, '')] : tree.children.flatMap((child) => [...walk(child, '')]);
@@ -101,30 +101,34 @@ function* walk({ name, offset, length, value, text, children }: Span, path: stri
   }
 }
 
-/** Packets that were read already. */
-export function dissectPackets(packets: Iterable<CapturedPacket>, keys: string | KeyLog): Told {
-  const told = new Told();
-  const dissection = new Dissection(told.take, keyLog(keys));
+/** Dissects packets. */
+export function dissectPackets(packets: Iterable<CapturedPacket>, keys: string | KeyLog): DissectionRecorder {
+  const recorder = new DissectionRecorder();
+  const dissection = new Dissection(recorder.record, keyLog(keys));
   for (const packet of packets) dissection.packet(packet);
   dissection.finish();
-  return told;
+  return recorder;
 }
 
-/** A file that comes in chunks of at most `chunkSize`. */
-export async function dissectFile(file: Buffer, keys: string | KeyLog = '', chunkSize = 65_536): Promise<Told> {
-  const told = new Told();
+/** Dissects a capture file, which is read in chunks of at most `chunkSize` bytes. */
+export async function dissectFile(
+  file: Buffer,
+  keys: string | KeyLog = '',
+  chunkSize = 65_536,
+): Promise<DissectionRecorder> {
+  const recorder = new DissectionRecorder();
   const log = keyLog(keys);
-  const dissection = new Dissection(told.take, log);
+  const dissection = new Dissection(recorder.record, log);
   await openCapture(chunked(file, chunkSize), {
     packet: (packet) => dissection.packet(packet),
     secrets: (text) => log.add(text),
-    problem: (problem) => told.problems.push(problem),
+    problem: (problem) => recorder.problems.push(problem),
   });
   dissection.finish();
-  return told;
+  return recorder;
 }
 
-/** A capture of `test/vectors/captures`, unpacked. */
+/** The uncompressed content of a capture in `test/vectors/captures`. */
 export function captureFile(name: string): Buffer {
   return gunzipSync(readFileSync(`${CAPTURES}/${name}`));
 }
@@ -140,7 +144,7 @@ function keyLog(keys: string | KeyLog): KeyLog {
   return log;
 }
 
-function copyOfPdu({ conversation, n, pdu }: Copied<'pdu'>): ToldPdu {
+function copyOfPdu({ conversation, n, pdu }: Copied<'pdu'>): RecordedPdu {
   const { frame, time, direction, packetType, name, notes } = pdu;
   return {
     conversation: conversation.number,
@@ -157,7 +161,7 @@ function copyOfPdu({ conversation, n, pdu }: Copied<'pdu'>): ToldPdu {
   };
 }
 
-/** Deep, for what events are made of. */
+/** A deep copy of a value of an event. */
 function copyOf<T>(value: T): T {
   if (Buffer.isBuffer(value)) return Buffer.from(value) as T;
   if (Array.isArray(value)) return value.map(copyOf) as T;

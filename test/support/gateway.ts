@@ -1,4 +1,4 @@
-/** A gateway on a free loopback port with real TLS, its log kept, and tokens to go with it. */
+/** Starts a gateway with real TLS on a free loopback port. Records its log and mints tokens for it. */
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { issueAuthority, issueServer } from '../../src/certs/issue.js';
@@ -17,15 +17,17 @@ export interface TestGatewayOptions {
   /** Rules of `targets.allow`. */
   readonly allow?: readonly string[];
   readonly transports?: Partial<Config['transports']>;
-  /** In seconds; may lie below what the schema allows. */
+  /** In seconds. Values below the minimum of the schema are allowed. */
   readonly timeouts?: Partial<Config['timeouts']>;
-  /** May lie below what the schema allows. */
+  /** Values below the minimum of the schema are allowed. */
   readonly limits?: Partial<Config['limits']>;
   readonly guard?: Guard;
-  /** Instead of a watch on the event loop: a machine that runs tests is often busy. */
+  /**
+   * Replaces the monitor of the event loop. The default never reports overload, because the test machine is often busy.
+   */
   readonly loop?: EventLoop;
-  /** What it shares with other gateways; it is alone without. */
-  readonly commons?: SharedState;
+  /** The state shared with other gateways. Without it the gateway has its own. */
+  readonly sharedState?: SharedState;
 }
 
 export type LogLine = Readonly<Record<string, unknown>>;
@@ -39,21 +41,21 @@ export interface TokenOptions {
 export interface TestGateway {
   readonly gateway: Gateway;
   readonly port: number;
-  /** The CA that signed its certificate, PEM. */
+  /** The CA of the gateway's certificate as PEM. */
   readonly ca: string;
-  /** Every line of its log, in JSON, parsed. */
+  /** All log lines as parsed JSON. */
   readonly log: readonly LogLine[];
-  /** Signed with the gateway's own key. */
+  /** A token that is signed with the gateway's own key. */
   token(target: string | readonly string[], more?: TokenOptions): Promise<string>;
-  /** Signed by another issuer whose public key the gateway was given; without a target the rules decide. */
+  /** A token of another issuer whose public key the gateway trusts. Without a target the rules decide. */
   foreignToken(target: string | undefined): Promise<string>;
-  /** Lines with this message, so far. */
+  /** The log lines so far with this event. */
   lines(event: string): LogLine[];
-  /** The first line with this message that `wanted` takes; waits for it. */
+  /** Waits for the first log line with this event for which `wanted` returns true. */
   line(event: string, wanted?: (line: LogLine) => boolean): Promise<LogLine>;
-  /** Forgets the lines so far. */
-  forget(): void;
-  /** Until no connection and no tunnel is left. */
+  /** Discards the log lines so far. */
+  clearLog(): void;
+  /** Waits until no connection and no tunnel is open. */
   idle(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -101,7 +103,7 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
     guard: options.guard ?? createGuard({ authenticator: signedAuthenticator(verifier), deadline, builtIn: true }),
     rules: allow.map(parseRule),
     eventLoop: options.loop ?? IDLE,
-    sharedState: options.commons,
+    sharedState: options.sharedState,
     log: createLog({
       level: 'debug',
       format: 'json',
@@ -111,7 +113,7 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
       },
     }),
   });
-  const lines = (event: string): LogLine[] => log.filter(({ msg }) => msg === event);
+  const lines = (event: string): LogLine[] => log.filter((line) => line.event === event);
   return {
     gateway,
     port: gateway.address.port,
@@ -130,7 +132,7 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
       await changed.until(() => find() !== undefined);
       return find() as LogLine;
     },
-    forget() {
+    clearLog() {
       log.length = 0;
     },
     async idle() {

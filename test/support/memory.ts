@@ -1,18 +1,18 @@
-/** What the process holds on to. */
+/** Memory and resources of the test process. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 setFlagsFromString('--expose-gc');
 const gc = runInNewContext('gc') as () => void;
 
-/** Runs the garbage collector, whatever the flags of the process. */
+/** Runs the garbage collector. It does not need a flag on the command line. */
 export function collectGarbage(): void {
   gc();
 }
 
-/** Bytes in use on the heap and in buffers, without garbage. */
+/** Bytes in use on the heap and in buffers after garbage collection. */
 export async function memoryInUse(): Promise<number> {
-  // Finalizers and the close events of sockets take turns of the loop; a second pass frees what they let go.
+  // Finalizers and close events run in later turns of the event loop. Further passes free what they release.
   for (let pass = 0; pass < 3; pass++) {
     gc();
     await new Promise((resolve) => setTimeout(resolve, 10));
@@ -21,7 +21,7 @@ export async function memoryInUse(): Promise<number> {
   return heapUsed + arrayBuffers;
 }
 
-/** Sockets, timers and the like that keep the process alive, counted by kind. */
+/** The numbers of sockets, timers and other resources that keep the process alive, by kind. */
 export function activeResources(): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const kind of process.getActiveResourcesInfo()) counts[kind] = (counts[kind] ?? 0) + 1;

@@ -1,7 +1,7 @@
 /**
- * A client session and a gateway session joined without sockets, under a virtual clock. Bytes travel only when the test
- * says so, in the chunks it says, and the driver does what a real one does: it answers questions, keeps one timer, carries a
- * target's bytes.
+ * A client session and a gateway session, connected without sockets and with a virtual clock. The test controls when
+ * bytes are delivered and in which chunks. Like a real driver, `Pair` answers authentication and connect requests,
+ * keeps one timer, and delivers the bytes of the target.
  */
 import {
   type Answer,
@@ -19,15 +19,15 @@ import {
 export interface PairOptions {
   readonly client?: Partial<ClientOptions>;
   readonly timeouts?: Partial<SessionTimeouts>;
-  /** The verdict on a token; undefined leaves the question open. */
+  /** The verdict on a token. With undefined the request remains pending. */
   readonly authenticate?: (token: string) => Answer | undefined;
-  /** Whether a name can be dialled: true, a result code, or undefined for not yet. */
+  /** The result of connecting to a target: true, a result code on failure, or undefined while it is pending. */
   readonly dial?: (names: readonly string[]) => true | number | undefined;
-  /** Largest chunk in which bytes travel; whole PDUs by default. */
+  /** The size of the chunks in which bytes are delivered. By default each PDU is one chunk. */
   readonly chunk?: number;
 }
 
-/** Something that was put on the wire, with the time and who put it there. */
+/** A sent PDU with time and sender. */
 export interface Sent {
   readonly at: number;
   readonly side: Side;
@@ -43,13 +43,13 @@ export class Pair {
   readonly wire: Sent[] = [];
   readonly gatewayEffects: Effect[] = [];
   readonly clientEffects: ClientEffect[] = [];
-  /** What arrived at the target, and what the client's application got. */
+  /** The bytes that were delivered to the target and to the client application. */
   readonly atTarget: Buffer[] = [];
   readonly atApplication: Buffer[] = [];
   readonly #options: PairOptions;
   readonly #toGateway: Buffer[] = [];
   readonly #toClient: Buffer[] = [];
-  #wakeAt: number | undefined;
+  #timerAt: number | undefined;
 
   constructor(options: PairOptions = {}) {
     this.#options = options;
@@ -65,14 +65,14 @@ export class Pair {
     });
   }
 
-  /** Both transports are up, and everything that follows from it has happened. */
+  /** Starts both sessions and delivers bytes until none are in flight. */
   start(): this {
-    this.carryOut(this.gateway.start());
+    this.applyEffects(this.gateway.start());
     this.act((client) => client.start());
     return this.settle();
   }
 
-  /** Moves bytes until none is under way. */
+  /** Delivers bytes in both directions until none are in flight. */
   settle(): this {
     while (this.#toGateway.length > 0 || this.#toClient.length > 0) {
       this.moveToGateway();
@@ -81,49 +81,49 @@ export class Pair {
     return this;
   }
 
-  /** Bytes from the client arrive; those of the gateway stay under way. */
+  /** Delivers the bytes of the client. Those of the gateway remain in flight. */
   moveToGateway(): void {
-    for (const chunk of this.#chunks(this.#toGateway)) this.carryOut(this.gateway.receive(chunk, this.now));
+    for (const chunk of this.#chunks(this.#toGateway)) this.applyEffects(this.gateway.receive(chunk, this.now));
   }
 
   moveToClient(): void {
     for (const chunk of this.#chunks(this.#toClient)) this.act((client) => client.receive(chunk));
   }
 
-  /** Time passes; the gateway is ticked at the times it asked for and at no other. */
-  pass(milliseconds: number): this {
+  /** Advances the clock. The gateway is ticked exactly at the times of its timer effects. */
+  advance(milliseconds: number): this {
     const end = this.now + milliseconds;
-    while (this.#wakeAt !== undefined && this.#wakeAt <= end) {
-      this.now = Math.max(this.now, this.#wakeAt);
-      this.#wakeAt = undefined;
-      this.carryOut(this.gateway.tick(this.now));
+    while (this.#timerAt !== undefined && this.#timerAt <= end) {
+      this.now = Math.max(this.now, this.#timerAt);
+      this.#timerAt = undefined;
+      this.applyEffects(this.gateway.tick(this.now));
       this.settle();
     }
     this.now = end;
     return this;
   }
 
-  /** Bytes of the target on their way to the client. */
+  /** Sends bytes from the target to the client. */
   fromTarget(bytes: Buffer): void {
     this.gateway.wrap(bytes, (pdu) => this.#put('gateway', pdu));
   }
 
-  /** Bytes of the application on their way to the target. */
+  /** Sends bytes from the client application to the target. */
   fromApplication(bytes: Buffer): void {
     this.client.wrap(bytes, (pdu) => this.#put('client', pdu));
   }
 
-  /** Something the client does of itself. */
-  act(what: (client: ClientSession) => readonly ClientEffect[]): void {
-    for (const effect of what(this.client)) {
+  /** Calls a method of the client session and applies its effects. */
+  act(method: (client: ClientSession) => readonly ClientEffect[]): void {
+    for (const effect of method(this.client)) {
       this.clientEffects.push(effect);
       if (effect.do === 'send') this.#put('client', effect.pdu);
       if (effect.do === 'deliver') this.atApplication.push(effect.bytes);
     }
   }
 
-  /** What a gateway's driver does with effects. */
-  carryOut(effects: readonly Effect[]): void {
+  /** Applies effects of the gateway session as its driver does. */
+  applyEffects(effects: readonly Effect[]): void {
     for (const effect of effects) {
       this.gatewayEffects.push(effect);
       switch (effect.do) {
@@ -140,7 +140,7 @@ export class Pair {
           this.atTarget.push(effect.bytes);
           break;
         case 'timer':
-          this.#wakeAt = effect.at;
+          this.#timerAt = effect.at;
           break;
         default:
           break;
@@ -150,13 +150,13 @@ export class Pair {
 
   #answer(token: string): void {
     const answer = this.#options.authenticate ? this.#options.authenticate(token) : { allow: true as const };
-    if (answer) this.carryOut(this.gateway.answer(answer, this.now));
+    if (answer) this.applyEffects(this.gateway.answer(answer, this.now));
   }
 
   #dial(names: readonly string[]): void {
     const outcome = this.#options.dial ? this.#options.dial(names) : true;
     if (outcome === undefined) return;
-    this.carryOut(outcome === true ? this.gateway.connected(this.now) : this.gateway.failed(outcome));
+    this.applyEffects(outcome === true ? this.gateway.connected(this.now) : this.gateway.failed(outcome));
   }
 
   #put(side: Side, pdu: Buffer): void {
@@ -164,7 +164,7 @@ export class Pair {
     (side === 'client' ? this.#toGateway : this.#toClient).push(pdu);
   }
 
-  /** Takes what is under way, as whole PDUs or in chunks of the size asked for. */
+  /** Takes all bytes of a queue, as whole PDUs or in chunks of `PairOptions.chunk`. */
   #chunks(queue: Buffer[]): Buffer[] {
     const pdus = queue.splice(0);
     const { chunk } = this.#options;

@@ -1,4 +1,4 @@
-/** Makes captures for tests: frames of chosen TCP segments, in classic pcap and pcapng files of either byte order. */
+/** Creates captures for tests: frames of TCP segments in classic pcap and pcapng files of both byte orders. */
 
 export const CLIENT = { address: '10.0.0.1', port: 50_000 };
 export const SERVER = { address: '10.0.0.2', port: 443 };
@@ -53,14 +53,14 @@ export function ip4(payload: Buffer, from: 'client' | 'server' = 'client', chang
 
 export interface Ip4Change {
   readonly options?: number;
-  /** Total length, for packets that lie. */
+  /** The total length in the header, if it is to differ from the real one. */
   readonly total?: number;
   /** Flags and fragment offset. */
   readonly fragment?: number;
   readonly protocol?: number;
 }
 
-/** An Ethernet frame, with VLAN tags if there are any. */
+/** An Ethernet frame with optional VLAN tags. */
 export function ethernet(payload: Buffer, etherType = 0x0800, tags: readonly number[] = []): Buffer {
   const types = [...tags.flatMap((tag) => [tag, 1]), etherType];
   const header = Buffer.alloc(12 + types.length * 2, 2);
@@ -68,12 +68,12 @@ export function ethernet(payload: Buffer, etherType = 0x0800, tags: readonly num
   return Buffer.concat([header, payload]);
 }
 
-/** A segment as an Ethernet frame. */
+/** An Ethernet frame with a TCP segment. */
 export function frame(segment: Segment): Buffer {
   return ethernet(ip4(tcp(segment), segment.from));
 }
 
-/** Segments as packets, a millisecond apart. */
+/** Packets with TCP segments, one millisecond apart. */
 export function packetsOf(segments: readonly Segment[]): Packet[] {
   return segments.map((segment, i) => ({ time: EPOCH + BigInt(i) * 1_000_000n, bytes: frame(segment) }));
 }
@@ -89,10 +89,10 @@ export interface PcapOptions {
 export function pcapFile(packets: readonly Packet[], options: PcapOptions = {}): Buffer {
   const { bigEndian = false, nanoseconds = false, linkType = 1, snapLength = 262_144 } = options;
   const scale = nanoseconds ? 1n : 1000n;
-  const header = words(bigEndian, nanoseconds ? 0xa1b23c4d : 0xa1b2c3d4, 0, 0, 0, snapLength, linkType);
-  halves(bigEndian, 2, 4).copy(header, 4);
+  const header = uint32s(bigEndian, nanoseconds ? 0xa1b23c4d : 0xa1b2c3d4, 0, 0, 0, snapLength, linkType);
+  uint16s(bigEndian, 2, 4).copy(header, 4);
   const records = packets.flatMap(({ time, bytes, originalLength = bytes.length }) => [
-    words(
+    uint32s(
       bigEndian,
       Number(time / 1_000_000_000n),
       Number((time % 1_000_000_000n) / scale),
@@ -104,25 +104,28 @@ export function pcapFile(packets: readonly Packet[], options: PcapOptions = {}):
   return Buffer.concat([header, ...records]);
 }
 
-/** Blocks of a pcapng file in one byte order. */
+/** Functions that make the blocks of a pcapng file in one byte order. */
 export function pcapng(bigEndian = false) {
   const block = (type: number, body: Buffer): Buffer => {
     const padded = pad(body);
-    const length = words(bigEndian, padded.length + 12);
-    return Buffer.concat([words(bigEndian, type), length, padded, length]);
+    const length = uint32s(bigEndian, padded.length + 12);
+    return Buffer.concat([uint32s(bigEndian, type), length, padded, length]);
   };
   const option = (code: number, value: Buffer): Buffer =>
-    Buffer.concat([halves(bigEndian, code, value.length), pad(value)]);
+    Buffer.concat([uint16s(bigEndian, code, value.length), pad(value)]);
   const packet = (bytes: Buffer, stamp: bigint, originalLength: number): Buffer =>
     Buffer.concat([
-      words(bigEndian, Number(stamp >> 32n), Number(stamp & 0xffffffffn), bytes.length, originalLength),
+      uint32s(bigEndian, Number(stamp >> 32n), Number(stamp & 0xffffffffn), bytes.length, originalLength),
       pad(bytes),
     ]);
   return {
     block,
     section: (): Buffer =>
-      block(0x0a0d0d0a, Buffer.concat([words(bigEndian, 0x1a2b3c4d), halves(bigEndian, 1, 0), Buffer.alloc(8, 0xff)])),
-    /** With if_tsresol and if_tsoffset when given, between options that do not matter. */
+      block(
+        0x0a0d0d0a,
+        Buffer.concat([uint32s(bigEndian, 0x1a2b3c4d), uint16s(bigEndian, 1, 0), Buffer.alloc(8, 0xff)]),
+      ),
+    /** With if_tsresol and if_tsoffset if given, between options that a reader ignores. */
     interface: (linkType = 1, snapLength = 0, resolution?: number, offset?: bigint): Buffer => {
       const options = [option(2, Buffer.from('eth0')), option(11, Buffer.from('\0tcp'))];
       if (resolution !== undefined) options.push(option(9, Buffer.from([resolution])));
@@ -133,29 +136,29 @@ export function pcapng(bigEndian = false) {
         options.push(option(14, value));
       }
       options.push(option(0, Buffer.alloc(0)));
-      return block(1, Buffer.concat([halves(bigEndian, linkType, 0), words(bigEndian, snapLength), ...options]));
+      return block(1, Buffer.concat([uint16s(bigEndian, linkType, 0), uint32s(bigEndian, snapLength), ...options]));
     },
-    /** EPB, with a comment behind the packet. */
+    /** An EPB with a comment after the packet. */
     enhanced: (bytes: Buffer, stamp: bigint, from = 0, originalLength = bytes.length): Buffer =>
       block(
         6,
         Buffer.concat([
-          words(bigEndian, from),
+          uint32s(bigEndian, from),
           packet(bytes, stamp, originalLength),
           option(1, Buffer.from('hi')),
           option(0, Buffer.alloc(0)),
         ]),
       ),
     obsolete: (bytes: Buffer, stamp: bigint, from = 0, originalLength = bytes.length): Buffer =>
-      block(2, Buffer.concat([halves(bigEndian, from, 7), packet(bytes, stamp, originalLength)])),
+      block(2, Buffer.concat([uint16s(bigEndian, from, 7), packet(bytes, stamp, originalLength)])),
     simple: (bytes: Buffer, originalLength = bytes.length): Buffer =>
-      block(3, Buffer.concat([words(bigEndian, originalLength), pad(bytes)])),
+      block(3, Buffer.concat([uint32s(bigEndian, originalLength), pad(bytes)])),
     secrets: (text: string, type = 0x544c534b): Buffer =>
-      block(10, Buffer.concat([words(bigEndian, type, text.length), pad(Buffer.from(text, 'latin1'))])),
+      block(10, Buffer.concat([uint32s(bigEndian, type, text.length), pad(Buffer.from(text, 'latin1'))])),
   };
 }
 
-function words(bigEndian: boolean, ...values: number[]): Buffer {
+function uint32s(bigEndian: boolean, ...values: number[]): Buffer {
   const bytes = Buffer.alloc(values.length * 4);
   for (const [i, value] of values.entries()) {
     if (bigEndian) bytes.writeUInt32BE(value, i * 4);
@@ -164,7 +167,7 @@ function words(bigEndian: boolean, ...values: number[]): Buffer {
   return bytes;
 }
 
-function halves(bigEndian: boolean, ...values: number[]): Buffer {
+function uint16s(bigEndian: boolean, ...values: number[]): Buffer {
   const bytes = Buffer.alloc(values.length * 2);
   for (const [i, value] of values.entries()) {
     if (bigEndian) bytes.writeUInt16BE(value, i * 2);

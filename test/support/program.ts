@@ -3,24 +3,24 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { CLI_ROOT, checkBuild } from './cli.js';
 
-/** The file that a shell runs as `rdgw`. */
+/** The executable of the package, which a shell runs as `rdgw`. */
 export const RDGW = join(CLI_ROOT, 'bin', 'run.js');
 
-/** A program that goes on until it is told to end. */
+/** A running program. */
 export interface Program {
   readonly stdout: () => string;
   readonly stderr: () => string;
   readonly code: Promise<number | null>;
   kill(signal: NodeJS.Signals): void;
-  /** Resolves when this shows up on stdout or stderr; rejects when the program ends without it. */
-  says(pattern: RegExp): Promise<RegExpExecArray>;
+  /** Resolves when the pattern matches stdout or stderr. Rejects when the program ends without a match. */
+  waitForOutput(pattern: RegExp): Promise<RegExpExecArray>;
 }
 
 export interface ProgramOptions {
   readonly cwd: string;
-  /** All there is but for PATH, unless it is here too. */
+  /** The complete environment. PATH is inherited if it is not included. */
   readonly env: Readonly<Record<string, string>>;
-  /** A file descriptor in place of the pipe that is read. */
+  /** A file descriptor for stderr, which is then not captured. */
   readonly stderr?: number;
 }
 
@@ -50,14 +50,14 @@ export function start(file: string, args: readonly string[], { cwd, env, stderr 
     stderr: () => output.stderr,
     code,
     kill: (signal) => void child.kill(signal),
-    says: (pattern) =>
+    waitForOutput: (pattern) =>
       new Promise((resolve, reject) => {
-        const look = (): void => {
+        const check = (): void => {
           const match = pattern.exec(`${output.stdout}\n${output.stderr}`);
           if (match) resolve(match);
         };
-        listeners.push(look);
-        look();
+        listeners.push(check);
+        check();
         void code.then((exit) => reject(new Error(`ended with ${exit}: ${output.stdout}${output.stderr}`)));
       }),
   };

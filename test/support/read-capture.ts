@@ -1,4 +1,4 @@
-/** Reads captures for tests, and remembers what came out. */
+/** Reads captures for tests and records the result. */
 import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { openCapture } from '../../src/capture/file/open.js';
@@ -6,7 +6,7 @@ import type { CapturedPacket, CaptureProblem } from '../../src/capture/types.js'
 
 export const CAPTURES = 'test/vectors/captures';
 
-/** What tshark says of a capture: see the README beside it. */
+/** Facts about a capture from tshark, see the README in its folder. */
 export interface TsharkFacts {
   readonly file: string;
   readonly packets: number;
@@ -24,13 +24,13 @@ export interface TsharkFacts {
 export const FACTS: readonly TsharkFacts[] = JSON.parse(readFileSync(`${CAPTURES}/tshark.json`, 'utf8'));
 
 export interface Reading {
-  /** Their bytes copied. */
+  /** With copies of the bytes. */
   readonly packets: CapturedPacket[];
   readonly secrets: string[];
   readonly problems: CaptureProblem[];
 }
 
-/** Reads a capture that comes in chunks of at most `chunkSize`. */
+/** Reads a capture in chunks of at most `chunkSize` bytes. */
 export async function readCapture(file: Buffer, chunkSize = file.length || 1): Promise<Reading> {
   const reading: Reading = { packets: [], secrets: [], problems: [] };
   await openCapture(chunked(file, chunkSize), {
@@ -43,7 +43,7 @@ export async function readCapture(file: Buffer, chunkSize = file.length || 1): P
 
 export function chunked(file: Buffer, chunkSize: number): Readable {
   const chunks: Buffer[] = [];
-  // Copies: a reader that keeps a view must not find the right bytes there by chance.
+  // Copies, so that a reader which wrongly keeps a view of an earlier chunk does not see correct bytes.
   for (let at = 0; at < file.length; at += chunkSize) chunks.push(Buffer.from(file.subarray(at, at + chunkSize)));
   return Readable.from(chunks, { objectMode: true });
 }

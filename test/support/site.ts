@@ -1,4 +1,4 @@
-/** The gateway that a test talks to: one process, or as if two served it, with every connection landing on the other one. */
+/** The gateway of a test: one gateway, or a pair that behaves like two workers and gets new connections in turn. */
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,50 +11,50 @@ import { Rpc } from '../../src/serve/workers/rpc.js';
 import { answerSharedState, sharedStateOver } from '../../src/serve/workers/shared-state.js';
 import { type LogLine, type TestGateway, type TestGatewayOptions, testGateway } from './gateway.js';
 
-let apart = false;
+let usePair = false;
 
-/** From now on the sites of this test file are two processes. */
-export function landApart(): void {
-  apart = true;
+/** Makes `testGatewayOrPair` start pairs in this test file from now on. */
+export function useTwoWorkers(): void {
+  usePair = true;
 }
 
-export function testSite(options: TestGatewayOptions = {}): Promise<TestGateway> {
-  return apart ? testPair(options) : testGateway(options);
+export function testGatewayOrPair(options: TestGatewayOptions = {}): Promise<TestGateway> {
+  return usePair ? testPair(options) : testGateway(options);
 }
 
-/** Two gateways with everything in common but memory, as workers have it: they share nothing but messages and a local socket. */
+/** Two gateways with the same configuration that communicate like workers: only by RPC messages and local sockets. */
 export async function testPair(options: TestGatewayOptions): Promise<TestGateway> {
   const folder = mkdtempSync(join(tmpdir(), 'rdgw-site-'));
   const addressOf = (worker: number): string => join(folder, `${worker}.sock`);
   const secret = newSecret();
   const ticketKeys = randomBytes(48);
-  const ledger = new SharedRegistry({ ...schema.parse({}).limits, ...options.limits });
+  const registry = new SharedRegistry({ ...schema.parse({}).limits, ...options.limits });
   const start = (number: number): Promise<TestGateway> => {
-    const [primary, worker] = wires();
-    answerSharedState(primary, ledger, number, addressOf);
+    const [primary, worker] = rpcPair();
+    answerSharedState(primary, registry, number, addressOf);
     const forwarding = { address: addressOf(number), secret };
     return testGateway({
       ...options,
-      commons: sharedStateOver(worker, { ids: { first: number, step: 2 }, forwarding, ticketKeys }),
+      sharedState: sharedStateOver(worker, { ids: { first: number, step: 2 }, forwarding, ticketKeys }),
     });
   };
   const gateways = [await start(1), await start(2)] as const;
-  return joined(gateways, async () => {
+  return combine(gateways, async () => {
     await Promise.all(gateways.map((gateway) => gateway.stop()));
     rmSync(folder, { recursive: true, force: true });
   });
 }
 
-/** Both ends of a way between two processes: what arrives is a copy, and arrives later. */
-export function wires(): readonly [Rpc, Rpc] {
-  const later = (wire: () => Rpc) => (message: object) =>
-    void setImmediate(() => wire().receive(JSON.parse(JSON.stringify(message))));
-  const one: Rpc = new Rpc(later(() => other));
-  const other: Rpc = new Rpc(later(() => one));
+/** Both ends of an RPC connection. As between processes, messages are copied and arrive asynchronously. */
+export function rpcPair(): readonly [Rpc, Rpc] {
+  const sendTo = (rpc: () => Rpc) => (message: object) =>
+    void setImmediate(() => rpc().receive(JSON.parse(JSON.stringify(message))));
+  const one: Rpc = new Rpc(sendTo(() => other));
+  const other: Rpc = new Rpc(sendTo(() => one));
   return [one, other];
 }
 
-function joined(gateways: readonly [TestGateway, TestGateway], stop: () => Promise<void>): TestGateway {
+function combine(gateways: readonly [TestGateway, TestGateway], stop: () => Promise<void>): TestGateway {
   const [one, other] = gateways;
   let next = 0;
   const all = (): LogLine[] => gateways.flatMap(({ log }) => log);
@@ -75,8 +75,8 @@ function joined(gateways: readonly [TestGateway, TestGateway], stop: () => Promi
       get listening() {
         return one.gateway.listening && other.gateway.listening;
       },
-      reload(terms) {
-        for (const { gateway } of gateways) gateway.reload(terms);
+      reload(settings) {
+        for (const { gateway } of gateways) gateway.reload(settings);
       },
       settle,
       async drain(ms) {
@@ -91,10 +91,10 @@ function joined(gateways: readonly [TestGateway, TestGateway], stop: () => Promi
     get log() {
       return all();
     },
-    lines: (event) => all().filter(({ msg }) => msg === event),
+    lines: (event) => all().filter((line) => line.event === event),
     line: (event, wanted) => Promise.race(gateways.map((gateway) => gateway.line(event, wanted))),
-    forget() {
-      for (const gateway of gateways) gateway.forget();
+    clearLog() {
+      for (const gateway of gateways) gateway.clearLog();
     },
     idle: async () => void (await Promise.all(gateways.map((gateway) => gateway.idle()))),
     stop,

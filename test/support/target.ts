@@ -1,4 +1,4 @@
-/** Targets on loopback that count who reached them. */
+/** Targets on loopback that record their connections. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
@@ -6,14 +6,14 @@ import { Signal } from './wait.js';
 
 export interface TestTarget {
   readonly port: number;
-  /** `127.0.0.1:PORT`, unless it is elsewhere. */
+  /** `HOST:PORT`; the host is 127.0.0.1 by default. */
   readonly name: string;
   readonly sockets: Socket[];
   /** Connections accepted so far. */
   readonly count: number;
   /** Connections that are still open. */
   readonly open: number;
-  /** The connection with this number, from 0; waits for it. */
+  /** Waits for the connection with this index, from 0. */
   socket(index: number): Promise<Socket>;
   stop(): Promise<void>;
 }
@@ -53,12 +53,12 @@ export async function testTarget(
   };
 }
 
-/** Sends back what it gets, and ends when its client does. */
+/** A target that echoes what it receives and ends when the peer ends. */
 export const echoTarget = (host?: string): Promise<TestTarget> =>
   testTarget((socket) => void socket.pipe(socket), host);
 
-/** Everything that a target's connection gets until its end, or its reset. */
-export function everything(socket: Socket): Promise<Buffer> {
+/** Collects everything that a connection receives until its end or a reset. */
+export function collectUntilEnd(socket: Socket): Promise<Buffer> {
   const parts: Buffer[] = [];
   socket.on('data', (part) => parts.push(part));
   return new Promise((resolve) => {
@@ -66,7 +66,7 @@ export function everything(socket: Socket): Promise<Buffer> {
   });
 }
 
-/** A port where nobody listens. */
+/** A port on which no process listens. */
 export async function closedPort(): Promise<number> {
   const server = createServer();
   const port = await listen(server);
@@ -75,14 +75,16 @@ export async function closedPort(): Promise<number> {
   return port;
 }
 
-/** A port that neither accepts nor refuses: its process sleeps and its queue of connections is full (Linux drops the SYN). */
+/**
+ * A port that neither accepts nor refuses: its process is stopped and its accept queue is full, so Linux drops the SYN.
+ */
 export async function silentPort(): Promise<{ readonly port: number; stop(): void }> {
   const program = `const s = require('node:net').createServer().listen(0, '127.0.0.1', 1, () => console.log(s.address().port))`;
   const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
   const [line] = (await once(child.stdout, 'data')) as [Buffer];
   const port = Number(line.toString());
   child.kill('SIGSTOP');
-  // The queue takes one more than it was asked for; the third gets no answer, as everyone after it.
+  // The accept queue holds one connection more than the backlog of 1. The third and all later ones get no answer.
   const fillers = Array.from({ length: 3 }, () => connect(port, '127.0.0.1').on('error', () => undefined));
   await Promise.all(fillers.slice(0, 2).map((socket) => once(socket, 'connect')));
   return {

@@ -1,4 +1,4 @@
-/** Real TLS between two ends of OpenSSL, and what went over the wire between them. */
+/** Records the bytes of real TLS connections between two OpenSSL endpoints. */
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
@@ -7,14 +7,14 @@ import { join } from 'node:path';
 import * as tls from 'node:tls';
 import { eventually } from './wait.js';
 
-/** Bytes as one read of the tap had them. */
+/** The bytes of one read of the tap. */
 export interface Chunk {
   readonly from: 'client' | 'server';
   readonly bytes: Buffer;
 }
 
 export interface Recording {
-  /** In order of appearance, both directions. */
+  /** Both directions in the order of the reads. */
   readonly chunks: readonly Chunk[];
   /** Key log lines. */
   readonly keys: string;
@@ -25,7 +25,7 @@ export interface Identity {
   readonly cert: Buffer;
 }
 
-/** A self-signed certificate for `localhost` by the openssl command; `rsa` for the suites that want one. */
+/** Makes a self-signed certificate for `localhost` with the openssl command. Some cipher suites need an `rsa` key. */
 export function makeIdentity(kind: 'ec' | 'rsa' = 'ec'): Identity {
   const folder = mkdtempSync(join(tmpdir(), 'tls-tap-'));
   try {
@@ -42,7 +42,7 @@ export function makeIdentity(kind: 'ec' | 'rsa' = 'ec'): Identity {
   }
 }
 
-/** A TCP relay to `port` that writes down what passes. */
+/** A TCP relay that records the bytes of both directions. */
 export class Tap {
   readonly chunks: Chunk[] = [];
   readonly #server: Server;
@@ -64,12 +64,12 @@ export class Tap {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Whether nothing is connected. */
+  /** Whether no connection is open. */
   get idle(): boolean {
     return this.#open === 0;
   }
 
-  /** Waits until what was connected is closed, and takes no more. */
+  /** Waits until all connections are closed, then stops listening. */
   async close(): Promise<void> {
     await eventually(() => this.#open === 0);
     this.#server.close();
@@ -95,15 +95,18 @@ export class Tap {
   }
 }
 
-export interface Talk {
+export interface RecordTlsOptions {
   readonly server?: tls.TlsOptions;
   readonly client?: tls.ConnectionOptions;
-  /** What both say to each other once they are connected; afterwards the client hangs up. */
-  talk(client: tls.TLSSocket, server: tls.TLSSocket): Promise<void>;
+  /** Exchanges data after the handshake. Afterwards the client closes the connection. */
+  exchange(client: tls.TLSSocket, server: tls.TLSSocket): Promise<void>;
 }
 
-/** One TLS connection between two of Node's sockets through a tap. */
-export async function recordTls(identity: Identity, { server = {}, client = {}, talk }: Talk): Promise<Recording> {
+/** Records one TLS connection between two sockets of Node. */
+export async function recordTls(
+  identity: Identity,
+  { server = {}, client = {}, exchange }: RecordTlsOptions,
+): Promise<Recording> {
   const keys: Buffer[] = [];
   const listener = tls.createServer({ ...identity, ALPNProtocols: ['http/1.1'], ...server });
   listener.on('tlsClientError', () => {});
@@ -125,7 +128,7 @@ export async function recordTls(identity: Identity, { server = {}, client = {}, 
   if (peer) {
     peer.on('error', () => {});
     const isUp = await Promise.race([connected.then(() => true), failed]);
-    if (isUp) await talk(socket, peer);
+    if (isUp) await exchange(socket, peer);
   }
   socket.end();
   await tap.close();
@@ -133,19 +136,19 @@ export async function recordTls(identity: Identity, { server = {}, client = {}, 
   return { chunks: tap.chunks, keys: Buffer.concat(keys).toString() };
 }
 
-/** Sends and waits until the other side has it all. */
-export async function say(from: tls.TLSSocket, to: tls.TLSSocket, bytes: Buffer): Promise<void> {
-  const got = received(to);
-  const before = got.bytes;
+/** Sends bytes and waits until the peer has received all of them. */
+export async function sendAndWait(from: tls.TLSSocket, to: tls.TLSSocket, bytes: Buffer): Promise<void> {
+  const received = receiveCounter(to);
+  const before = received.bytes;
   from.write(bytes);
-  await eventually(() => got.bytes >= before + bytes.length);
+  await eventually(() => received.bytes >= before + bytes.length);
 }
 
 const counters = new WeakMap<tls.TLSSocket, { bytes: number }>();
 
-function received(socket: tls.TLSSocket): { bytes: number } {
-  const known = counters.get(socket);
-  if (known) return known;
+function receiveCounter(socket: tls.TLSSocket): { bytes: number } {
+  const existing = counters.get(socket);
+  if (existing) return existing;
   const counter = { bytes: 0 };
   counters.set(socket, counter);
   socket.on('data', (bytes) => {
@@ -154,30 +157,30 @@ function received(socket: tls.TLSSocket): { bytes: number } {
   return counter;
 }
 
-/** A running `openssl` command whose standard input the test types into. */
-export interface Command {
-  type(text: string | Buffer): void;
-  /** What it has printed, both streams. */
-  readonly printed: string;
-  /** Ends its input and waits for it to exit. */
+/** A running `openssl` command. */
+export interface OpensslProcess {
+  write(text: string | Buffer): void;
+  /** The output so far, both streams. */
+  readonly output: string;
+  /** Closes stdin and waits until the process exits. */
   finish(): Promise<void>;
 }
 
-export function openssl(...args: readonly string[]): Command {
+export function openssl(...args: readonly string[]): OpensslProcess {
   const child = spawn('openssl', args, { stdio: 'pipe' });
-  let printed = '';
+  let output = '';
   const exited = new Promise<void>((resolve) => child.on('close', () => resolve()));
-  // It may have given up before the test has typed everything.
+  // The process may exit before it has read all input.
   child.stdin.on('error', () => {});
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (bytes: Buffer) => {
-      printed += bytes.toString('latin1');
+      output += bytes.toString('latin1');
     });
   }
   return {
-    type: (text) => child.stdin.write(text),
-    get printed() {
-      return printed;
+    write: (text) => child.stdin.write(text),
+    get output() {
+      return output;
     },
     async finish() {
       child.stdin.end();

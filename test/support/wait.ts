@@ -1,12 +1,12 @@
-/** Waiting for something that events bring about. */
+/** Waits for conditions that change with events. */
 export class Signal {
   #waiting: (() => void)[] = [];
 
-  /** Something has changed: everyone looks again. */
+  /** Makes all waiting callers check their conditions again. */
   notify(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const look of waiting) look();
+    for (const resume of waiting) resume();
   }
 
   async until(condition: () => boolean): Promise<void> {
@@ -14,7 +14,7 @@ export class Signal {
   }
 }
 
-/** For what no event tells: looks again and again. The test's own time limit ends it. */
+/** Polls a condition for which there is no event. The timeout of the test is the only limit. */
 export async function eventually(condition: () => boolean): Promise<void> {
   while (!condition()) await sleep(5);
 }

@@ -1,16 +1,16 @@
-/** TCP connections for captures: what two sides said to each other, as segments with the right numbers. */
+/** Builds TCP connections for captures: segments with correct sequence and acknowledgement numbers. */
 import type { Segment } from './pcap.js';
 
 type From = 'client' | 'server';
 
-/** The sequence numbers of both sides wrap around within the first bytes. */
+/** Initial sequence numbers. Those of both sides wrap around within the first bytes. */
 const FIRST = { client: 0xffff_fff0, server: 0xffff_fffa };
 
-export class Wire {
+export class TcpConversation {
   readonly port: number;
   readonly #next: Record<From, number> = { ...FIRST };
 
-  /** `port` of the client. */
+  /** `port` is the port of the client. */
   constructor(port = 50_000) {
     this.port = port;
   }
@@ -19,8 +19,8 @@ export class Wire {
     return [this.#segment('client', 'S'), this.#segment('server', 'SA'), this.#segment('client', 'A')];
   }
 
-  /** In segments of at most `size` bytes. */
-  say(from: From, data: Buffer, size = 1460): Segment[] {
+  /** Sends data in segments of at most `size` bytes. */
+  send(from: From, data: Buffer, size = 1460): Segment[] {
     const segments: Segment[] = [];
     for (let at = 0; at < data.length; at += size)
       segments.push(this.#segment(from, 'PA', data.subarray(at, at + size)));
@@ -39,33 +39,33 @@ export class Wire {
   }
 }
 
-/** The frames of a WebSocket's stretch of wire, each with its header. */
-export function framesOf(wire: Buffer): Buffer[] {
+/** Splits bytes of a WebSocket into frames with their headers. */
+export function framesOf(bytes: Buffer): Buffer[] {
   const frames: Buffer[] = [];
-  for (let at = 0; at < wire.length; ) {
-    const second = wire[at + 1] ?? 0;
+  for (let at = 0; at < bytes.length; ) {
+    const second = bytes[at + 1] ?? 0;
     const short = second & 0x7f;
-    const [header, length] = short === 126 ? [4, wire.readUInt16BE(at + 2)] : [2, short];
+    const [header, length] = short === 126 ? [4, bytes.readUInt16BE(at + 2)] : [2, short];
     const end = at + header + length + (second & 0x80 ? 4 : 0);
-    frames.push(wire.subarray(at, end));
+    frames.push(bytes.subarray(at, end));
     at = end;
   }
   return frames;
 }
 
-/** The chunks of a chunked body, each with its size line. */
-export function chunksOf(wire: Buffer): Buffer[] {
+/** Splits a chunked body into chunks with their size lines. */
+export function chunksOf(body: Buffer): Buffer[] {
   const chunks: Buffer[] = [];
-  for (let at = 0; at < wire.length; ) {
-    const line = wire.indexOf('\r\n', at);
-    const end = line + 2 + Number.parseInt(wire.toString('latin1', at, line), 16) + 2;
-    chunks.push(wire.subarray(at, end));
+  for (let at = 0; at < body.length; ) {
+    const line = body.indexOf('\r\n', at);
+    const end = line + 2 + Number.parseInt(body.toString('latin1', at, line), 16) + 2;
+    chunks.push(body.subarray(at, end));
     at = end;
   }
   return chunks;
 }
 
-/** PDUs by the length in their headers. */
+/** Splits a stream into PDUs by the packetLength of their headers. */
 export function pdusOf(stream: Buffer): Buffer[] {
   const pdus: Buffer[] = [];
   for (let at = 0; at < stream.length; at += stream.readUInt32LE(at + 4)) {
@@ -74,7 +74,7 @@ export function pdusOf(stream: Buffer): Buffer[] {
   return pdus;
 }
 
-/** An unmasked or masked binary frame around a PDU. */
+/** A binary WebSocket frame with a PDU, masked if there is a key. */
 export function frame(pdu: Buffer, key?: Buffer): Buffer {
   const long = pdu.length > 125;
   const header = Buffer.alloc(long ? 4 : 2);
@@ -86,8 +86,8 @@ export function frame(pdu: Buffer, key?: Buffer): Buffer {
   return Buffer.concat([header, key, masked]);
 }
 
-/** Takes from each list in turn. */
-export function inTurn<T>(...lists: readonly (readonly T[])[]): T[] {
+/** Takes one item of each list in turn. */
+export function interleave<T>(...lists: readonly (readonly T[])[]): T[] {
   const longest = Math.max(...lists.map(({ length }) => length));
   return Array.from({ length: longest }, (_, index) => lists.flatMap((list) => list.slice(index, index + 1))).flat();
 }

@@ -1,4 +1,4 @@
-/** `rdgw serve --workers 2` as processes. What a connection landed on is known from the log. */
+/** Runs `rdgw serve --workers 2` as processes. The log shows which worker accepted a connection. */
 import { randomUUID } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,19 +9,19 @@ import { RawClient, type Server, type TransportKind } from './client.js';
 import { type Program, startRdgw } from './program.js';
 import { eventually } from './wait.js';
 
-/** Local sockets and everything else go into the folder of the test. */
+/** Starts two workers with local sockets, home and data directory in the folder of the test. */
 export function startWorkers(
   folder: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Program {
-  const places = { HOME: folder, TMPDIR: folder, RDGW_DATA_DIR: join(folder, 'data') };
-  return startRdgw(['serve', '--workers', '2', ...args], { cwd: folder, env: { ...places, ...env } });
+  const folders = { HOME: folder, TMPDIR: folder, RDGW_DATA_DIR: join(folder, 'data') };
+  return startRdgw(['serve', '--workers', '2', ...args], { cwd: folder, env: { ...folders, ...env } });
 }
 
 export interface Workers extends Server {
   readonly run: Program;
-  /** A client whose channel to this target is open, by the certificate of this moment. */
+  /** A client with an open channel to the target. It trusts the CA in the data directory. */
   open(transport: TransportKind, token?: string): Promise<RawClient>;
 }
 
@@ -34,7 +34,7 @@ export interface WorkersOptions {
   readonly started?: (run: Program) => void;
 }
 
-/** Writes the settings, which each start and each reload reads. */
+/** Writes the configuration file, which is read at start and on reload. Returns its path. */
 export function configure(folder: string, settings: object): string {
   const config = join(folder, 'rdgw.json');
   writeFileSync(config, JSON.stringify({ log: { format: 'json', level: 'debug' }, ...settings }));
@@ -45,7 +45,7 @@ export async function listeningWorkers(options: WorkersOptions): Promise<Workers
   const { folder, target, settings = {}, args = [], env, started } = options;
   const run = startWorkers(folder, ['--listen', '127.0.0.1:0', '--config', configure(folder, settings), ...args], env);
   started?.(run);
-  const [, digits] = await run.says(/listens on https:\/\/\S+:(\d+)/);
+  const [, digits] = await run.waitForOutput(/listens on https:\/\/\S+:(\d+)/);
   const port = Number(digits);
   const key = await loadTokenKey(join(folder, 'data'));
   const mint = (): Promise<string> => {
@@ -65,37 +65,41 @@ export async function listeningWorkers(options: WorkersOptions): Promise<Workers
 }
 
 export type Line = Readonly<Record<string, unknown>>;
-/** Lines of the log with this message, so far. */
+/** The log lines so far with this event. */
 export function lines({ run }: Workers, event: string): Line[] {
-  const whole = run.stderr().split('\n').slice(0, -1);
-  return whole.map((line) => JSON.parse(line) as Line).filter(({ msg }) => msg === event);
+  const complete = run.stderr().split('\n').slice(0, -1);
+  return complete.map((line) => JSON.parse(line) as Line).filter((line) => line.event === event);
 }
 
-/** Which worker has how many sessions. */
-export const owners = (server: Workers): number[] =>
-  lines(server, 'channel opened').map(({ worker }) => worker as number);
+/** The worker of each session that was opened, in the order of the log. */
+export const sessionWorkers = (server: Workers): number[] =>
+  lines(server, 'channel.opened').map(({ worker }) => worker as number);
 
-export async function echoes(client: RawClient, text = 'ping'): Promise<void> {
+export async function expectEcho(client: RawClient, text = 'ping'): Promise<void> {
   const before = client.receivedBytes;
   client.send(Buffer.from(text));
-  const got = await client.gets(before + text.length);
+  const got = await client.waitForBytes(before + text.length);
   expect(got.subarray(before).toString()).toBe(text);
 }
 
-/** Opens sessions until each worker has a new one. The system chooses who accepts, and one that waits longer is not sooner chosen. */
-export async function onBoth(server: Workers, transport: TransportKind, token?: string): Promise<RawClient[]> {
-  const before = owners(server).length;
+/** Opens sessions until each worker has a new one. The kernel chooses the worker that accepts, and not in turn. */
+export async function openOnBothWorkers(
+  server: Workers,
+  transport: TransportKind,
+  token?: string,
+): Promise<RawClient[]> {
+  const before = sessionWorkers(server).length;
   const clients: RawClient[] = [];
-  while (new Set(owners(server).slice(before)).size < 2) {
+  while (new Set(sessionWorkers(server).slice(before)).size < 2) {
     clients.push(...(await Promise.all([1, 2, 3, 4].map(() => server.open(transport, token)))));
-    await eventually(() => owners(server).length === before + clients.length);
+    await eventually(() => sessionWorkers(server).length === before + clients.length);
   }
   return clients;
 }
 
-/** The log names the process of a worker when it starts. */
+/** The process id of a worker, from its start in the log. */
 export async function pidOf(server: Workers, worker: number | undefined): Promise<number | undefined> {
-  const started = (): Line | undefined => lines(server, 'worker started').find((line) => line.worker === worker);
+  const started = (): Line | undefined => lines(server, 'worker.started').find((line) => line.worker === worker);
   await eventually(() => started() !== undefined);
   return started()?.pid as number;
 }

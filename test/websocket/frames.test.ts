@@ -4,16 +4,16 @@ import { Receiver } from 'ws';
 import { CLOSE, FRAME_HEAD_MAX, FrameError, FrameReader, writeFrameHead } from '../../src/websocket/frames.js';
 import { split } from '../gateway/http/samples.js';
 
-/** What a reader makes of a stream; of a message cut short by an error only ours has the beginning. */
+/** The result of reading a stream. If an error truncates a message, only `FrameReader` reports its beginning. */
 interface Reading {
   readonly bytes: Buffer;
   readonly pings: readonly string[];
-  /** The close code that the peer sent, or that it gets for what it did wrong; undefined while neither happened. */
+  /** The close code that the peer sent, or the one for its protocol violation. Undefined without either. */
   readonly close: number | undefined;
-  readonly wrong: boolean;
+  readonly failed: boolean;
 }
 
-function ours(chunks: readonly Buffer[]): Reading {
+function readFrames(chunks: readonly Buffer[]): Reading {
   const bytes: Buffer[] = [];
   const pings: string[] = [];
   let close: number | undefined;
@@ -24,9 +24,9 @@ function ours(chunks: readonly Buffer[]): Reading {
       close = code ?? NO_STATUS;
     },
   });
-  const reading = (wrong: boolean): Reading => ({ bytes: Buffer.concat(bytes), pings, close, wrong });
+  const reading = (failed: boolean): Reading => ({ bytes: Buffer.concat(bytes), pings, close, failed });
   try {
-    // A chunk is the reader's from then on.
+    // The reader takes over the chunk, so it gets a copy.
     for (const chunk of chunks) reader.read(Buffer.from(chunk));
   } catch (error) {
     if (!(error instanceof FrameError)) throw error;
@@ -36,15 +36,15 @@ function ours(chunks: readonly Buffer[]): Reading {
   return reading(false);
 }
 
-/** What ws calls a close frame without a code. */
+/** The code that ws reports for a close frame without a code. */
 const NO_STATUS = 1005;
 
-/** The receiver of ws, another implementation, as the second opinion. */
-async function theirs(chunks: readonly Buffer[]): Promise<Reading> {
+/** Reads the stream with the receiver of ws, as the reference implementation. */
+async function readWithWs(chunks: readonly Buffer[]): Promise<Reading> {
   const bytes: Buffer[] = [];
   const pings: string[] = [];
   let close: number | undefined;
-  let wrong = false;
+  let failed = false;
   const receiver = new Receiver({ isServer: true, allowSynchronousEvents: true, skipUTF8Validation: true });
   receiver.on('message', (data) => bytes.push(data));
   receiver.on('ping', (payload) => pings.push(payload.toString('hex')));
@@ -52,8 +52,8 @@ async function theirs(chunks: readonly Buffer[]): Promise<Reading> {
     close ??= code;
   });
   receiver.on('error', (error) => {
-    wrong = true;
-    // ws keeps the close code under a symbol of its own.
+    failed = true;
+    // ws stores the close code under a private symbol.
     const [symbol] = Object.getOwnPropertySymbols(error);
     close ??= symbol && Reflect.get(error, symbol);
   });
@@ -61,7 +61,7 @@ async function theirs(chunks: readonly Buffer[]): Promise<Reading> {
     if (close !== undefined) break;
     await new Promise<void>((resolve) => receiver.write(Buffer.from(chunk), () => resolve()));
   }
-  return { bytes: Buffer.concat(bytes), pings, close, wrong };
+  return { bytes: Buffer.concat(bytes), pings, close, failed };
 }
 
 interface FrameSpec {
@@ -92,7 +92,7 @@ const small = fc.uint8Array({ maxLength: 140 });
 const large = fc.integer({ min: 65_530, max: 65_540 }).map((length) => new Uint8Array(length).fill(0x5a));
 const plain = { masked: true, reserved: 0 };
 
-/** A whole binary message in one to four frames, pings and pongs between them. */
+/** A binary message in one to four frames, with pings and pongs between them. */
 const message: fc.Arbitrary<Buffer[]> = fc
   .tuple(
     fc.array(fc.tuple(fc.oneof({ weight: 9, arbitrary: small }, { weight: 1, arbitrary: large }), mask), {
@@ -112,7 +112,7 @@ const message: fc.Arbitrary<Buffer[]> = fc
     }),
   );
 
-/** Anything that has the shape of a frame; much of it is wrong somewhere. No text: ws takes that, and we do not. */
+/** Frames with arbitrary heads, many of them invalid. No text frames, which ws accepts and `FrameReader` rejects. */
 const anyFrame: fc.Arbitrary<Buffer> = fc
   .record({
     fin: fc.boolean(),
@@ -130,40 +130,40 @@ describe('FrameReader', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(message, { maxLength: 6 }), cuts, async (messages, at) => {
         const stream = Buffer.concat(messages.flat());
-        const reading = ours(split(stream, at));
-        expect(reading).toEqual(await theirs([stream]));
+        const reading = readFrames(split(stream, at));
+        expect(reading).toEqual(await readWithWs([stream]));
         expect(reading.close).toBeUndefined();
       }),
     );
   });
 
-  it('refuses what ws refuses, with the same close code', async () => {
+  it('rejects the same frames as ws, with the same close code', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(anyFrame, { maxLength: 8 }), cuts, async (frames, at) => {
         const stream = Buffer.concat(frames);
-        const reading = ours(split(stream, at));
-        const other = await theirs([stream]);
-        expect(reading.close).toBe(other.close);
-        expect(reading.pings).toEqual(other.pings);
-        // Ours does not wait for the end of a message.
-        expect(reading.bytes.subarray(0, other.bytes.length)).toEqual(other.bytes);
+        const reading = readFrames(split(stream, at));
+        const reference = await readWithWs([stream]);
+        expect(reading.close).toBe(reference.close);
+        expect(reading.pings).toEqual(reference.pings);
+        // FrameReader reports payload before the end of a message.
+        expect(reading.bytes.subarray(0, reference.bytes.length)).toEqual(reference.bytes);
       }),
       { numRuns: 200 },
     );
   });
 
-  it('gives the same for every split', () => {
+  it('has the same result for every split', () => {
     fc.assert(
       fc.property(fc.array(anyFrame, { maxLength: 6 }), cuts, (frames, at) => {
         const stream = Buffer.concat(frames);
-        const whole = ours([stream]);
-        expect(ours(split(stream, at))).toEqual(whole);
-        expect(ours(Array.from(stream, (byte) => Buffer.from([byte])))).toEqual(whole);
+        const whole = readFrames([stream]);
+        expect(readFrames(split(stream, at))).toEqual(whole);
+        expect(readFrames(Array.from(stream, (byte) => Buffer.from([byte])))).toEqual(whole);
       }),
     );
   });
 
-  it('makes one view of the messages in a chunk', () => {
+  it('returns the messages in a chunk as one view', () => {
     const views: Buffer[] = [];
     const reader = new FrameReader({
       bytes: (view) => views.push(view),
@@ -171,22 +171,22 @@ describe('FrameReader', () => {
       close: () => undefined,
     });
     const key = Uint8Array.of(1, 2, 3, 4);
-    const text = (words: string): Buffer =>
-      encode({ fin: true, opcode: 2, payload: Buffer.from(words), mask: key, ...plain });
+    const text = (payload: string): Buffer =>
+      encode({ fin: true, opcode: 2, payload: Buffer.from(payload), mask: key, ...plain });
     const chunk = Buffer.concat([text('one '), text(''), text('two '), text('three')]);
     reader.read(chunk);
     expect(views.map(String)).toEqual(['one two three']);
     expect(views[0]?.buffer).toBe(chunk.buffer);
   });
 
-  it('refuses a length beyond 2^53 with 1009', () => {
+  it('rejects a length above 2^53 with 1009', () => {
     const head = Buffer.from('82ff002000000000000000000000', 'hex');
-    expect(ours([head])).toMatchObject({ close: CLOSE.TOO_BIG, wrong: true });
+    expect(readFrames([head])).toMatchObject({ close: CLOSE.TOO_BIG, failed: true });
   });
 });
 
 describe('writeFrameHead', () => {
-  it.each([0, 1, 125, 126, 127, 65_535, 65_536, 70_000])('begins a frame of %i bytes that ws reads', async (length) => {
+  it.each([0, 1, 125, 126, 127, 65_535, 65_536, 70_000])('writes the head of a frame of %i bytes', async (length) => {
     const bytes = Buffer.alloc(3 + FRAME_HEAD_MAX + length);
     const at = writeFrameHead(bytes, 3, length);
     const receiver = new Receiver({ isServer: false, allowSynchronousEvents: true });

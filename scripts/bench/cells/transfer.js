@@ -1,48 +1,56 @@
-// Bulk data: what a byte costs.
-import { warmUp, watch } from '../window.js';
+// Bulk data: throughput and CPU time per byte.
+import { measureWindow, warmUp } from '../window.js';
 
-/** `down` and `up` are connections, `size` is that of a client's frame. */
+/** `down` and `up` are numbers of connections, `size` is the size of a client's frame in bytes. */
 export function transfer(flows) {
   return async (bench, relay, { first }) => {
     await startFlows(bench, relay, flows, first);
     await warmUp(relay.pid, bench.options.warmUp);
     if (first && !bench.options.quick) await stopVerifying(bench, relay);
-    const seen = await watch({ pid: relay.pid, clients: bench.bulk, desktop: relay.far }, bench.options.seconds);
-    await bench.finish(bench.bulk);
-    return { rate: seen.bytes / seen.seconds / 1e6, cost: seen.cpu / seen.bytes, ...seen.shares };
+    const processes = { pid: relay.pid, clients: bench.bulk, desktop: relay.desktop };
+    const measured = await measureWindow(processes, bench.options.seconds);
+    await bench.closeSessions(bench.bulk);
+    return {
+      rate: measured.bytes / measured.seconds / 1e6,
+      cost: measured.cpu / measured.bytes,
+      ...measured.shares,
+    };
   };
 }
 
-/** Sources of a desktop send as much as a socket takes, of PDUs that Windows would make of it. */
+/** The payload of a PDU towards the client, in the size that Windows sends. */
 const PAYLOAD = 16 * 1024;
-/** A prime: no pool of buffers has the size of a block, and bytes of the wrong buffer are wrong bytes. */
+/**
+ * The number of PDUs in a block. It is a prime, so that the size of a block is no multiple of the size of a buffer pool
+ * and data of a wrong buffer differs from the expected data.
+ */
 const PDUS = 61;
 
-/** With `verified` every byte is compared where it arrives. */
+/** With `verified` the receivers compare every byte with what was sent. */
 export async function startFlows(bench, relay, { down = 0, up = 0, size = 0 }, verified) {
   const { bulk: clients } = bench;
-  const way = bench.way(relay, 0);
+  const route = bench.route(relay, 0);
   await clients.verify(verified);
-  await clients.elsewhere(relay.far !== undefined);
-  await relay.far?.verify(verified);
-  await clients.land(relay.landing);
+  await clients.remoteDesktop(relay.desktop !== undefined);
+  await relay.desktop?.verify(verified);
+  await clients.pinChannels(relay.workers);
   const open = async (role, count, block) => {
-    await relay.far?.role(role, block);
-    await clients.open(role, count, { ...way, block });
+    await relay.desktop?.role(role, block);
+    await clients.open(role, count, { ...route, block });
   };
   if (down > 0) await open('down', down, bench.block(relay, PAYLOAD, PDUS));
   if (up > 0) await open('up', up, bench.frames(relay, size));
-  await clients.land();
-  await relay.far?.go();
+  await clients.pinChannels();
+  await relay.desktop?.go();
   await clients.go();
 }
 
 /**
- * The first time around every byte is compared while the relay warms up; the look itself is undisturbed by it. A quick run, whose
- * figures mean little, compares all the way.
+ * Ends the comparison before the measured window, whose figures it would change. The first repetition compares every
+ * byte during the warm-up. A quick run, whose figures mean little, never calls this and compares until the end.
  */
 export async function stopVerifying(bench, relay) {
-  for (const load of [bench.bulk, bench.prober, relay.far]) {
+  for (const load of [bench.bulk, bench.prober, relay.desktop]) {
     await load?.mark();
     await load?.verify(false);
   }

@@ -1,33 +1,33 @@
-/* What the bench hands over: scripts and blocks, numbers as 32 bits in the byte order of the machine. */
+/* Reads the script and block files of traffic.js. Numbers have 32 bits in the byte order of the machine. */
 #include "load.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A run uses a few; the same file is read once. */
+/* Each file is read once and kept in a cache. */
 enum { MAX_FILES = 256 };
 
-struct loaded {
+struct cache_entry {
   char path[512];
   void *value;
 };
 
-static struct loaded loaded[MAX_FILES];
-static int files;
+static struct cache_entry cache[MAX_FILES];
+static int file_count;
 
-static void *known(const char *path) {
-  for (int i = 0; i < files; i++)
-    if (strcmp(loaded[i].path, path) == 0) return loaded[i].value;
+static void *cached(const char *path) {
+  for (int i = 0; i < file_count; i++)
+    if (strcmp(cache[i].path, path) == 0) return cache[i].value;
   return NULL;
 }
 
-static void *remember(const char *path, void *value) {
-  if (files == MAX_FILES) {
+static void *add_to_cache(const char *path, void *value) {
+  if (file_count == MAX_FILES) {
     fprintf(stderr, "load: more than %d files\n", MAX_FILES);
     exit(1);
   }
-  snprintf(loaded[files].path, sizeof loaded[files].path, "%s", path);
-  loaded[files++].value = value;
+  snprintf(cache[file_count].path, sizeof cache[file_count].path, "%s", path);
+  cache[file_count++].value = value;
   return value;
 }
 
@@ -51,7 +51,7 @@ static void *bytes_of(FILE *file, size_t length) {
 
 const struct block *read_block(const char *path) {
   if (strcmp(path, "-") == 0) return NULL;
-  struct block *block = known(path);
+  struct block *block = cached(path);
   if (block) return block;
   FILE *file = open_file(path);
   uint32_t *counts = bytes_of(file, 2 * sizeof(uint32_t));
@@ -65,11 +65,11 @@ const struct block *read_block(const char *path) {
   block->payload = bytes_of(file, block->payload_length);
   free(counts);
   fclose(file);
-  return remember(path, block);
+  return add_to_cache(path, block);
 }
 
 const struct script *read_script(const char *path) {
-  struct script *script = known(path);
+  struct script *script = cached(path);
   if (script) return script;
   FILE *file = open_file(path);
   uint32_t *fields = bytes_of(file, offsetof(struct script, step));
@@ -85,10 +85,10 @@ const struct script *read_script(const char *path) {
   }
   free(fields);
   fclose(file);
-  return remember(path, script);
+  return add_to_cache(path, script);
 }
 
-/* Whether these bytes continue a stream that repeats the payload of the block. */
+/* Whether the bytes continue, at offset `at`, a stream that repeats the payload of the block. Advances `at`. */
 bool is_next(const struct block *block, uint64_t *at, const uint8_t *bytes, size_t length) {
   while (length > 0) {
     size_t offset = *at % block->payload_length;

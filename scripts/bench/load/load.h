@@ -1,4 +1,4 @@
-/* The load generator: clients (TLS, WebSocket or dual channel or nothing above it) and the desktop behind them, on one epoll. */
+/* The load generator: clients (TLS with WebSocket, dual channel or no framing) and the desktop, in one epoll loop. */
 #ifndef LOAD_H
 #define LOAD_H
 
@@ -10,7 +10,7 @@
 
 enum role { IDLE, DOWN, UP, ECHO };
 
-/* What is sent over and over, made outside: frames (what one TLS record carries) and the payload inside them. */
+/* Traffic that is sent repeatedly, as traffic.js writes it: frames, each in one TLS record, and the payload inside them. */
 struct block {
   uint32_t frames;
   uint32_t *lengths;
@@ -23,13 +23,13 @@ enum transport { PLAIN, WEBSOCKET, DUAL };
 enum expectation { NOTHING, HEAD, PDU };
 
 struct step {
-  uint32_t leg;
+  uint32_t channel;
   uint32_t expect;
   uint32_t length;
   uint8_t *bytes;
 };
 
-/* How a session is set up, and where in a PDU its type and lengths stand: both come from the protocol package. */
+/* The set-up of a session, and the offsets of type and length in a PDU. Both come from the protocol package. */
 struct script {
   uint32_t transport;
   uint32_t steps;
@@ -42,16 +42,16 @@ struct script {
   struct step *step;
 };
 
-/* One socket, with TLS or without. Sealed bytes wait in `out` so that several records go out in one write. */
-struct leg {
+/* One socket, with or without TLS. Encrypted bytes are collected in `out` so that one write sends several records. */
+struct conn {
   int fd;
   SSL *ssl;
   BIO *out;
   size_t out_at;
   bool up;
-  bool greedy;
+  bool want_write;
   uint32_t watched;
-  void (*ready)(struct leg *leg, uint32_t events);
+  void (*ready)(struct conn *conn, uint32_t events);
   void *owner;
 };
 
@@ -69,27 +69,27 @@ struct counters {
 };
 
 extern struct counters counted;
-/* Who was born under this number compares every byte; 0 when nobody does. */
+/* Connections that were opened under this number compare every received byte. 0 turns the comparison off. */
 extern unsigned verifying;
 extern uint8_t scratch[READ_AT_ONCE];
 
-/* leg.c */
-void legs_init(void);
-int legs_poll(int milliseconds);
-void watch_input(int fd, struct leg *leg);
-/* From one of many addresses, so that no limit for one address is met by accident; both legs of a session have the same. */
-bool leg_connect(struct leg *leg, int port, uint64_t session, SSL_SESSION *resume);
-void leg_accepted(struct leg *leg, int fd, SSL_CTX *tls);
-/* 1 when TLS is up, 0 while it is not, -1 when it failed. */
-int leg_handshake(struct leg *leg);
-/* Bytes read, 0 when there are none now, -1 at the end. */
-long leg_read(struct leg *leg, uint8_t *bytes, size_t size);
-/* Bytes taken: all of them with TLS, what the socket takes without. -1 when the socket is gone. */
-long leg_write(struct leg *leg, const uint8_t *bytes, size_t size);
-size_t leg_waiting(struct leg *leg);
-bool leg_flush(struct leg *leg);
-void leg_watch(struct leg *leg);
-void leg_close(struct leg *leg);
+/* conn.c */
+void conns_init(void);
+int conns_poll(int milliseconds);
+void watch_input(int fd, struct conn *conn);
+/* Connects from one of many addresses, so that no limit per address applies. Both channels of a session have the same address. */
+bool conn_connect(struct conn *conn, int port, uint64_t session, SSL_SESSION *resume);
+void conn_accepted(struct conn *conn, int fd, SSL_CTX *tls);
+/* 1 when TLS is established, 0 while the handshake continues, -1 when it failed. */
+int conn_handshake(struct conn *conn);
+/* The number of bytes read, 0 when none are available, -1 at the end or on an error. */
+long conn_read(struct conn *conn, uint8_t *bytes, size_t size);
+/* The number of bytes accepted: with TLS always all of them, otherwise as many as the socket takes. -1 on an error. */
+long conn_write(struct conn *conn, const uint8_t *bytes, size_t size);
+size_t conn_waiting(struct conn *conn);
+bool conn_flush(struct conn *conn);
+void conn_watch(struct conn *conn);
+void conn_close(struct conn *conn);
 SSL_SESSION *last_session(void);
 
 /* stream.c */
@@ -98,7 +98,7 @@ enum { FRAME_HEADER = 10, PDU_HEADER = 16 };
 struct stream {
   const struct script *script;
   void (*payload)(void *owner, const uint8_t *bytes, size_t length);
-  /* A PDU other than DATA has come to its end. */
+  /* Called at the end of each PDU other than DATA. */
   void (*answered)(void *owner);
   void *owner;
   bool over;
@@ -117,20 +117,20 @@ struct stream {
 void stream_bytes(struct stream *stream, const uint8_t *bytes, size_t length);
 
 /* session.c */
-void session_open(int port, enum role role, const struct script *script, const struct block *block, bool resume, bool passing);
-/* Two processes share the port: leg i of each session is to land at the i-th. 0 leaves it to the system. */
-void sessions_land(pid_t first, pid_t second);
+void session_open(int port, enum role role, const struct script *script, const struct block *block, bool resume, bool churn);
+/* Two processes share the port: the first gets channel 0 of each new session, the second channel 1. With 0 the kernel chooses. */
+void sessions_pin(pid_t first, pid_t second);
 void sessions_go(void);
 void sessions_close(void);
-bool sessions_pulse(unsigned times, const struct block *block);
-void sessions_bury(void);
-extern bool pulsing;
+bool sessions_round_trips(unsigned times, const struct block *block);
+void sessions_free_closed(void);
+extern bool round_trips_pending;
 
 /* target.c */
 int target_listen(const char *certificate, const char *key);
 void target_role(enum role role, const struct block *block);
 void target_go(void);
-void targets_bury(void);
+void targets_free_closed(void);
 
 /* files.c */
 const struct block *read_block(const char *path);

@@ -1,4 +1,4 @@
-/* Commands come in lines on stdin, each is answered by one line on stdout. The first line tells the port of the target. */
+/* Reads commands as lines from stdin and answers each with a line on stdout. The first line on stdout is the port of the desktop. */
 #include "load.h"
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@ struct counters counted;
 unsigned verifying;
 uint8_t scratch[READ_AT_ONCE];
 
-/* Sessions that are still to be opened, one after the other: the target then knows which of its connections is whose. */
+/* The sessions that remain to be opened. They are opened one after the other, so that the desktop matches its connections to them. */
 static struct {
   int left, port;
   enum role role;
@@ -21,11 +21,11 @@ static struct {
   uint64_t opened, accepted;
 } opening;
 
-/* The target is another process: nobody is accepted here. */
-static bool elsewhere;
+/* The desktop is in another process, so this process accepts no connections. */
+static bool remote_desktop;
 
 static const char *pending;
-static struct leg input;
+static struct conn input;
 
 static void answer(const char *text) {
   printf("%s\n", text);
@@ -72,11 +72,11 @@ static void command(char *line) {
   } else if (sscanf(line, "role %15s %511s", role, block) == 2) {
     target_role(role_of(role), read_block(block));
     answer("ok");
-  } else if (sscanf(line, "pulse %d %511s", &count, block) == 2) {
-    sessions_pulse((unsigned)count, read_block(block));
-    pending = "pulse";
-  } else if (sscanf(line, "land %d %d", &first, &second) == 2) {
-    sessions_land(first, second);
+  } else if (sscanf(line, "trips %d %511s", &count, block) == 2) {
+    sessions_round_trips((unsigned)count, read_block(block));
+    pending = "trips";
+  } else if (sscanf(line, "pin %d %d", &first, &second) == 2) {
+    sessions_pin(first, second);
     answer("ok");
   } else if (sscanf(line, "verify %d", &count) == 1) {
     static unsigned last;
@@ -86,8 +86,8 @@ static void command(char *line) {
     target_go();
     sessions_go();
     answer("ok");
-  } else if (sscanf(line, "elsewhere %d", &count) == 1) {
-    elsewhere = count != 0;
+  } else if (sscanf(line, "remote %d", &count) == 1) {
+    remote_desktop = count != 0;
     answer("ok");
   } else if (strcmp(line, "mark") == 0) {
     mark();
@@ -95,16 +95,16 @@ static void command(char *line) {
     sessions_close();
     answer("ok");
   } else {
-    fprintf(stderr, "load: what is \"%s\"?\n", line);
+    fprintf(stderr, "load: unknown command \"%s\"\n", line);
     exit(1);
   }
 }
 
-static void read_commands(struct leg *leg, uint32_t events) {
+static void read_commands(struct conn *conn, uint32_t events) {
   static char line[2048];
   static size_t length;
   (void)events;
-  long got = read(leg->fd, line + length, sizeof line - 1 - length);
+  long got = read(conn->fd, line + length, sizeof line - 1 - length);
   if (got <= 0) exit(0);
   length += (size_t)got;
   line[length] = 0;
@@ -117,17 +117,17 @@ static void read_commands(struct leg *leg, uint32_t events) {
   }
 }
 
-/* What a command began and events have to finish. */
-static void go_on(void) {
+/* Continues a command that could not be answered at once. */
+static void continue_pending(void) {
   if (!pending) return;
   if (counted.lost > 0) {
     pending = NULL;
     answer("lost");
-  } else if (strcmp(pending, "pulse") == 0) {
-    if (pulsing) return;
+  } else if (strcmp(pending, "trips") == 0) {
+    if (round_trips_pending) return;
     pending = NULL;
     answer("ok");
-  } else if (counted.opened == opening.opened && (elsewhere || counted.accepted >= opening.accepted)) {
+  } else if (counted.opened == opening.opened && (remote_desktop || counted.accepted >= opening.accepted)) {
     if (opening.left-- > 0) {
       opening.opened++;
       opening.accepted++;
@@ -139,7 +139,7 @@ static void go_on(void) {
   }
 }
 
-/* Thousands of sessions need more descriptors than a shell gives by default. */
+/* Thousands of sessions need more descriptors than the default soft limit. */
 static void raise_limit(void) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -149,15 +149,15 @@ static void raise_limit(void) {
 
 int main(int count, char **arguments) {
   raise_limit();
-  legs_init();
+  conns_init();
   printf("%d\n", target_listen(count > 2 ? arguments[1] : NULL, count > 2 ? arguments[2] : NULL));
   fflush(stdout);
   input.ready = read_commands;
   watch_input(0, &input);
   for (;;) {
-    legs_poll(pending ? 1 : -1);
-    go_on();
-    sessions_bury();
-    targets_bury();
+    conns_poll(pending ? 1 : -1);
+    continue_pending();
+    sessions_free_closed();
+    targets_free_closed();
   }
 }

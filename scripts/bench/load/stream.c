@@ -1,8 +1,8 @@
-/* What a gateway sends behind its response head: frames, PDUs in them, payload in those. Lengths are followed, nothing is gathered. */
+/* Parses the response body of a gateway: frames with PDUs with payload. It follows the lengths and buffers only headers. */
 #include "load.h"
 #include <string.h>
 
-static size_t smaller(size_t one, uint64_t other) { return one < other ? one : (size_t)other; }
+static size_t min_size(size_t one, uint64_t other) { return one < other ? one : (size_t)other; }
 
 static uint32_t little_endian(const uint8_t *bytes, int length) {
   uint32_t value = 0;
@@ -19,7 +19,7 @@ static void begin_pdu(struct stream *stream) {
 }
 
 static size_t pdu_header(struct stream *stream, const uint8_t *bytes, size_t length) {
-  size_t part = smaller(length, stream->script->header - stream->pdu_length);
+  size_t part = min_size(length, stream->script->header - stream->pdu_length);
   memcpy(stream->pdu + stream->pdu_length, bytes, part);
   stream->pdu_length += part;
   if (stream->pdu_length == stream->script->header) begin_pdu(stream);
@@ -27,9 +27,9 @@ static size_t pdu_header(struct stream *stream, const uint8_t *bytes, size_t len
 }
 
 static size_t pdu_body(struct stream *stream, const uint8_t *bytes, size_t length) {
-  size_t part = smaller(length, stream->pdu_left);
+  size_t part = min_size(length, stream->pdu_left);
   if (stream->overhead_left > 0) {
-    part = smaller(part, stream->overhead_left);
+    part = min_size(part, stream->overhead_left);
     stream->overhead_left -= part;
   } else if (stream->pdu_data) {
     stream->payload(stream->owner, bytes, part);
@@ -47,7 +47,7 @@ static void pdu_bytes(struct stream *stream, const uint8_t *bytes, size_t length
   }
 }
 
-/* Frames of a server are not masked (RFC 6455 5.1, 5.2). */
+/* A server does not mask its frames (RFC 6455 5.1, 5.2). */
 static void frame_header(struct stream *stream, uint8_t byte) {
   stream->frame[stream->frame_length++] = byte;
   if (stream->frame_length < 2) return;
@@ -67,7 +67,7 @@ static void frame_bytes(struct stream *stream, const uint8_t *bytes, size_t leng
     if (stream->frame_left == 0) {
       frame_header(stream, *bytes);
     } else {
-      part = smaller(length, stream->frame_left);
+      part = min_size(length, stream->frame_left);
       if (!stream->frame_control) pdu_bytes(stream, bytes, part);
       stream->frame_left -= part;
     }
@@ -77,7 +77,7 @@ static void frame_bytes(struct stream *stream, const uint8_t *bytes, size_t leng
 }
 
 void stream_bytes(struct stream *stream, const uint8_t *bytes, size_t length) {
-  size_t seed = smaller(length, stream->seed_left);
+  size_t seed = min_size(length, stream->seed_left);
   stream->seed_left -= seed;
   bytes += seed;
   length -= seed;

@@ -1,4 +1,4 @@
-/* The desktop: accepts, and sends, takes or echoes as the bench says. */
+/* The desktop: accepts connections and sends, receives or echoes according to their role. */
 #include "load.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -9,153 +9,153 @@
 #include <sys/socket.h>
 
 struct target {
-  struct leg leg;
+  struct conn conn;
   enum role role;
   const struct block *block;
   uint64_t at;
   unsigned verified;
-  /* Echo that the socket did not take yet; nothing more is read before it has gone. */
-  uint8_t *rest;
-  size_t rest_at, rest_length;
+  /* Echoed bytes that the socket did not take. Nothing more is read until they are sent. */
+  uint8_t *unsent;
+  size_t unsent_at, unsent_length;
   struct target *next;
 };
 
 enum { BACKLOG = 4096 };
 
 static SSL_CTX *tls;
-static struct leg listener;
-static struct target *targets, *graves;
+static struct conn listener;
+static struct target *targets, *closed_targets;
 static enum role role_of_next;
 static const struct block *block_of_next;
-static bool going;
+static bool started;
 
 void target_role(enum role role, const struct block *block) {
   role_of_next = role;
   block_of_next = block;
-  going = false;
+  started = false;
 }
 
-static void bury(struct target *target) {
-  leg_close(&target->leg);
+static void close_target(struct target *target) {
+  conn_close(&target->conn);
   for (struct target **link = &targets; *link; link = &(*link)->next) {
     if (*link != target) continue;
     *link = target->next;
     break;
   }
-  free(target->rest);
-  target->next = graves;
-  graves = target;
+  free(target->unsent);
+  target->next = closed_targets;
+  closed_targets = target;
 }
 
-void targets_bury(void) {
-  while (graves) {
-    struct target *next = graves->next;
-    free(graves);
-    graves = next;
+void targets_free_closed(void) {
+  while (closed_targets) {
+    struct target *next = closed_targets->next;
+    free(closed_targets);
+    closed_targets = next;
   }
 }
 
-static bool take(struct target *target) {
+static bool receive(struct target *target) {
   bool verified = verifying && target->verified == verifying;
-  uint8_t *into = verified || target->leg.ssl ? scratch : NULL;
-  long length = leg_read(&target->leg, into, READ_AT_ONCE);
+  uint8_t *into = verified || target->conn.ssl ? scratch : NULL;
+  long length = conn_read(&target->conn, into, READ_AT_ONCE);
   if (length < 0) return false;
   counted.up += (uint64_t)length;
   if (verified && target->block && !is_next(target->block, &target->at, scratch, (size_t)length)) counted.wrong++;
   return true;
 }
 
-static bool give(struct target *target) {
+static bool send_block(struct target *target) {
   const struct block *block = target->block;
   size_t offset = target->at % block->payload_length;
   size_t length = block->payload_length - offset;
   if (length > SENT_AT_ONCE) length = SENT_AT_ONCE;
-  if (target->leg.ssl) {
-    if (!leg_flush(&target->leg)) return false;
-    if (leg_waiting(&target->leg) > 0) return true;
-    while (leg_waiting(&target->leg) < SENT_AT_ONCE && length > 0) {
+  if (target->conn.ssl) {
+    if (!conn_flush(&target->conn)) return false;
+    if (conn_waiting(&target->conn) > 0) return true;
+    while (conn_waiting(&target->conn) < SENT_AT_ONCE && length > 0) {
       size_t part = length > 16384 ? 16384 : length;
-      if (leg_write(&target->leg, block->payload + offset, part) < 0) return false;
+      if (conn_write(&target->conn, block->payload + offset, part) < 0) return false;
       offset += part;
       length -= part;
       target->at += part;
     }
-    return leg_flush(&target->leg);
+    return conn_flush(&target->conn);
   }
-  long sent = leg_write(&target->leg, block->payload + offset, length);
+  long sent = conn_write(&target->conn, block->payload + offset, length);
   if (sent > 0) target->at += (uint64_t)sent;
   return sent >= 0;
 }
 
 static bool echo(struct target *target) {
-  if (target->leg.ssl && !leg_flush(&target->leg)) return false;
-  if (!target->rest) {
-    long length = leg_read(&target->leg, scratch, SENT_AT_ONCE);
+  if (target->conn.ssl && !conn_flush(&target->conn)) return false;
+  if (!target->unsent) {
+    long length = conn_read(&target->conn, scratch, SENT_AT_ONCE);
     if (length <= 0) return length == 0;
-    long sent = leg_write(&target->leg, scratch, (size_t)length);
+    long sent = conn_write(&target->conn, scratch, (size_t)length);
     if (sent < 0) return false;
-    if (target->leg.ssl) return leg_flush(&target->leg);
+    if (target->conn.ssl) return conn_flush(&target->conn);
     if (sent == length) return true;
-    target->rest_length = (size_t)(length - sent);
-    target->rest_at = 0;
-    target->rest = malloc(target->rest_length);
-    memcpy(target->rest, scratch + sent, target->rest_length);
+    target->unsent_length = (size_t)(length - sent);
+    target->unsent_at = 0;
+    target->unsent = malloc(target->unsent_length);
+    memcpy(target->unsent, scratch + sent, target->unsent_length);
   } else {
-    long sent = leg_write(&target->leg, target->rest + target->rest_at, target->rest_length - target->rest_at);
+    long sent = conn_write(&target->conn, target->unsent + target->unsent_at, target->unsent_length - target->unsent_at);
     if (sent < 0) return false;
-    target->rest_at += (size_t)sent;
-    if (target->rest_at == target->rest_length) {
-      free(target->rest);
-      target->rest = NULL;
+    target->unsent_at += (size_t)sent;
+    if (target->unsent_at == target->unsent_length) {
+      free(target->unsent);
+      target->unsent = NULL;
     }
   }
-  target->leg.greedy = target->rest != NULL;
-  leg_watch(&target->leg);
+  target->conn.want_write = target->unsent != NULL;
+  conn_watch(&target->conn);
   return true;
 }
 
-static void ready(struct leg *leg, uint32_t events) {
-  struct target *target = leg->owner;
-  int up = leg_handshake(leg);
+static void ready(struct conn *conn, uint32_t events) {
+  struct target *target = conn->owner;
+  int up = conn_handshake(conn);
   if (up <= 0) {
-    if (up < 0) bury(target);
+    if (up < 0) close_target(target);
     return;
   }
   bool alive = true;
   if (target->role == ECHO) alive = echo(target);
   else {
-    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) alive = take(target);
-    if (alive && target->role == DOWN && going && (events & EPOLLOUT)) alive = give(target);
-    else if (alive && leg->ssl) alive = leg_flush(leg);
+    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) alive = receive(target);
+    if (alive && target->role == DOWN && started && (events & EPOLLOUT)) alive = send_block(target);
+    else if (alive && conn->ssl) alive = conn_flush(conn);
   }
-  if (!alive) bury(target);
+  if (!alive) close_target(target);
 }
 
-static void accept_all(struct leg *leg, uint32_t events) {
+static void accept_all(struct conn *conn, uint32_t events) {
   (void)events;
   for (;;) {
-    int fd = accept4(leg->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept4(conn->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) return;
     struct target *target = calloc(1, sizeof *target);
-    target->leg.ready = ready;
-    target->leg.owner = target;
+    target->conn.ready = ready;
+    target->conn.owner = target;
     target->role = role_of_next;
     target->block = block_of_next;
     target->verified = verifying;
     target->next = targets;
     targets = target;
     counted.accepted++;
-    leg_accepted(&target->leg, fd, tls);
+    conn_accepted(&target->conn, fd, tls);
   }
 }
 
-/* Everyone who came as a source begins to send. */
+/* Starts all connections that send. */
 void target_go(void) {
-  going = true;
+  started = true;
   for (struct target *target = targets; target; target = target->next) {
     if (target->role != DOWN) continue;
-    target->leg.greedy = true;
-    leg_watch(&target->leg);
+    target->conn.want_write = true;
+    conn_watch(&target->conn);
   }
 }
 
@@ -165,7 +165,7 @@ int target_listen(const char *certificate, const char *key) {
     SSL_CTX_set_read_ahead(tls, 1);
     SSL_CTX_set_default_read_buffer_len(tls, SENT_AT_ONCE);
     if (SSL_CTX_use_certificate_chain_file(tls, certificate) != 1 || SSL_CTX_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) != 1) {
-      fprintf(stderr, "load: no certificate in %s\n", certificate);
+      fprintf(stderr, "load: cannot load the certificate %s\n", certificate);
       exit(1);
     }
   }

@@ -1,12 +1,12 @@
 /**
- * A gateway access token (the PAA cookie of TUNNEL_CREATE) as far as it speaks for itself: a compact JWS (RFC 7515) says whom
- * and what it is for. Nothing is verified here, and the signature, which makes it worth something, is never part of it.
+ * Reads the claims of a gateway access token, the PAA cookie of TUNNEL_CREATE, when it is a compact JWS (RFC 7515). The
+ * signature is neither verified nor part of any result, because it is what makes the token usable.
  */
 import { formatTarget, parseTarget } from '../../policy/target.js';
 import { decodePaaCookie, type Packet, PKT_TYPE } from '../../protocol/index.js';
 import { type Note, note } from '../notes.js';
 
-/** Claims of RFC 7519 that are there, and `tgt`, the targets that a token of rdgw opens. */
+/** The claims of RFC 7519 that the token has, and `tgt`, the targets that a token of rdgw allows. */
 export interface TokenClaims {
   /** `HS256` */
   readonly algorithm?: string;
@@ -22,21 +22,22 @@ export interface TokenClaims {
   readonly expires?: string;
 }
 
-/** Longer than any client lets one be (MS-TSGU 2.2.10.19: the cookie has at most 65,535 bytes of UTF-16). */
+/** In characters; a cookie has at most 65,535 bytes of UTF-16 (MS-TSGU 2.2.10.19). */
 const MAX_TOKEN = 32 * 1024;
-/** Of each claim. */
+/** Characters kept of each claim. */
 const MAX_TEXT = 256;
+/** Entries kept of a list. */
 const MAX_LIST = 64;
-/** Seconds that a Date takes. */
+/** The largest time that a Date can represent, in seconds. */
 const MAX_SECONDS = 8.64e12;
 
-/** The claims of the token in a TUNNEL_CREATE; undefined where it has none, or where it is no JWS. */
+/** The claims of the PAA cookie in a TUNNEL_CREATE; undefined without a cookie, or where it is not a JWS. */
 export function tokenIn(packet: Packet): TokenClaims | undefined {
   if (packet.type !== PKT_TYPE.TUNNEL_CREATE || packet.fields.paaCookie === undefined) return undefined;
   return claimsOf(decodePaaCookie(packet.fields.paaCookie) ?? '');
 }
 
-/** Never throws. */
+/** The claims of a compact JWS; undefined where `token` is not one. Never throws. */
 export function claimsOf(token: string): TokenClaims | undefined {
   const parts = token.split('.');
   if (token.length > MAX_TOKEN || parts.length !== 3) return undefined;
@@ -53,17 +54,17 @@ export function claimsOf(token: string): TokenClaims | undefined {
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
 }
 
-/** A signed token up to its last point; undefined for what is no JWS. */
+/** A compact JWS up to and including its last dot; undefined where `token` is not one. */
 export function withoutSignature(token: string): string | undefined {
   return claimsOf(token) && token.slice(0, token.lastIndexOf('.') + 1);
 }
 
-/** Holds what the client asks for against what its token says. */
-export class TokenWatch {
+/** Compares the targets that a client requests with the claims of its token. */
+export class TokenChecker {
   #claims: TokenClaims | undefined;
 
-  /** `time` in nanoseconds since the epoch. */
-  *see(packet: Packet, time: bigint): Generator<Note> {
+  /** Yields the notes about the next PDU of a conversation. `time` is in nanoseconds since the epoch. */
+  *check(packet: Packet, time: bigint): Generator<Note> {
     if (packet.type === PKT_TYPE.TUNNEL_CREATE) {
       this.#claims = tokenIn(packet);
       const { expires } = this.#claims ?? {};
@@ -72,18 +73,18 @@ export class TokenWatch {
       }
     } else if (packet.type === PKT_TYPE.CHANNEL_CREATE && this.#claims?.targets !== undefined) {
       const { resources, altResources, port } = packet.fields;
-      const asked = [...resources, ...altResources].map((host) =>
-        normal(formatTarget({ host: host.replace(/^\[(.*)\]$/, '$1'), port })),
+      const requested = [...resources, ...altResources].map((host) =>
+        normalise(formatTarget({ host: host.replace(/^\[(.*)\]$/, '$1'), port })),
       );
-      const named = this.#claims.targets.map(normal);
-      if (asked.some((target) => named.includes(target))) return;
-      yield note('TOKEN_TARGET', `it is for ${this.#claims.targets.join(', ')}, not for ${asked.join(', ')}`);
+      const allowed = this.#claims.targets.map(normalise);
+      if (requested.some((target) => allowed.includes(target))) return;
+      yield note('TOKEN_TARGET', `it is for ${this.#claims.targets.join(', ')}, not for ${requested.join(', ')}`);
     }
   }
 }
 
-/** A target that cannot be read is left as it is: it matches nothing. */
-function normal(target: string): string {
+/** A target that cannot be parsed is returned in lower case: it matches only itself. */
+function normalise(target: string): string {
   try {
     return formatTarget(parseTarget(target)).toLowerCase();
   } catch {
@@ -104,7 +105,7 @@ function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value.slice(0, MAX_TEXT) : undefined;
 }
 
-/** One text or a list of them. */
+/** Accepts one string or an array; other values in it are dropped. */
 function listOf(value: unknown): string[] | undefined {
   const list = (Array.isArray(value) ? value : [value]).map(textOf).filter((text) => text !== undefined);
   return list.length === 0 ? undefined : list.slice(0, MAX_LIST);

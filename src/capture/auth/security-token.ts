@@ -1,15 +1,16 @@
 /**
- * The tokens of Negotiate and NTLM, and of the tunnel's own SSPI messages: which mechanism, and what it says in the clear.
- * SPNEGO (RFC 4178) is unwrapped one level; of Kerberos (RFC 4120) the message is named, with the realm and service of a ticket.
+ * Summarises the security tokens of Negotiate and NTLM, and of the SSPI messages in the tunnel: the mechanism and its
+ * cleartext fields. SPNEGO (RFC 4178) is unwrapped one level. Of Kerberos (RFC 4120) only the message type and the
+ * realm and service of the ticket are read.
  */
 import { descend, type Element, oidText, readElement, readElements } from '../../der/element.js';
 import { type NtlmOptions, type NtlmSummary, summariseNtlm } from '../../ntlm/summary.js';
 
 export interface TokenSummary {
-  /** Bytes of the whole token. */
+  /** Length of the whole token in bytes. */
   readonly length: number;
   readonly mechanism: 'NTLM' | 'Kerberos' | 'SPNEGO' | 'unknown';
-  /** Set when the token came inside SPNEGO. */
+  /** Set when the token is wrapped in SPNEGO. */
   readonly spnego?: SpnegoSummary;
   readonly ntlm?: NtlmSummary;
   readonly kerberos?: KerberosSummary;
@@ -17,25 +18,28 @@ export interface TokenSummary {
 
 export interface SpnegoSummary {
   readonly message: 'NegTokenInit' | 'NegTokenResp';
-  /** NegTokenInit: what the sender can do, best first; names where known. NegTokenResp: the one chosen. */
+  /**
+   * NegTokenInit: the mechanisms on offer, in order of preference. NegTokenResp: the chosen one. Names, or OIDs if
+   * unknown.
+   */
   readonly mechanisms: readonly string[];
-  /** NegTokenResp. */
+  /** NegTokenResp: its negState. */
   readonly state?: string;
 }
 
 export interface KerberosSummary {
   /** RFC 4120 5.10 and RFC 4121 4.1. */
   readonly message: 'AP-REQ' | 'AP-REP' | 'KRB-ERROR' | 'unknown';
-  /** AP-REQ: realm and service of the ticket, `HTTP/gw.example`. */
+  /** AP-REQ: the realm of the ticket, and its service as in `HTTP/gw.example`. */
   readonly realm?: string;
   readonly service?: string;
-  /** KRB-ERROR: RFC 4120 7.5.9. */
+  /** KRB-ERROR: the code of RFC 4120 7.5.9. */
   readonly errorCode?: number;
 }
 
-/** Characters of a realm or service that are kept. */
+/** Characters kept of a realm or service. */
 const MAX_NAME = 512;
-/** Mechanisms of a NegTokenInit that are listed. */
+/** Mechanisms listed of a NegTokenInit. */
 const MAX_MECHANISMS = 16;
 
 const SPNEGO = '1.3.6.1.5.5.2';
@@ -63,40 +67,40 @@ const TAG = {
 /** A context tag `[n]`. */
 const context = (n: number): number => 0xa0 + n;
 
-/** What a token is. Never throws; a token that is cut short is named as far as it goes. */
+/** Summarises a token. Of a truncated token it reports what is readable. Never throws. */
 export function summariseToken(token: Buffer, options: NtlmOptions = {}): TokenSummary {
-  return { length: token.length, ...inside(token, options, true) };
+  return { length: token.length, ...readToken(token, options, true) };
 }
 
-function inside(token: Buffer, options: NtlmOptions, mayWrap: boolean): Omit<TokenSummary, 'length'> {
+function readToken(token: Buffer, options: NtlmOptions, mayWrap: boolean): Omit<TokenSummary, 'length'> {
   const ntlm = summariseNtlm(token, options);
   if (ntlm) return { mechanism: 'NTLM', ntlm };
   const outer = readElement(token);
-  if (outer?.tag === TAG.INITIAL) return initial(outer, options, mayWrap);
-  if (outer?.tag === context(1) && mayWrap) return response(outer, options);
-  // Some send the NegTokenInit or the AP-REQ without the GSS-API frame around it.
-  if (outer?.tag === context(0) && mayWrap) return init(outer, options);
+  if (outer?.tag === TAG.INITIAL) return readInitialToken(outer, options, mayWrap);
+  if (outer?.tag === context(1) && mayWrap) return readNegTokenResp(outer, options);
+  // Some clients send the NegTokenInit or the AP-REQ without the GSS-API framing.
+  if (outer?.tag === context(0) && mayWrap) return readNegTokenInit(outer, options);
   const kerberos = outer && kerberosMessage(outer);
   return kerberos ? { mechanism: 'Kerberos', kerberos } : { mechanism: 'unknown' };
 }
 
-/** The frame of RFC 2743 3.1: the mechanism's name, then its token. */
-function initial(outer: Element, options: NtlmOptions, mayWrap: boolean): Omit<TokenSummary, 'length'> {
+/** Reads the GSS-API framing of RFC 2743 3.1: the OID of the mechanism, then its token. */
+function readInitialToken(outer: Element, options: NtlmOptions, mayWrap: boolean): Omit<TokenSummary, 'length'> {
   const name = readElement(outer.value);
   if (name?.tag !== TAG.OID) return { mechanism: 'unknown' };
   const mechanism = mechanismName(name.value);
   if (mechanism.startsWith('Kerberos')) {
-    // RFC 4121 4.1: two bytes of token id stand in front of the message.
+    // RFC 4121 4.1: a token id of two bytes precedes the message.
     const message = readElement(name.rest.subarray(2));
     return { mechanism: 'Kerberos', kerberos: (message && kerberosMessage(message)) ?? { message: 'unknown' } };
   }
   const negotiation = readElement(name.rest);
   if (mechanism !== 'SPNEGO' || !mayWrap) return { mechanism: 'unknown' };
-  if (negotiation?.tag === context(1)) return response(negotiation, options);
-  return negotiation?.tag === context(0) ? init(negotiation, options) : { mechanism: 'SPNEGO' };
+  if (negotiation?.tag === context(1)) return readNegTokenResp(negotiation, options);
+  return negotiation?.tag === context(0) ? readNegTokenInit(negotiation, options) : { mechanism: 'SPNEGO' };
 }
 
-function init(negotiation: Element, options: NtlmOptions): Omit<TokenSummary, 'length'> {
+function readNegTokenInit(negotiation: Element, options: NtlmOptions): Omit<TokenSummary, 'length'> {
   const list = descend(negotiation.value, TAG.SEQUENCE, context(0), TAG.SEQUENCE);
   const mechanisms = list
     ? readElements(list)
@@ -104,10 +108,10 @@ function init(negotiation: Element, options: NtlmOptions): Omit<TokenSummary, 'l
         .slice(0, MAX_MECHANISMS)
         .map(({ value }) => mechanismName(value))
     : [];
-  return wrapped({ message: 'NegTokenInit', mechanisms }, negotiation, options);
+  return withInnerToken({ message: 'NegTokenInit', mechanisms }, negotiation, options);
 }
 
-function response(negotiation: Element, options: NtlmOptions): Omit<TokenSummary, 'length'> {
+function readNegTokenResp(negotiation: Element, options: NtlmOptions): Omit<TokenSummary, 'length'> {
   const state = descend(negotiation.value, TAG.SEQUENCE, context(0), 0x0a)?.[0];
   const chosen = descend(negotiation.value, TAG.SEQUENCE, context(1), TAG.OID);
   const spnego: SpnegoSummary = {
@@ -115,12 +119,16 @@ function response(negotiation: Element, options: NtlmOptions): Omit<TokenSummary
     mechanisms: chosen ? [mechanismName(chosen)] : [],
     ...(state !== undefined && { state: STATES[state] ?? String(state) }),
   };
-  return wrapped(spnego, negotiation, options);
+  return withInnerToken(spnego, negotiation, options);
 }
 
-function wrapped(spnego: SpnegoSummary, negotiation: Element, options: NtlmOptions): Omit<TokenSummary, 'length'> {
+function withInnerToken(
+  spnego: SpnegoSummary,
+  negotiation: Element,
+  options: NtlmOptions,
+): Omit<TokenSummary, 'length'> {
   const token = descend(negotiation.value, TAG.SEQUENCE, context(2), TAG.OCTETS);
-  const found = token && inside(token, options, false);
+  const found = token && readToken(token, options, false);
   return found && found.mechanism !== 'unknown' ? { ...found, spnego } : { mechanism: 'SPNEGO', spnego };
 }
 

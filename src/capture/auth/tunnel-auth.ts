@@ -1,11 +1,14 @@
-/** Who the client says it is inside the tunnel: an access token in TUNNEL_CREATE, NTLM in EXTENDED_AUTH_MSG (MS-TSGU 3.3.5.3). */
+/** Authentication inside the tunnel: a PAA cookie in TUNNEL_CREATE, NTLM in EXTENDED_AUTH_MSG (MS-TSGU 3.3.5.3). */
 import { PKT_TYPE } from '../../protocol/index.js';
 import type { PduEvent } from '../conversation/tunnel.js';
 import type { AuthEvent, HttpOptions } from '../http/events.js';
 import { tokenIn } from './access-token.js';
 import { summariseToken } from './security-token.js';
 
-/** The authentication that a PDU carries, told like that of a header; undefined where it carries none that can be read. */
+/**
+ * The authentication in a PDU, as an event like that of an HTTP header; undefined where the PDU has none that is
+ * readable.
+ */
 export function authIn(
   { packet, direction, name, frame, time }: PduEvent,
   options: HttpOptions,

@@ -1,4 +1,4 @@
-/** What is remarkable about one PDU by itself: everything that needs no memory of the PDUs before it. */
+/** Checks of one PDU that do not depend on the PDUs before it. */
 
 import { RESULT_ROWS } from '../../explain/results.js';
 import {
@@ -19,7 +19,7 @@ import {
 import { type Note, note } from '../notes.js';
 
 export interface CheckedPdu {
-  /** Undefined where the bytes do not follow the layout, or the type is unknown. */
+  /** Undefined where the PDU is malformed or its type is unknown. */
   readonly packet: Packet | undefined;
   readonly tree: Span;
   readonly notes: readonly Note[];
@@ -69,7 +69,7 @@ function* layoutNotes(bytes: Buffer, tree: Span, leaves: readonly Span[]): Gener
   else if (trailing) yield note('PDU_TRAILING', `${trailing.length} bytes`);
 }
 
-/** Whether the PDU reads to its last byte when its optional fields are taken in the order of their bits. */
+/** Whether the PDU is valid when its optional fields are read in the order of their bits. */
 function inBitOrder(bytes: Buffer): boolean {
   return packetOf(peekHeader(bytes)?.packetType ?? -1)?.readsInBitOrder(bytes) ?? false;
 }
@@ -78,7 +78,7 @@ function* reservedNotes(leaves: readonly Span[]): Generator<Note> {
   const set = leaves.filter(({ name, value }) => name === 'reserved' && value !== 0);
   if (set.length > 0) yield note('RESERVED_BITS', set.map(({ offset }) => `at byte ${offset}`).join(', '));
   for (const { name, text } of leaves) {
-    // A flag without a name is shown as its number, behind a named one or alone.
+    // `dissect` shows a flag without a name as a number, alone or after the named ones.
     if (text !== undefined && /(?:^|\| )0x[0-9a-f]+$/.test(text)) yield note('UNKNOWN_FLAGS', `${name} ${text}`);
   }
 }
@@ -86,14 +86,14 @@ function* reservedNotes(leaves: readonly Span[]): Generator<Note> {
 function* resultNotes(packet: Packet): Generator<Note> {
   const code = resultOf(packet);
   if (code === 0) return;
-  const { name, words } = explainResult(code);
-  const label = `${name} ${resultHex(code)}, ${words}${likely(name)}`;
+  const { name, description } = explainResult(code);
+  const label = `${name} ${resultHex(code)}, ${description}${likely(name)}`;
   if (!RESPONSES.includes(packet.type)) return yield note('CLOSE_CODE', label);
   yield note('STATUS', label);
   if (code < TOP_BIT) yield note('LOW_FORM_CODE', resultHex(code));
 }
 
-/** The first cause and its fix, as \`rdgw explain\` has them. */
+/** The first cause and its fix from the table of `rdgw explain`. */
 function likely(name: string): string {
   const row = Object.hasOwn(RESULT_ROWS, name) ? RESULT_ROWS[name as ResultName] : undefined;
   const first = row?.causes[0];

@@ -2,15 +2,16 @@ import type { EndCause, HttpConnection, HttpOptions } from '../http/events.js';
 import type { RdgRequest } from '../http/rdg.js';
 import { HttpStation } from '../http/station.js';
 import type { ByteSink, Place } from '../types.js';
+import { ConversationConnection, type ConversationTable } from './connection.js';
 import { type Conversation, type ConversationsSink, LINGER, MAX_CONVERSATIONS } from './conversation.js';
-import { type ConversationTable, Leg } from './leg.js';
 import { LiveConversation } from './live.js';
 
 type Transport = Conversation['transport'];
 
 /**
- * Joins TCP connections into conversations: a WebSocket is one connection; the dual channel's OUT and IN find each other by
- * RDG-Connection-Id, in either order; RPC over HTTP by the two addresses; what has nothing to do with a gateway is counted.
+ * Groups TCP connections into conversations. A WebSocket is one connection. The OUT and IN channels of the HTTP
+ * transport are paired by RDG-Connection-Id, in either order; the connections of RPC over HTTP by client address and
+ * gateway. Requests that are not a gateway's are counted.
  */
 export class Conversations implements ConversationTable {
   readonly #sink: ConversationsSink;
@@ -18,7 +19,7 @@ export class Conversations implements ConversationTable {
   /** In order of appearance. */
   readonly #live = new Set<LiveConversation>();
   readonly #byKey = new Map<string, LiveConversation>();
-  /** Those without a connection, oldest first. */
+  /** Conversations without a connection, oldest first. */
   readonly #lingering = new Set<LiveConversation>();
   #count = 0;
   #ordinaryRequests = 0;
@@ -28,22 +29,22 @@ export class Conversations implements ConversationTable {
     this.#options = options;
   }
 
-  /** Conversations seen so far. */
+  /** Number of conversations so far. */
   get count(): number {
     return this.#count;
   }
 
-  /** HTTP requests that were none of a gateway's. */
+  /** Number of HTTP requests that were not a gateway's. */
   get ordinaryRequests(): number {
     return this.#ordinaryRequests;
   }
 
-  /** Where the bytes of one TCP connection (above TLS, if there is any) go. Tell it the end of both directions. */
+  /** The sink for one TCP connection, above TLS if there is any. The caller must end both directions. */
   connection(connection: HttpConnection): ByteSink {
-    return new HttpStation(connection, new Leg(connection, this), this.#options);
+    return new HttpStation(connection, new ConversationConnection(connection, this), this.#options);
   }
 
-  /** The capture is over: ends what has not ended. */
+  /** Ends all conversations that are open at the end of the capture. */
   finish(place: Place): void {
     for (const live of [...this.#live]) this.#close(live, 'capture ended', place);
   }
@@ -53,8 +54,8 @@ export class Conversations implements ConversationTable {
   }
 
   /**
-   * The conversation that a request belongs to, new or known; `current` is the one its connection belonged to so far. Not for
-   * ordinary requests.
+   * The conversation of a gateway request, new or known. `current` is the conversation of its connection so far. Must
+   * not be called for other requests.
    */
   ofRequest(
     connection: HttpConnection,
@@ -67,12 +68,12 @@ export class Conversations implements ConversationTable {
     const key = transport === 'rpc' ? `rpc ${pairOf(connection)}` : id === undefined ? undefined : `id ${id}`;
     if (current && !current.over && (key === undefined || key === current.key)) return current;
     const known = key === undefined ? undefined : this.#byKey.get(key);
-    const joins = known && (rdg.kind === 'in' || transport === 'rpc' ? !known.broken : !known.facts.established);
+    const joins = known && (rdg.kind === 'in' || transport === 'rpc' ? !known.partlyEnded : !known.facts.established);
     if (known && joins) {
       this.#lingering.delete(known);
       return known;
     }
-    if (known && !known.broken) {
+    if (known && !known.partlyEnded) {
       known.sink.note(connection.number, {
         code: 'CONNECTION_ID_REUSED',
         detail: 'a new conversation begins under the same connection id',
@@ -86,16 +87,19 @@ export class Conversations implements ConversationTable {
     return live;
   }
 
-  /** The conversation of a connection that showed itself by its bytes alone. */
+  /** The conversation of a connection whose request was not captured. */
   ofBytes(connection: HttpConnection, transport: 'websocket' | 'http', place: Place): LiveConversation {
     const key = transport === 'http' ? `assumed ${pairOf(connection)}` : undefined;
     const known = key === undefined ? undefined : this.#byKey.get(key);
-    return known && !known.broken ? known : this.#create(connection, transport, key, true, place);
+    return known && !known.partlyEnded ? known : this.#create(connection, transport, key, true, place);
   }
 
-  /** A connection left: when it was the last, the conversation is over, or waits for the next try when it never began. */
-  left(live: LiveConversation, how: EndCause, place: Place): void {
-    if (live.legs.size > 0 || live.over) return;
+  /**
+   * Ends the conversation when its last connection has left, or keeps it for the client's next try if it was never
+   * established.
+   */
+  connectionLeft(live: LiveConversation, how: EndCause, place: Place): void {
+    if (live.members.size > 0 || live.over) return;
     if (live.facts.established || live.key === undefined || how === 'capture ended') {
       this.#close(live, how, place);
       return;
@@ -142,7 +146,7 @@ export class Conversations implements ConversationTable {
 
   #expire(place: Place): void {
     for (const live of this.#lingering) {
-      if (live.legs.size > 0) this.#lingering.delete(live);
+      if (live.members.size > 0) this.#lingering.delete(live);
       else if (place.time - (live.idleSince ?? place.time) > LINGER) this.#close(live, 'fin', place);
       else break;
     }

@@ -19,65 +19,67 @@ type Facts = { -readonly [K in keyof Conversation]: Conversation[K] } & {
 
 export const DIRECTIONS: readonly Direction[] = ['client-to-server', 'server-to-client'];
 
-/** A conversation while it is read: its facts, who carries it, what of it has ended. */
+/** A conversation that is being read: its facts, its connections, and the directions that have ended. */
 export class LiveConversation {
   readonly facts: Facts;
   readonly sink: ConversationSink;
-  /** Under which further connections find it; undefined when none can. */
+  /** The key by which further connections are matched; undefined when none can join. */
   readonly key: string | undefined;
-  /** The TCP connections that still belong to it: any object stands for one. */
-  readonly legs = new Set<object>();
+  /** The TCP connections that belong to it. Any object may identify one. */
+  readonly members = new Set<object>();
   /** When the last of its connections ended. */
   idleSince: bigint | undefined;
   readonly #carriers: Partial<Record<Direction, object>> = {};
   readonly #ended = new Set<Direction>();
   #over = false;
 
-  constructor(facts: Facts, key: string | undefined, listen: (conversation: Conversation) => ConversationSink) {
+  constructor(facts: Facts, key: string | undefined, createSink: (conversation: Conversation) => ConversationSink) {
     this.facts = facts;
     this.key = key;
-    this.sink = listen(facts);
+    this.sink = createSink(facts);
   }
 
   get over(): boolean {
     return this.#over;
   }
 
-  /** One of the two ways has ended: a client that uses the id again begins anew. */
-  get broken(): boolean {
+  /** At least one direction has ended, so that a client that uses the connection id again begins a new conversation. */
+  get partlyEnded(): boolean {
     return this.#ended.size > 0;
   }
 
-  join(leg: object, connection: number): void {
-    this.legs.add(leg);
+  join(member: object, connection: number): void {
+    this.members.add(member);
     this.idleSince = undefined;
     const { connections } = this.facts;
     if (!connections.includes(connection) && connections.length < MAX_CONNECTIONS_LISTED) connections.push(connection);
   }
 
-  learn({ connectionId, correlationId, userId }: RdgRequest): void {
+  addIdentifiers({ connectionId, correlationId, userId }: RdgRequest): void {
     const facts = this.facts;
-    if (connectionId !== undefined) facts.connectionId ??= owned(connectionId);
-    if (correlationId !== undefined) facts.correlationId ??= owned(correlationId);
-    if (userId !== undefined) facts.userId ??= owned(userId);
+    if (connectionId !== undefined) facts.connectionId ??= copyOf(connectionId);
+    if (correlationId !== undefined) facts.correlationId ??= copyOf(correlationId);
+    if (userId !== undefined) facts.userId ??= copyOf(userId);
   }
 
-  scheme(name: string): void {
+  addScheme(name: string): void {
     const { authSchemes } = this.facts;
-    if (!authSchemes.includes(name) && authSchemes.length < MAX_SCHEMES_LISTED) authSchemes.push(owned(name));
+    if (!authSchemes.includes(name) && authSchemes.length < MAX_SCHEMES_LISTED) authSchemes.push(copyOf(name));
   }
 
-  status(seen: StatusSeen): void {
-    if (this.facts.statuses.length < MAX_STATUSES) this.facts.statuses.push({ ...seen, reason: owned(seen.reason) });
+  addStatus(seen: StatusSeen): void {
+    if (this.facts.statuses.length < MAX_STATUSES) this.facts.statuses.push({ ...seen, reason: copyOf(seen.reason) });
   }
 
-  /** Whether `leg` carries this direction, which the first to bring bytes for it does; false when another one does. */
-  carries(direction: Direction, leg: object): boolean {
-    this.#carriers[direction] ??= leg;
-    return this.#carriers[direction] === leg && !this.#ended.has(direction);
+  /**
+   * Whether `member` carries this direction. The first member that asks becomes its carrier, until the direction ends.
+   */
+  carries(direction: Direction, member: object): boolean {
+    this.#carriers[direction] ??= member;
+    return this.#carriers[direction] === member && !this.#ended.has(direction);
   }
 
-  /** The leg that carries this direction, if any does already. */
+  /** The member that carries this direction; undefined while none does. */
   carrier(direction: Direction): object | undefined {
     return this.#carriers[direction];
   }
@@ -92,12 +94,12 @@ export class LiveConversation {
     if (this.#over) return;
     for (const direction of DIRECTIONS) this.end(direction, how, place);
     this.#over = true;
-    this.legs.clear();
+    this.members.clear();
     this.sink.done(place);
   }
 }
 
-/** A text of its own: what was cut out of a head would keep the whole head in memory. */
-function owned(text: string): string {
+/** A copy: a substring of an HTTP head would keep the whole head in memory. */
+function copyOf(text: string): string {
   return Buffer.from(text, 'utf16le').toString('utf16le');
 }

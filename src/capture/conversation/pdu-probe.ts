@@ -1,4 +1,4 @@
-/** Telling MS-TSGU bytes from anything else, where a capture or a gap leaves us in the middle of something. */
+/** Recognises PDUs by their bytes, after a gap or in a capture that began mid-stream. */
 import {
   DATA_OVERHEAD,
   HEADER_LENGTH,
@@ -9,15 +9,15 @@ import {
   startsData,
 } from '../../protocol/index.js';
 
-/** Bytes that `looksLikePdu` wants to see at most. */
+/** The most bytes that `looksLikePdu` needs. */
 export const PROBE_BYTES = Math.max(HEADER_LENGTH, DATA_OVERHEAD);
 
 const TYPES: ReadonlySet<number> = new Set(Object.values(PKT_TYPE));
 
 /**
- * Whether a PDU could start at `at`: a known type, reserved bytes zero, a length that such a PDU may have and, where `length`
- * is given, exactly that one; DATA must also agree with its own count. Undefined while too few bytes are there to tell.
- * Random bytes pass about once in 2^35, a DATA header once in 2^60.
+ * Whether a PDU may start at `at`: a known type, reserved bytes of zero, and a length that the type allows, or exactly
+ * `length` if it is given. The length of DATA must also match its own count. Undefined while there are too few bytes.
+ * Random bytes pass about once in 2^35, as DATA once in 2^60.
  */
 export function looksLikePdu(bytes: Buffer, at: number, length?: number): boolean | undefined {
   const header = peekHeader(bytes, at);

@@ -1,4 +1,7 @@
-/** Finding the way again behind a gap, or in a capture that began mid-way: the places where our protocols can be recognised. */
+/**
+ * Resynchronisation after a gap, or in a capture that began mid-stream: a search for places where a protocol is
+ * recognised.
+ */
 import { HEADER_LENGTH, isData } from '../../protocol/index.js';
 import { chunkSize } from '../http/body.js';
 import { SEED_BYTES } from '../http/seed.js';
@@ -6,18 +9,21 @@ import type { Sender } from '../types.js';
 import { FrameHeader } from '../websocket/frame-header.js';
 import { looksLikePdu, PROBE_BYTES } from './pdu-probe.js';
 
-/** `head`: an HTTP head; `websocket`, `chunk`: a frame or chunk that holds a PDU; `pdu`: a PDU at once, or behind a seed. */
+/**
+ * `head`: an HTTP head; `websocket`, `chunk`: a frame or chunk with a PDU; `pdu`: a PDU as the first bytes or after a
+ * seed.
+ */
 export type Landmark = 'head' | 'websocket' | 'chunk' | 'pdu';
 
-export interface Find {
+export interface LandmarkMatch {
   readonly landmark: Landmark;
-  /** From the landmark on. */
+  /** The bytes from the landmark on. */
   readonly rest: Buffer;
-  /** Bytes in front of it. */
+  /** Number of bytes before the landmark. */
   readonly skipped: number;
 }
 
-/** A few of the largest frames that anybody sends: after so many bytes without a landmark there is none. */
+/** The search ends after so many bytes, a few times the largest frame in use. */
 export const MAX_SEEK_BYTES = 256 * 1024;
 
 const HEADS: Readonly<Record<Sender, readonly Buffer[]>> = {
@@ -26,7 +32,7 @@ const HEADS: Readonly<Record<Sender, readonly Buffer[]>> = {
   ),
   server: ['HTTP/1.1 ', 'HTTP/1.0 '].map(latin1),
 };
-/** A final binary frame. */
+/** The first byte of a final binary frame. */
 const FRAME = 0x82;
 const MAX_CHUNK_DIGITS = 8;
 const CR = 0x0d;
@@ -36,23 +42,28 @@ const EMPTY = Buffer.alloc(0);
 export class Seeker {
   readonly #from: Sender;
   readonly #wantsPdu: boolean;
-  /** By byte: the landmark that it may begin, beside a PDU. Most bytes begin none, and are passed over at once. */
-  readonly #begins: readonly (Landmark | undefined)[];
+  /**
+   * By byte value: the landmark, other than a PDU, that may begin with it. Most bytes begin none and are skipped at
+   * once.
+   */
+  readonly #candidates: readonly (Landmark | undefined)[];
   #held: Buffer = EMPTY;
   #skipped = 0;
 
   constructor(from: Sender, wanted: readonly Landmark[]) {
     this.#from = from;
     this.#wantsPdu = wanted.includes('pdu');
-    this.#begins = FIRST_BYTES[from].map((landmark) => (landmark && wanted.includes(landmark) ? landmark : undefined));
+    this.#candidates = FIRST_BYTES[from].map((landmark) =>
+      landmark && wanted.includes(landmark) ? landmark : undefined,
+    );
   }
 
-  /** Nothing was found within MAX_SEEK_BYTES. */
+  /** No landmark was found within MAX_SEEK_BYTES. */
   get gaveUp(): boolean {
     return this.#skipped > MAX_SEEK_BYTES;
   }
 
-  push(bytes: Buffer): Find | undefined {
+  push(bytes: Buffer): LandmarkMatch | undefined {
     const all = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
     let at = 0;
     for (; at < all.length && !this.gaveUp; at++) {
@@ -65,7 +76,7 @@ export class Seeker {
     return undefined;
   }
 
-  /** More bytes are missing: what was held joins nothing. */
+  /** More bytes are missing: the buffered bytes are discarded, because what follows does not continue them. */
   gap(): void {
     this.#skipped += this.#held.length;
     this.#held = EMPTY;
@@ -77,16 +88,16 @@ export class Seeker {
       const found = looksLikePdu(all, at);
       if (found !== false) return found ? 'pdu' : 'unsure';
     }
-    const landmark = this.#begins[all[at] as number];
+    const landmark = this.#candidates[all[at] as number];
     if (landmark === undefined) return undefined;
-    const found = BEGINS[landmark](all, at, this.#from);
+    const found = MATCHERS[landmark](all, at, this.#from);
     if (found === undefined) return 'unsure';
     return found ? landmark : undefined;
   }
 }
 
-/** Whether a landmark begins there; undefined when more bytes are needed to tell. */
-const BEGINS: Readonly<Record<Landmark, (all: Buffer, at: number, from: Sender) => boolean | undefined>> = {
+/** Whether a landmark begins at `at`; undefined when more bytes are needed. */
+const MATCHERS: Readonly<Record<Landmark, (all: Buffer, at: number, from: Sender) => boolean | undefined>> = {
   head: (all, at, from) => startsHead(all, at, HEADS[from]),
   websocket: holdsPdu,
   chunk: startsChunk,
@@ -100,18 +111,21 @@ const FIRST_BYTES: Readonly<Record<Sender, readonly (Landmark | undefined)[]>> =
 
 function firstBytes(heads: readonly Buffer[]): (Landmark | undefined)[] {
   return Array.from({ length: 256 }, (_, byte) => {
-    // INVARIANT: none of the three begins with a byte of another.
+    // INVARIANT: no byte may begin two of the three landmarks.
     if (byte === FRAME) return 'websocket';
     if (isHexDigit(byte)) return 'chunk';
     return heads.some((head) => head[0] === byte) ? 'head' : undefined;
   });
 }
 
-/** Made once: a text full of what may begin a frame must not cost an object for each byte. */
+/** Shared, so that input full of bytes that may begin a frame does not allocate an object for each of them. */
 const header = new FrameHeader();
 const probe = Buffer.alloc(PROBE_BYTES);
 
-/** A frame whose payload is one PDU, or begins with a DATA PDU (others could be anything when the lengths differ). */
+/**
+ * Whether a frame's payload is one PDU or begins with a DATA PDU. With a length of its own any other type is too
+ * uncertain.
+ */
 function holdsPdu(all: Buffer, at: number): boolean | undefined {
   const size = header.read(all, at);
   if (size === 0) return undefined;
@@ -124,7 +138,7 @@ function holdsPdu(all: Buffer, at: number): boolean | undefined {
     probe[index] = header.masked ? byte ^ (header.key[index & 3] as number) : byte;
   }
   const plain = wanted === PROBE_BYTES ? probe : probe.subarray(0, wanted);
-  // Only DATA says its length twice, which is what makes it certain whatever the frame's own length is.
+  // DATA states its length twice, which makes it certain even when the frame has another length.
   return (
     looksLikePdu(plain, 0, header.length) ||
     (wanted === PROBE_BYTES && isData(plain) && looksLikePdu(plain, 0) === true)
@@ -142,7 +156,7 @@ function startsHead(all: Buffer, at: number, heads: readonly Buffer[]): boolean 
   return unsure ? undefined : false;
 }
 
-/** Byte by byte: a pattern for each digit would cost minutes in a text of digits. */
+/** Byte by byte: a regular expression at each digit would take minutes on a long run of digits. */
 function startsChunk(all: Buffer, at: number): boolean | undefined {
   let end = at;
   while (end < all.length && end - at <= MAX_CHUNK_DIGITS && isHexDigit(all[end] as number)) end++;
@@ -151,7 +165,7 @@ function startsChunk(all: Buffer, at: number): boolean | undefined {
   if (all[end] !== CR) return false;
   if (end + 1 >= all.length) return undefined;
   if (all[end + 1] !== LF) return false;
-  // Exactly one PDU: a DATA header alone would also fit behind the last digits of a size that was cut in two.
+  // The chunk must be exactly one PDU: a DATA header alone would also match after the last digits of a truncated size.
   return looksLikePdu(all, end + 2, chunkSize(all.toString('latin1', at, end)));
 }
 

@@ -1,13 +1,13 @@
-/** What time tells about a conversation: answers that are late or never come, keep-alives that are echoed. */
+/** Checks of a conversation's timing: late or missing answers, echoed keep-alives. */
 import { type FlowState, PKT_TYPE, packetName } from '../../protocol/index.js';
 import { type Note, note } from '../notes.js';
 import type { Direction } from './conversation.js';
 
-/** Clients wait 30 s for a request to be taken and up to 90 s for an answer (MS-TSGU 4.2.1). */
+/** Clients wait 30 s for a request to be accepted and up to 90 s for its answer (MS-TSGU 4.2.1). */
 const SLOW_NS = 30_000_000_000n;
-/** A keep-alive that comes so soon after the other side's is an echo: timers of both sides count minutes. */
+/** A keep-alive this soon after one of the other side is an echo: the timers of both sides run for minutes. */
 const ECHO_NS = 500_000_000n;
-/** Echoes in a row: two sides that answer each other go on until the connection ends. */
+/** Echoes in a row that are a storm: two sides that answer each other do not stop until the connection ends. */
 const STORM = 5;
 
 const ANSWERS: Readonly<Partial<Record<number, number>>> = {
@@ -17,35 +17,36 @@ const ANSWERS: Readonly<Partial<Record<number, number>>> = {
   [PKT_TYPE.CHANNEL_CREATE]: PKT_TYPE.CHANNEL_RESPONSE,
 };
 
-export class Watch {
-  #asked: { readonly type: number; readonly answer: number; readonly at: bigint } | undefined;
+export class TimingChecker {
+  #pending: { readonly type: number; readonly answer: number; readonly at: bigint } | undefined;
   #keepAlive: { readonly direction: Direction; readonly at: bigint } | undefined;
   #echoes = 0;
   #sawChannel = false;
 
-  *see(direction: Direction, type: number, time: bigint): Generator<Note> {
+  /** Yields the notes about the next PDU. `time` is in nanoseconds. */
+  *check(direction: Direction, type: number, time: bigint): Generator<Note> {
     const answer = ANSWERS[type];
-    if (answer !== undefined) this.#asked = { type, answer, at: time };
-    else if (this.#asked?.answer === type) {
-      const waited = time - this.#asked.at;
+    if (answer !== undefined) this.#pending = { type, answer, at: time };
+    else if (this.#pending?.answer === type) {
+      const waited = time - this.#pending.at;
       if (waited > SLOW_NS) yield note('SLOW_ANSWER', `after ${waited / 1_000_000_000n} s`);
-      this.#asked = undefined;
+      this.#pending = undefined;
     }
     if (type === PKT_TYPE.DATA) this.#sawChannel = true;
-    if (type === PKT_TYPE.KEEPALIVE) yield* this.#seeKeepAlive(direction, time);
+    if (type === PKT_TYPE.KEEPALIVE) yield* this.#checkKeepAlive(direction, time);
     else this.#echoes = 0;
   }
 
-  /** Remarks about what is missing at the end. */
-  *end(state: FlowState): Generator<{ readonly direction: Direction; readonly remark: Note }> {
-    const asked = this.#asked;
-    if (asked) yield { direction: 'server-to-client', remark: note('NO_ANSWER', packetName(asked.type)) };
+  /** Yields the notes about what is missing at the end of the conversation. */
+  *end(state: FlowState): Generator<{ readonly direction: Direction; readonly note: Note }> {
+    const pending = this.#pending;
+    if (pending) yield { direction: 'server-to-client', note: note('NO_ANSWER', packetName(pending.type)) };
     else if (!this.#sawChannel && state !== 'refused' && state !== 'channel' && state !== 'start') {
-      yield { direction: 'client-to-server', remark: note('NO_CHANNEL', `the last state was "${state}"`) };
+      yield { direction: 'client-to-server', note: note('NO_CHANNEL', `the last state was "${state}"`) };
     }
   }
 
-  *#seeKeepAlive(direction: Direction, time: bigint): Generator<Note> {
+  *#checkKeepAlive(direction: Direction, time: bigint): Generator<Note> {
     const last = this.#keepAlive;
     this.#keepAlive = { direction, at: time };
     if (!last || last.direction === direction || time - last.at > ECHO_NS) {

@@ -1,4 +1,4 @@
-/** The PDU streams of one conversation: framed, dissected, and held against the order that MS-TSGU demands. */
+/** The PDU streams of one conversation: framed, dissected, and checked against the message order of MS-TSGU. */
 import {
   dataPayload,
   type FlowState,
@@ -17,79 +17,79 @@ import {
   type Span,
   step,
 } from '../../protocol/index.js';
-import { TokenWatch } from '../auth/access-token.js';
+import { TokenChecker } from '../auth/access-token.js';
 import { type Note, note } from '../notes.js';
 import type { Place } from '../types.js';
 import { checkPdu } from './checks.js';
 import type { Direction } from './conversation.js';
 import { looksLikePdu } from './pdu-probe.js';
 import { MAX_SEEK_BYTES } from './resync.js';
-import { Watch } from './timing.js';
+import { TimingChecker } from './timing.js';
 
 const DIRECTIONS = ['client-to-server', 'server-to-client'] as const;
 
-/** One whole PDU. `bytes` and what points into them are valid until the sink returns. */
+/** One complete PDU. `bytes` and all views into them are valid until the sink returns. */
 export interface PduEvent extends Place {
   readonly direction: Direction;
   readonly packetType: number;
   /** `PKT_TYPE_DATA` */
   readonly name: string;
   readonly bytes: Buffer;
-  /** The payload of DATA that follows its layout. */
+  /** The payload of a well-formed DATA. */
   readonly data: Buffer | undefined;
-  /** Undefined where the bytes do not follow a layout. */
+  /** Undefined where the PDU is malformed or its type is unknown. */
   readonly packet: Packet | undefined;
-  /** The fields by name and offset; made when asked for. */
+  /** The fields by name and offset, computed on demand. */
   tree(): Span;
   readonly notes: readonly Note[];
 }
 
 export interface TunnelSink {
   pdu(event: PduEvent): void;
-  /** A remark that belongs to no PDU. */
+  /** A note that belongs to no PDU. */
   note(direction: Direction, note: Note, place: Place): void;
 }
 
 export interface TunnelOptions {
-  /** The capture shows the conversation from its first byte; otherwise the first PDU may be any. */
+  /** The conversation is captured from its first byte. Otherwise any PDU may be the first. */
   readonly fromStart: boolean;
 }
 
-/** Bytes framed at a time, below what a framer lets wait. */
+/** Bytes pushed into a framer at a time, less than its buffer limit. */
 const SLICE = 64 * 1024;
 
 interface Stream {
   framer: Framer;
-  /** `lost`: bytes are skipped until one looks like a header; `given-up`: for good. */
+  /** `lost`: bytes are skipped until a header is recognised; `given-up`: all further bytes are skipped. */
   state: 'framed' | 'lost' | 'given-up';
   skipped: number;
-  /** While lost: the last bytes, which may begin a header. */
+  /** In the state `lost`: the last bytes, which may begin a header. */
   held: Buffer;
-  /** Bytes that are left of a PDU that was cut: none of them begins another. */
-  rest: number;
+  /** Bytes still to come of a PDU that a gap has cut; they are skipped. */
+  cutBytesLeft: number;
 }
 
 const NOTHING = Buffer.alloc(0);
 
 function newStream(): Stream {
-  return { framer: new Framer(), state: 'framed', skipped: 0, held: NOTHING, rest: 0 };
+  return { framer: new Framer(), state: 'framed', skipped: 0, held: NOTHING, cutBytesLeft: 0 };
 }
 
 export class TunnelStation {
   readonly #sink: TunnelSink;
-  readonly #watch = new Watch();
-  readonly #token = new TokenWatch();
+  readonly #timing = new TimingChecker();
+  readonly #token = new TokenChecker();
   readonly #streams: Readonly<Record<Direction, Stream>> = {
     'client-to-server': newStream(),
     'server-to-client': newStream(),
   };
   #state: FlowState = 'start';
-  /** False until a PDU has told where the conversation is. */
-  #oriented: boolean;
+  /** False where `#state` may be wrong: at the start of an incomplete capture and after a gap, until the next PDU. */
+  #stateKnown: boolean;
 
   constructor(sink: TunnelSink, { fromStart }: TunnelOptions) {
     this.#sink = sink;
-    this.#oriented = fromStart;
+    this.#stateKnown = fromStart;
   }
 
   get state(): FlowState {
@@ -98,11 +98,12 @@ export class TunnelStation {
 
   bytes(direction: Direction, bytes: Buffer, place: Place): void {
     const stream = this.#streams[direction];
-    const start = Math.min(stream.rest, bytes.length);
-    stream.rest -= start;
+    const start = Math.min(stream.cutBytesLeft, bytes.length);
+    stream.cutBytesLeft -= start;
     for (let offset = start; offset < bytes.length; offset += SLICE) {
       let left: Buffer | undefined = bytes.subarray(offset, offset + SLICE);
-      // What follows an impossible header is looked at again, so that a split changes nothing. Each turn uses up a header at least.
+      // The bytes after an impossible header are read again, so that the result does not depend on how the input is
+      // split. Each iteration consumes at least one header.
       while (left !== undefined && left.length > 0) {
         const found: Buffer | undefined = stream.state === 'framed' ? left : this.#seek(stream, left);
         left = found && this.#frame(direction, stream, found, place);
@@ -111,27 +112,28 @@ export class TunnelStation {
   }
 
   /**
-   * `length` bytes are missing (undefined: nobody knows): the PDU under way is cut. Where its header says that it reaches over
-   * the gap, the next one is known to begin behind it; else it has to be found.
+   * `length` bytes are missing (undefined: an unknown number), and the current PDU is cut. If its length covers the
+   * gap, the next PDU begins after it; otherwise the stream is searched for the next header.
    */
   gap(direction: Direction, length: number | undefined, place: Place): void {
     const stream = this.#streams[direction];
-    const open = stream.rest > 0 ? stream.rest : stream.state === 'framed' ? stream.framer.missing : undefined;
+    const missing =
+      stream.cutBytesLeft > 0 ? stream.cutBytesLeft : stream.state === 'framed' ? stream.framer.missing : undefined;
     this.#cut(direction, stream, place);
     stream.held = NOTHING;
-    if (length !== undefined && open !== undefined && length <= open) {
-      stream.rest = open - length;
+    if (length !== undefined && missing !== undefined && length <= missing) {
+      stream.cutBytesLeft = missing - length;
     } else {
-      stream.rest = 0;
-      if (stream.state !== 'given-up') this.#lose(stream);
+      stream.cutBytesLeft = 0;
+      if (stream.state !== 'given-up') this.#loseSync(stream);
     }
-    // What was in the gap may have changed the state; the next PDU tells.
-    this.#oriented = false;
+    // PDUs in the gap may have changed the state.
+    this.#stateKnown = false;
   }
 
   end(place: Place): void {
     for (const direction of DIRECTIONS) this.#cut(direction, this.#streams[direction], place);
-    for (const { direction, remark } of this.#watch.end(this.#state)) this.#sink.note(direction, remark, place);
+    for (const { direction, note } of this.#timing.end(this.#state)) this.#sink.note(direction, note, place);
   }
 
   #cut(direction: Direction, stream: Stream, place: Place): void {
@@ -141,7 +143,7 @@ export class TunnelStation {
     stream.framer = new Framer();
   }
 
-  #lose(stream: Stream): void {
+  #loseSync(stream: Stream): void {
     stream.framer = new Framer();
     stream.state = 'lost';
     stream.skipped = 0;
@@ -165,31 +167,31 @@ export class TunnelStation {
     return undefined;
   }
 
-  /** Returns what stands behind a header that cannot be one. */
+  /** Frames and emits PDUs. At an impossible header it returns the bytes after that header, otherwise undefined. */
   #frame(direction: Direction, stream: Stream, bytes: Buffer, place: Place): Buffer | undefined {
     try {
       stream.framer.push(bytes);
       for (let pdu = stream.framer.next(); pdu !== undefined; pdu = stream.framer.next())
         this.#pdu(direction, pdu, place);
-      // INVARIANT: `bytes` are a view that the next unmasking or the next chunk of the file overwrites.
+      // INVARIANT: the framer must not keep `bytes`: the next unmasking or the next chunk of the file overwrites them.
       stream.framer.detach();
       return undefined;
     } catch (error) {
       if (!(error instanceof PduError || error instanceof LimitError)) throw error;
       this.#sink.note(direction, note('PDU_FRAMING', error.message), place);
-      const behind = stream.framer.drain().subarray(HEADER_LENGTH);
-      this.#lose(stream);
-      this.#oriented = false;
-      return behind;
+      const rest = stream.framer.drain().subarray(HEADER_LENGTH);
+      this.#loseSync(stream);
+      this.#stateKnown = false;
+      return rest;
     }
   }
 
   #pdu(direction: Direction, bytes: Buffer, place: Place): void {
-    const { packet, data, notes, tree } = isData(bytes) ? lightly(bytes) : thoroughly(bytes);
+    const { packet, data, notes, tree } = isData(bytes) ? inspectData(bytes) : inspectPdu(bytes);
     const packetType = peekHeader(bytes)?.packetType ?? 0;
-    const remarks = [...notes];
-    if (packet) remarks.push(...this.#order(direction, packet), ...this.#token.see(packet, place.time));
-    remarks.push(...this.#watch.see(direction, packetType, place.time));
+    const allNotes = [...notes];
+    if (packet) allNotes.push(...this.#checkOrder(direction, packet), ...this.#token.check(packet, place.time));
+    allNotes.push(...this.#timing.check(direction, packetType, place.time));
     const { frame, time } = place;
     this.#sink.pdu({
       frame,
@@ -201,24 +203,26 @@ export class TunnelStation {
       data,
       packet,
       tree,
-      notes: remarks,
+      notes: allNotes,
     });
   }
 
-  /** Steps the flow; a PDU that is not allowed is remarked, and the conversation taken to be where it leads. */
-  *#order(direction: Direction, packet: Packet): Generator<Note> {
+  /**
+   * Advances the state. Yields a note for a PDU that is not allowed; the state is then the one that this PDU implies.
+   */
+  *#checkOrder(direction: Direction, packet: Packet): Generator<Note> {
     const side: Side = direction === 'client-to-server' ? 'client' : 'gateway';
     const before = this.#state;
     const next = step(before, side, packet);
     if (next !== undefined) {
       this.#state = next;
-      this.#oriented = true;
+      this.#stateKnown = true;
       return;
     }
     const implied = impliedBy(packet);
     if (implied !== undefined && !(before === 'authorized' && packet.type === PKT_TYPE.DATA)) this.#state = implied;
-    if (!this.#oriented) {
-      this.#oriented = true;
+    if (!this.#stateKnown) {
+      this.#stateKnown = true;
     } else if (before === 'refused') {
       yield note('AFTER_REFUSAL', `${packetName(packet.type)} from the ${side}`);
     } else if (before === 'authorized' && packet.type === PKT_TYPE.DATA) {
@@ -229,7 +233,7 @@ export class TunnelStation {
   }
 }
 
-/** Where a conversation is after a PDU of this type, whatever came before. */
+/** The state after a PDU of this type, regardless of the state before it. */
 const IMPLIED: Readonly<Partial<Record<number, FlowState>>> = {
   [PKT_TYPE.HANDSHAKE_REQUEST]: 'handshake',
   [PKT_TYPE.HANDSHAKE_RESPONSE]: 'open',
@@ -247,23 +251,23 @@ function impliedBy(packet: Packet): FlowState | undefined {
   return implied !== undefined && resultOf(packet) !== RESULT.SUCCESS ? 'refused' : implied;
 }
 
-interface Looked {
+interface InspectedPdu {
   readonly packet: Packet | undefined;
   readonly data: Buffer | undefined;
   readonly notes: readonly Note[];
   readonly tree: () => Span;
 }
 
-function thoroughly(bytes: Buffer): Looked {
+function inspectPdu(bytes: Buffer): InspectedPdu {
   const { packet, tree, notes } = checkPdu(bytes);
   return { packet, data: packet?.type === PKT_TYPE.DATA ? packet.fields.data : undefined, notes, tree: () => tree };
 }
 
 const NO_NOTES: readonly Note[] = [];
 
-/** DATA that is as it should be needs no tree until somebody asks; anything odd about it is looked at like the rest. */
-function lightly(bytes: Buffer): Looked {
-  if (looksLikePdu(bytes, 0, bytes.length) !== true) return thoroughly(bytes);
+/** The fast path for well-formed DATA, without a dissection tree. Any other DATA takes the path of the other types. */
+function inspectData(bytes: Buffer): InspectedPdu {
+  if (looksLikePdu(bytes, 0, bytes.length) !== true) return inspectPdu(bytes);
   const data = dataPayload(bytes);
   const packet: Packet = { type: PKT_TYPE.DATA, fields: { data } };
   return { packet, data, notes: NO_NOTES, tree: () => checkPdu(bytes).tree };

@@ -1,9 +1,10 @@
 /**
- * Classic pcap, both byte orders, micro- and nanoseconds: read by pcap-parser, behind a guard.
- *
- * The parser believes every length, keeps whatever it waits for, is silent about an end in the middle, and knows no
- * nanoseconds. So the guard looks at each record header first, hands on whole records only, and shows it a microsecond file.
+ * Reads classic pcap files in both byte orders, with microsecond or nanosecond time stamps.
  * Source: draft-ietf-opsawg-pcap.
+ *
+ * pcap-parser does the parsing, but it does not limit lengths or buffered bytes, does not report a truncated file, and
+ * does not support nanoseconds. ClassicReader therefore checks each record header first, passes only whole records to
+ * the parser, and rewrites the file header to the microsecond magic number.
  */
 import { EventEmitter } from 'node:events';
 import { type PcapPacket, type PcapParser, parse } from 'pcap-parser';
@@ -17,28 +18,29 @@ const NANOSECONDS = 0xa1b23c4d;
 const SUPPORTED_MAJOR = 2;
 const SUPPORTED_MINOR = 4;
 
-/** Whether the first four bytes begin such a file. */
+/** Reports whether the first four bytes of a file are a classic pcap magic number. */
 export function isClassic(head: Buffer): boolean {
   return magicOf(head) !== undefined;
 }
 
+/** Push parser for a classic pcap file. Reports packets and at most one problem to `frames`. */
 export class ClassicReader {
   readonly #frames: Frames;
   readonly #records: Records;
-  /** What the parser takes for its input stream. Events reach it synchronously, so it keeps pace with the guard. */
+  /** The input stream of the parser. Events are delivered synchronously, so it needs no flow control. */
   readonly #source = Object.assign(new EventEmitter(), { pause: () => {}, resume: () => {} });
   readonly #parser: PcapParser = parse(this.#source);
   #littleEndian = true;
   #linkType = 0;
-  /** Nanoseconds in a unit of the second half of a time stamp. */
+  /** Nanoseconds per unit of the fractional half of a time stamp: 1000 or 1. */
   #scale = 1000;
-  #begun = false;
+  #headerRead = false;
   #seconds = 0;
   #secondsInNanoseconds = 0n;
 
   constructor(frames: Frames) {
     this.#frames = frames;
-    this.#records = new Records((bytes, at) => (this.#begun ? this.#packets(bytes, at) : this.#header(bytes, at)));
+    this.#records = new Records((bytes, at) => (this.#headerRead ? this.#packets(bytes, at) : this.#header(bytes, at)));
     this.#parser.on('packet', (packet) => this.#packet(packet));
     this.#parser.on('error', (error) => this.#frames.problem('CAPTURE_DAMAGED', error.message, 0));
   }
@@ -47,11 +49,11 @@ export class ClassicReader {
     this.#records.push(chunk);
   }
 
-  /** The file ends here. */
+  /** Reports `CAPTURE_TRUNCATED` when the file ends inside its header or a packet. */
   end(): void {
     const at = this.#records.unfinished;
     if (at === undefined) return;
-    const where = this.#begun ? 'in the middle of a packet' : 'inside its header';
+    const where = this.#headerRead ? 'in the middle of a packet' : 'inside its header';
     this.#frames.problem('CAPTURE_TRUNCATED', `the file ends ${where}`, at);
   }
 
@@ -67,50 +69,50 @@ export class ClassicReader {
       this.#frames.problem('CAPTURE_UNKNOWN', `a pcap file of version ${major}.${minor}, not 2.4`, 4);
       return 0;
     }
-    // The upper half holds flags and the length of the frame check sequence.
+    // The upper 16 bits hold flags and the length of the frame check sequence.
     this.#linkType = littleEndian ? header.readUInt16LE(20) : header.readUInt16BE(22);
     if (littleEndian) header.writeUInt32LE(MICROSECONDS);
     else header.writeUInt32BE(MICROSECONDS);
-    this.#hand(header);
-    this.#begun = true;
+    this.#feed(header);
+    this.#headerRead = true;
     return FILE_HEADER_BYTES;
   }
 
-  /** Hands on as many whole records as there are from `at` on. */
+  /** Passes all whole records from `at` on to the parser. Return value: see `ReadRecord`. */
   #packets(bytes: Buffer, at: number): number {
     let end = at;
     let needed = 0;
-    let impossible = -1;
+    let oversized = -1;
     while (needed === 0) {
-      const have = bytes.length - end;
-      if (have < RECORD_HEADER_BYTES) {
+      const available = bytes.length - end;
+      if (available < RECORD_HEADER_BYTES) {
         needed = RECORD_HEADER_BYTES;
         break;
       }
       const captured = this.#littleEndian ? bytes.readUInt32LE(end + 8) : bytes.readUInt32BE(end + 8);
       if (captured > MAX_PACKET_BYTES) {
-        impossible = captured;
+        oversized = captured;
         break;
       }
-      if (have < RECORD_HEADER_BYTES + captured) needed = RECORD_HEADER_BYTES + captured;
+      if (available < RECORD_HEADER_BYTES + captured) needed = RECORD_HEADER_BYTES + captured;
       else end += RECORD_HEADER_BYTES + captured;
     }
-    if (end > at) this.#hand(bytes.subarray(at, end));
+    if (end > at) this.#feed(bytes.subarray(at, end));
     if (this.#frames.stopped) return 0;
     if (end > at) return end - at;
-    if (impossible < 0) return -needed;
+    if (oversized < 0) return -needed;
     this.#frames.problem(
       'CAPTURE_DAMAGED',
-      `a packet of ${impossible} bytes, more than the ${MAX_PACKET_BYTES} that are possible`,
+      `a packet of ${oversized} bytes, more than the ${MAX_PACKET_BYTES} that are possible`,
       this.#records.offsetOf(at),
     );
     return 0;
   }
 
-  #hand(whole: Buffer): void {
+  #feed(whole: Buffer): void {
     this.#source.emit('data', whole);
-    // INVARIANT: the parser used all of it. It keeps an empty rest, and would copy every later chunk behind that;
-    // without a rest it reads the chunk in place.
+    // INVARIANT: the parser has consumed all of `whole`. It would keep an empty remainder and copy every later chunk
+    // after it. With the remainder set to null it reads the next chunk in place.
     this.#parser.buffer = null;
   }
 

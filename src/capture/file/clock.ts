@@ -1,20 +1,24 @@
-/** Time stamps of a pcapng interface: a 64-bit count of units whose size the interface states. */
+/**
+ * Time stamps of a pcapng interface: a 64-bit count of units, whose size the interface description states.
+ * Source: draft-ietf-opsawg-pcapng.
+ */
 
+/** Converts the upper and lower 32 bits of a time stamp to nanoseconds since the epoch. */
 export type Clock = (high: number, low: number) => bigint;
 
-/** if_tsresol when the interface states none: microseconds. */
+/** Default of if_tsresol: microseconds. */
 export const DEFAULT_RESOLUTION = 6;
 
-/** A multiplier up to this keeps the lower half in a safe integer. */
+/** Largest multiplier for which the product with a 32-bit number is a safe integer. */
 const MAX_SMALL_MULTIPLIER = 1_000_000n;
 /**
- * What can be shown as a date, less what the lower half may add: damage in a time stamp shall not become a failure of
- * whoever prints it.
+ * Largest time that `Date` can represent, minus the most that the lower half can add. Times are clamped to it so that a
+ * damaged time stamp does not throw when it is printed.
  */
 const MAX_TIME = 8_640_000_000_000_000_000_000n - 2n ** 32n * MAX_SMALL_MULTIPLIER;
 
 /**
- * How to turn both halves of a time stamp into nanoseconds since the epoch.
+ * Returns the converter for the time stamps of one interface. Results are clamped to the range of `Date`.
  * @param resolution if_tsresol: 10^-n seconds, or 2^-n with the highest bit set
  * @param offset if_tsoffset, seconds to add
  */
@@ -31,21 +35,21 @@ export function clock(resolution: number, offset: bigint): Clock {
   }
   const multiplier = 10n ** BigInt(9 - power);
   return multiplier <= MAX_SMALL_MULTIPLIER
-    ? fast(multiplier, shift)
+    ? cachedClock(multiplier, shift)
     : (high, low) => clamp(join(high, low) * multiplier + shift);
 }
 
-/** The upper half hardly ever changes: one addition for a packet. */
-function fast(multiplier: bigint, shift: bigint): Clock {
-  const small = Number(multiplier);
-  let known = 0;
+/** Caches the product of the upper half, which rarely changes, so that a packet costs one bigint addition. */
+function cachedClock(multiplier: bigint, shift: bigint): Clock {
+  const factor = Number(multiplier);
+  let cachedHigh = 0;
   let base = clamp(shift);
   return (high, low) => {
-    if (high !== known) {
-      known = high;
+    if (high !== cachedHigh) {
+      cachedHigh = high;
       base = clamp(join(high, 0) * multiplier + shift);
     }
-    return base + BigInt(low * small);
+    return base + BigInt(low * factor);
   };
 }
 

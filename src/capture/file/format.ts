@@ -1,21 +1,25 @@
-/** What a file is, by its first bytes. Names and suffixes say nothing: captures arrive renamed, zipped and piped. */
+/**
+ * Detects the format of a capture from its first bytes. File names are not used: captures may be renamed, compressed or
+ * read from a pipe.
+ */
 import { isClassic } from './classic.js';
 import { isPcapng } from './pcapng.js';
 
+/** A format that `openCapture` reads; gzip contains one of the others. */
 export type CaptureFormat = 'pcap' | 'pcapng' | 'gzip';
 
-/** Bytes that must be there (or the end of the file) before the format can be told. */
+/** Number of bytes that `formatOf` needs, unless the file is shorter. */
 export const FORMAT_BYTES = 4;
 
-/** The format of a file that begins with `head`, undefined when it is no capture this program reads. */
+/** Returns the format of a file that begins with `head`, or undefined when it is not supported. */
 export function formatOf(head: Buffer): CaptureFormat | undefined {
   if (isClassic(head)) return 'pcap';
   if (isPcapng(head)) return 'pcapng';
   return head[0] === 0x1f && head[1] === 0x8b ? 'gzip' : undefined;
 }
 
-/** Other first bytes that people send captures in, with what to do about them. */
-const OTHERS: readonly (readonly [string, string])[] = [
+/** Magic numbers (hexadecimal) of unsupported formats that are common for captures, each with advice to the user. */
+const UNSUPPORTED: readonly (readonly [string, string])[] = [
   ['504b', 'a zip archive: unpack it first'],
   ['28b52ffd', 'compressed with zstd: unpack it first'],
   ['04224d18', 'compressed with lz4: unpack it first'],
@@ -28,10 +32,10 @@ const OTHERS: readonly (readonly [string, string])[] = [
   ['736e6f6f', 'a capture of snoop: save it as pcapng with Wireshark'],
 ];
 
-/** Why a file that begins with `head` cannot be read, as the rest of a sentence. */
+/** Describes why a file that begins with `head` cannot be read: a lower-case clause without a full stop. */
 export function describeUnknown(head: Buffer): string {
   if (head.length === 0) return 'the file is empty';
   const hex = head.toString('hex');
-  const other = OTHERS.find(([magic]) => hex.startsWith(magic));
-  return other ? `this is ${other[1]}` : 'this is neither pcap nor pcapng';
+  const known = UNSUPPORTED.find(([magic]) => hex.startsWith(magic));
+  return known ? `this is ${known[1]}` : 'this is neither pcap nor pcapng';
 }

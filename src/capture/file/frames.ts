@@ -1,17 +1,19 @@
-/** What every file format hands on: numbered packets, and at most one problem, after which nothing more is read. */
+/** The common output of all file format readers: numbered packets, key log text and at most one problem. */
 import type { CapturedPacket, CaptureProblem } from '../types.js';
 
-/** Largest packet that is believed, as in Wireshark: a larger length is damage, and is never waited for. */
+/** Largest accepted packet, as in Wireshark. A larger stated length is reported as damage and never buffered. */
 export const MAX_PACKET_BYTES = 256 * 1024;
 
+/** Receives the contents of a capture file. Calls are synchronous. */
 export interface CaptureSink {
   packet(packet: CapturedPacket): void;
-  /** TLS key log lines that the file carries (NSS format), as they stand there. */
+  /** TLS key log lines embedded in the file (NSS format), unparsed. */
   secrets(text: string): void;
-  /** At most once, after everything that was understood. */
+  /** Called at most once, after everything that could be read. */
   problem(problem: CaptureProblem): void;
 }
 
+/** Numbers frames and forwards them to the sink until a problem or `stop`. */
 export class Frames {
   readonly #sink: CaptureSink;
   #frame = 0;
@@ -21,7 +23,7 @@ export class Frames {
     this.#sink = sink;
   }
 
-  /** Whether nobody wants to hear more: the file is damaged, or the caller has had enough. */
+  /** Whether reading is over: a problem was reported, or the caller stopped it. */
   get stopped(): boolean {
     return this.#stopped;
   }
@@ -37,8 +39,8 @@ export class Frames {
     this.#sink.packet({ frame: this.#frame, time, linkType, bytes, originalLength: length });
   }
 
-  /** Something that Wireshark gives a frame number, and that is no packet. */
-  other(): void {
+  /** Counts a frame that is not a packet. Wireshark numbers such blocks too, so the numbers stay equal. */
+  countNonPacket(): void {
     this.#frame++;
   }
 

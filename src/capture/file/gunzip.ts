@@ -1,21 +1,21 @@
 /**
- * Unpacks gzip on its way in (RFC 1952). The members are told apart here: zlib's own reader loses what it has just unpacked
- * when something that is no gzip stands behind it.
+ * Streaming gzip decompression (RFC 1952). This file splits the input into members itself: zlib's gzip reader discards
+ * output that it has just decompressed when data that is not gzip follows a member.
  */
 import { crc32, createInflateRaw, type InflateRaw } from 'node:zlib';
 import { memberHeaderLength } from './gzip-header.js';
 
-/** Bytes unpacked at a time. What a damaged file still yields ends within this distance of the damage. */
+/** Bytes decompressed at a time. Output of a damaged file ends at most this far before the damage. */
 const OUTPUT_BYTES = 64 * 1024;
-/** Checksum and length. */
+/** CRC32 and ISIZE. */
 const TRAILER_BYTES = 8;
 
-/** `trailing`: all is there, and something that is no gzip follows. */
+/** `trailing`: all members are complete, but data that is not gzip follows. */
 export type GunzipOutcome = 'whole' | 'trailing' | 'truncated' | 'damaged';
 
 /**
- * Unpacks `chunks` into `push`, as fast as `push` takes them, and says how that ended. Rejects with whatever `push` throws
- * and whatever reading the chunks throws.
+ * Decompresses `chunks`, calls `push` with the output, and resolves with the outcome. Rejects with any error thrown by
+ * `push` or by the iteration of `chunks`. The iterator is closed in every case.
  */
 export async function gunzip(chunks: AsyncIterable<Buffer>, push: (chunk: Buffer) => void): Promise<GunzipOutcome> {
   const source = new Source(chunks);
@@ -44,7 +44,7 @@ async function readHeader(source: Source): Promise<'read' | 'truncated' | 'damag
       source.take(length);
       return 'read';
     }
-    if (!(await source.more())) return 'truncated';
+    if (!(await source.readMore())) return 'truncated';
   }
 }
 
@@ -56,67 +56,67 @@ interface Member {
 async function inflate(source: Source, push: (chunk: Buffer) => void): Promise<Member | 'truncated' | 'damaged'> {
   const stream = createInflateRaw({ chunkSize: OUTPUT_BYTES });
   const state = { checksum: 0, length: 0, ended: false };
-  let thrown: { readonly error: unknown } | undefined;
-  let failure: NodeJS.ErrnoException | undefined;
-  // A callback of a write comes neither after a failure nor behind the end.
-  let wake = (): void => {};
+  let pushError: { readonly error: unknown } | undefined;
+  let inflateError: NodeJS.ErrnoException | undefined;
+  // The callback of a write is called neither after an error nor after the end of the member.
+  let resolvePending = (): void => {};
   stream.on('data', (chunk: Buffer) => {
-    // A throw out of a stream's event would end the process instead of reaching the caller.
-    if (thrown) return;
+    // An exception thrown in a stream event handler would end the process instead of reaching the caller.
+    if (pushError) return;
     try {
       state.checksum = crc32(chunk, state.checksum);
       state.length += chunk.length;
       push(chunk);
     } catch (error) {
-      thrown = { error };
+      pushError = { error };
     }
   });
   stream.on('error', (error) => {
-    failure = error;
+    inflateError = error;
   });
   stream.once('end', () => {
     state.ended = true;
-    wake();
+    resolvePending();
   });
-  stream.once('close', () => wake());
-  const turn = (begin: (done: () => void) => void): Promise<void> =>
+  stream.once('close', () => resolvePending());
+  const untilDone = (begin: (done: () => void) => void): Promise<void> =>
     new Promise((resolve) => {
-      wake = resolve;
+      resolvePending = resolve;
       begin(resolve);
     });
   try {
-    while (!state.ended && !thrown && !failure && (await source.has(1))) await feed(stream, source, turn);
-    if (!state.ended && !thrown && !failure) await turn(() => stream.end());
+    while (!state.ended && !pushError && !inflateError && (await source.has(1))) await feed(stream, source, untilDone);
+    if (!state.ended && !pushError && !inflateError) await untilDone(() => stream.end());
   } finally {
     stream.destroy();
   }
-  if (thrown) throw thrown.error;
-  if (failure) return failure.code === 'Z_BUF_ERROR' ? 'truncated' : 'damaged';
+  if (pushError) throw pushError.error;
+  if (inflateError) return inflateError.code === 'Z_BUF_ERROR' ? 'truncated' : 'damaged';
   return state;
 }
 
-/** Gives what is there; takes from the source what was used of it. */
+/** Writes the buffered bytes and removes from the source those that the member used. */
 async function feed(
   stream: InflateRaw,
   source: Source,
-  turn: (begin: (done: () => void) => void) => Promise<void>,
+  untilDone: (begin: (done: () => void) => void) => Promise<void>,
 ): Promise<void> {
   const before = stream.bytesWritten;
-  await turn((done) => void stream.write(source.bytes, () => done()));
+  await untilDone((done) => void stream.write(source.bytes, () => done()));
   source.take(stream.bytesWritten - before);
 }
 
-/** Chunks as one row of bytes. */
+/** A buffered byte source over an iterable of chunks. */
 class Source {
   readonly #chunks: AsyncIterator<Buffer>;
-  /** Those that came and were not taken. */
+  /** Bytes that were read and not yet taken. */
   bytes: Buffer = Buffer.alloc(0);
 
   constructor(chunks: AsyncIterable<Buffer>) {
     this.#chunks = chunks[Symbol.asyncIterator]();
   }
 
-  async more(): Promise<boolean> {
+  async readMore(): Promise<boolean> {
     const { value, done } = await this.#chunks.next();
     if (done) return false;
     this.bytes = this.bytes.length === 0 ? value : Buffer.concat([this.bytes, value]);
@@ -124,7 +124,7 @@ class Source {
   }
 
   async has(length: number): Promise<boolean> {
-    while (this.bytes.length < length) if (!(await this.more())) return false;
+    while (this.bytes.length < length) if (!(await this.readMore())) return false;
     return true;
   }
 
@@ -134,7 +134,7 @@ class Source {
     return taken;
   }
 
-  /** Steps over padding; gives whether anything follows. */
+  /** Skips zero padding between members. Resolves with whether other bytes follow. */
   async skipZeros(): Promise<boolean> {
     while (await this.has(1)) {
       const next = this.bytes.findIndex((byte) => byte !== 0);

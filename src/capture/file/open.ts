@@ -1,4 +1,4 @@
-/** A capture file as a stream of packets: recognised by its content, unpacked, read in one pass. */
+/** Reads a capture file as a stream of packets in one pass. Format and compression are detected from the content. */
 import type { Readable } from 'node:stream';
 import { Fault } from '../../fault.js';
 import { ClassicReader } from './classic.js';
@@ -9,15 +9,17 @@ import { PcapngReader } from './pcapng.js';
 
 export type { CaptureSink } from './frames.js';
 
-/** What to read a file by: with less the calls cost more than the bytes, with more the memory grows for nothing. */
+/** Recommended chunk size for reading a file. Smaller is slower because of the calls; larger only uses more memory. */
 export const READ_BYTES = 1024 * 1024;
 
 /**
- * Reads the capture `input` (of buffers, not of text) to its end, its first damage, or until `signal` says enough: then no
- * further packet is given. Resolves in all three cases, with `input` destroyed unless it ended.
+ * Reads the capture `input` (a stream of buffers, not of text) to its end, to the first damage, or until `signal`
+ * aborts. After an abort the sink receives no further packet. Resolves in all three cases and destroys `input` unless
+ * it ended.
  *
- * Damage is told to the sink: `CAPTURE_EMPTY`, `CAPTURE_UNKNOWN`, `CAPTURE_TRUNCATED`, `CAPTURE_DAMAGED`. Throws the Fault
- * `CAPTURE_UNREADABLE` when reading itself fails, and whatever the sink throws.
+ * Damage is reported to the sink as `CAPTURE_EMPTY`, `CAPTURE_UNKNOWN`, `CAPTURE_TRUNCATED` or `CAPTURE_DAMAGED`.
+ *
+ * @throws Fault `CAPTURE_UNREADABLE` when reading `input` fails, and any error that the sink throws.
  */
 export async function openCapture(input: Readable, sink: CaptureSink, signal?: AbortSignal): Promise<void> {
   const frames = new Frames(sink);
@@ -36,27 +38,27 @@ export async function openCapture(input: Readable, sink: CaptureSink, signal?: A
 }
 
 async function readInto(frames: Frames, chunks: AsyncGenerator<Buffer>): Promise<void> {
-  const reader = new Reader(frames);
-  const first = await beginning(chunks);
+  const reader = new DetectingReader(frames);
+  const first = await readHead(chunks);
   if (frames.stopped) return;
-  const whole = startingWith(first, chunks);
+  const all = prepend(first, chunks);
   if (formatOf(first) !== 'gzip') {
-    for await (const chunk of whole) reader.push(chunk);
+    for await (const chunk of all) reader.push(chunk);
   } else {
-    const how = await gunzip(whole, (chunk) => reader.push(chunk));
-    if (how === 'truncated') frames.problem('CAPTURE_TRUNCATED', 'the gzip data ends in the middle', reader.bytes);
-    if (how === 'trailing') frames.problem('CAPTURE_DAMAGED', 'what follows the gzip data is none', reader.bytes);
-    if (how === 'damaged') frames.problem('CAPTURE_DAMAGED', 'the gzip data is damaged', reader.bytes);
+    const outcome = await gunzip(all, (chunk) => reader.push(chunk));
+    if (outcome === 'truncated') frames.problem('CAPTURE_TRUNCATED', 'the gzip data ends in the middle', reader.bytes);
+    if (outcome === 'trailing') frames.problem('CAPTURE_DAMAGED', 'the bytes after the gzip data are not gzip', reader.bytes);
+    if (outcome === 'damaged') frames.problem('CAPTURE_DAMAGED', 'the gzip data is damaged', reader.bytes);
   }
   reader.end();
 }
 
-/** Tells the format and passes everything on to its reader. */
-class Reader {
+/** Detects the format and forwards all chunks to the reader of that format. */
+class DetectingReader {
   readonly #frames: Frames;
   #reader: ClassicReader | PcapngReader | undefined;
   #head: Buffer = Buffer.alloc(0);
-  /** Bytes seen, unpacked. */
+  /** Number of bytes received, after decompression. */
   bytes = 0;
 
   constructor(frames: Frames) {
@@ -92,7 +94,7 @@ function readerFor(head: Buffer, frames: Frames): ClassicReader | PcapngReader |
   return undefined;
 }
 
-/** The chunks of a stream; its failure as a Fault, and its end as soon as nobody listens. */
+/** Yields the chunks of a stream until reading is stopped. Throws a Fault when the stream fails. */
 async function* chunksOf(input: Readable, frames: Frames): AsyncGenerator<Buffer> {
   try {
     for await (const chunk of input) {
@@ -110,8 +112,8 @@ async function* chunksOf(input: Readable, frames: Frames): AsyncGenerator<Buffer
   }
 }
 
-/** As much of the beginning as the format needs. */
-async function beginning(chunks: AsyncGenerator<Buffer>): Promise<Buffer> {
+/** Reads at least `FORMAT_BYTES` bytes, or everything when the stream is shorter. */
+async function readHead(chunks: AsyncGenerator<Buffer>): Promise<Buffer> {
   let head: Buffer = Buffer.alloc(0);
   while (head.length < FORMAT_BYTES) {
     const { value, done } = await chunks.next();
@@ -121,7 +123,7 @@ async function beginning(chunks: AsyncGenerator<Buffer>): Promise<Buffer> {
   return head;
 }
 
-async function* startingWith(first: Buffer, rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+async function* prepend(first: Buffer, rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
   yield first;
   yield* rest;
 }

@@ -1,4 +1,4 @@
-/** pcap-parser 0.2.1 has no types. Only what the guard in classic.ts uses. */
+/** Types for pcap-parser 0.2.1, which has none. Only the parts that classic.ts uses are declared. */
 declare module 'pcap-parser' {
   interface PcapPacket {
     readonly header: {
@@ -10,7 +10,7 @@ declare module 'pcap-parser' {
     readonly data: Buffer;
   }
 
-  /** What the parser asks of a stream. */
+  /** The part of a stream that the parser uses. */
   interface PcapSource {
     pause(): unknown;
     resume(): unknown;
@@ -18,7 +18,7 @@ declare module 'pcap-parser' {
   }
 
   interface PcapParser {
-    /** What is left of the bytes it was given; null before the first. Private in spirit, see classic.ts. */
+    /** Unconsumed input; null before the first chunk. An undocumented internal that classic.ts sets. */
     buffer: Buffer | null;
     on(event: 'packet', listener: (packet: PcapPacket) => void): this;
     on(event: 'error', listener: (error: Error) => void): this;

@@ -1,14 +1,14 @@
 /**
- * pcapng: sections in either byte order, interfaces with their own clocks, packets, and the TLS secrets a capture may carry.
- * Everything else is skipped. Source: draft-ietf-opsawg-pcapng.
+ * Reads pcapng files: sections in either byte order, interfaces with their own time resolution, packets, and embedded
+ * TLS secrets. Other blocks are skipped. Source: draft-ietf-opsawg-pcapng.
  */
 import { type Clock, clock, DEFAULT_RESOLUTION } from './clock.js';
 import { type Frames, MAX_PACKET_BYTES } from './frames.js';
 import { Records } from './records.js';
 
-/** Largest block that is read, as in Wireshark. Blocks that are skipped may have any length. */
+/** Largest block that is parsed, as in Wireshark. Skipped blocks may have any length. */
 export const MAX_BLOCK_BYTES = 16 * 1024 * 1024;
-/** Interfaces in a section: merged files have one for each source. */
+/** Maximum number of interfaces in a section. Merged files have one for each source file. */
 export const MAX_INTERFACES = 65_536;
 
 const BLOCK = {
@@ -19,28 +19,29 @@ const BLOCK = {
   secrets: 10,
   section: 0x0a0d0d0a,
 } as const;
-const READ: ReadonlySet<number> = new Set([1, 2, 3, 6, 10, 0x0a0d0d0a]);
-/** Skipped, but Wireshark gives them a frame number: systemd journal entries and custom blocks. */
-const NUMBERED: ReadonlySet<number> = new Set([9, 0x0bad, 0x40000bad]);
-/** Type, length, and the length again at the end. */
-const SMALLEST_BLOCK = 12;
-const BYTE_ORDER = 0x1a2b3c4d;
+const PARSED: ReadonlySet<number> = new Set([1, 2, 3, 6, 10, 0x0a0d0d0a]);
+/** Blocks that are skipped but have a frame number in Wireshark: systemd journal entries and custom blocks. */
+const COUNTED: ReadonlySet<number> = new Set([9, 0x0bad, 0x40000bad]);
+/** Block type, total length, and the total length repeated at the end. */
+const MIN_BLOCK_BYTES = 12;
+const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 const OPTION = { resolution: 9, offset: 14 } as const;
-/** "TLSK": the secrets are a key log in NSS format. */
+/** Secrets type "TLSK": a key log in NSS format. */
 const TLS_KEY_LOG = 0x544c534b;
 
 interface Interface {
   readonly linkType: number;
-  /** Bytes of a packet that were kept at most; 0 is no limit. */
+  /** SnapLen: maximum number of bytes captured of a packet; 0 means no limit. */
   readonly snapLength: number;
   readonly clock: Clock;
 }
 
-/** Whether the first four bytes begin such a file. */
+/** Reports whether the first four bytes of a file are the type of a section header block. */
 export function isPcapng(head: Buffer): boolean {
   return head.length >= 4 && head.readUInt32BE(0) === BLOCK.section;
 }
 
+/** Push parser for a pcapng file. Reports packets, secrets and at most one problem to `frames`. */
 export class PcapngReader {
   readonly #frames: Frames;
   readonly #records = new Records((bytes, at) => this.#block(bytes, at));
@@ -55,41 +56,42 @@ export class PcapngReader {
     this.#records.push(chunk);
   }
 
-  /** The file ends here. */
+  /** Reports `CAPTURE_TRUNCATED` when the file ends inside a block. */
   end(): void {
     const at = this.#records.unfinished;
     if (at !== undefined) this.#frames.problem('CAPTURE_TRUNCATED', 'the file ends in the middle of a block', at);
   }
 
   #block(bytes: Buffer, at: number): number {
-    const have = bytes.length - at;
-    if (have < SMALLEST_BLOCK) return -SMALLEST_BLOCK;
+    const available = bytes.length - at;
+    if (available < MIN_BLOCK_BYTES) return -MIN_BLOCK_BYTES;
     const isSection = bytes.readUInt32BE(at) === BLOCK.section;
     if (isSection) {
-      // Only now is it known how to read the length before it.
-      if (bytes.readUInt32LE(at + 8) === BYTE_ORDER) this.#littleEndian = true;
-      else if (bytes.readUInt32BE(at + 8) === BYTE_ORDER) this.#littleEndian = false;
+      // The byte-order magic decides how to read the block length, which precedes it.
+      if (bytes.readUInt32LE(at + 8) === BYTE_ORDER_MAGIC) this.#littleEndian = true;
+      else if (bytes.readUInt32BE(at + 8) === BYTE_ORDER_MAGIC) this.#littleEndian = false;
       else return this.#damaged(at, 'a section header without a byte order');
     }
     const type = this.#u32(bytes, at);
     const stated = this.#u32(bytes, at + 4);
-    if (stated < SMALLEST_BLOCK) return this.#damaged(at, `a block of ${stated} bytes`);
-    // Some writers forget the padding in the length; the next block begins behind it all the same.
+    if (stated < MIN_BLOCK_BYTES) return this.#damaged(at, `a block of ${stated} bytes`);
+    // Some writers state the length without the padding, although the next block begins after it.
     const length = stated % 4 === 0 ? stated : stated + 4 - (stated % 4);
-    if (!READ.has(type)) {
-      if (NUMBERED.has(type)) this.#frames.other();
+    if (!PARSED.has(type)) {
+      if (COUNTED.has(type)) this.#frames.countNonPacket();
       return length;
     }
     if (length > MAX_BLOCK_BYTES) return this.#damaged(at, `a block of ${length} bytes`);
-    if (have < length) return -length;
-    const again = this.#u32(bytes, at + length - 4);
-    if (again !== stated) return this.#damaged(at, `a block says ${stated} bytes at its start and ${again} at its end`);
-    const wrong = this.#read(type, bytes, at + 8, at + length - 4);
-    if (wrong !== undefined) return this.#damaged(at, wrong);
+    if (available < length) return -length;
+    const repeated = this.#u32(bytes, at + length - 4);
+    if (repeated !== stated)
+      return this.#damaged(at, `a block says ${stated} bytes at its start and ${repeated} at its end`);
+    const problem = this.#read(type, bytes, at + 8, at + length - 4);
+    if (problem !== undefined) return this.#damaged(at, problem);
     return this.#frames.stopped ? 0 : length;
   }
 
-  /** Reads the body of a block; gives what is wrong with it. */
+  /** Parses the body of a block. Returns a description of the damage, or undefined. */
   #read(type: number, bytes: Buffer, at: number, end: number): string | undefined {
     switch (type) {
       case BLOCK.enhancedPacket:
@@ -109,28 +111,31 @@ export class PcapngReader {
     }
   }
 
-  /** Both packet blocks agree from the time stamp on. */
+  /** Enhanced and obsolete packet blocks have the same layout from the time stamp (`at`) on. */
   #packet(number: number, bytes: Buffer, at: number, end: number): string | undefined {
-    const source = this.#interfaces[number];
-    if (source === undefined) return `a packet of interface ${number}, which is not described`;
+    const iface = this.#interfaces[number];
+    if (iface === undefined) return `a packet of interface ${number}, which is not described`;
     const captured = this.#u32(bytes, at + 8);
     const start = at + 16;
     if (captured > MAX_PACKET_BYTES || captured > end - start) return `a packet of ${captured} bytes`;
-    const time = source.clock(this.#u32(bytes, at), this.#u32(bytes, at + 4));
+    const time = iface.clock(this.#u32(bytes, at), this.#u32(bytes, at + 4));
     const packet = bytes.subarray(start, start + captured);
-    this.#frames.packet(time, source.linkType, packet, this.#u32(bytes, at + 12));
+    this.#frames.packet(time, iface.linkType, packet, this.#u32(bytes, at + 12));
     return undefined;
   }
 
-  /** No time stamp (shown as the epoch), no interface (the first one), no captured length (what the interface keeps). */
+  /**
+   * Simple packet blocks state neither time stamp, interface nor captured length. The time is 0, the interface is the
+   * first one, and SnapLen limits the captured length.
+   */
   #simplePacket(bytes: Buffer, at: number, end: number): string | undefined {
-    const source = this.#interfaces[0];
-    if (source === undefined) return 'a packet before any interface is described';
+    const iface = this.#interfaces[0];
+    if (iface === undefined) return 'a packet before any interface is described';
     if (end - at < 4) return 'a packet block that is too short';
     const original = this.#u32(bytes, at);
-    const kept = source.snapLength === 0 ? original : Math.min(original, source.snapLength);
-    if (kept > MAX_PACKET_BYTES || kept > end - at - 4) return `a packet of ${kept} bytes`;
-    this.#frames.packet(0n, source.linkType, bytes.subarray(at + 4, at + 4 + kept), original);
+    const captured = iface.snapLength === 0 ? original : Math.min(original, iface.snapLength);
+    if (captured > MAX_PACKET_BYTES || captured > end - at - 4) return `a packet of ${captured} bytes`;
+    this.#frames.packet(0n, iface.linkType, bytes.subarray(at + 4, at + 4 + captured), original);
     return undefined;
   }
 

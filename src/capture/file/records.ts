@@ -1,35 +1,38 @@
 /**
- * Chunks in any split become whole records. A record that lies whole in a chunk is read there, in place; only one that spans
- * chunks is copied together. One record at most is held back.
+ * Splits a chunked byte stream into whole records. A record inside one chunk is read in place; only a record that spans
+ * chunks is copied. At most one record is buffered.
  */
 
 /**
- * Reads what begins at `at`. Gives the number of bytes it took (those that have not come yet are skipped when they come), or
- * minus the number of bytes that must be there before it can say more, or 0 for "read no further".
+ * Reads the record at `at` and returns
+ * - a positive number: the length of the record. Bytes beyond the chunk are skipped when they arrive.
+ * - a negative number: minus the number of bytes it needs before it can continue.
+ * - 0: stop reading.
  */
 export type ReadRecord = (bytes: Buffer, at: number) => number;
 
+/** Calls `read` for each record of the chunks that are pushed. */
 export class Records {
   readonly #read: ReadRecord;
-  /** The beginning of a record that is not whole yet. */
+  /** The first `#carried` bytes of an incomplete record. */
   #carry = Buffer.alloc(0);
   #carried = 0;
   #needed = 0;
   #skip = 0;
   #halted = false;
-  /** Offset in the file of the chunk at hand. */
+  /** File offset of the current chunk. */
   #base = 0;
 
   constructor(read: ReadRecord) {
     this.#read = read;
   }
 
-  /** Offset in the file of where the record begins that `read` was called for at `at`. */
+  /** File offset of position `at` in the bytes of the current `read` call. */
   offsetOf(at: number): number {
     return this.#base + at;
   }
 
-  /** Offset in the file of the record that is not whole, undefined when the last one ended with the bytes. */
+  /** File offset of the incomplete record; undefined when the bytes end with a whole record or reading has stopped. */
   get unfinished(): number | undefined {
     if (this.#halted || (this.#skip === 0 && this.#carried === 0)) return undefined;
     return this.#base - this.#carried;
@@ -52,23 +55,23 @@ export class Records {
     this.#base += chunk.length;
   }
 
-  /** Takes from the chunk what the held record lacks; gives where the chunk goes on. */
+  /** Completes the buffered record from the chunk. Returns the position in the chunk after it. */
   #complete(chunk: Buffer, start: number): number {
     let at = start;
     while (this.#carried > 0 && at < chunk.length && !this.#halted) {
-      const lacking = Math.min(this.#needed - this.#carried, chunk.length - at);
+      const count = Math.min(this.#needed - this.#carried, chunk.length - at);
       this.#grow(this.#needed);
-      chunk.copy(this.#carry, this.#carried, at, at + lacking);
-      at += lacking;
-      this.#carried += lacking;
+      chunk.copy(this.#carry, this.#carried, at, at + count);
+      at += count;
+      this.#carried += count;
       if (this.#carried < this.#needed) break;
-      // What the reader sees now begins earlier in the file than the chunk does.
-      const ahead = at - this.#carried;
-      this.#base += ahead;
+      // The buffered record begins before the chunk, so #base is moved back during the call for offsetOf.
+      const shift = at - this.#carried;
+      this.#base += shift;
       const taken = this.#read(this.#carry.subarray(0, this.#carried), 0);
-      this.#base -= ahead;
+      this.#base -= shift;
       if (taken > 0) {
-        // It asked for exactly these bytes, so it takes them all, and perhaps some that were not copied.
+        // `read` asked for exactly these bytes, so it uses all of them and possibly more that were not copied.
         at = this.#skipTo(at + taken - this.#carried, chunk);
         this.#carried = 0;
       } else if (taken < 0) {
@@ -80,7 +83,7 @@ export class Records {
     return at;
   }
 
-  /** Where the chunk goes on when everything before `at` is done with; the rest is skipped in later chunks. */
+  /** Returns `at` limited to the chunk; the excess is skipped in later chunks. */
   #skipTo(at: number, chunk: Buffer): number {
     const end = Math.min(at, chunk.length);
     this.#skip = at - end;

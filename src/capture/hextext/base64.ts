@@ -1,7 +1,7 @@
-/** Base64 (RFC 4648 sections 4 and 5), in lines of any length, padded or not. */
+/** Base64 and base64url (RFC 4648 sections 4 and 5), in lines of any length, with or without padding. */
 import { quoteText, textFault } from './place.js';
 
-/** Throws `BASE64_DIGIT` and `BASE64_LENGTH`. */
+/** Throws a `Fault` with the code `BASE64_DIGIT` or `BASE64_LENGTH`. */
 export function parseBase64(lines: readonly string[]): Buffer {
   let last = { line: 1, column: 1 };
   let padded = false;

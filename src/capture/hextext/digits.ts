@@ -1,27 +1,27 @@
-/** Hexadecimal digits without offsets: a hex stream, a list of values, or lines of either. */
+/** Hexadecimal digits without offsets: a hex stream or a list of values, in one or more lines. */
 import { quoteText, type TextPlace, textFault } from './place.js';
 
-/** Throws `HEX_DIGIT`, `HEX_ODD` and `HEX_WORDS`. */
+/** Throws a `Fault` with the code `HEX_DIGIT`, `HEX_ODD`, `HEX_OFFSET` or `HEX_WORDS`. */
 export function parseDigits(lines: readonly string[]): Buffer {
   return bytesOf(groupsIn(lines));
 }
 
-/** Digits that stand together. */
+/** A run of digits without a separator. */
 interface Group extends TextPlace {
   readonly digits: string;
   readonly prefixed: boolean;
 }
 
 function bytesOf(groups: readonly Group[]): Buffer {
-  const alone = groups.length === 1 || isWrapped(groups);
+  const isOneStream = groups.length === 1 || isWrapped(groups);
   const parts = groups.map((group) => {
     const { digits, prefixed } = group;
     if (prefixed && digits.length === 1) return `0${digits}`;
-    if (prefixed && digits.length > 2 && !alone) {
+    if (prefixed && digits.length > 2 && !isOneStream) {
       const message = `${quoteText(`0x${digits}`)} is more than one byte, and nobody knows in which order`;
       throw textFault('HEX_WORDS', message, group, 'write each byte as a value of its own');
     }
-    if (digits.length % 2 !== 0 && !alone)
+    if (digits.length % 2 !== 0 && !isOneStream)
       throw textFault('HEX_ODD', `${quoteText(digits)} has ${digits.length} digits, and a byte has two`, group);
     return digits;
   });
@@ -35,7 +35,7 @@ function bytesOf(groups: readonly Group[]): Buffer {
   return Buffer.from(digits, 'hex');
 }
 
-/** One long stream that something cut into lines, perhaps in the middle of a byte. */
+/** Whether the groups are one stream wrapped into lines, perhaps in the middle of a byte. */
 function isWrapped(groups: readonly Group[]): boolean {
   return groups.every(({ prefixed, line }, i) => !prefixed && line !== groups[i - 1]?.line);
 }
@@ -50,7 +50,7 @@ function groupsIn(lines: readonly string[]): Group[] {
     }
     for (const { 0: word, index } of line.matchAll(/[^\s,:;-]+/g)) {
       let column = index + 1;
-      // Values with 0x need nothing between them.
+      // Values with a 0x prefix need no separator.
       for (const part of /x/i.test(word) ? word.split(/(?=0x)/i) : [word]) {
         const prefix = /^0x/i.exec(part)?.[0].length ?? 0;
         const digits = part.slice(prefix);

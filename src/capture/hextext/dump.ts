@@ -1,69 +1,72 @@
 /**
- * Dumps with offsets. Which digits are bytes and which are the characters beside them cannot be told from one line alone:
- * characters may look like digits. So every way of reading is tried on the whole text, most particular first, and the
- * first one under which all offsets and all character columns agree is it.
+ * Hex dumps with offsets. One line alone does not show where its bytes end and its character column begins, because
+ * characters may look like digits. So every style is tried on the whole text, the most specific one first, and the
+ * first one wins under which all offsets and all character columns are consistent.
  */
 import type { Fault } from '../../fault.js';
 import { quoteText, textFault } from './place.js';
-import { mayBeWords, type Row, readings, rowOf, STYLES, type Style, showsTurned } from './row.js';
+import { mayBeWords, type Row, readings, rowOf, STYLES, type Style, showsSwapped } from './row.js';
 
-/** Bytes of all dumps in a text, with what `*` stands for. */
+/** Limit for the bytes of all dumps in a text, including the lines that `*` stands for. */
 export const MAX_HEX_BYTES = 4 * 1024 * 1024;
 
-/** The bytes, or undefined when the text is no dump. Throws `HEX_OFFSET`, `HEX_DIGIT`, `HEX_WORDS`, `HEX_TOO_LONG` and `HEX_AMBIGUOUS`. */
+/**
+ * The bytes of a dump; undefined when the text is not a dump. Throws a `Fault` with the code `HEX_OFFSET`, `HEX_DIGIT`,
+ * `HEX_WORDS`, `HEX_TOO_LONG` or `HEX_AMBIGUOUS`.
+ */
 export function parseDump(lines: readonly string[]): Buffer | undefined {
   const first = lines.findIndex((line) => line.trim() !== '');
   const beginning = first < 0 ? undefined : rowOf(lines[first] as string, first + 1, true);
-  if (!beginning || !isBeginning(beginning)) return undefined;
+  if (!beginning || !mayBeginDump(beginning)) return undefined;
   const rows = rowsOf(lines);
   const [likely, ...others] = basesOf(beginning);
   let furthest: Failure | undefined;
   for (const style of STYLES) {
     for (const base of [likely, ...others]) {
       const outcome = read(rows, style, base);
-      if (Buffer.isBuffer(outcome)) return sure(outcome, beginning, rows, style, base);
+      if (Buffer.isBuffer(outcome)) return rejectAmbiguous(outcome, beginning, rows, style, base);
       const further = furthest === undefined ? 1 : outcome.row - furthest.row;
       if (further > 0 || (further === 0 && base === likely)) furthest = outcome;
     }
   }
-  if (furthest && isClear(beginning)) throw furthest.fault;
+  if (furthest && hasClearOffset(beginning)) throw furthest.fault;
   return undefined;
 }
 
 const REPEATED = '*';
 
-/** A line that repeats the one before, a line of a dump, or one that is none (with its number). */
-type Line = Row | typeof REPEATED | { readonly stray: string; readonly line: number };
+/** A line of a dump, a `*`, or a line that is neither, with its number. */
+type Line = Row | typeof REPEATED | { readonly unparsed: string; readonly line: number };
 
 interface Failure {
-  /** How many lines it got. */
+  /** Number of lines that were read before the failure. */
   readonly row: number;
   readonly fault: Fault;
 }
 
-/** Whether a text that begins so may be a dump: a group as long as an offset, and bytes one by one. */
-function isBeginning(row: Row): boolean {
+/** Whether a text with this first line may be a dump. Throws `HEX_WORDS` for the default output of hexdump and od. */
+function mayBeginDump(row: Row): boolean {
   const group = row.groups[0]?.digits;
   if (group === undefined) return false;
-  // hexdump and od without options print seven digits and then words.
+  // hexdump and od without options print offsets of seven digits, and words instead of bytes.
   if (!row.colon && row.offset.length === 7 && group.length > 2) throw wordsFault(row);
   return row.colon || group.length === 2;
 }
 
-/** Whether the first line alone shows that it begins with an offset. */
-function isClear(row: Row): boolean {
-  return row.colon || row.apart || /^0+$/.test(row.offset);
+/** Whether the first line alone proves that it begins with an offset. */
+function hasClearOffset(row: Row): boolean {
+  return row.colon || row.wideGap || /^0+$/.test(row.offset);
 }
 
-/** Refuses what could as well mean something else. */
-function sure(bytes: Buffer, beginning: Row, rows: readonly Line[], style: Style, base: Base): Buffer {
+/** Returns `bytes`. Throws `HEX_AMBIGUOUS` when the text has another valid reading. */
+function rejectAmbiguous(bytes: Buffer, beginning: Row, rows: readonly Line[], style: Style, base: Base): Buffer {
   const { line, offset, column } = beginning;
   const place = { line, column: column - offset.length - 1 };
-  if (!isClear(beginning) && style === 'bare' && rows.length === 1) {
+  if (!hasClearOffset(beginning) && style === 'bare' && rows.length === 1) {
     const hint = 'put a colon behind an offset, or write all bytes in pairs of digits';
     throw textFault('HEX_AMBIGUOUS', `${quoteText(offset)} may be an offset or bytes`, place, hint);
   }
-  // hexdump -C has hexadecimal offsets; od and xxd have others too, which matters for what "*" stands for.
+  // hexdump -C prints hexadecimal offsets only. od and xxd have other bases, and "*" stands for another length in each.
   if (rows.includes(REPEATED) && (beginning.colon || offset.length === 7)) {
     for (const other of basesOf(beginning)) {
       const otherwise = other === base ? undefined : read(rows, style, other);
@@ -78,7 +81,7 @@ function sure(bytes: Buffer, beginning: Row, rows: readonly Line[], style: Style
 
 type Base = 8 | 10 | 16;
 
-/** od counts in octal, in at least seven digits. */
+/** The possible bases of an offset, the most likely one first. od prints octal offsets of at least seven digits. */
 function basesOf({ offset }: Row): readonly [Base, Base, Base] {
   return offset.length === 7 ? [8, 10, 16] : [16, 10, 8];
 }
@@ -89,14 +92,15 @@ function rowsOf(lines: readonly string[]): Line[] {
   for (const [i, text] of lines.entries()) {
     const blank = text.trim() === '';
     if (!blank) {
-      const stray = { stray: text, line: i + 1 };
-      rows.push(text.trim() === REPEATED ? REPEATED : (rowOf(text, i + 1, afterBlank) ?? stray));
+      const unparsed = { unparsed: text, line: i + 1 };
+      rows.push(text.trim() === REPEATED ? REPEATED : (rowOf(text, i + 1, afterBlank) ?? unparsed));
     }
     afterBlank = blank;
   }
   return rows;
 }
 
+/** The bytes of all lines, or the first failure under this style and base. */
 function read(rows: readonly Line[], style: Style, base: Base): Buffer | Failure {
   const parts: Buffer[] = [];
   let total = 0;
@@ -111,14 +115,14 @@ function read(rows: readonly Line[], style: Style, base: Base): Buffer | Failure
       repeated = true;
       continue;
     }
-    if ('stray' in row) return fail(strayFault(row));
+    if ('unparsed' in row) return fail(unparsedFault(row));
     const offset = offsetOf(row, base);
     if (offset === undefined) return fail(offsetFault(row, expected, base));
-    const again = expected !== undefined && offset === 0 && row.afterBlank && !repeated;
-    if (again) expected = undefined;
+    const restarts = expected !== undefined && offset === 0 && row.afterBlank && !repeated;
+    if (restarts) expected = undefined;
     if (repeated) {
       if (offset - (expected ?? 0) > MAX_HEX_BYTES - total) throw hugeFault(row);
-      const filled = fill(last, expected, offset);
+      const filled = repeatLine(last, expected, offset);
       if (filled === undefined) return fail(repeatFault(row));
       parts.push(...filled);
       total += offset - (expected ?? 0);
@@ -135,7 +139,7 @@ function read(rows: readonly Line[], style: Style, base: Base): Buffer | Failure
       possible.find(({ length }) => length === wanted) ??
       possible.find(({ length }) => style === 'bare' || length <= width);
     if (bytes === undefined) return fail(digitFault(row));
-    if (style === 'unchecked' && showsTurned(row, bytes)) return fail(wordsFault(row));
+    if (style === 'unchecked' && showsSwapped(row, bytes)) return fail(wordsFault(row));
     if (row.colon && style !== 'bare') words.add(mayBeWords(row, bytes));
     parts.push(bytes);
     total += bytes.length;
@@ -151,12 +155,12 @@ function read(rows: readonly Line[], style: Style, base: Base): Buffer | Failure
 }
 
 function isRow(line: Line): line is Row {
-  return line !== REPEATED && !('stray' in line);
+  return line !== REPEATED && !('unparsed' in line);
 }
 
-/** How many bytes a row at `offset` has when `next` goes on behind it. */
+/** The number of bytes in a row at `offset` if `next` is the line after it; undefined when `next` does not show it. */
 function lengthBefore(next: Line | undefined, offset: number, base: Base): number | undefined {
-  if (next === undefined || next === REPEATED || 'stray' in next) return undefined;
+  if (next === undefined || next === REPEATED || 'unparsed' in next) return undefined;
   const end = offsetOf(next, base);
   return end === undefined || end <= offset ? undefined : end - offset;
 }
@@ -167,8 +171,8 @@ function offsetOf({ offset }: Row, base: Base): number | undefined {
   return Number.isSafeInteger(value) ? value : undefined;
 }
 
-/** Whole copies of the line before, up to `offset`. */
-function fill(last: Buffer | undefined, from: number | undefined, offset: number): Buffer[] | undefined {
+/** Copies of the line before, from `from` up to `offset`; undefined unless they fill the space exactly. */
+function repeatLine(last: Buffer | undefined, from: number | undefined, offset: number): Buffer[] | undefined {
   if (last === undefined || from === undefined) return undefined;
   const missing = offset - from;
   if (missing <= 0 || missing % last.length !== 0) return undefined;
@@ -197,15 +201,15 @@ function repeatFault(row: Row | undefined): Fault {
   return textFault('HEX_OFFSET', message, { line: row?.line ?? 1, column: 1 });
 }
 
-function strayFault({ stray, line }: { readonly stray: string; readonly line: number }): Fault {
-  const column = stray.search(/\S/) + 1;
-  return textFault('HEX_OFFSET', `${quoteText(stray.trim())} is no offset of a dump`, { line, column });
+function unparsedFault({ unparsed, line }: { readonly unparsed: string; readonly line: number }): Fault {
+  const column = unparsed.search(/\S/) + 1;
+  return textFault('HEX_OFFSET', `${quoteText(unparsed.trim())} is no offset of a dump`, { line, column });
 }
 
 function digitFault(row: Row): Fault {
-  const behind = row.groups.at(-1)?.end ?? 0;
+  const groupsEnd = row.groups.at(-1)?.end ?? 0;
   const odd = row.groups.find(({ digits }) => digits.length % 2 !== 0);
-  const at = odd ? odd.end - odd.digits.length : behind + Math.max(0, row.rest.slice(behind).search(/\S/));
+  const at = odd ? odd.end - odd.digits.length : groupsEnd + Math.max(0, row.rest.slice(groupsEnd).search(/\S/));
   const rest = row.rest.slice(at);
   if (rest === '') {
     const message = 'this line lacks the characters that stand beside the bytes in other lines';

@@ -1,14 +1,14 @@
-/** Bytes as source code: arrays in braces or square brackets, and strings of `\x` escapes. */
+/** Bytes in source code: arrays in braces or square brackets, and strings with `\x` escapes. */
 import { quoteText, textFault } from './place.js';
 
-/** Whether the text is source code rather than digits or a dump. */
+/** Whether the text is source code and neither digits nor a dump. */
 export function isLiteral(text: string): boolean {
-  // A dump may show any character in its last column, but begins with an offset.
+  // The character column of a dump may contain any of these characters, but a dump begins with an offset.
   if (/^\ufeff?\s*(?:0x)?[0-9a-f]{4,16}(?::\s|\s)/i.test(text)) return false;
   return /[{[\\]|\/\*|\/\//.test(text);
 }
 
-/** Throws `HEX_DIGIT`, `HEX_ODD`, `HEX_WORDS` and `HEX_AMBIGUOUS`. */
+/** Throws a `Fault` with the code `HEX_DIGIT`, `HEX_WORDS` or `HEX_AMBIGUOUS`. */
 export function parseLiteral(lines: readonly string[]): Buffer {
   const code = new Code(lines);
   if (code.text.includes('{')) return arrays(code, /\{([^{}]*)(?:\}|$)/g);
@@ -16,7 +16,7 @@ export function parseLiteral(lines: readonly string[]): Buffer {
   return code.text.includes('\\') ? strings(code) : values(code, 0, code.text.length, false);
 }
 
-/** The text without its comments, every character where it was. */
+/** The text with its comments replaced by spaces, so that all positions are unchanged. */
 class Code {
   readonly text: string;
 
@@ -53,8 +53,8 @@ function lineEnd(text: string, at: number): number {
 }
 
 /**
- * Behind the first mark, or behind one at the end of the line when no other comment begins before it: Wireshark shows the
- * bytes as characters in a comment, and they may be a mark too.
+ * The offset after a block comment: after its first end mark, or after an end mark at the end of the line when no other
+ * comment begins before it. Wireshark prints the bytes as characters in a comment, and these may contain an end mark.
  */
 function blockEnd(text: string, start: number): number {
   const first = text.indexOf('*/', start + 2);
@@ -64,10 +64,10 @@ function blockEnd(text: string, start: number): number {
   return more.endsWith('*/') && !more.includes('/*') ? first + 2 + more.length : first + 2;
 }
 
-/** Characters behind a comment in which another end of it is looked for; Wireshark shows sixteen bytes at most. */
+/** Characters that are searched for another end mark. Wireshark prints at most 16 bytes per comment. */
 const MAX_COMMENT_REST = 64;
 
-/** What stands in brackets; what stands around them declares it. */
+/** The values inside all brackets. The text around the brackets is a declaration and is ignored. */
 function arrays(code: Code, brackets: RegExp): Buffer {
   const parts: Buffer[] = [];
   for (const { 1: inside = '', index } of code.text.matchAll(brackets))
@@ -77,7 +77,7 @@ function arrays(code: Code, brackets: RegExp): Buffer {
 
 function values(code: Code, start: number, end: number, inArray: boolean): Buffer {
   const bytes: number[] = [];
-  // Java and C# cast what does not fit into a signed byte.
+  // Java and C# cast values that do not fit into a signed byte.
   const part = code.text.slice(start, end).replace(/\(\s*[a-z_][\w ]*\)/gi, (cast) => ' '.repeat(cast.length));
   for (const { 0: word, index } of part.matchAll(/[^\s,;]+/g)) {
     const at = start + index;
@@ -98,7 +98,7 @@ function values(code: Code, start: number, end: number, inArray: boolean): Buffe
   return Buffer.from(bytes);
 }
 
-/** What stands in quotes, or everything where there are none. */
+/** The content of all string literals, or the whole text when it has no quotes. */
 function strings(code: Code): Buffer {
   const { text } = code;
   const parts: Buffer[] = [];
@@ -121,10 +121,10 @@ function quoteFrom(text: string, at: number): number {
   return pattern.exec(text)?.index ?? -1;
 }
 
-/** Escapes of one character that Python prints. */
+/** The single-character escapes that Python prints. */
 const SHORT: Readonly<Record<string, number>> = { n: 10, r: 13, t: 9, '\\': 92, "'": 39, '"': 34 };
 
-/** `mixed`: printable characters stand for themselves, as Python prints `bytes`. */
+/** The bytes of a string. With `mixed`, printable characters are bytes too, as in Python's `bytes` literals. */
 function escapes(code: Code, start: number, end: number, mixed: boolean): number[] {
   const bytes: number[] = [];
   const pattern = /\\x([0-9a-f]{2})|\\([nrt'"\\])|([ -[\]-~])|([\s\S])/giy;

@@ -1,4 +1,4 @@
-/** Bytes as people have them in text: pasted into a command line, saved from Wireshark, printed by xxd, hexdump or od. */
+/** Parses bytes from text: pasted into a command line, saved from Wireshark, or printed by xxd, hexdump or od. */
 import { Fault } from '../../fault.js';
 import { parseBase64 } from './base64.js';
 import { parseDigits } from './digits.js';
@@ -8,18 +8,21 @@ import { linesOf } from './place.js';
 
 export type TextEncoding = 'hex' | 'base64';
 
-/** Characters of one text: a stream of some hundred PDUs with all its decoration. Whoever has more has a capture. */
-export const MAX_HEX_TEXT = 4 * 1024 * 1024;
-/** Bytes that one text stands for, with the lines that a dump's `*` leaves out. */
 /**
- * Bytes from text. Understood without being told:
+ * Characters of the longest text that is parsed, enough for a dump of hundreds of PDUs. Larger inputs belong in a
+ * capture file.
+ */
+export const MAX_HEX_TEXT = 4 * 1024 * 1024;
+/**
+ * The bytes in a text. With the encoding `hex` the format is detected:
  *
- * - digits, alone or apart with white space, `,` `:` `;` `-`, each value perhaps with `0x` (Wireshark's hex stream, xxd -p);
+ * - digits, alone or separated by white space, `,` `:` `;` `-`, each value with or without `0x` (Wireshark's hex
+ *   stream, xxd -p);
  * - `\x0d\x00`, also as C or Python string literals;
  * - C, C#, Java, Go arrays in braces, with their declaration and comments (xxd -i);
- * - dumps with offsets: xxd, hexdump -C, od -t x1, tcpdump -X, tshark -x, Wireshark's "Hex Dump" and "Hex + ASCII Dump",
- *   with hexadecimal, decimal or octal offsets. The offsets must go on from line to line; `*` is filled in; after an empty
- *   line a dump may begin again at 0 and is appended.
+ * - dumps with offsets: xxd, hexdump -C, od -t x1, tcpdump -X, tshark -x, Wireshark's "Hex Dump" and "Hex + ASCII
+ *   Dump", with hexadecimal, decimal or octal offsets. The offsets must be consecutive; `*` repeats the line before it;
+ *   after an empty line a dump that begins at 0 again is appended.
  *
  * Throws a `Fault` of kind `input` (`HEX_EMPTY`, `HEX_TOO_LONG`, `HEX_DIGIT`, `HEX_ODD`, `HEX_OFFSET`, `HEX_WORDS`,
  * `HEX_AMBIGUOUS`, `BASE64_DIGIT`, `BASE64_LENGTH`) that names the line and column.
@@ -41,17 +44,20 @@ function parseHex(text: string, lines: readonly string[]): Buffer {
   return isLiteral(text) ? parseLiteral(lines) : (parseDump(lines) ?? parseDigits(lines));
 }
 
-/** Bytes of a file that are looked at to tell text. */
+/** Bytes of a file that `looksLikeText` reads. */
 const HEAD_BYTES = 4096;
 
-/** Whether a file (or its beginning) is text rather than a capture: UTF-16 with its mark, or no control characters. */
+/**
+ * Whether a file (or its beginning) is text and not a capture: UTF-16 with a byte order mark, or free of control
+ * characters.
+ */
 export function looksLikeText(bytes: Buffer): boolean {
   const head = bytes.subarray(0, HEAD_BYTES);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what tells a binary file
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters identify a binary file
   return head.length > 0 && !/[\0-\x08\x0e-\x1f\x7f]/.test(textOf(head));
 }
 
-/** The text of a file: UTF-16 where its mark says so (PowerShell's `>` writes it), otherwise UTF-8. Never throws. */
+/** The text of a file: UTF-16 with a byte order mark, as PowerShell's `>` writes it, otherwise UTF-8. Never throws. */
 export function textOf(bytes: Buffer): string {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return bytes.toString('utf16le', 2);
   if (bytes[0] === 0xfe && bytes[1] === 0xff) {

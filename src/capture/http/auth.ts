@@ -1,54 +1,55 @@
-/** The authentication headers, taken apart and told without their secrets. */
+/** Summaries of HTTP authentication headers, without their secrets. */
 import type { TokenClaims } from '../auth/access-token.js';
 import { summariseToken, type TokenSummary } from '../auth/security-token.js';
 import type { Header } from './head.js';
 
 export interface AuthSummary {
-  /** As it was spelled: `Negotiate`, `NTLM`, `Basic`, `SSPI_NTLM`, … */
+  /** As spelled: `Negotiate`, `NTLM`, `Basic`, `SSPI_NTLM`, … */
   readonly scheme: string;
-  /** Negotiate and NTLM with a token. */
+  /** The token of Negotiate or NTLM. */
   readonly token?: TokenSummary;
-  /** The token is no base64, or longer than MAX_TOKEN_TEXT, and was left alone. */
+  /** Why the token was not decoded: it is longer than MAX_TOKEN_TEXT, or not base64. */
   readonly problem?: 'too long' | 'not base64';
-  /** An access token in the tunnel. */
+  /** The claims of a PAA cookie in TUNNEL_CREATE. */
   readonly claims?: TokenClaims;
-  /** Basic, from a client: the user, never the password. Of an access token: its subject. */
+  /** Basic: the user name, never the password. PAA cookie: its subject. */
   readonly user?: string;
-  /** Basic, Digest, Bearer, from a server. */
+  /** The realm of a server's Basic, Digest or Bearer challenge. */
   readonly realm?: string;
 }
 
-/** Characters of base64 that are decoded; a head is not longer than MAX_HEAD_BYTES as a whole. */
+/** Characters of the longest base64 token that is decoded; the whole head has at most MAX_HEAD_BYTES (128 KiB). */
 export const MAX_TOKEN_TEXT = 96 * 1024;
-/** Schemes in one header. */
+/** Schemes reported of one header. */
 export const MAX_SCHEMES = 16;
-const MAX_WORD = 128;
+/** Characters kept of a scheme, user name or realm. */
+const MAX_TEXT = 128;
 
 const CREDENTIALS = /^(?:proxy-)?authorization$/i;
-const OFFER = /^(?:www|proxy)-authenticate$/i;
-const HIDDEN = /^(?:set-cookie|cookie|authentication-info|proxy-authentication-info)$/i;
-const OFFERED_TOKEN = /\b(negotiate|ntlm|kerberos)[ \t]+([^\s,=][^\s,]*)/gi;
+const CHALLENGE = /^(?:www|proxy)-authenticate$/i;
+const REDACTED_HEADERS = /^(?:set-cookie|cookie|authentication-info|proxy-authentication-info)$/i;
+const CHALLENGE_TOKEN = /\b(negotiate|ntlm|kerberos)[ \t]+([^\s,=][^\s,]*)/gi;
 const LONE_SCHEME = /^[a-z0-9_-]{0,16}$/i;
 const WITH_TOKEN = /^(?:negotiate|ntlm|kerberos)$/i;
 
 export interface AuthOptions {
-  /** Leaves secrets in place: NTLM responses, header values. */
+  /** Keeps the NTLM responses in the summary. Default: false. */
   readonly secrets?: boolean;
 }
 
-/** What an Authorization header says. */
+/** Summarises the value of an Authorization header. */
 export function summariseCredentials(value: string, options: AuthOptions = {}): AuthSummary {
   const [scheme, rest] = splitScheme(value);
-  // A word alone may be a scheme without parameters, and anything else is a secret in the wrong place.
-  if (rest === '' && !LONE_SCHEME.test(scheme)) return { scheme: hidden(value) };
+  // A short word may be a scheme without parameters. Anything else may be a secret without its scheme.
+  if (rest === '' && !LONE_SCHEME.test(scheme)) return { scheme: redacted(value) };
   if (WITH_TOKEN.test(scheme)) return { scheme, ...tokenOf(rest, options) };
   if (scheme.toLowerCase() !== 'basic') return { scheme };
   const text = rest.length > MAX_TOKEN_TEXT ? '' : Buffer.from(rest, 'base64').toString('utf8');
   const colon = text.indexOf(':');
-  return colon < 0 ? { scheme, problem: 'not base64' } : { scheme, user: text.slice(0, Math.min(colon, MAX_WORD)) };
+  return colon < 0 ? { scheme, problem: 'not base64' } : { scheme, user: text.slice(0, Math.min(colon, MAX_TEXT)) };
 }
 
-/** What a WWW-Authenticate header offers: it may list several schemes (RFC 9110 11.6.1). */
+/** Summarises the challenges in a WWW-Authenticate header, which may list several schemes (RFC 9110 11.6.1). */
 export function summariseChallenges(value: string, options: AuthOptions = {}): AuthSummary[] {
   const found: AuthSummary[] = [];
   for (const part of splitList(value)) {
@@ -70,27 +71,27 @@ export function summariseChallenges(value: string, options: AuthOptions = {}): A
 }
 
 /**
- * The headers as they may be shown: credentials, tokens and cookies give way to their length. The scheme stays, and so does a
- * server's offer without a token.
+ * The headers with credentials, tokens and cookies replaced by their length. Schemes, and challenges without a token,
+ * are kept.
  */
 export function withoutSecrets(headers: readonly Header[]): Header[] {
   return headers.map(([name, value]): Header => {
-    if (HIDDEN.test(name)) return [name, hidden(value)];
-    if (OFFER.test(name))
-      return [name, value.replace(OFFERED_TOKEN, (_, scheme, token) => `${scheme} ${hidden(token)}`)];
+    if (REDACTED_HEADERS.test(name)) return [name, redacted(value)];
+    if (CHALLENGE.test(name))
+      return [name, value.replace(CHALLENGE_TOKEN, (_, scheme, token) => `${scheme} ${redacted(token)}`)];
     if (!CREDENTIALS.test(name)) return [name, value];
     const [scheme, rest] = splitScheme(value);
-    if (!LONE_SCHEME.test(scheme)) return [name, hidden(value)];
-    return [name, rest === '' ? scheme : `${scheme} ${hidden(rest)}`];
+    if (!LONE_SCHEME.test(scheme)) return [name, redacted(value)];
+    return [name, rest === '' ? scheme : `${scheme} ${redacted(rest)}`];
   });
 }
 
-/** A target without the token that the browser's transport puts into its query. */
+/** A request target with the tokens in its query replaced by their length; browser clients send their token there. */
 export function targetWithoutSecrets(target: string): string {
-  return target.replace(/([?&](?:ClmTk|access_token)=)([^&]*)/gi, (_, name, value) => name + hidden(value));
+  return target.replace(/([?&](?:ClmTk|access_token)=)([^&]*)/gi, (_, name, value) => name + redacted(value));
 }
 
-function hidden(text: string): string {
+function redacted(text: string): string {
   return `[${text.length} characters]`;
 }
 
@@ -105,16 +106,16 @@ function splitScheme(value: string): [scheme: string, rest: string] {
   const text = value.trim();
   const space = text.search(/[ \t]/);
   return space < 0
-    ? [text.slice(0, MAX_WORD), '']
-    : [text.slice(0, Math.min(space, MAX_WORD)), text.slice(space).trim()];
+    ? [text.slice(0, MAX_TEXT), '']
+    : [text.slice(0, Math.min(space, MAX_TEXT)), text.slice(space).trim()];
 }
 
-/** Parts between commas that are not within quotes. */
+/** Splits a list at the commas outside quotes. */
 function splitList(value: string): string[] {
   const parts = value.match(/(?:"(?:[^"\\]|\\.)*"?|[^",])+/g) ?? [];
   return parts.map((part) => part.trim()).filter((part) => part !== '');
 }
 
 function short(text: string | undefined): string {
-  return (text ?? '').slice(0, MAX_WORD);
+  return (text ?? '').slice(0, MAX_TEXT);
 }

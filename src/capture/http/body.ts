@@ -1,24 +1,25 @@
-/** Bodies taken out of their framing (RFC 9112 6 and 7.1), in any split, without gathering anything. */
+/** Reads the payload of HTTP/1 bodies (RFC 9112 6 and 7.1) from input in any split, without buffering it. */
 import type { Framing } from './head.js';
 
-/** A chunk-size line with its extensions, and all trailer lines together. */
+/** Characters of a chunk-size line with its extensions. */
 export const MAX_CHUNK_LINE = 512;
+/** Bytes of all trailer lines together. */
 export const MAX_TRAILER_BYTES = 16 * 1024;
 
 const EMPTY = Buffer.alloc(0);
 const LF = 0x0a;
 
-type State = 'payload' | 'size' | 'behind chunk' | 'trailer' | 'done' | 'lost';
+type State = 'payload' | 'size' | 'after chunk' | 'trailer' | 'done' | 'lost';
 
 export class BodyReader {
   readonly #chunked: boolean;
   #state: State;
-  /** Payload bytes to come: of this chunk, of this body; Infinity until the connection closes. */
+  /** Payload bytes left of the current chunk or of the body; Infinity for a body that ends with the connection. */
   #left: number;
   #line = '';
   #trailer = 0;
 
-  /** @param inChunk the first chunk's size line was read elsewhere, and this much of its payload is to come */
+  /** @param inChunk payload bytes left of the first chunk, when its size line was read already */
   constructor(framing: Framing, inChunk?: number) {
     this.#chunked = framing === 'chunked';
     this.#left = inChunk ?? (typeof framing === 'object' ? framing.length : framing === 'until close' ? Infinity : 0);
@@ -29,12 +30,14 @@ export class BodyReader {
     return this.#state === 'done';
   }
 
-  /** The chunks do not fit together any more; `rest` of the last push begins where that was seen. */
+  /** The chunked framing is invalid. The last `push` returned the bytes from the invalid place on. */
   get lost(): boolean {
     return this.#state === 'lost';
   }
 
-  /** Calls `emit` with payload as views, in order, and returns what lies behind the end (or behind understanding). */
+  /**
+   * Calls `emit` with views of the payload, in order. Returns the bytes after the end of the body or after an error.
+   */
   push(bytes: Buffer, emit: (payload: Buffer) => void): Buffer {
     let at = 0;
     while (at < bytes.length && this.#state !== 'done' && this.#state !== 'lost') {
@@ -44,15 +47,15 @@ export class BodyReader {
       }
       const end = this.#left < bytes.length - at ? at + this.#left : bytes.length;
       this.#left -= end - at;
-      // The state goes first: `emit` may look at it.
-      if (this.#left === 0) this.#state = this.#chunked ? 'behind chunk' : 'done';
+      // `emit` may read the state, so the state is updated before the call.
+      if (this.#left === 0) this.#state = this.#chunked ? 'after chunk' : 'done';
       emit(at === 0 && end === bytes.length ? bytes : bytes.subarray(at, end));
       at = end;
     }
     return at === bytes.length ? EMPTY : bytes.subarray(at);
   }
 
-  /** Steps over missing bytes. False when they hide framing: then the reader is lost. */
+  /** Skips missing bytes. Returns false and sets `lost` when they may contain framing. */
   gap(length: number | undefined): boolean {
     if (this.#left === Number.POSITIVE_INFINITY) return true;
     if (this.#state !== 'payload' || length === undefined || length > this.#left) {
@@ -60,12 +63,12 @@ export class BodyReader {
       return false;
     }
     this.#left -= length;
-    if (this.#left === 0) this.#state = this.#chunked ? 'behind chunk' : 'done';
+    if (this.#left === 0) this.#state = this.#chunked ? 'after chunk' : 'done';
     return true;
   }
 
   #readLine(bytes: Buffer, at: number): number {
-    // Size lines have a handful of characters: a search by native code would cost more than it saves.
+    // Size lines are a few characters long, so a native search would cost more than this loop.
     let end = at;
     const limit = Math.min(bytes.length, at + MAX_CHUNK_LINE + 1 - this.#line.length);
     while (end < limit && bytes[end] !== LF) end++;
@@ -75,12 +78,12 @@ export class BodyReader {
     if (bytes[end] !== LF) return end;
     const line = this.#line.trim();
     this.#line = '';
-    this.#take(line);
+    this.#handleLine(line);
     return end + 1;
   }
 
-  #take(line: string): void {
-    if (this.#state === 'behind chunk') {
+  #handleLine(line: string): void {
+    if (this.#state === 'after chunk') {
       this.#state = line === '' ? 'size' : 'lost';
     } else if (this.#state === 'size') {
       const size = chunkSize(line);
@@ -94,7 +97,7 @@ export class BodyReader {
   }
 }
 
-/** The size in front of any extension; undefined when there is none. */
+/** The size of a chunk-size line, without its extensions; undefined when the line is malformed. */
 export function chunkSize(line: string): number | undefined {
   const digits = /^([0-9a-f]{1,12})[ \t]*(?:;|$)/i.exec(line)?.[1];
   return digits === undefined ? undefined : Number.parseInt(digits, 16);

@@ -1,4 +1,4 @@
-import { type Find, type Landmark, Seeker } from '../conversation/resync.js';
+import { type Landmark, type LandmarkMatch, Seeker } from '../conversation/resync.js';
 import type { GapCause, Place, Sender } from '../types.js';
 import { WebSocketReader } from '../websocket/websocket.js';
 import { BodyReader } from './body.js';
@@ -7,7 +7,7 @@ import type { Framing } from './head.js';
 import { HeadReader } from './head-reader.js';
 import { SEED_BYTES, SeedReader } from './seed.js';
 
-/** How a lane goes on. `out` is a body of PDUs with a seed in front. */
+/** What a direction reads next. A body is dropped, or it carries PDUs; with `out` a seed precedes the PDUs. */
 export type Next =
   | { readonly mode: 'head' }
   | { readonly mode: 'body'; readonly framing: Framing; readonly use: 'drop' | 'tunnel' | 'out' }
@@ -15,22 +15,24 @@ export type Next =
   | { readonly mode: 'seek'; readonly wanted: readonly Landmark[] }
   | { readonly mode: 'ignore' };
 
-/** Who knows what the heads mean, and so what follows them. */
+/** Interprets the heads of both directions and decides what each direction reads next. */
 export interface HttpDirectionHost {
-  /** A whole head came. */
+  /** A complete head was read. */
   head(from: Sender, head: Buffer, place: Place): Next;
-  /** Bytes came where a head should begin that are none, or one that is too long. */
+  /** The bytes where a head should begin are not a head, or the head is too long. */
   refused(from: Sender, why: 'not a head' | 'too long', place: Place): Next;
-  /** Missing bytes hide what comes next. */
+  /** Framing is lost because of missing bytes. */
   lost(from: Sender, place: Place): Next;
-  found(from: Sender, find: Find, place: Place): Next;
+  /** A landmark was found while seeking. */
+  found(from: Sender, match: LandmarkMatch, place: Place): Next;
+  /** No landmark was found within MAX_SEEK_BYTES; the direction ignores all further bytes. */
   gaveUp(from: Sender, place: Place): void;
 }
 
 const EMPTY = Buffer.alloc(0);
 const HEAD: Next = { mode: 'head' };
 
-/** One direction of a connection: takes bytes in any split and knows only what to read next. */
+/** The reader of one direction of an HTTP connection. It takes bytes in any split; its host interprets the heads. */
 export class HttpDirection {
   readonly #from: Sender;
   readonly #host: HttpDirectionHost;
@@ -44,9 +46,9 @@ export class HttpDirection {
   #seeker: Seeker | undefined;
   #place: Place = { frame: 0, time: 0n };
   #whole: boolean;
-  readonly #payload = (payload: Buffer): void => this.#take(payload);
+  readonly #payload = (payload: Buffer): void => this.#onPayload(payload);
   readonly #seedSink = {
-    length: (bytes: number): void => this.#remarkSeed(bytes),
+    length: (bytes: number): void => this.#noteSeedLength(bytes),
     tunnel: (bytes: Buffer): void => this.#sink.tunnel(this.#from, bytes, this.#place),
   };
 
@@ -58,12 +60,12 @@ export class HttpDirection {
     this.#heads = new HeadReader(from);
   }
 
-  /** Every byte of this direction was seen, from the first on. */
+  /** Every byte of this direction was captured, from the first one on. */
   get whole(): boolean {
     return this.#whole;
   }
 
-  /** Nothing is being read: between two messages. */
+  /** The direction is between two messages. */
   get idle(): boolean {
     return this.#mode === 'head' && this.#heads.pending === 0;
   }
@@ -78,7 +80,7 @@ export class HttpDirection {
     while (rest.length > 0) rest = this.#step(rest, place);
   }
 
-  become(next: Next): void {
+  switchTo(next: Next): void {
     this.#mode = next.mode;
     if (next.mode === 'websocket') this.#webSocket ??= new WebSocketReader(this.#from, this.#sink);
     else if (next.mode === 'seek') this.#seeker = new Seeker(this.#from, next.wanted);
@@ -98,7 +100,7 @@ export class HttpDirection {
     else if (this.#mode === 'body') this.#gapInBody(length, place);
     else if (this.#mode === 'head') {
       this.#heads.drop();
-      this.become(this.#host.lost(this.#from, place));
+      this.switchTo(this.#host.lost(this.#from, place));
     }
   }
 
@@ -106,7 +108,7 @@ export class HttpDirection {
     this.#place = place;
     this.#seed?.flush(this.#seedSink);
     if (how === 'fin' && this.#mode === 'websocket') this.#webSocket?.end(place);
-    this.become({ mode: 'ignore' });
+    this.switchTo({ mode: 'ignore' });
   }
 
   #step(bytes: Buffer, place: Place): Buffer {
@@ -127,12 +129,12 @@ export class HttpDirection {
 
   #readHead(bytes: Buffer, place: Place): Buffer {
     const { head, refused, why, rest } = this.#heads.push(bytes);
-    if (head) this.become(this.#host.head(this.#from, head, place));
+    if (head) this.switchTo(this.#host.head(this.#from, head, place));
     if (!refused) return rest;
-    this.become(this.#host.refused(this.#from, why ?? 'not a head', place));
-    // INVARIANT: what looked like a head and was too long is not read again, and no refusal is answered with 'head'.
+    this.switchTo(this.#host.refused(this.#from, why ?? 'not a head', place));
+    // INVARIANT: a head that is too long is not read again, and the host never answers `refused` with the mode 'head'.
     if (why === 'too long') return rest;
-    // What was held is the beginning of something else.
+    // The buffered bytes are read again in the new mode.
     return rest.length === 0 ? refused : Buffer.concat([refused, rest]);
   }
 
@@ -145,7 +147,7 @@ export class HttpDirection {
     return rest;
   }
 
-  #take(payload: Buffer): void {
+  #onPayload(payload: Buffer): void {
     if (this.#use === 'drop') return;
     if (this.#seed) {
       this.#seed.push(payload, this.#seedSink);
@@ -153,7 +155,7 @@ export class HttpDirection {
     } else this.#sink.tunnel(this.#from, payload, this.#place);
   }
 
-  #remarkSeed(length: number): void {
+  #noteSeedLength(length: number): void {
     if (length === SEED_BYTES) return;
     const [code, detail] =
       length === 0
@@ -166,7 +168,7 @@ export class HttpDirection {
     this.#flushSeed();
     if (this.#use !== 'drop') this.#sink.bodyEnd(this.#from, this.#place);
     this.#use = 'drop';
-    this.become(HEAD);
+    this.switchTo(HEAD);
   }
 
   #gapInBody(length: number | undefined, place: Place): void {
@@ -178,12 +180,12 @@ export class HttpDirection {
 
   #loseBody(place: Place, cause: GapCause): void {
     if (this.#use === 'drop') {
-      this.become(this.#host.lost(this.#from, place));
+      this.switchTo(this.#host.lost(this.#from, place));
       return;
     }
     this.#flushSeed();
     this.#sink.gap(this.#from, undefined, place, cause);
-    this.become({ mode: 'seek', wanted: ['chunk', 'head'] });
+    this.switchTo({ mode: 'seek', wanted: ['chunk', 'head'] });
   }
 
   #flushSeed(): void {
@@ -193,13 +195,13 @@ export class HttpDirection {
 
   #seek(bytes: Buffer, place: Place): Buffer {
     const seeker = this.#seeker as Seeker;
-    const find = seeker.push(bytes);
-    if (find) {
-      this.become(this.#host.found(this.#from, find, place));
-      return find.rest;
+    const match = seeker.push(bytes);
+    if (match) {
+      this.switchTo(this.#host.found(this.#from, match, place));
+      return match.rest;
     }
     if (!seeker.gaveUp) return EMPTY;
-    this.become({ mode: 'ignore' });
+    this.switchTo({ mode: 'ignore' });
     this.#host.gaveUp(this.#from, place);
     return EMPTY;
   }

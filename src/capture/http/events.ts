@@ -1,4 +1,4 @@
-/** What the HTTP station says. */
+/** The events and the sink of the HTTP station. */
 import type { Endpoint, NoteEvent, Place, Sender } from '../types.js';
 import type { WebSocketSink } from '../websocket/websocket.js';
 import type { AuthSummary } from './auth.js';
@@ -6,7 +6,7 @@ import type { RequestHead, ResponseHead } from './head.js';
 import type { RdgRequest } from './rdg.js';
 
 export interface RequestEvent {
-  /** Credentials, cookies and tokens are replaced by their length unless secrets were asked for. */
+  /** Credentials, cookies and tokens are replaced by their length, except with `HttpOptions.secrets`. */
   readonly head: RequestHead;
   readonly rdg: RdgRequest;
   readonly place: Place;
@@ -14,25 +14,28 @@ export interface RequestEvent {
 
 export interface ResponseEvent {
   readonly head: ResponseHead;
-  /** The request it answers; undefined when the capture does not hold it. */
+  /** The request that it answers; undefined when the request was not captured. */
   readonly answers?: RequestEvent;
   readonly place: Place;
 }
 
 export interface AuthEvent {
   readonly from: Sender;
-  /** The header it stands in, lower case: `authorization`, `www-authenticate`, `rdg-auth-scheme`; or the name of the packet. */
+  /**
+   * The header's name in lower case (`authorization`, `www-authenticate`, `rdg-auth-scheme`), or the name of the
+   * packet.
+   */
   readonly header: string;
   readonly summary: AuthSummary;
   readonly place: Place;
 }
 
-/** From here on this connection carries PDUs. */
+/** The connection carries PDUs from here on. */
 export interface UpgradeEvent {
   readonly transport: 'websocket' | 'http';
-  /** Of the dual channel: which half. Undefined when nobody said so. */
-  readonly leg?: 'out' | 'in';
-  /** Nothing in the capture says so: it is concluded from the bytes. */
+  /** The OUT or the IN channel of the HTTP transport. Undefined for a WebSocket, and where no request was captured. */
+  readonly channel?: 'out' | 'in';
+  /** No captured head states the transport: it is inferred from the bytes. */
   readonly assumed: boolean;
   readonly place: Place;
 }
@@ -45,7 +48,7 @@ export interface HttpSink extends WebSocketSink {
   response(event: ResponseEvent): void;
   auth(event: AuthEvent): void;
   upgrade(event: UpgradeEvent): void;
-  /** A body that carried PDUs is complete: its last chunk came, or all of its length. */
+  /** A body that carried PDUs is complete, by its last chunk or its Content-Length. */
   bodyEnd(from: Sender, place: Place): void;
   /** This direction of the TCP connection ended. */
   end(from: Sender, how: EndCause, place: Place): void;
@@ -53,11 +56,11 @@ export interface HttpSink extends WebSocketSink {
 }
 
 export interface HttpOptions {
-  /** Shows credentials, tokens and NTLM responses as they are. */
+  /** Keeps credentials, tokens and NTLM responses in the events. Default: false. */
   readonly secrets?: boolean;
 }
 
-/** What the station has to know about its connection; a `Connection` is one. */
+/** The subset of `Connection` that the HTTP station needs. */
 export interface HttpConnection {
   readonly number: number;
   readonly client: Endpoint;

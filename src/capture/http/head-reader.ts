@@ -1,61 +1,62 @@
 import type { Sender } from '../types.js';
 
 /**
- * Windows takes 64 KiB of head at most, and a Kerberos ticket of a user in very many groups comes near; this is room for what
- * other servers allow.
+ * Windows accepts heads of at most 64 KiB, and the Kerberos ticket of a user in very many groups comes close to that.
+ * Other servers accept more.
  */
 export const MAX_HEAD_BYTES = 128 * 1024;
-/** The longest method in use has 17 characters (RDG_OUT_DATA 12); a first word longer than this is something else. */
+/** The longest method in use has 17 characters (RDG_OUT_DATA has 12). A longer first token is not a method. */
 export const MAX_METHOD = 32;
 
 const STATUS_LINE = Buffer.from('HTTP/', 'latin1');
 const CR = 0x0d;
 const LF = 0x0a;
 const SPACE = 0x20;
-const FIRST_ROOM = 2048;
+const INITIAL_CAPACITY = 2048;
 
-/** What came of some bytes: a whole head, the certainty that this is none, or neither yet. `rest` was not looked at. */
-export interface Reading {
+/** The result of a `push`: a complete head, rejected bytes, or neither when more bytes are needed. */
+export interface HeadResult {
   /** From the first line to the empty one; a view, valid until the next call. */
   readonly head?: Buffer;
-  /** Not HTTP, or too long: everything that was held, which is also gone from the reader. */
+  /** All buffered bytes, when they are not HTTP or the head is too long. The reader has dropped them. */
   readonly refused?: Buffer;
   readonly why?: 'not a head' | 'too long';
+  /** Bytes of the input that were not read. */
   readonly rest: Buffer;
 }
 
 const EMPTY = Buffer.alloc(0);
 
-/** Gathers one head after the other, in any split. Empty lines in front of one are dropped. */
+/** Collects one head after another from input in any split. Empty lines in front of a head are dropped. */
 export class HeadReader {
   readonly #from: Sender;
   #held: Buffer = EMPTY;
   #length = 0;
-  /** How far the search for the end has come. */
+  /** Bytes that were searched for the end of the head. */
   #searched = 0;
-  /** The start has the look of a head. */
-  #begun = false;
+  /** The first bytes look like a head. */
+  #recognised = false;
 
   constructor(from: Sender) {
     this.#from = from;
   }
 
-  /** Bytes of a head that is not complete. */
+  /** Buffered bytes of an incomplete head. */
   get pending(): number {
     return this.#length;
   }
 
-  push(bytes: Buffer): Reading {
+  push(bytes: Buffer): HeadResult {
     const start = this.#length === 0 ? skipEmptyLines(bytes) : 0;
     if (start === bytes.length) return { rest: EMPTY };
     const taken = Math.min(bytes.length - start, MAX_HEAD_BYTES - this.#length);
     const before = this.#length;
     this.#append(bytes.subarray(start, start + taken));
-    if (!this.#begun) {
-      const begins = this.#begins();
-      if (begins === false) return this.#refuse('not a head', bytes.subarray(start + taken));
-      if (begins === undefined) return { rest: EMPTY };
-      this.#begun = true;
+    if (!this.#recognised) {
+      const looksLikeHead = this.#looksLikeHead();
+      if (looksLikeHead === false) return this.#refuse('not a head', bytes.subarray(start + taken));
+      if (looksLikeHead === undefined) return { rest: EMPTY };
+      this.#recognised = true;
     }
     const end = this.#findEnd();
     if (end !== undefined) {
@@ -67,19 +68,19 @@ export class HeadReader {
     return { rest: EMPTY };
   }
 
-  /** Forgets what is held. */
+  /** Discards the buffered bytes. */
   drop(): void {
     this.#length = 0;
     this.#searched = 0;
-    this.#begun = false;
-    // Most connections have few heads, and a capture thousands of connections: none keeps its room.
+    this.#recognised = false;
+    // A capture has thousands of connections with few heads each, so the buffer is released after every head.
     this.#held = EMPTY;
   }
 
   #append(bytes: Buffer): void {
     const needed = this.#length + bytes.length;
     if (needed > this.#held.length) {
-      const larger = Buffer.allocUnsafe(Math.min(MAX_HEAD_BYTES, Math.max(FIRST_ROOM, 2 * needed)));
+      const larger = Buffer.allocUnsafe(Math.min(MAX_HEAD_BYTES, Math.max(INITIAL_CAPACITY, 2 * needed)));
       this.#held.copy(larger, 0, 0, this.#length);
       this.#held = larger;
     }
@@ -87,13 +88,13 @@ export class HeadReader {
     this.#length = needed;
   }
 
-  #refuse(why: 'not a head' | 'too long', rest: Buffer): Reading {
+  #refuse(why: 'not a head' | 'too long', rest: Buffer): HeadResult {
     const refused = Buffer.from(this.#held.subarray(0, this.#length));
     this.drop();
     return { refused, why, rest };
   }
 
-  #begins(): boolean | undefined {
+  #looksLikeHead(): boolean | undefined {
     const held = this.#held.subarray(0, this.#length);
     if (this.#from === 'server') {
       const shared = Math.min(held.length, STATUS_LINE.length);
@@ -108,7 +109,7 @@ export class HeadReader {
     return held.length > MAX_METHOD ? false : undefined;
   }
 
-  /** Behind the empty line; line ends may lack their CR. */
+  /** The offset after the empty line. A line may end with LF alone. */
   #findEnd(): number | undefined {
     const held = this.#held.subarray(0, this.#length);
     for (let at = held.indexOf(LF, this.#searched); at >= 0; at = held.indexOf(LF, at + 1)) {
@@ -119,7 +120,7 @@ export class HeadReader {
       if (at + 2 >= held.length) return undefined;
       if (held[at + 2] === LF) return at + 3;
     }
-    // Every line end so far was looked at with what follows it, so the next search begins with new bytes.
+    // Every LF so far was compared with the bytes after it, so the next search begins with new bytes.
     this.#searched = held.length;
     return undefined;
   }
@@ -131,7 +132,7 @@ function skipEmptyLines(bytes: Buffer): number {
   return at;
 }
 
-/** Letters, digits and the underscore: every method ever registered, and those of MS-TSGU and MS-RPCH. Also `-`. */
+/** Letters, digits, `_` and `-`: enough for every registered method and for those of MS-TSGU and MS-RPCH. */
 function isMethodByte(byte: number): boolean {
   return (
     (byte >= 0x41 && byte <= 0x5a) ||

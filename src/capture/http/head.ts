@@ -1,6 +1,6 @@
 /**
- * HTTP/1 heads as a dissector reads them (RFC 9112, without its refusals): what does not fit is counted and the rest is kept.
- * Texts are Latin-1, as the bytes were.
+ * A lenient parser of HTTP/1 heads (RFC 9112): malformed lines are counted and skipped where a server would reject the
+ * message. Strings are decoded as Latin-1.
  */
 
 export type Header = readonly [name: string, value: string];
@@ -8,11 +8,11 @@ export type Header = readonly [name: string, value: string];
 interface Head {
   /** `1.1` */
   readonly version: string;
-  /** In order and as they were spelled, at most MAX_HEADERS. */
+  /** In order and as spelled, at most MAX_HEADERS. */
   readonly headers: readonly Header[];
-  /** Bytes, with the empty line. */
+  /** In bytes, including the empty line. */
   readonly length: number;
-  /** Lines that are no header, and headers beyond MAX_HEADERS. */
+  /** Number of lines that are not a header, and of headers beyond MAX_HEADERS. */
   readonly odd: number;
 }
 
@@ -26,16 +26,16 @@ export interface ResponseHead extends Head {
   readonly reason: string;
 }
 
-/** How a body is delimited (RFC 9112 6.3). `length` is what Content-Length says. */
+/** How a body is delimited (RFC 9112 6.3). `length` is the value of Content-Length. */
 export type Framing = 'none' | 'chunked' | 'until close' | { readonly length: number };
 
-/** Real heads have a dozen lines; one with hundreds is kept up to here. */
+/** Headers kept of one head. Real heads have about a dozen. */
 export const MAX_HEADERS = 256;
 
-/** The head that `bytes`, from the first line to the empty one, hold; undefined when the first line is no request line. */
+/** Parses `bytes` from the first line to the empty line. Undefined when the first line is not a request line. */
 export function parseRequest(bytes: Buffer): RequestHead | undefined {
   const [first = '', ...lines] = linesOf(bytes);
-  // By search and not by a pattern: hostile lines make a pattern with two runs of white space slow.
+  // A regular expression with two runs of white space would take quadratic time on hostile lines.
   const space = first.indexOf(' ');
   const mark = first.lastIndexOf(' HTTP/');
   if (space <= 0 || mark < space) return undefined;
@@ -48,7 +48,7 @@ export function parseRequest(bytes: Buffer): RequestHead | undefined {
   };
 }
 
-/** The head that `bytes` hold; undefined when the first line is no status line. */
+/** Parses `bytes` from the first line to the empty line. Undefined when the first line is not a status line. */
 export function parseResponse(bytes: Buffer): ResponseHead | undefined {
   const [first = '', ...lines] = linesOf(bytes);
   const parts = /^HTTP\/(\S{1,8}) {1,8}(\d{3})(?:$| (.*)$)/.exec(first.trimEnd());
@@ -57,39 +57,39 @@ export function parseResponse(bytes: Buffer): ResponseHead | undefined {
   return { version, status: Number(status), reason, length: bytes.length, ...readHeaders(lines) };
 }
 
-/** The first value of a header, by its name in lower case. */
+/** The first value of the header `name`, which is in lower case. */
 export function headerValue(headers: readonly Header[], name: string): string | undefined {
   return headers.find((header) => header[0].toLowerCase() === name)?.[1];
 }
 
-/** All values of a header, by its name in lower case. */
+/** All values of the header `name`, which is in lower case. */
 export function headerValues(headers: readonly Header[], name: string): string[] {
   return headers.filter((header) => header[0].toLowerCase() === name).map(([, value]) => value);
 }
 
-/** Whether a header that is a list of words has this one (in lower case). */
-export function hasWord(headers: readonly Header[], name: string, word: string): boolean {
+/** Whether the comma-separated list in the header `name` has `token`. Both are in lower case. */
+export function hasToken(headers: readonly Header[], name: string, token: string): boolean {
   return headerValues(headers, name).some((value) =>
     value
       .toLowerCase()
       .split(',')
-      .some((part) => part.trim() === word),
+      .some((part) => part.trim() === token),
   );
 }
 
-/** What follows a request: without either header nothing does. */
+/** The framing of a request's body. Without Transfer-Encoding and Content-Length there is no body. */
 export function requestFraming(headers: readonly Header[]): Framing {
   return declaredFraming(headers) ?? 'none';
 }
 
-/** What follows a response: without either header everything up to the end of the connection. */
+/** The framing of a response's body. Without Transfer-Encoding and Content-Length it ends with the connection. */
 export function responseFraming({ status, headers }: ResponseHead, method: string | undefined): Framing {
   if (status < 200 || status === 204 || status === 304 || method === 'HEAD') return 'none';
   return declaredFraming(headers) ?? 'until close';
 }
 
 function declaredFraming(headers: readonly Header[]): Framing | undefined {
-  if (hasWord(headers, 'transfer-encoding', 'chunked')) return 'chunked';
+  if (hasToken(headers, 'transfer-encoding', 'chunked')) return 'chunked';
   const length = headerValue(headers, 'content-length');
   if (length === undefined || !/^\d{1,15}$/.test(length)) return undefined;
   return Number(length) === 0 ? 'none' : { length: Number(length) };
@@ -108,7 +108,7 @@ function readHeaders(lines: readonly string[]): { headers: Header[]; odd: number
     const last = headers.at(-1);
     const colon = line.indexOf(':');
     if (line.startsWith(' ') || line.startsWith('\t')) {
-      // A folded line (RFC 9112 5.2) goes on where the one before it ended.
+      // A folded line (RFC 9112 5.2) continues the value of the line before it.
       if (last) last[1] = `${last[1]} ${line.trim()}`;
       else odd++;
     } else if (colon <= 0 || headers.length === MAX_HEADERS) odd++;

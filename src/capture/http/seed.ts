@@ -1,26 +1,30 @@
 import { looksLikePdu, PROBE_BYTES } from '../conversation/pdu-probe.js';
 
 /**
- * MS-TSGU 3.3.5.1 speaks of 100 bytes; Windows sends 10, and every client skips exactly 10. We take 10, unless what follows
- * shows that there were none or a hundred.
+ * MS-TSGU 3.3.5.1 specifies 100 random bytes. Windows sends 10, and every client skips exactly 10. The reader assumes
+ * 10 unless the position of the first PDU shows that there were none or 100.
  */
 export const SEED_BYTES = 10;
 export const LONG_SEED_BYTES = 100;
 
 export interface SeedSink {
-  /** How many bytes stood in front of the first PDU; told before that PDU, once. */
+  /** Called once, before the first PDU, with the number of bytes in front of it. */
   length(bytes: number): void;
+  /** Bytes of the PDU stream. */
   tunnel(bytes: Buffer): void;
 }
 
 const EMPTY = Buffer.alloc(0);
 
-/** Takes the random bytes off the front of an RDG_OUT_DATA body. They come long before the first PDU, so little is held. */
+/**
+ * Strips the seed from an RDG_OUT_DATA body. It buffers little, because the gateway sends the seed long before the
+ * first PDU.
+ */
 export class SeedReader {
   #held: Buffer = EMPTY;
   #done = false;
 
-  /** The seed is over: all that follows is tunnel, without coming through here. */
+  /** The seed was stripped: the caller may pass all further bytes on without this reader. */
   get done(): boolean {
     return this.#done;
   }
@@ -42,7 +46,7 @@ export class SeedReader {
     if (afterLong === false || held.length >= LONG_SEED_BYTES + PROBE_BYTES) this.#finish(SEED_BYTES, sink);
   }
 
-  /** No more comes, or a gap does: what was held back goes out as it would have after 10 bytes. */
+  /** At the end of the body or at a gap: assumes a seed of 10 bytes and passes on the buffered bytes after it. */
   flush(sink: SeedSink): void {
     if (this.#done) return;
     this.#finish(SEED_BYTES, sink);

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import type { Find, Landmark } from '../conversation/resync.js';
+import type { Landmark, LandmarkMatch } from '../conversation/resync.js';
 import type { ByteSink, Place, Sender } from '../types.js';
 import { summariseChallenges, summariseCredentials, targetWithoutSecrets, withoutSecrets } from './auth.js';
 import { HttpDirection, type HttpDirectionHost, type Next } from './direction.js';
 import type { EndCause, HttpConnection, HttpOptions, HttpSink, RequestEvent } from './events.js';
 import {
   type Header,
-  hasWord,
+  hasToken,
   headerValue,
   headerValues,
   parseRequest,
@@ -18,50 +18,51 @@ import {
 } from './head.js';
 import { rdgRequest } from './rdg.js';
 
-/** Requests that wait for their response. One at a time is usual; a client that is never answered is not remembered forever. */
+/** Requests remembered until their response. One at a time is usual; beyond the limit the oldest is forgotten. */
 export const MAX_PENDING = 64;
-/** Authentication headers of one head that are told. */
+/** Authentication headers reported of one head. */
 export const MAX_AUTH_HEADERS = 16;
 
+/** RFC 6455 1.3. */
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 const HEAD: Next = { mode: 'head' };
 const IGNORE: Next = { mode: 'ignore' };
 const ANYTHING: readonly Landmark[] = ['head', 'websocket', 'chunk', 'pdu'];
 
-/** One TCP connection above TLS: HTTP/1 heads, bodies, WebSocket frames. Lenient, and it never throws. */
+/** Reads one TCP connection above TLS: HTTP/1 heads, bodies, WebSocket frames. It is lenient and never throws. */
 export class HttpStation implements ByteSink, HttpDirectionHost {
   readonly #connection: HttpConnection;
   readonly #sink: HttpSink;
   readonly #secrets: boolean;
-  readonly #lanes: Readonly<Record<Sender, HttpDirection>>;
+  readonly #directions: Readonly<Record<Sender, HttpDirection>>;
   #pending: RequestEvent[] = [];
-  /** A request for a WebSocket is not answered yet; its client may already send frames where the 101 is missing. */
-  #asked: RequestEvent | undefined;
+  /** The WebSocket request without an answer so far. Frames may follow it when the 101 was not captured. */
+  #upgradeRequest: RequestEvent | undefined;
   #transport: 'websocket' | 'http' | undefined;
-  #spoken = false;
-  #ours = false;
+  #sawHttp = false;
+  #isGateway = false;
 
   constructor(connection: HttpConnection, sink: HttpSink, { secrets = false }: HttpOptions = {}) {
     this.#connection = connection;
     this.#sink = sink;
     this.#secrets = secrets;
     const { sawStart } = connection;
-    this.#lanes = {
+    this.#directions = {
       client: new HttpDirection('client', sawStart, this, sink),
       server: new HttpDirection('server', sawStart, this, sink),
     };
   }
 
   bytes(from: Sender, bytes: Buffer, place: Place): void {
-    this.#lanes[from].push(bytes, place);
+    this.#directions[from].push(bytes, place);
   }
 
   gap(from: Sender, length: number | undefined, place: Place): void {
-    this.#lanes[from].gap(length, place);
+    this.#directions[from].gap(length, place);
   }
 
   end(from: Sender, how: EndCause, place: Place): void {
-    this.#lanes[from].end(how, place);
+    this.#directions[from].end(how, place);
     this.#sink.end(from, how, place);
   }
 
@@ -72,11 +73,11 @@ export class HttpStation implements ByteSink, HttpDirectionHost {
 
   refused(from: Sender, why: 'not a head' | 'too long', place: Place): Next {
     if (why === 'not a head' && this.#carriesFrames()) {
-      return this.#lanes[from].whole ? { mode: 'websocket' } : { mode: 'seek', wanted: ['websocket'] };
+      return this.#directions[from].whole ? { mode: 'websocket' } : { mode: 'seek', wanted: ['websocket'] };
     }
-    // Neither HTTP nor ours: SSH, SMTP and the like end here.
-    if (!this.#spoken && this.#connection.sawStart) return IGNORE;
-    if (this.#ours) {
+    // Another protocol, such as SSH or SMTP.
+    if (!this.#sawHttp && this.#connection.sawStart) return IGNORE;
+    if (this.#isGateway) {
       const code = why === 'too long' ? 'HTTP_HEAD_TOO_LONG' : 'HTTP_UNEXPECTED';
       this.#note(code, `${from}: bytes that are no HTTP head`, place);
     }
@@ -84,12 +85,12 @@ export class HttpStation implements ByteSink, HttpDirectionHost {
   }
 
   lost(from: Sender, place: Place): Next {
-    if (this.#ours) this.#note('HTTP_LOST', `${from}: missing bytes hide an HTTP head`, place);
+    if (this.#isGateway) this.#note('HTTP_LOST', `${from}: missing bytes hide an HTTP head`, place);
     return { mode: 'seek', wanted: this.#carriesFrames() ? ['websocket', 'head'] : ANYTHING };
   }
 
-  found(from: Sender, { landmark, skipped }: Find, place: Place): Next {
-    if (this.#ours || landmark !== 'head') {
+  found(from: Sender, { landmark, skipped }: LandmarkMatch, place: Place): Next {
+    if (this.#isGateway || landmark !== 'head') {
       this.#note('HTTP_FOUND', `${from}: understood again (${landmark}) after ${skipped} bytes`, place);
     }
     if (landmark === 'head') return HEAD;
@@ -99,27 +100,27 @@ export class HttpStation implements ByteSink, HttpDirectionHost {
   }
 
   gaveUp(from: Sender, place: Place): void {
-    if (this.#ours) this.#note('HTTP_GIVEN_UP', `${from}: nothing was understood any more`, place);
+    if (this.#isGateway) this.#note('HTTP_GIVEN_UP', `${from}: nothing was understood any more`, place);
   }
 
   #request(bytes: Buffer, place: Place): Next | undefined {
     const raw = parseRequest(bytes);
     if (!raw) return undefined;
-    // The connection preface of HTTP/2 (RFC 9113 3.4). Gateways speak HTTP/1.1 alone.
+    // The connection preface of HTTP/2 (RFC 9113 3.4). RD Gateway uses HTTP/1.1 only.
     if (raw.version.startsWith('2')) return IGNORE;
     const rdg = rdgRequest(raw);
-    const event: RequestEvent = { head: this.#shown(raw), rdg, place };
-    this.#spoken = true;
-    if (rdg.kind !== 'other') this.#ours = true;
+    const event: RequestEvent = { head: this.#redact(raw), rdg, place };
+    this.#sawHttp = true;
+    if (rdg.kind !== 'other') this.#isGateway = true;
     this.#sink.request(event);
-    this.#oddities('client', raw, place);
+    this.#noteOddLines('client', raw, place);
     this.#auth('client', 'authorization', raw.headers, place);
     if (rdg.authScheme) {
       this.#sink.auth({ from: 'client', header: 'rdg-auth-scheme', summary: { scheme: rdg.authScheme }, place });
     }
     this.#pending.push(event);
     if (this.#pending.length > MAX_PENDING) this.#pending.shift();
-    if (rdg.upgrade) this.#asked = event;
+    if (rdg.upgrade) this.#upgradeRequest = event;
     const framing = requestFraming(raw.headers);
     if (rdg.kind !== 'in' || framing === 'none') return { mode: 'body', framing, use: 'drop' };
     this.#open('http', false, 'in', place);
@@ -129,18 +130,18 @@ export class HttpStation implements ByteSink, HttpDirectionHost {
   #response(bytes: Buffer, place: Place): Next | undefined {
     const raw = parseResponse(bytes);
     if (!raw) return undefined;
-    this.#spoken = true;
+    this.#sawHttp = true;
     const interim = raw.status < 200 && raw.status !== 101;
     const answers = interim ? undefined : this.#pending.shift();
-    this.#sink.response({ head: this.#shown(raw), ...(answers && { answers }), place });
-    this.#oddities('server', raw, place);
+    this.#sink.response({ head: this.#redact(raw), ...(answers && { answers }), place });
+    this.#noteOddLines('server', raw, place);
     this.#auth('server', 'www-authenticate', raw.headers, place);
     if (interim) return HEAD;
-    if (raw.status === 101) return this.#switched(raw, answers, place);
-    if (answers === this.#asked) this.#asked = undefined;
+    if (raw.status === 101) return this.#switchProtocols(raw, answers, place);
+    if (answers === this.#upgradeRequest) this.#upgradeRequest = undefined;
     const framing = responseFraming(raw, answers?.head.method);
     if (raw.status >= 300) return { mode: 'body', framing, use: 'drop' };
-    // Whose answer this is was not seen: an OUT body shows itself by its first PDU, and chunks by PDUs that fill them.
+    // The request was not captured. An OUT channel is recognised by its first PDU, a chunked one by a chunk with a PDU.
     if (!answers && framing === 'until close') return { mode: 'seek', wanted: ['pdu', 'head'] };
     if (!answers && framing === 'chunked' && !isText(raw)) return { mode: 'seek', wanted: ['chunk', 'head'] };
     if (answers?.rdg.kind !== 'out') return { mode: 'body', framing, use: 'drop' };
@@ -152,35 +153,35 @@ export class HttpStation implements ByteSink, HttpDirectionHost {
     return { mode: 'body', framing, use: 'out' };
   }
 
-  #switched(raw: ResponseHead, answers: RequestEvent | undefined, place: Place): Next {
-    const client = this.#lanes.client;
-    if (!answers && hasWord(raw.headers, 'upgrade', 'websocket')) return { mode: 'seek', wanted: ['websocket'] };
+  #switchProtocols(raw: ResponseHead, answers: RequestEvent | undefined, place: Place): Next {
+    const client = this.#directions.client;
+    if (!answers && hasToken(raw.headers, 'upgrade', 'websocket')) return { mode: 'seek', wanted: ['websocket'] };
     const { kind } = answers?.rdg ?? {};
     if (!answers || (kind !== 'out' && kind !== 'upgrade')) {
-      this.#asked = undefined;
-      client.become(IGNORE);
+      this.#upgradeRequest = undefined;
+      client.switchTo(IGNORE);
       return IGNORE;
     }
     this.#checkAccept(answers.head, raw, place);
     this.#open('websocket', false, undefined, place);
-    if (client.idle) client.become({ mode: 'websocket' });
+    if (client.idle) client.switchTo({ mode: 'websocket' });
     return { mode: 'websocket' };
   }
 
-  #open(transport: 'websocket' | 'http', assumed: boolean, leg: 'out' | 'in' | undefined, place: Place): void {
+  #open(transport: 'websocket' | 'http', assumed: boolean, channel: 'out' | 'in' | undefined, place: Place): void {
     if (this.#transport === transport) return;
     this.#transport = transport;
-    this.#ours = true;
-    this.#sink.upgrade({ transport, assumed, ...(leg && { leg }), place });
+    this.#isGateway = true;
+    this.#sink.upgrade({ transport, assumed, ...(channel && { channel }), place });
     if (assumed) this.#note('TUNNEL_ASSUMED', `nothing says so, the bytes look like a tunnel over ${transport}`, place);
   }
 
   #carriesFrames(): boolean {
-    const kind = this.#asked?.rdg.kind;
+    const kind = this.#upgradeRequest?.rdg.kind;
     return this.#transport === 'websocket' || kind === 'out' || kind === 'upgrade';
   }
 
-  /** RFC 6455 4.2.2, with the key's literal text: FreeRDP 2 sends one that is no base64. */
+  /** RFC 6455 4.2.2. The key is hashed as text and never decoded: FreeRDP 2 sends a key that is not base64. */
   #checkAccept(request: RequestHead, response: ResponseHead, place: Place): void {
     const key = headerValue(request.headers, 'sec-websocket-key');
     const accept = headerValue(response.headers, 'sec-websocket-accept');
@@ -203,12 +204,12 @@ export class HttpStation implements ByteSink, HttpDirectionHost {
     }
   }
 
-  #oddities(from: Sender, { odd }: { readonly odd: number }, place: Place): void {
-    if (odd > 0 && this.#ours)
+  #noteOddLines(from: Sender, { odd }: { readonly odd: number }, place: Place): void {
+    if (odd > 0 && this.#isGateway)
       this.#note('HTTP_HEAD_ODD', `${from}: ${odd} lines of a head were not understood`, place);
   }
 
-  #shown<T extends RequestHead | ResponseHead>(head: T): T {
+  #redact<T extends RequestHead | ResponseHead>(head: T): T {
     if (this.#secrets) return head;
     const headers = withoutSecrets(head.headers);
     return 'target' in head ? { ...head, headers, target: targetWithoutSecrets(head.target) } : { ...head, headers };
@@ -219,7 +220,7 @@ export class HttpStation implements ByteSink, HttpDirectionHost {
   }
 }
 
-/** A page, and no tunnel. */
+/** Whether the response is a page rather than a tunnel. */
 function isText({ headers }: ResponseHead): boolean {
   return /^text\//i.test(headerValue(headers, 'content-type') ?? '');
 }

@@ -1,9 +1,9 @@
-/** The first TLS record of either side, as far as it is in the clear (RFC 8446 section 5.1). */
+/** Reads the cleartext of the first TLS record of either side (RFC 8446 section 5.1). */
 import { readClientHello, readServerHello } from '../tls/hello.js';
 import { describeAlert, versionName } from '../tls/info.js';
 
 export interface Hello {
-  /** `other`: a record that is neither hello, as when the capture begins later. */
+  /** `other`: a record that is not a hello, as in a capture that begins later. */
   readonly kind: 'client' | 'server' | 'other';
   readonly sni?: string | undefined;
   readonly version?: string | undefined;
@@ -18,7 +18,7 @@ const SERVER_HELLO = 2;
 /** RFC 8446 section 5.2. */
 const MAX_FRAGMENT = 2 ** 14 + 2048;
 
-/** Whether `bytes` begin a TLS record; undefined when there are too few to tell. */
+/** Whether `bytes` begin a TLS record; undefined when there are too few. */
 export function looksLikeTls(bytes: Buffer): boolean | undefined {
   const [type = 0, major = 3] = bytes;
   if (type < RECORD.changeCipherSpec || type > RECORD.applicationData || major !== 3) return false;
@@ -27,7 +27,7 @@ export function looksLikeTls(bytes: Buffer): boolean | undefined {
   return (bytes[2] as number) <= 4 && length > 0 && length <= MAX_FRAGMENT;
 }
 
-/** What the record at the beginning of `bytes` says; undefined until it is whole. */
+/** The hello or alert in the record at the beginning of `bytes`; undefined until the record is complete. */
 export function helloIn(bytes: Buffer): Hello | undefined {
   const length = bytes.readUInt16BE(3);
   if (bytes.length < RECORD_HEADER + length) return undefined;
@@ -35,7 +35,7 @@ export function helloIn(bytes: Buffer): Hello | undefined {
   const type = bytes[0];
   if (type === RECORD.alert && length === 2) return { kind: 'other', alert: describeAlert(fragment) };
   if (type !== RECORD.handshake) return { kind: 'other' };
-  // A hello of several records is read as far as its first one goes.
+  // Of a hello in several records only the first record is read.
   const body = fragment.subarray(HANDSHAKE_HEADER);
   if (fragment[0] === CLIENT_HELLO) return { kind: 'client', sni: readClientHello(body)?.sni };
   if (fragment[0] !== SERVER_HELLO) return { kind: 'other' };

@@ -1,23 +1,23 @@
-/** The connection request and confirm of X.224 with what RDP puts behind them (MS-RDPBCGR 2.2.1.1 and 2.2.1.2). */
+/** The X.224 connection request and confirm with RDP's negotiation data (MS-RDPBCGR 2.2.1.1 and 2.2.1.2). */
 
-/** Bits and the names of those that have one. */
+/** A bit field with the names of its bits. */
 export interface NamedFlags {
   readonly value: number;
-  /** As in the specification, in the order of their bits. */
+  /** The specification's names in the order of their bits. Bits without a name appear only in `value`. */
   readonly names: readonly string[];
 }
 
 export interface RequestFields {
-  /** The IDENTIFIER of `Cookie: mstshash=`: the first characters of the user's name, as the client sends it. */
+  /** The IDENTIFIER of `Cookie: mstshash=`: the first characters of the user name, as the client sends it. */
   readonly cookie?: string;
-  /** The whole text of a load balancer's token. */
+  /** The complete text of a load balancer's routing token. */
   readonly routingToken?: string;
-  /** Undefined without RDP_NEG_REQ: a client that knows only standard security. */
+  /** Undefined without RDP_NEG_REQ: the client supports only standard security. */
   readonly requestedProtocols?: NamedFlags;
   readonly flags?: NamedFlags;
   /** Hexadecimal, 32 digits. */
   readonly correlationId?: string;
-  /** What is odd about it, in lower-case sentences without a full stop. */
+  /** Violations of the format, as lower-case sentences without a full stop. */
   readonly problems: readonly string[];
 }
 
@@ -25,12 +25,12 @@ export interface FailureFields {
   readonly code: number;
   /** `HYBRID_REQUIRED_BY_SERVER`; the number in hexadecimal when it has no name. */
   readonly name: string;
-  /** A lower-case sentence for a person. */
+  /** The meaning, as a lower-case sentence without a full stop. */
   readonly words: string;
 }
 
 export interface ConfirmFields {
-  /** One value, named; undefined without RDP_NEG_RSP, which means standard security. */
+  /** Undefined without RDP_NEG_RSP, which means standard security. */
   readonly selectedProtocol?: NamedFlags;
   readonly flags?: NamedFlags;
   readonly failure?: FailureFields;
@@ -76,10 +76,10 @@ const FAILURES: Readonly<Record<number, readonly [name: string, words: string]>>
   6: ['SSL_WITH_USER_AUTH_REQUIRED_BY_SERVER', 'the desktop wants TLS with a certificate of the user'],
 };
 
-/** Reads a whole connection request from its length indicator on, leniently. */
+/** Reads a complete connection request from its length indicator on. Violations are listed in `problems`. */
 export function readRequest(tpdu: Buffer): RequestFields {
   const { variable, problems } = variablePart(tpdu);
-  // The negotiation is binary and may hold CR LF, so the line has to begin like one.
+  // RDP_NEG_REQ is binary and may contain CR LF, so a cookie is searched only when the data does not begin with it.
   const end = variable[0] === TYPE.request ? -1 : variable.indexOf('\r\n');
   const line = end < 0 ? undefined : printable(variable.subarray(0, end));
   let rest = end < 0 ? variable : variable.subarray(end + 2);
@@ -96,7 +96,7 @@ export function readRequest(tpdu: Buffer): RequestFields {
   return { ...text, requestedProtocols, flags, ...correlation, problems };
 }
 
-/** Reads a whole connection confirm from its length indicator on, leniently. */
+/** Reads a complete connection confirm from its length indicator on. Violations are listed in `problems`. */
 export function readConfirm(tpdu: Buffer): ConfirmFields {
   const { variable, problems } = variablePart(tpdu);
   if (variable.length === 0) return { problems };
@@ -128,7 +128,6 @@ function failureOf(code: number): FailureFields {
   return { code, name, words };
 }
 
-/** Bits without a name stay in `value` alone. */
 function named(value: number, table: Readonly<Record<number, string>>): NamedFlags {
   const names = Object.entries(table).flatMap(([bit, name]) => ((value & Number(bit)) !== 0 ? [name] : []));
   return { value, names };
@@ -138,7 +137,7 @@ function hex(value: number): string {
   return `0x${value.toString(16).padStart(8, '0')}`;
 }
 
-/** The text comes from outside: nothing of it may steer a terminal. */
+/** Replaces everything but printable ASCII: the text is untrusted and must not control a terminal. */
 function printable(bytes: Buffer): string {
   return bytes.toString('latin1').replace(/[^\x20-\x7e]/g, '?');
 }

@@ -1,7 +1,7 @@
-/** Addresses as text, made once: a capture says the same few endpoints in every packet. */
+/** Caches the text form of addresses, since most packets of a capture have the same few endpoints. */
 import type { Endpoint } from '../types.js';
 
-/** Endpoints that are remembered. Two that share a slot take turns: slower, and just as right. */
+/** Cache slots per IP version. Endpoints that share a slot replace each other, which only costs time. */
 const SLOTS = 4096;
 
 interface Slot {
@@ -12,11 +12,15 @@ interface Slot {
   readonly endpoint: Endpoint;
 }
 
+/** Parses endpoints through a direct-mapped cache. */
 export class Endpoints {
   readonly #ip4: (Slot | undefined)[] = new Array(SLOTS);
   readonly #ip6: (Slot | undefined)[] = new Array(SLOTS);
 
-  /** The endpoint whose IPv4 address is at `at`. Mostly the same object for the same endpoint, which nobody may rely on. */
+  /**
+   * Returns the endpoint with the IPv4 address at `at`. Equal endpoints are usually the same object, but callers must
+   * not rely on it.
+   */
   ip4(bytes: Buffer, at: number, port: number): Endpoint {
     const address = bytes.readInt32BE(at);
     const index = slotOf(address, port);
@@ -27,7 +31,7 @@ export class Endpoints {
     return endpoint;
   }
 
-  /** The same for IPv6. */
+  /** Like `ip4`, for the IPv6 address at `at`. */
   ip6(bytes: Buffer, at: number, port: number): Endpoint {
     const a = bytes.readInt32BE(at);
     const b = bytes.readInt32BE(at + 4);
@@ -55,7 +59,7 @@ function slotOf(address: number, port: number): number {
   return Math.imul(address ^ Math.imul(port, 0x9e3779b1), 0x85ebca6b) >>> 20;
 }
 
-/** RFC 5952: lower case, no leading zeros, the first longest run of at least two zero groups as `::`. */
+/** RFC 5952 text: lower case, no leading zeros, the first longest run of two or more zero groups as `::`. */
 function ip6Text(bytes: Buffer, at: number): string {
   const groups: number[] = [];
   for (let i = 0; i < 16; i += 2) groups.push(bytes.readUInt16BE(at + i));

@@ -1,39 +1,39 @@
 /**
- * From a packet to the TCP segment in it: IPv4 (RFC 791), IPv6 with extension headers (RFC 8200), TCP (RFC 9293).
- * Checksums are not looked at: on the machine that sends, the network card fills them in after the capture.
+ * Parses IPv4 (RFC 791), IPv6 with extension headers (RFC 8200) and TCP (RFC 9293) headers.
+ * Checksums are not verified: on the sending machine the network card computes them after the capture (offloading).
  */
-
 import type { CapturedPacket, Endpoint, TcpSegment } from '../types.js';
 import { Endpoints } from './endpoints.js';
 import { ipOffset, LINK } from './link.js';
 
-/** Why a packet gives no segment. */
+/** Why a packet yields no TCP segment. */
 export type SkipReason =
-  /** A kind of network that is not known here: see LINK_TYPES. */
+  /** The link type is not one of `LINK_TYPES`. */
   | 'unknown link type'
   | 'not ip'
   | 'not tcp'
-  /** A part of an IP packet. Those of TCP are rare, and are not put together: what they held becomes a gap. */
+  /** An IP fragment. Fragments of TCP are rare and not reassembled; their payload becomes a gap in the stream. */
   | 'fragment'
-  /** The capture kept too few bytes to see the ports. */
+  /** Too few bytes were captured to read all headers. */
   | 'cut short'
-  /** Lengths that contradict each other. */
+  /** Header lengths contradict each other. */
   | 'malformed';
 
 const TCP = 6;
 const TCP_HEADER = 20;
 const FLAG = { fin: 0x01, syn: 0x02, rst: 0x04, ack: 0x10 } as const;
-/** Hop-by-hop, routing, destination options, mobility, HIP, shim6: all state their length in units of 8 bytes. */
+/** Extension headers sized in 8-byte units: hop-by-hop, routing, destination options, mobility, HIP, shim6. */
 const EXTENSIONS: ReadonlySet<number> = new Set([0, 43, 60, 135, 139, 140]);
 const FRAGMENT = 44;
 const AUTHENTICATION = 51;
-/** Without a limit a packet could be made of extension headers. */
+/** Limits the work per packet, which could otherwise consist of extension headers only. */
 const MAX_EXTENSIONS = 16;
-const NOTHING = Buffer.alloc(0);
+const EMPTY = Buffer.alloc(0);
 
+/** Extracts TCP segments from packets and counts the packets without one. */
 export class SegmentReader {
   readonly #endpoints = new Endpoints();
-  /** Packets that gave no segment, by reason. */
+  /** Number of packets without a segment, by reason. */
   readonly skipped: Record<SkipReason, number> = {
     'unknown link type': 0,
     'not ip': 0,
@@ -42,17 +42,17 @@ export class SegmentReader {
     'cut short': 0,
     malformed: 0,
   };
-  /** Of the first packet of an unknown link type. */
+  /** Link type of the first packet with an unknown link type. */
   unknownLink: number | undefined;
 
-  /** The segment in a packet, its payload a view; or why there is none. Never throws. */
+  /** Returns the segment in a packet, or why there is none. The payload is a view of the packet. Never throws. */
   read(packet: CapturedPacket): TcpSegment | SkipReason {
-    const segment = this.#network(packet);
+    const segment = this.#read(packet);
     if (typeof segment === 'string') this.skipped[segment]++;
     return segment;
   }
 
-  #network(packet: CapturedPacket): TcpSegment | SkipReason {
+  #read(packet: CapturedPacket): TcpSegment | SkipReason {
     const { bytes } = packet;
     const at = ipOffset(packet.linkType, bytes);
     if (at < 0) {
@@ -75,12 +75,12 @@ export class SegmentReader {
     const total = bytes.readUInt16BE(at + 2);
     if (header < 20 || (total !== 0 && total < header)) return 'malformed';
     if (bytes[at + 9] !== TCP) return 'not tcp';
-    // More fragments, or an offset.
+    // The MF flag and the fragment offset.
     if ((bytes.readUInt16BE(at + 6) & 0x3fff) !== 0) return 'fragment';
     const start = at + header;
     if (bytes.length < start + TCP_HEADER) return 'cut short';
-    // The card cuts larger packets into pieces after the capture has seen them: their length is 0. Otherwise what lies
-    // behind the stated length is padding of the link.
+    // With segmentation offload, large packets are captured before the card splits them, and their total length is 0.
+    // Otherwise, bytes after the total length are link layer padding.
     const end = total === 0 ? originalLength : Math.min(at + total, originalLength);
     const source = this.#endpoints.ip4(bytes, at + 12, bytes.readUInt16BE(start));
     const destination = this.#endpoints.ip4(bytes, at + 16, bytes.readUInt16BE(start + 2));
@@ -97,19 +97,19 @@ export class SegmentReader {
       if (headers === MAX_EXTENSIONS) return 'malformed';
       if (next !== FRAGMENT && next !== AUTHENTICATION && !EXTENSIONS.has(next)) return 'not tcp';
       if (bytes.length < start + 8) return 'cut short';
-      const after = bytes[start] as number;
+      const following = bytes[start] as number;
       if (next === FRAGMENT) {
-        // RFC 6946: a fragment that is the whole packet.
-        if ((bytes.readUInt16BE(start + 2) & 0xfff9) !== 0) return after === TCP ? 'fragment' : 'not tcp';
+        // RFC 6946: an atomic fragment (offset 0, no more fragments) is a whole packet.
+        if ((bytes.readUInt16BE(start + 2) & 0xfff9) !== 0) return following === TCP ? 'fragment' : 'not tcp';
         start += 8;
       } else {
         const units = bytes[start + 1] as number;
         start += next === AUTHENTICATION ? (units + 2) * 4 : (units + 1) * 8;
       }
-      next = after;
+      next = following;
     }
     if (bytes.length < start + TCP_HEADER) return 'cut short';
-    // As in IPv4, and also what a jumbogram (RFC 2675) states.
+    // A payload length of 0 is as in IPv4, or a jumbogram (RFC 2675).
     const end = length === 0 ? originalLength : Math.min(at + 40 + length, originalLength);
     const source = this.#endpoints.ip6(bytes, at + 8, bytes.readUInt16BE(start));
     const destination = this.#endpoints.ip6(bytes, at + 24, bytes.readUInt16BE(start + 2));
@@ -117,7 +117,10 @@ export class SegmentReader {
   }
 }
 
-/** `end` is where the IP packet ends on the wire, which may be behind what was captured. */
+/**
+ * Reads the TCP header at `start`. `end` is the end of the IP packet on the wire, which may be after the last captured
+ * byte.
+ */
 function segment(
   packet: CapturedPacket,
   start: number,
@@ -141,7 +144,7 @@ function segment(
     ack: (flags & FLAG.ack) !== 0,
     fin: (flags & FLAG.fin) !== 0,
     rst: (flags & FLAG.rst) !== 0,
-    payload: data < captured ? bytes.subarray(data, captured) : NOTHING,
+    payload: data < captured ? bytes.subarray(data, captured) : EMPTY,
     payloadLength: end - data,
   };
 }

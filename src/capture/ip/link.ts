@@ -1,9 +1,9 @@
-/** From a packet to its IP header. Numbers are those of https://www.tcpdump.org/linktypes.html. */
+/** Link layer headers. Link type numbers are those of https://www.tcpdump.org/linktypes.html. */
 
-/** Why a packet has no IP header to look at: values that can be no offset. */
+/** Negative results of `ipOffset`: why the IP header was not found. */
 export const LINK = { unknown: -1, notIp: -2, cut: -3 } as const;
 
-/** What `ipOffset` understands, for people: LINKTYPE numbers with their names. */
+/** The link types that `ipOffset` supports: LINKTYPE number to display name. */
 export const LINK_TYPES: ReadonlyMap<number, string> = new Map([
   [0, 'BSD loopback'],
   [1, 'Ethernet'],
@@ -17,8 +17,8 @@ export const LINK_TYPES: ReadonlyMap<number, string> = new Map([
   [276, 'Linux cooked v2'],
 ]);
 
-/** Kinds of network that people capture on and that are not read, likewise. */
-const UNREAD_LINK_TYPES: ReadonlyMap<number, string> = new Map([
+/** Display names of common link types that are not supported. */
+const UNSUPPORTED_LINK_TYPES: ReadonlyMap<number, string> = new Map([
   [9, 'PPP'],
   [50, 'PPP in HDLC framing'],
   [105, 'IEEE 802.11'],
@@ -36,35 +36,38 @@ const UNREAD_LINK_TYPES: ReadonlyMap<number, string> = new Map([
   [253, 'Linux netlink'],
 ]);
 
-/** `link type 105 (IEEE 802.11)` */
+/** Returns a display name like `link type 105 (IEEE 802.11)`. */
 export function linkTypeName(linkType: number): string {
-  const name = LINK_TYPES.get(linkType) ?? UNREAD_LINK_TYPES.get(linkType);
+  const name = LINK_TYPES.get(linkType) ?? UNSUPPORTED_LINK_TYPES.get(linkType);
   return `link type ${linkType}${name === undefined ? '' : ` (${name})`}`;
 }
 
 const ETHERTYPE = { ip4: 0x0800, ip6: 0x86dd } as const;
-/** 802.1Q, 802.1ad (QinQ) and the two numbers that were in use before it. */
+/** 802.1Q, 802.1ad (QinQ) and the two EtherTypes in use before 802.1ad. */
 const VLAN_TAGS: ReadonlySet<number> = new Set([0x8100, 0x88a8, 0x9100, 0x9200]);
-/** Nobody stacks more; without a limit a packet could be made of tags. */
+/** Real networks do not stack more tags. Limits the work per packet, which could otherwise consist of tags only. */
 const MAX_VLAN_TAGS = 4;
-/** Below this an EtherType is a length (IEEE 802.3), and a SNAP header may follow. */
-const SMALLEST_ETHERTYPE = 0x0600;
+/** A smaller EtherType is a length (IEEE 802.3), and a SNAP header may follow. */
+const MIN_ETHERTYPE = 0x0600;
 const SNAP = 0xaaaa03;
-/** AF_INET, and AF_INET6 of Linux, NetBSD, FreeBSD and macOS. */
+/** AF_INET, and AF_INET6 on Linux, NetBSD, FreeBSD and macOS. */
 const FAMILIES: ReadonlySet<number> = new Set([2, 10, 24, 28, 30]);
 
-/** The offset of the IP header in a packet, or one of LINK. The version of IP is for its own first byte to say. */
+/**
+ * Returns the offset of the IP header in a packet, or a value of `LINK`. The IP version is in the first byte of that
+ * header and not checked here.
+ */
 export function ipOffset(linkType: number, bytes: Buffer): number {
   switch (linkType) {
     case 1:
-      return behindEtherType(bytes, 12);
+      return afterEtherType(bytes, 12);
     case 113:
-      return behindEtherType(bytes, 14);
+      return afterEtherType(bytes, 14);
     case 276:
-      return behindCookedHeader(bytes);
+      return afterCookedHeader(bytes);
     case 0:
     case 108:
-      return behindFamily(bytes);
+      return afterFamily(bytes);
     case 12:
     case 14:
     case 101:
@@ -76,17 +79,17 @@ export function ipOffset(linkType: number, bytes: Buffer): number {
   }
 }
 
-function behindEtherType(bytes: Buffer, at: number): number {
+function afterEtherType(bytes: Buffer, at: number): number {
   if (bytes.length < at + 2) return LINK.cut;
   const type = bytes.readUInt16BE(at);
   if (type === ETHERTYPE.ip4 || type === ETHERTYPE.ip6) return at + 2;
-  if (VLAN_TAGS.has(type)) return behindTags(bytes, at + 2);
-  if (type < SMALLEST_ETHERTYPE) return behindSnap(bytes, at + 2);
+  if (VLAN_TAGS.has(type)) return afterTags(bytes, at + 2);
+  if (type < MIN_ETHERTYPE) return afterSnap(bytes, at + 2);
   return LINK.notIp;
 }
 
-/** Each tag holds two bytes of its own and the next type. */
-function behindTags(bytes: Buffer, start: number): number {
+/** A VLAN tag is two bytes of tag control information and the next EtherType. */
+function afterTags(bytes: Buffer, start: number): number {
   for (let at = start, tags = 0; tags < MAX_VLAN_TAGS; at += 4, tags++) {
     if (bytes.length < at + 4) return LINK.cut;
     const type = bytes.readUInt16BE(at + 2);
@@ -96,25 +99,28 @@ function behindTags(bytes: Buffer, start: number): number {
   return LINK.notIp;
 }
 
-/** RFC 1042: three bytes that say SNAP, three of organisation (none), and an EtherType. */
-function behindSnap(bytes: Buffer, at: number): number {
+/** RFC 1042: LLC header AA-AA-03, OUI 0 (three bytes), EtherType. */
+function afterSnap(bytes: Buffer, at: number): number {
   if (bytes.length < at + 8) return LINK.notIp;
   if (bytes.readUIntBE(at, 3) !== SNAP || bytes.readUIntBE(at + 3, 3) !== 0) return LINK.notIp;
   const type = bytes.readUInt16BE(at + 6);
   return type === ETHERTYPE.ip4 || type === ETHERTYPE.ip6 ? at + 8 : LINK.notIp;
 }
 
-/** Linux cooked v2 has its type in front. */
-function behindCookedHeader(bytes: Buffer): number {
+/** The Linux cooked v2 header begins with the EtherType. */
+function afterCookedHeader(bytes: Buffer): number {
   const header = 20;
   if (bytes.length < header) return LINK.cut;
   const type = bytes.readUInt16BE(0);
   if (type === ETHERTYPE.ip4 || type === ETHERTYPE.ip6) return header;
-  return VLAN_TAGS.has(type) ? behindTags(bytes, header) : LINK.notIp;
+  return VLAN_TAGS.has(type) ? afterTags(bytes, header) : LINK.notIp;
 }
 
-/** The family is in the byte order of whoever captured, which the file does not have to share; no two orders collide. */
-function behindFamily(bytes: Buffer): number {
+/**
+ * The address family is in the byte order of the capturing host, which may differ from that of the file. Trying both is
+ * unambiguous.
+ */
+function afterFamily(bytes: Buffer): number {
   if (bytes.length < 4) return LINK.cut;
   return FAMILIES.has(bytes.readUInt32LE(0)) || FAMILIES.has(bytes.readUInt32BE(0)) ? 4 : LINK.notIp;
 }

@@ -1,2 +1,2 @@
-/** TCP on the way down: segments in the order of the capture become two byte streams for each connection. */
+/** TCP reassembly: turns segments in capture order into two byte streams per connection. */
 export { type OpenConnection, TCP_LIMITS, TcpAssembler, type TcpLimits } from './assembler.js';

@@ -1,26 +1,28 @@
-/** The way from a segment's endpoints to its connection without making a text of them: a shortcut that may forget. */
+/** Lossy cache from the endpoints of a segment to its connection. Avoids building a string key per segment. */
 import type { Endpoint } from '../types.js';
 
-/** Directions that are remembered; two that share a slot take turns. */
+/** Cache slots. Directions that share a slot replace each other. */
 const SLOTS = 1024;
 
 interface Route<T> {
   readonly source: Endpoint;
   readonly destination: Endpoint;
-  readonly to: T;
+  readonly value: T;
 }
 
-/** Finds by identity of the endpoints: what it does not find may still be known elsewhere under equal ones. */
+/** Compares endpoints by identity, so a miss does not mean that the connection is unknown. */
 export class RouteCache<T> {
   readonly #routes: (Route<T> | undefined)[] = new Array(SLOTS);
 
   get(source: Endpoint, destination: Endpoint): T | undefined {
     const route = this.#routes[slotOf(source, destination)];
-    return route !== undefined && route.source === source && route.destination === destination ? route.to : undefined;
+    return route !== undefined && route.source === source && route.destination === destination
+      ? route.value
+      : undefined;
   }
 
-  set(source: Endpoint, destination: Endpoint, to: T): void {
-    this.#routes[slotOf(source, destination)] = { source, destination, to };
+  set(source: Endpoint, destination: Endpoint, value: T): void {
+    this.#routes[slotOf(source, destination)] = { source, destination, value };
   }
 }
 

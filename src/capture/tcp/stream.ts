@@ -1,53 +1,58 @@
 /**
- * One direction of a TCP connection: segments as the capture has them become bytes in order. What was captured first wins
- * where segments overlap; what was never captured becomes a gap.
+ * One direction of a TCP connection: segments in capture order become bytes in sequence order. Where segments overlap,
+ * the bytes captured first are used. Bytes that were not captured become a gap.
  */
 import type { ByteSink, Place, Sender } from '../types.js';
 
-/** Memory for bytes that came too early, shared by all directions of a capture. */
+/** Memory accounting for out-of-order bytes, shared by all streams of a capture. */
 export interface Budget {
+  /** Cost of all buffered segments at present. */
   bytes: number;
-  /** In one direction, at most; above it the hole in front of them is given up. */
+  /** Limit for one stream. Above it, the first missing bytes are reported as a gap. */
   readonly perStream: number;
-  /** Further segments of a connection to wait for missing bytes that their receiver has acknowledged already. */
-  readonly patience: number;
+  /** Further segments of a connection to wait for missing bytes that the receiver has acknowledged. */
+  readonly lossThreshold: number;
 }
 
-/** What a held segment costs beside its bytes, so that tiny ones cannot get around the cap. */
-const HELD_COST = 512;
-/** Sequence numbers further ahead than any window reaches (RFC 7323) are damage, and of another connection. */
+/** Accounted overhead of a buffered segment in bytes, so that many tiny segments cannot bypass the limit. */
+const SEGMENT_OVERHEAD = 512;
+/** Largest possible window (RFC 7323). Sequence numbers further ahead are damaged or belong to another connection. */
 const MAX_AHEAD = 2 ** 30;
-/** How far behind its acknowledgement a stream that is joined in the middle is believed to begin. */
+/**
+ * Maximum distance by which the start of a stream joined midstream is moved back to the acknowledged sequence number.
+ */
 const MAX_JOIN = 4 * 1024 * 1024;
 
 interface Held {
   /** Position in the stream. */
   readonly offset: number;
-  /** Bytes on the wire, of which the first are in `bytes`. */
+  /** Bytes on the wire. `bytes` has fewer when the packet was truncated. */
   readonly length: number;
   readonly bytes: Buffer;
   readonly place: Place;
 }
 
-/** Where what comes after the end goes. */
-const NOBODY: ByteSink = { bytes: () => {}, gap: () => {}, end: () => {} };
+/** Sink of an ended stream. */
+const DISCARD: ByteSink = { bytes: () => {}, gap: () => {}, end: () => {} };
 
+/** Reassembles one direction. All methods call the sink synchronously. */
 export class TcpStream {
   readonly #sender: Sender;
   #sink: ByteSink;
   readonly #budget: Budget;
-  /** Sequence number of the next byte, as a signed number: differences survive the wrap. */
+  /** Sequence number of the next byte as a signed 32-bit number, so that differences are correct across the wrap. */
   #next = 0;
   #begun = false;
-  /** Position of that byte in the stream. */
+  /** Position of the next byte in the stream. */
   #offset = 0;
-  /** Sorted, without overlap, all behind `#offset`. */
+  /** Out-of-order segments: sorted, without overlap, all after `#offset`. */
   #held: Held[] = [];
   #heldCost = 0;
-  /** The sequence number that the other side expects, as far as it said. */
+  /** Highest acknowledgement number from the other side. */
   #acknowledged: number | undefined;
-  #waited = 0;
-  /** Position of the end, once a FIN said so. */
+  /** Segments of the connection since the first missing byte was acknowledged. */
+  #segmentsWaited = 0;
+  /** Position of the end, once a FIN was seen. */
   #end: number | undefined;
   #ended = false;
 
@@ -65,26 +70,26 @@ export class TcpStream {
     return this.#begun;
   }
 
-  /** Whether no byte came yet, so that what begins now misses nothing. */
-  get fresh(): boolean {
+  /** Whether no byte of the stream was seen yet. */
+  get isEmpty(): boolean {
     return this.#offset === 0 && this.#held.length === 0;
   }
 
-  /** How far a sequence number is ahead of the next one; negative for what is old. Only when begun. */
+  /** Distance of a sequence number from the next expected one; negative for old bytes. Valid only when begun. */
   ahead(sequence: number): number {
     return (sequence - this.#next) | 0;
   }
 
-  /** The first byte of the stream will have this sequence number. */
+  /** Sets the sequence number of the first byte of the stream. */
   begin(sequence: number): void {
     this.#next = sequence | 0;
     this.#begun = true;
   }
 
-  /** `length` bytes on the wire, of which `payload` was captured. */
+  /** Adds `length` bytes on the wire, of which the first `payload.length` were captured. */
   data(sequence: number, payload: Buffer, length: number, place: Place): void {
     if (this.#ended) return;
-    if (!this.#begun && !this.#join(sequence, length, place)) return;
+    if (!this.#begun && !this.#joinMidstream(sequence, length, place)) return;
     const ahead = this.ahead(sequence);
     if (ahead === 0 && this.#held.length === 0 && this.#end === undefined) {
       this.#deliver(payload, length, place);
@@ -92,27 +97,27 @@ export class TcpStream {
     }
     if (ahead > MAX_AHEAD || ahead + length <= 0) return;
     const offset = this.#offset + ahead;
-    const old = Math.max(0, -ahead);
-    const tooLong = Math.max(0, offset + length - (this.#end ?? Number.POSITIVE_INFINITY));
-    if (old + tooLong >= length) return;
-    this.#place(offset + old, payload.subarray(old, length - tooLong), length - old - tooLong, place);
+    const repeated = Math.max(0, -ahead);
+    const excess = Math.max(0, offset + length - (this.#end ?? Number.POSITIVE_INFINITY));
+    if (repeated + excess >= length) return;
+    this.#insert(offset + repeated, payload.subarray(repeated, length - excess), length - repeated - excess, place);
   }
 
-  /** The stream ends at this sequence number. */
+  /** Records that the stream ends at this sequence number. */
   fin(sequence: number, place: Place): void {
     if (this.#ended) return;
-    if (!this.#begun) this.#join(sequence, 0, place);
+    if (!this.#begun) this.#joinMidstream(sequence, 0, place);
     const ahead = this.ahead(sequence);
     if (ahead < 0 || ahead > MAX_AHEAD) return;
     const offset = this.#offset + ahead;
     const last = this.#held.at(-1);
-    // INVARIANT: nothing is held behind the end. A FIN before bytes that were seen is damage.
+    // INVARIANT: no buffered segment is after the end. A FIN before bytes that were seen is damaged and ignored.
     if (last !== undefined && last.offset + last.length > offset) return;
     this.#end ??= offset;
     this.#finish(place);
   }
 
-  /** The other side has everything before this sequence number. */
+  /** Records that the other side has received everything before this sequence number. */
   acknowledge(sequence: number): void {
     if (this.#acknowledged === undefined || ((sequence - this.#acknowledged) | 0) > 0) {
       this.#acknowledged = sequence | 0;
@@ -120,71 +125,72 @@ export class TcpStream {
   }
 
   /**
-   * A further segment of the connection was seen. When the receiver has bytes that are missing here, the capture lost them:
-   * they come no more, once a few further segments show that they are not just late.
+   * Called after each segment of the connection. If the receiver has acknowledged bytes that are missing here, the
+   * capture lost them. They are reported as a gap after `lossThreshold` further segments, since they may only be out of
+   * order.
    */
-  waitFor(place: Place): void {
+  checkLoss(place: Place): void {
     const first = this.#held[0];
     if (first === undefined) return;
     const received = this.#acknowledged === undefined ? 0 : this.ahead(this.#acknowledged);
     if (received < first.offset - this.#offset) return;
-    this.#waited++;
-    if (this.#waited > this.#budget.patience) this.#giveUp(place);
+    this.#segmentsWaited++;
+    if (this.#segmentsWaited > this.#budget.lossThreshold) this.#skipGap(place);
   }
 
-  /** Hands on all that came too early, with the holes before it as gaps. */
+  /** Delivers all buffered segments, and the missing bytes before them as gaps. */
   flush(place: Place): void {
-    while (this.#held.length > 0) this.#giveUp(place);
+    while (this.#held.length > 0) this.#skipGap(place);
   }
 
-  /** Nothing follows. A FIN that was seen goes before `how`. */
+  /** Ends the stream. A FIN that was seen takes precedence over `how`. */
   close(how: 'reset' | 'capture ended', place: Place): void {
     if (this.#ended) return;
     this.flush(place);
     const missing = this.#missingAtEnd();
     if (missing > 0) this.#gap(missing, place);
     this.#finish(place);
-    if (!this.#ended) this.#tellEnd(how, place);
+    if (!this.#ended) this.#emitEnd(how, place);
   }
 
-  /** Begins in the middle; gives false when these bytes are only a keep-alive probe. */
-  #join(sequence: number, length: number, place: Place): boolean {
+  /** Begins a stream whose start was not captured. Returns false when the segment is only a keep-alive probe. */
+  #joinMidstream(sequence: number, length: number, place: Place): boolean {
     let first = sequence | 0;
     if (this.#acknowledged !== undefined) {
       const ahead = (sequence - this.#acknowledged) | 0;
-      // A probe repeats the last byte, or one that never was.
+      // A keep-alive probe carries one byte before the expected sequence number: the last byte sent, or garbage.
       if (ahead === -1 && length === 1) return false;
       if (ahead > 0 && ahead <= MAX_JOIN) first = this.#acknowledged;
     }
     this.begin(first);
-    this.#sink.gap(this.#sender, undefined, where(place));
+    this.#sink.gap(this.#sender, undefined, placeOf(place));
     return true;
   }
 
-  /** Delivers what is next, holds what is not. */
-  #place(offset: number, payload: Buffer, length: number, place: Place): void {
+  /** Delivers the segment when it is next in sequence, or else buffers it. */
+  #insert(offset: number, payload: Buffer, length: number, place: Place): void {
     const first = this.#held[0];
     if (offset === this.#offset && (first === undefined || offset + length <= first.offset)) {
       this.#deliver(payload, length, place);
     } else {
-      this.#hold(offset, payload, length, place);
-      while (this.#heldCost > this.#budget.perStream) this.#giveUp(place);
+      this.#buffer(offset, payload, length, place);
+      while (this.#heldCost > this.#budget.perStream) this.#skipGap(place);
     }
     this.#drain(place);
   }
 
-  /** Keeps a copy of those parts that are not held already. */
-  #hold(offset: number, payload: Buffer, length: number, place: Place): void {
+  /** Buffers a copy of those parts of a segment that are not buffered yet. */
+  #buffer(offset: number, payload: Buffer, length: number, place: Place): void {
     const end = offset + length;
     let from = offset;
-    let index = this.#firstEndingBehind(from);
+    let index = this.#firstEndingAfter(from);
     while (from < end) {
       const held = this.#held[index];
       const until = held === undefined ? end : Math.min(end, held.offset);
       if (until > from) {
         const bytes = copyOf(payload.subarray(from - offset, until - offset));
-        this.#held.splice(index++, 0, { offset: from, length: until - from, bytes, place: where(place) });
-        this.#charge(bytes.length + HELD_COST);
+        this.#held.splice(index++, 0, { offset: from, length: until - from, bytes, place: placeOf(place) });
+        this.#charge(bytes.length + SEGMENT_OVERHEAD);
       }
       if (held === undefined) return;
       from = held.offset + held.length;
@@ -192,8 +198,8 @@ export class TcpStream {
     }
   }
 
-  /** Where in the sorted list the first one stands that ends behind `offset`. */
-  #firstEndingBehind(offset: number): number {
+  /** Index of the first buffered segment that ends after `offset`. Binary search. */
+  #firstEndingAfter(offset: number): number {
     let low = 0;
     let high = this.#held.length;
     while (low < high) {
@@ -205,20 +211,24 @@ export class TcpStream {
     return low;
   }
 
-  /** Delivers what is held and next by now: completed by `place`, or by the packet it came in when the hole was given up. */
+  /**
+   * Delivers the buffered segments that are next in sequence. `place` is the packet that completed them; without it,
+   * each segment is reported at its own packet.
+   */
   #drain(place: Place | undefined): void {
     let count = 0;
     for (;;) {
       const held = this.#held[count];
       if (held === undefined || held.offset !== this.#offset) break;
       count++;
-      this.#charge(-held.bytes.length - HELD_COST);
+      this.#charge(-held.bytes.length - SEGMENT_OVERHEAD);
       this.#deliver(held.bytes, held.length, place ?? held.place);
     }
     if (count > 0) this.#held.splice(0, count);
   }
 
-  #giveUp(place: Place): void {
+  /** Reports the bytes before the first buffered segment as a gap. */
+  #skipGap(place: Place): void {
     const first = this.#held[0];
     if (first === undefined) return;
     this.#gap(first.offset - this.#offset, first.place);
@@ -228,41 +238,41 @@ export class TcpStream {
 
   #gap(length: number, place: Place): void {
     this.#advance(length);
-    this.#sink.gap(this.#sender, length, where(place));
+    this.#sink.gap(this.#sender, length, placeOf(place));
   }
 
   #deliver(payload: Buffer, length: number, place: Place): void {
     this.#advance(length);
-    if (payload.length > 0) this.#sink.bytes(this.#sender, payload, where(place));
-    if (length > payload.length) this.#sink.gap(this.#sender, length - payload.length, where(place));
+    if (payload.length > 0) this.#sink.bytes(this.#sender, payload, placeOf(place));
+    if (length > payload.length) this.#sink.gap(this.#sender, length - payload.length, placeOf(place));
     if (this.#end !== undefined) this.#finish(place);
   }
 
   #advance(length: number): void {
     this.#next = (this.#next + length) | 0;
     this.#offset += length;
-    this.#waited = 0;
+    this.#segmentsWaited = 0;
   }
 
   #finish(place: Place): void {
     if (this.#ended || this.#end === undefined || this.#offset < this.#end) return;
-    this.#tellEnd('fin', place);
+    this.#emitEnd('fin', place);
   }
 
-  #tellEnd(how: 'fin' | 'reset' | 'capture ended', place: Place): void {
+  #emitEnd(how: 'fin' | 'reset' | 'capture ended', place: Place): void {
     const sink = this.#sink;
     this.#ended = true;
-    // An ended connection is remembered for a while; what hangs on its sink need not be.
-    this.#sink = NOBODY;
-    sink.end(this.#sender, how, where(place));
+    // Ended connections stay in the table for a while. Dropping the reference frees the sink and all it refers to.
+    this.#sink = DISCARD;
+    sink.end(this.#sender, how, placeOf(place));
   }
 
-  /** Bytes behind the last one seen that a FIN or the receiver speaks of. */
+  /** Number of bytes missing at the end, according to the FIN or to the acknowledgements of the receiver. */
   #missingAtEnd(): number {
     if (!this.#begun) return 0;
     if (this.#end !== undefined) return this.#end - this.#offset;
     const received = this.#acknowledged === undefined ? 0 : this.ahead(this.#acknowledged);
-    // One may be the FIN that was not captured, which counts as a byte.
+    // A difference of 1 may be a FIN that was not captured, which occupies a sequence number.
     return received > 1 && received <= MAX_AHEAD ? received : 0;
   }
 
@@ -272,8 +282,8 @@ export class TcpStream {
   }
 }
 
-/** A segment is a place too, but one that keeps its packet in memory. */
-function where({ frame, time }: Place): Place {
+/** Copies a place. A `TcpSegment` is also a `Place`, but keeping it would keep its packet in memory. */
+function placeOf({ frame, time }: Place): Place {
   return { frame, time };
 }
 

@@ -1,4 +1,4 @@
-/** TLS 1.2 records of the CBC suites, which older Windows servers still prefer (RFC 5246 section 6.2.3.2, RFC 7366). */
+/** TLS 1.2 records of CBC suites (RFC 5246 section 6.2.3.2, RFC 7366), which older Windows servers still prefer. */
 import { createDecipheriv, createHmac } from 'node:crypto';
 import { type Opener, RECORD_HEADER, writeMacHeader } from './record-opener.js';
 import type { RecordKeys } from './schedule.js';
@@ -6,7 +6,10 @@ import type { Suite } from './suites.js';
 
 const BLOCK = 16;
 
-/** Opens what is padded behind its MAC, or with `encryptThenMac` authenticated behind its padding. */
+/**
+ * Returns an opener for CBC records. The MAC is inside the ciphertext before the padding, or with `encryptThenMac`
+ * after the ciphertext.
+ */
 export function cbcOpener(
   cipher: Suite['cipher'],
   hash: NonNullable<Suite['mac']>,
@@ -15,7 +18,7 @@ export function cbcOpener(
 ): Opener {
   const macLength = keys.mac.length;
   const macHeader = Buffer.alloc(13);
-  const authentic = (record: Buffer, sequence: number, content: Buffer, mac: Buffer): boolean => {
+  const macMatches = (record: Buffer, sequence: number, content: Buffer, mac: Buffer): boolean => {
     writeMacHeader(macHeader, record, sequence, content.length);
     return createHmac(hash, keys.mac).update(macHeader).update(content).digest().equals(mac);
   };
@@ -25,7 +28,7 @@ export function cbcOpener(
       const end = encryptThenMac ? record.length - macLength : record.length;
       const start = RECORD_HEADER + BLOCK;
       if (end <= start || (end - start) % BLOCK !== 0) return undefined;
-      if (encryptThenMac && !authentic(record, sequence, record.subarray(RECORD_HEADER, end), record.subarray(end))) {
+      if (encryptThenMac && !macMatches(record, sequence, record.subarray(RECORD_HEADER, end), record.subarray(end))) {
         return undefined;
       }
       const decipher = createDecipheriv(cipher, keys.key, record.subarray(RECORD_HEADER, start)).setAutoPadding(false);
@@ -34,7 +37,7 @@ export function cbcOpener(
       if (encryptThenMac) return length < 0 ? undefined : padded.subarray(0, length);
       if (length < macLength) return undefined;
       const content = padded.subarray(0, length - macLength);
-      return authentic(record, sequence, content, padded.subarray(length - macLength, length)) ? content : undefined;
+      return macMatches(record, sequence, content, padded.subarray(length - macLength, length)) ? content : undefined;
     },
   };
 }

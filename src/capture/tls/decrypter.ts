@@ -1,56 +1,58 @@
-/** The keys of one direction in use, and where in their sequence it is. */
+/** The current keys and sequence number of one direction. */
 import { type Gap, NO_GAP, oneRecord, plus } from './gap.js';
 import { createOpener } from './record-cipher.js';
 import type { Opener } from './record-opener.js';
 import { keysFromTrafficSecret, nextTrafficSecret } from './schedule.js';
 import type { Suite } from './suites.js';
 
-/** Sequence numbers tried for the first record after a gap; at 5 to 20 us each. */
+/** Sequence numbers tried for the first record after a gap. One try takes 5 to 20 µs. */
 export const MAX_SEQUENCE_TRIES = 256;
-/** Sequence numbers tried over the life of one direction: a capture that is all gaps does not hang us. */
-export const MAX_TRIES_IN_ALL = 16_384;
-/** After a lost KeyUpdate the sequence starts anew; records lost behind it are guessed up to here. */
+/** Sequence numbers tried in total for one direction. Bounds the time for a capture with many gaps. */
+export const MAX_TOTAL_TRIES = 16_384;
+/** Sequence numbers tried with the next keys. They start at 0 after a KeyUpdate, which may have been lost. */
 const MAX_TRIES_NEXT_KEYS = 32;
 
+/** A decrypted record. */
 export interface Opened {
   /** As `Opener.open` returns it. */
   readonly content: Buffer;
-  /** What was missing before this record: bytes of content (undefined: unknown), 0 for nothing. */
+  /** Bytes of content missing before this record; undefined when the number is unknown. */
   readonly missing: number | undefined;
 }
 
+/** Opens the records of one direction in order, and finds the sequence number again after lost records. */
 export class Decrypter {
   readonly #suite: Suite;
   #opener: Opener;
-  /** TLS 1.3 only. */
+  /** The current traffic secret; TLS 1.3 only. */
   #secret: Buffer | undefined;
   #sequence = 0;
   #loss = NO_GAP;
-  #tries = MAX_TRIES_IN_ALL;
+  #tries = MAX_TOTAL_TRIES;
 
-  /** `secret` is the traffic secret of TLS 1.3; for TLS 1.2 comes a ready opener. */
+  /** `secret` is the traffic secret of TLS 1.3; `opener` is for TLS 1.2. */
   constructor(suite: Suite, from: { secret: Buffer } | { opener: Opener }) {
     this.#suite = suite;
     this.#secret = 'secret' in from ? from.secret : undefined;
     this.#opener = 'secret' in from ? openerOf(suite, from.secret) : from.opener;
   }
 
-  /** The sequence number of the next record; 0 when none has been opened. */
+  /** The sequence number of the next record; 0 when none was opened yet. */
   get sequence(): number {
     return this.#sequence;
   }
 
   /** Whether records are missing before the next one. */
-  get lossy(): boolean {
+  get hasLoss(): boolean {
     return this.#loss.most > 0;
   }
 
-  /** Records are missing before the next one. */
-  lose(loss: Gap): void {
+  /** Adds to the records that are missing before the next one. */
+  addLoss(loss: Gap): void {
     this.#loss = plus(this.#loss, loss);
   }
 
-  /** TLS 1.3: what follows is under the next keys (KeyUpdate). */
+  /** Switches to the next keys after a KeyUpdate. TLS 1.3 only. */
   update(): void {
     if (!this.#secret) return;
     this.#secret = nextTrafficSecret(this.#suite, this.#secret);
@@ -58,7 +60,7 @@ export class Decrypter {
     this.#sequence = 0;
   }
 
-  /** Opens the next record, the first behind what was lost; one that does not open counts as lost itself. */
+  /** Opens the next record. A record that does not open counts as lost. */
   open(record: Buffer): Opened | undefined {
     if (this.#loss.most === 0) {
       const content = this.#opener.open(record, this.#sequence);
@@ -73,7 +75,7 @@ export class Decrypter {
         return opened;
       }
     }
-    this.lose(oneRecord(record.length));
+    this.addLoss(oneRecord(record.length));
     return undefined;
   }
 

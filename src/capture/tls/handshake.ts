@@ -1,5 +1,6 @@
-/** Handshake messages of one direction, out of records in any split (RFC 8446 section 4, RFC 5246 section 7.4). */
+/** Reassembles the handshake messages of one direction from records (RFC 8446 section 4, RFC 5246 section 7.4). */
 
+/** Handshake message types. */
 export const HANDSHAKE = {
   helloRequest: 0,
   clientHello: 1,
@@ -10,26 +11,26 @@ export const HANDSHAKE = {
   keyUpdate: 24,
 } as const;
 
-/** Hellos and extensions are a few hundred bytes, with post-quantum shares about 2000. */
+/** Longest message that is buffered. Hellos have a few hundred bytes, with post-quantum key shares about 2000. */
 export const MAX_MESSAGE = 32 * 1024;
 
 const HEADER = 4;
 
-/** Whose content matters here; others, certificates above all, are only counted off. */
-const READ: ReadonlySet<number> = new Set([
+/** Messages whose body is buffered. The bodies of others, such as certificates, are skipped. */
+const PARSED: ReadonlySet<number> = new Set([
   HANDSHAKE.clientHello,
   HANDSHAKE.serverHello,
   HANDSHAKE.encryptedExtensions,
 ]);
 
-const NOTHING = Buffer.alloc(0);
+const EMPTY = Buffer.alloc(0);
 
-/** Calls `message` as soon as one is whole; `body` is empty for those that are only counted off, and for those past `MAX_MESSAGE`. */
+/** Calls `message` for each complete message. `body` is empty when it was skipped or is longer than `MAX_MESSAGE`. */
 export class HandshakeReader {
   readonly #message: (type: number, body: Buffer) => void;
-  #header = NOTHING;
-  /** Room for the content, if it is read at all. */
-  #body = NOTHING;
+  #header = EMPTY;
+  /** Buffer for the body; empty when the body is skipped. */
+  #body = EMPTY;
   #missing = 0;
 
   constructor(message: (type: number, body: Buffer) => void) {
@@ -45,8 +46,8 @@ export class HandshakeReader {
         at += take.length;
         if (this.#header.length < HEADER) return;
         this.#missing = this.#header.readUIntBE(1, 3);
-        const read = READ.has(this.#header[0] ?? 0) && this.#missing <= MAX_MESSAGE;
-        this.#body = read ? Buffer.alloc(this.#missing) : NOTHING;
+        const read = PARSED.has(this.#header[0] ?? 0) && this.#missing <= MAX_MESSAGE;
+        this.#body = read ? Buffer.alloc(this.#missing) : EMPTY;
       }
       const part = bytes.subarray(at, at + this.#missing);
       at += part.length;
@@ -60,10 +61,10 @@ export class HandshakeReader {
     }
   }
 
-  /** Forgets a message that was begun: its rest is missing. */
+  /** Discards an incomplete message, whose remainder is missing. */
   reset(): void {
-    this.#header = NOTHING;
-    this.#body = NOTHING;
+    this.#header = EMPTY;
+    this.#body = EMPTY;
     this.#missing = 0;
   }
 }

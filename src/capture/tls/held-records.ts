@@ -1,58 +1,59 @@
-/** Where records of a connection wait for keys that are not here yet. */
+/** Buffer for the records of a connection whose keys are not available yet. */
 import type { Place, Sender } from '../types.js';
 import { type KeyLog, MAX_HELD_TOTAL } from './keylog.js';
 
-/** Of one connection: the handshake's last flight with its certificates, and the first requests behind it. */
+/** Bytes per connection. Enough for the last handshake flight with certificates and the first requests after it. */
 export const MAX_HELD = 256 * 1024;
 
-/** What a thing that waits costs beside its bytes; it also limits how many there are. */
-const ENTRY = 200;
+/** Accounted overhead of an entry in bytes. It also limits the number of entries. */
+const ENTRY_OVERHEAD = 200;
 
 interface Entry<T> {
   readonly from: Sender;
-  readonly what: T;
+  readonly event: T;
   readonly cost: number;
   readonly place: Place;
 }
 
-/** First in, first out, over both directions. All rooms together hold `MAX_HELD_TOTAL` bytes; the key log has the account. */
+/** A FIFO queue for both directions. The key log counts the bytes of all queues, at most `MAX_HELD_TOTAL`. */
 export class HeldRecords<T extends { readonly kind: string }> {
-  readonly #account: KeyLog;
+  readonly #keyLog: KeyLog;
   #entries: Entry<T>[] = [];
   #held = 0;
-  /** Something did not fit: from then on nothing comes in but ends, since order would be lost. */
+  /** Set when an event did not fit. From then on only end events are added, to preserve the order. */
   #isFull = false;
 
-  constructor(account: KeyLog) {
-    this.#account = account;
+  constructor(keyLog: KeyLog) {
+    this.#keyLog = keyLog;
   }
 
   get isEmpty(): boolean {
     return this.#entries.length === 0 && !this.#isFull;
   }
 
+  /** Whether events of this direction are queued, or the queue is full. */
   has(from: Sender): boolean {
     return this.#isFull || this.#entries.some((entry) => entry.from === from);
   }
 
-  /** `bytes` is how large it is. False: there is no room for it. */
-  add(from: Sender, what: T, bytes: number, place: Place): boolean {
-    const cost = bytes + ENTRY;
-    const isLast = what.kind === 'end';
-    if (!isLast && (this.#isFull || this.#held + cost > MAX_HELD || this.#account.held + cost > MAX_HELD_TOTAL)) {
+  /** Adds an event that holds `bytes` bytes. Returns false when a limit is exceeded; end events are always added. */
+  add(from: Sender, event: T, bytes: number, place: Place): boolean {
+    const cost = bytes + ENTRY_OVERHEAD;
+    const isLast = event.kind === 'end';
+    if (!isLast && (this.#isFull || this.#held + cost > MAX_HELD || this.#keyLog.held + cost > MAX_HELD_TOTAL)) {
       this.#isFull = true;
       return false;
     }
     this.#hold(cost);
-    this.#entries.push({ from, what, cost, place });
+    this.#entries.push({ from, event, cost, place });
     return true;
   }
 
-  /** Gives out what `take` takes, up to the first that has to wait longer (false). */
-  drain(take: (from: Sender, what: T, place: Place) => boolean): void {
+  /** Removes events in order as long as `handle` returns true. */
+  drain(handle: (from: Sender, event: T, place: Place) => boolean): void {
     let taken = 0;
-    for (const { from, what, place, cost } of this.#entries) {
-      if (!take(from, what, place)) break;
+    for (const { from, event, place, cost } of this.#entries) {
+      if (!handle(from, event, place)) break;
       this.#hold(-cost);
       taken++;
     }
@@ -60,16 +61,16 @@ export class HeldRecords<T extends { readonly kind: string }> {
     if (this.#entries.length === 0) this.#isFull = false;
   }
 
-  /** Gives out everything. */
-  empty(take: (from: Sender, what: T, place: Place) => void): void {
-    this.drain((from, what, place) => {
-      take(from, what, place);
+  /** Removes all events in order. */
+  drainAll(handle: (from: Sender, event: T, place: Place) => void): void {
+    this.drain((from, event, place) => {
+      handle(from, event, place);
       return true;
     });
   }
 
   #hold(bytes: number): void {
     this.#held += bytes;
-    this.#account.held += bytes;
+    this.#keyLog.held += bytes;
   }
 }

@@ -1,15 +1,17 @@
-/** What the two hellos say (RFC 8446 section 4.1, RFC 5246 section 7.4.1), read leniently: undefined for what is no hello. */
+/** Lenient parsers for ClientHello and ServerHello (RFC 8446 section 4.1, RFC 5246 section 7.4.1). */
 import { createHash } from 'node:crypto';
 
+/** The fields of a ClientHello used here. */
 export interface ClientHello {
   readonly random: Buffer;
   readonly sessionId: Buffer;
-  /** The name the client wants to reach (RFC 6066 section 3), printable characters only. */
+  /** server_name (RFC 6066 section 3), printable characters only. */
   readonly sni: string | undefined;
-  /** It sends data before the server answers (RFC 8446 section 4.2.10). */
+  /** Whether the client offers early data (RFC 8446 section 4.2.10). */
   readonly earlyData: boolean;
 }
 
+/** The fields of a ServerHello used here. */
 export interface ServerHello {
   readonly random: Buffer;
   readonly sessionId: Buffer;
@@ -18,9 +20,9 @@ export interface ServerHello {
   readonly suite: number;
   readonly alpn: string | undefined;
   readonly encryptThenMac: boolean;
-  /** TLS 1.3 goes on from an earlier session. */
+  /** Whether TLS 1.3 resumes with a pre-shared key. */
   readonly resumesPsk: boolean;
-  /** Another ClientHello shall follow (RFC 8446 section 4.1.4). */
+  /** Whether this is a HelloRetryRequest (RFC 8446 section 4.1.4). */
   readonly retry: boolean;
 }
 
@@ -36,6 +38,7 @@ const EXTENSION = {
 /** A ServerHello with this random is a HelloRetryRequest (RFC 8446 section 4.1.3). */
 const RETRY_RANDOM = createHash('sha256').update('HelloRetryRequest').digest();
 
+/** Parses the body of a ClientHello. Returns undefined when it is not one. */
 export function readClientHello(body: Buffer): ClientHello | undefined {
   const reader = new Reader(body);
   reader.take(2);
@@ -45,7 +48,7 @@ export function readClientHello(body: Buffer): ClientHello | undefined {
   reader.vector(1);
   if (reader.failed) return undefined;
   const extensions = readExtensions(reader);
-  const names = new Reader(extensions.get(EXTENSION.serverName) ?? NOTHING);
+  const names = new Reader(extensions.get(EXTENSION.serverName) ?? EMPTY);
   names.take(3);
   return {
     random: Buffer.from(random),
@@ -55,6 +58,7 @@ export function readClientHello(body: Buffer): ClientHello | undefined {
   };
 }
 
+/** Parses the body of a ServerHello. Returns undefined when it is not one. */
 export function readServerHello(body: Buffer): ServerHello | undefined {
   const reader = new Reader(body);
   const legacyVersion = reader.number(2);
@@ -77,13 +81,13 @@ export function readServerHello(body: Buffer): ServerHello | undefined {
   };
 }
 
-/** The protocol that TLS 1.3's EncryptedExtensions settle on (RFC 7301). */
+/** Returns the ALPN protocol (RFC 7301) in the body of TLS 1.3 EncryptedExtensions. */
 export function readEncryptedExtensions(body: Buffer): string | undefined {
   return readAlpn(readExtensions(new Reader(body)));
 }
 
 function readAlpn(extensions: ReadonlyMap<number, Buffer>): string | undefined {
-  return text(new Reader(new Reader(extensions.get(EXTENSION.alpn) ?? NOTHING).vector(2)).vector(1));
+  return text(new Reader(new Reader(extensions.get(EXTENSION.alpn) ?? EMPTY).vector(2)).vector(1));
 }
 
 function readExtensions(reader: Reader): Map<number, Buffer> {
@@ -98,14 +102,16 @@ function readExtensions(reader: Reader): Map<number, Buffer> {
   return extensions;
 }
 
-/** Names come from whoever connects: nothing of them may steer a terminal. */
+/**
+ * Names are untrusted input. Replaces all but printable ASCII, so that they cannot contain terminal control sequences.
+ */
 function text(bytes: Buffer): string | undefined {
   return bytes.length > 0 ? bytes.toString('latin1').replace(/[^\x21-\x7e]/g, '?') : undefined;
 }
 
-const NOTHING = Buffer.alloc(0);
+const EMPTY = Buffer.alloc(0);
 
-/** Big-endian fields; past the end everything is empty and `failed`. */
+/** Reads big-endian fields. A read past the end sets `failed` and returns an empty value, as do all later reads. */
 class Reader {
   failed = false;
   #at = 0;
@@ -121,7 +127,7 @@ class Reader {
 
   take(length: number): Buffer {
     if (length > this.left) this.failed = true;
-    const part = this.failed ? NOTHING : this.#bytes.subarray(this.#at, this.#at + length);
+    const part = this.failed ? EMPTY : this.#bytes.subarray(this.#at, this.#at + length);
     this.#at += part.length;
     return part;
   }
@@ -131,7 +137,7 @@ class Reader {
     return bytes.length === width ? bytes.readUIntBE(0, width) : 0;
   }
 
-  /** Bytes behind their length. */
+  /** Reads a vector: a length of `width` bytes, then the contents. */
   vector(width: 1 | 2): Buffer {
     return this.take(this.number(width));
   }

@@ -1,4 +1,4 @@
-/** TLS on the way down: plaintext out of a TCP connection's two byte streams, with the keys of a key log. */
+/** TLS decryption: turns the two byte streams of a TCP connection into plaintext, with the keys of a key log. */
 
 export { MAX_HELD } from './held-records.js';
 export { TLS_NOTE, type TlsInfo, type TlsSink } from './info.js';

@@ -1,55 +1,57 @@
-/** What the TLS station tells beside the plaintext. */
+/** Output of the TLS station besides the plaintext. */
 import type { ByteSink, NoteEvent, Place } from '../types.js';
 
-/** A connection's TLS, as far as the capture and the keys show it. */
+/** The TLS parameters of a connection, as far as the capture and the keys show them. */
 export interface TlsInfo {
   /** `TLS 1.3`; undefined when no ServerHello was seen. */
   readonly version: string | undefined;
   /** IANA's name of the suite, or its number in hexadecimal. */
   readonly cipher: string | undefined;
-  /** The name the client asked for. */
+  /** Server name sent by the client (SNI). */
   readonly sni: string | undefined;
-  /** The protocol both agreed on; in TLS 1.3 it is encrypted. */
+  /** Negotiated ALPN protocol. It is encrypted in TLS 1.3, so keys are needed to see it. */
   readonly alpn: string | undefined;
-  /** `unsupported`: keys would not help, since this version or suite is not read here. */
+  /** `unsupported`: the TLS version or cipher suite cannot be decrypted even with keys. */
   readonly keys: 'found' | 'missing' | 'unsupported';
-  /** An abbreviated handshake, from an earlier session's ticket, id or key. */
+  /** Whether the handshake resumed an earlier session by ticket, session id or pre-shared key. */
   readonly resumed: boolean;
-  /** Hexadecimal: by this the key log names the connection. It is no secret. */
+  /** Hexadecimal. Identifies the connection in a key log; not secret. */
   readonly clientRandom: string | undefined;
 }
 
-/** Receives plaintext as a `ByteSink` does. `tls` comes once before it; a second time when keys turn up after all. */
+/** Receives the plaintext. `tls` is called once before it, and again when keys become available later. */
 export interface TlsSink extends ByteSink {
   tls?(info: TlsInfo, place: Place): void;
   note(note: NoteEvent): void;
 }
 
-/** The codes of this station's notes. */
+/** Codes of the expert notes of the TLS station. */
 export const TLS_NOTE = {
-  /** Records stay closed: there are no keys at all. Detail: the client random. */
+  /** Records are not decrypted because the key log is empty. Detail: the client random. */
   noKeys: 'TLS_NO_KEYS',
-  /** Records stay closed: the key log knows other connections. Detail: the client random, and how many it knows. */
+  /**
+   * Records are not decrypted because the key log lacks their secrets. Detail: client random, and what the key log has.
+   */
   otherKeys: 'TLS_KEYS_OTHER',
-  /** The version or suite is not read here. Detail: its name. */
+  /** The version or cipher suite is not supported. Detail: its name. */
   unsupported: 'TLS_UNSUPPORTED',
-  /** The capture began in the middle of the connection, or lost its hellos. */
+  /** The capture started in the middle of the connection, or the hellos are missing. */
   noHandshake: 'TLS_NO_HANDSHAKE',
-  /** The connection ended before both sides spoke under keys. */
+  /** The connection ended before the handshake was complete. */
   unfinished: 'TLS_HANDSHAKE_UNFINISHED',
-  /** One side speaks TLS, the other does not. Detail: who does not. */
+  /** Only one side sends TLS. Detail: the side that does not. */
   notTls: 'TLS_NOT_TLS',
-  /** Bytes that are no record in the middle of the stream, or none was found again after a gap. */
+  /** Bytes in the middle of the stream are not a record, or no record was found after a gap. */
   malformed: 'TLS_MALFORMED',
   /** A record does not authenticate under its key. */
   notAuthentic: 'TLS_RECORD_NOT_AUTHENTIC',
-  /** Too many did not: one direction is given up. */
+  /** Too many records did not authenticate; the rest of the direction is dropped. */
   givenUp: 'TLS_GIVEN_UP',
-  /** Detail: level, name and sender. */
+  /** An alert. Detail: level, name and sender. */
   alert: 'TLS_ALERT',
-  /** A second handshake on the same TLS 1.2 connection; it is followed. */
+  /** A second handshake on a TLS 1.2 connection. Decryption continues with its keys. */
   renegotiated: 'TLS_RENEGOTIATED',
-  /** The client sent data before the server answered. Detail: whether it could be read. */
+  /** The client sent early data. Detail: whether it could be decrypted. */
   earlyData: 'TLS_EARLY_DATA',
 } as const;
 
@@ -85,7 +87,7 @@ const ALERTS: Readonly<Record<number, string>> = {
   120: 'no_application_protocol',
 };
 
-/** The words for an alert's two bytes, or undefined for the goodbyes that every connection has. */
+/** Describes the two bytes of an alert. Returns undefined for close_notify and user_canceled, which are routine. */
 export function describeAlert(body: Buffer): string | undefined {
   const [level = 0, number = 0] = body;
   if (number === 0 || number === 90) return undefined;
@@ -100,6 +102,7 @@ const VERSIONS: Readonly<Record<number, string>> = {
   772: 'TLS 1.3',
 };
 
+/** The name of a protocol version, or its number in hexadecimal. */
 export function versionName(number: number): string {
   return VERSIONS[number] ?? `0x${number.toString(16).padStart(4, '0')}`;
 }

@@ -1,6 +1,6 @@
-/** Secrets of TLS connections as programs write them down: the NSS key log format (SSLKEYLOGFILE, RFC 9850). */
+/** TLS secrets in the NSS key log format (SSLKEYLOGFILE, RFC 9850). */
 
-/** The labels that decrypt something; `EXPORTER_SECRET` and friends do not. */
+/** Labels of secrets that decrypt records. Others, such as `EXPORTER_SECRET`, are ignored. */
 export const KEY_LABELS = [
   'CLIENT_RANDOM',
   'CLIENT_EARLY_TRAFFIC_SECRET',
@@ -11,36 +11,38 @@ export const KEY_LABELS = [
 ] as const;
 export type KeyLabel = (typeof KEY_LABELS)[number];
 
-/** Connections whose secrets are kept, about 700 bytes each; the ones that came first make way. */
+/** Maximum number of connections with secrets, about 700 bytes each. The oldest are removed first. */
 export const MAX_KEYLOG_CONNECTIONS = 50_000;
 
-/** Bytes that all connections together may hold while their keys are not here. */
+/** Maximum bytes that all connections together buffer while their keys are not available. */
 export const MAX_HELD_TOTAL = 16 * 1024 * 1024;
 
 /** A line is a label, the client random and a secret of 32 to 64 bytes. */
 const LINE = /^([A-Z][A-Z0-9_]*) ([0-9a-f]{64}) ((?:[0-9a-f]{2}){32,64})\s*$/gim;
 
 /**
- * What all key log files and the capture's own secrets say. Shared by every connection of a capture; text may be added at any
- * time, and connections that wait notice at their next packet.
+ * The secrets of all key log files and of the capture itself, shared by all connections of a capture. Text may be added
+ * at any time; connections that lack keys check for them at their next packet.
  */
 export class KeyLog {
-  /** Bytes that connections hold at the moment in the hope of keys; each keeps the account of its own. */
+  /** Bytes that all connections buffer at present while they lack keys. Updated by `HeldRecords`. */
   held = 0;
   readonly #connections = new Map<string, Map<KeyLabel, Buffer>>();
   #version = 0;
 
-  /** Rises whenever there are new secrets. */
+  /** Increases whenever secrets are added. */
   get version(): number {
     return this.#version;
   }
 
-  /** Connections that there are secrets for. */
+  /** Number of connections with secrets. */
   get size(): number {
     return this.#connections.size;
   }
 
-  /** Takes the lines of `text` that it understands, leaves the others (comments, other labels, damage), and returns how many were new. */
+  /**
+   * Adds the secrets in `text` and returns how many were new. Comments, other labels and malformed lines are ignored.
+   */
   add(text: string): number {
     let added = 0;
     for (const [, label = '', random = '', secret = ''] of text.matchAll(LINE)) {
@@ -55,20 +57,20 @@ export class KeyLog {
     return added;
   }
 
-  /** The secret of the connection whose ClientHello had this random (as `clientRandomKey` writes it). */
+  /** Returns a secret of the connection with this client random, in the form of `clientRandomKey`. */
   secret(random: string, label: KeyLabel): Buffer | undefined {
     return this.#connections.get(random)?.get(label);
   }
 
-  /** Whether anything is known about the connection. */
+  /** Whether there are any secrets for the connection with this client random. */
   has(random: string): boolean {
     return this.#connections.has(random);
   }
 
   #put(random: string, label: KeyLabel, secret: Buffer): boolean {
-    const known = this.#connections.get(random);
-    if (known?.get(label)?.equals(secret)) return false;
-    if (known) known.set(label, secret);
+    const secrets = this.#connections.get(random);
+    if (secrets?.get(label)?.equals(secret)) return false;
+    if (secrets) secrets.set(label, secret);
     else this.#connections.set(random, new Map([[label, secret]]));
     if (this.#connections.size > MAX_KEYLOG_CONNECTIONS) {
       for (const oldest of this.#connections.keys()) {
@@ -80,7 +82,10 @@ export class KeyLog {
   }
 }
 
-/** A client random as a key of a table: half as long as its digits, and no piece of a longer string that would then be kept. */
+/**
+ * Returns a client random as a map key. Latin-1 is half as long as hexadecimal. The string is also not a slice of a
+ * larger one, which would stay in memory.
+ */
 export function clientRandomKey(random: Buffer): string {
   return random.toString('latin1');
 }

@@ -1,4 +1,4 @@
-/** What both hellos of a connection settle, and with the key log the keys that follow from it. */
+/** The parameters negotiated by the hellos of a connection, and the keys derived from them and the key log. */
 import type { Sender } from '../types.js';
 import { Decrypter } from './decrypter.js';
 import { HANDSHAKE } from './handshake.js';
@@ -15,29 +15,33 @@ import { createOpener } from './record-cipher.js';
 import { keysFromMaster } from './schedule.js';
 import { findSuite, type Suite, suiteName } from './suites.js';
 
-/** TLS 1.3's secrets by the stage of the connection, without the sender's prefix. */
+/** Key log labels of TLS 1.3 secrets by stage of the connection, without the prefix of the sender. */
 const TRAFFIC = {
   early: 'EARLY_TRAFFIC_SECRET',
   handshake: 'HANDSHAKE_TRAFFIC_SECRET',
   application: 'TRAFFIC_SECRET_0',
 } as const;
 
+/** Tracks the handshake messages of one connection. */
 export class Negotiation {
   readonly #keys: KeyLog;
   #client: ClientHello | undefined;
   #server: ServerHello | undefined;
   #suite: Suite | undefined;
   #alpn: string | undefined;
-  /** The server asked for another hello, which only TLS 1.3 does; decoys of a change of ciphers may come before its answer. */
+  /**
+   * A HelloRetryRequest was seen, so the version is TLS 1.3. It is set before the ServerHello because compatibility
+   * ChangeCipherSpec records may precede that.
+   */
   #retried = false;
-  /** A full handshake of TLS 1.2 has this message. */
+  /** ServerHelloDone was seen: a full handshake of TLS 1.2. */
   #helloDone = false;
 
   constructor(keys: KeyLog) {
     this.#keys = keys;
   }
 
-  /** Takes a handshake message of either side; what it does not need it leaves. */
+  /** Processes a handshake message of either side. Irrelevant types are ignored. */
   message(from: Sender, type: number, body: Buffer): void {
     if (from === 'client') {
       if (type === HANDSHAKE.clientHello) this.#client = readClientHello(body) ?? this.#client;
@@ -56,23 +60,23 @@ export class Negotiation {
     if (type === HANDSHAKE.encryptedExtensions && this.isTls13) this.#alpn = readEncryptedExtensions(body);
   }
 
-  /** TLS 1.2 again: the next hellos count. */
+  /** Starts over for a TLS 1.2 renegotiation. */
   restart(): void {
     this.#server = undefined;
     this.#helloDone = false;
   }
 
-  get greeted(): boolean {
+  get hasClientHello(): boolean {
     return this.#client !== undefined;
   }
 
-  /** Whether the server has chosen TLS 1.3, or will have to. */
+  /** Whether the server has chosen TLS 1.3, or will because of a HelloRetryRequest. */
   get isTls13(): boolean {
     return this.#retried || this.#server?.version === 0x0304;
   }
 
-  /** Whether the server has chosen. */
-  get answered(): boolean {
+  /** Whether a ServerHello was seen that is not a HelloRetryRequest. */
+  get hasServerHello(): boolean {
     return this.#server !== undefined;
   }
 
@@ -80,7 +84,7 @@ export class Negotiation {
     return this.#client?.earlyData === true;
   }
 
-  /** The name of what the server chose, if it cannot be read here. */
+  /** The name of the version or cipher suite chosen by the server when it is not supported. */
   get unsupported(): string | undefined {
     const server = this.#server;
     if (!server || this.#suite) return undefined;
@@ -88,36 +92,37 @@ export class Negotiation {
     return version === 'TLS 1.2' || version === 'TLS 1.3' ? suiteName(server.suite) : version;
   }
 
-  /** TLS 1.2's keys behind a change of ciphers; undefined while a hello or the master secret is not here. */
-  changed(from: Sender): Decrypter | undefined {
+  /** TLS 1.2 keys after ChangeCipherSpec; undefined while a hello or the master secret is missing. */
+  tls12Keys(from: Sender): Decrypter | undefined {
     const [client, server, suite, master] = [this.#client, this.#server, this.#suite, this.#secret('CLIENT_RANDOM')];
     if (!client || !server || !suite || !master) return undefined;
     const keys = keysFromMaster(suite, master, client.random, server.random, from);
     return new Decrypter(suite, { opener: createOpener(suite, keys, server.encryptThenMac) });
   }
 
-  /** TLS 1.3's keys of a stage; undefined while a hello or the secret is not here. */
-  traffic(from: Sender, stage: keyof typeof TRAFFIC): Decrypter | undefined {
+  /** TLS 1.3 keys of a stage; undefined while the ServerHello or the secret is missing. */
+  tls13Keys(from: Sender, stage: keyof typeof TRAFFIC): Decrypter | undefined {
     const label = `${from === 'client' ? 'CLIENT' : 'SERVER'}_${TRAFFIC[stage]}`;
     const secret = this.#secret(label as KeyLabel);
     return this.#suite && secret ? new Decrypter(this.#suite, { secret }) : undefined;
   }
 
-  /** Whether the key log knows the connection at all. */
-  get known(): boolean {
+  /** Whether the key log has any secret of the connection. */
+  get hasKeys(): boolean {
     return this.#client !== undefined && this.#keys.has(clientRandomKey(this.#client.random));
   }
 
-  /** Why records stay closed, where it is for want of keys. */
-  get closed(): { readonly code: string; readonly detail: string } {
+  /** The note for records that cannot be decrypted for lack of keys. */
+  get missingKeysNote(): { readonly code: string; readonly detail: string } {
     if (!this.#client) return { code: TLS_NOTE.noHandshake, detail: 'the client hello is missing' };
     const random = `client random ${this.#client.random.toString('hex')}`;
     const { size } = this.#keys;
     if (size === 0) return { code: TLS_NOTE.noKeys, detail: random };
-    const what = this.known ? 'only some of its secrets are there' : `not among the ${size} that it has`;
-    return { code: TLS_NOTE.otherKeys, detail: `${random}, ${what}` };
+    const reason = this.hasKeys ? 'only some of its secrets are there' : `not among the ${size} that it has`;
+    return { code: TLS_NOTE.otherKeys, detail: `${random}, ${reason}` };
   }
 
+  /** The parameters seen so far. */
   info(keys: TlsInfo['keys']): TlsInfo {
     const [client, server] = [this.#client, this.#server];
     const sameId = !!client && !!server && server.sessionId.length > 0 && server.sessionId.equals(client.sessionId);
@@ -128,7 +133,8 @@ export class Negotiation {
       sni: client?.sni,
       alpn: this.#alpn,
       keys,
-      // TLS 1.3 repeats the id for the sake of middleboxes; a ticket of TLS 1.2 may do without one.
+      // In TLS 1.3 the server always echoes the session id (middlebox compatibility mode). A TLS 1.2 session resumed by
+      // ticket may have no session id.
       resumed: version === 'TLS 1.3' ? !!server?.resumesPsk : !!server && (sameId || !this.#helloDone),
       clientRandom: client?.random.toString('hex'),
     };

@@ -1,23 +1,26 @@
-/** What every cipher suite has in common: the shape of a record, and of what is authenticated beside its content. */
+/** Types and record layout shared by all cipher suites. */
 
+/** Decrypts and authenticates the records of one direction under one set of keys. */
 export interface Opener {
-  /** How much longer a record is than what is in it, header included (TLS 1.3: unless it is padded); undefined when that varies. */
+  /** Record length minus content length, without TLS 1.3 padding; undefined when it varies (CBC). */
   readonly overhead: number | undefined;
   /**
-   * Opens a whole record, header included. `sequence` counts records from 0 since these keys came into use. Returns what was
-   * protected, in TLS 1.3 with the content type and padding still behind it; undefined when the record does not authenticate.
+   * Opens a whole record including its header. `sequence` is the record sequence number, from 0 for each set of keys.
+   * Returns the plaintext, in TLS 1.3 with the content type and padding at its end; undefined when the record does not
+   * authenticate.
    */
   open(record: Buffer, sequence: number): Buffer | undefined;
 }
 
+/** Bytes of a record header: type, version (2), length (2). */
 export const RECORD_HEADER = 5;
 
-const WORD = 0x1_0000_0000;
+const TWO_POW_32 = 0x1_0000_0000;
 
-/** Sequence number, type, version and length: what TLS 1.2 authenticates in front of the content. */
+/** Writes the 13 bytes that TLS 1.2 authenticates before the content: sequence number, type, version and length. */
 export function writeMacHeader(into: Buffer, record: Buffer, sequence: number, length: number): void {
-  into.writeUInt32BE(Math.floor(sequence / WORD), 0);
-  into.writeUInt32BE(sequence % WORD, 4);
+  into.writeUInt32BE(Math.floor(sequence / TWO_POW_32), 0);
+  into.writeUInt32BE(sequence % TWO_POW_32, 4);
   record.copy(into, 8, 0, 3);
   into.writeUInt16BE(length, 11);
 }

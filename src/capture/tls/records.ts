@@ -1,34 +1,34 @@
-/** The TLS record layer of one direction: bytes in any split → whole records, as views where one chunk has it all. */
+/** TLS record layer of one direction: splits chunks into records. A record inside one chunk is a view of it. */
 import type { Place } from '../types.js';
-import { type Gap, NO_GAP, oneRecord, plus, stretch, sum } from './gap.js';
+import { type Gap, NO_GAP, oneRecord, plus, recordsIn, sum } from './gap.js';
 import { RECORD_HEADER } from './record-opener.js';
 
-/** What became of the bytes. */
+/** Receives the records of one direction. */
 export interface RecordSink {
   /** A whole record with its header: a view, valid until this returns. */
   record(record: Buffer, place: Place): void;
-  /** Records are missing here, as far as is known. */
+  /** Reports missing records before the next one. */
   lost(loss: Gap, place: Place): void;
-  /** What comes here is no TLS. `first`: nothing before it was either. The reader is done, and `bytes` are for whom it may concern. */
-  broken(bytes: Buffer, first: boolean, place: Place): void;
+  /** The input is not TLS from `bytes` on, and later input is ignored. `first`: no record header was seen before. */
+  invalid(bytes: Buffer, first: boolean, place: Place): void;
 }
 
-/** RFC 5246 section 6.2.3: 2^14 bytes and up to 2048 that protection adds. TLS 1.3 allows 256. */
+/** Longest record: 2^14 bytes and up to 2048 bytes of protection (RFC 5246 section 6.2.3; 256 in TLS 1.3). */
 export const MAX_RECORD = RECORD_HEADER + 16_384 + 2048;
 
-/** How many bytes are looked through for a record header after a gap: several of the longest records. */
+/** Bytes searched for a record header after a gap: several times the longest record. */
 export const MAX_SEARCH = 128 * 1024;
 
-/** Buffers for records that come in pieces; they are used again, since most records of a capture do. */
-const spare: Buffer[] = [];
-const MAX_SPARE = 32;
+/** Pooled buffers for records that span chunks, which most records of a capture do. */
+const pool: Buffer[] = [];
+const MAX_POOLED = 32;
 
-/** Every record after the handshake starts so, whatever is in it in TLS 1.3. */
+/** First bytes of an application data record. In TLS 1.3 every record after the handshake starts with them. */
 const APPLICATION_DATA = Buffer.from([23, 3, 3]);
 
-const NOTHING = Buffer.alloc(0);
+const EMPTY = Buffer.alloc(0);
 
-/** Whether a plausible record header stands there; `bytes` has 5 more. */
+/** Whether a plausible record header is at `at`. `bytes` must have 5 bytes from there. */
 export function isRecordHeader(bytes: Buffer, at = 0): boolean {
   const type = bytes[at] ?? 0;
   return (
@@ -36,25 +36,27 @@ export function isRecordHeader(bytes: Buffer, at = 0): boolean {
   );
 }
 
-/** After a gap that may have swallowed a header. */
+/** State of the search for the next record after a gap that may contain record headers. */
 interface Search {
-  /** What may be the next one. */
+  /** Bytes not searched yet, possibly the start of the next record. */
   readonly kept: Buffer;
-  /** Bytes looked through. */
+  /** Number of bytes searched. */
   readonly seen: number;
-  /** What is lost before it: a record of which the header was seen, and a stretch of bytes. */
+  /** Lost before the next record: the record whose header was seen, if any. */
   readonly known: Gap;
+  /** Lost bytes with unknown record boundaries; undefined: unknown. */
   readonly wire: number | undefined;
+  /** Whether `wire` starts with a record whose start was captured. */
   readonly begun: boolean;
 }
 
-/** Holds at most `MAX_RECORD` bytes, and while it searches that and the longest chunk. */
+/** Splits a byte stream into records. Buffers at most `MAX_RECORD` bytes, plus one chunk while it searches. */
 export class RecordReader {
   readonly #sink: RecordSink;
-  /** A record that came in part: `#filled` bytes of it are here. With a hole in it, they are only counted. */
+  /** An incomplete record: `#filled` of its bytes were received. After a gap inside it, bytes are only counted. */
   #partial: Buffer | undefined;
   #filled = 0;
-  #holed = false;
+  #hasGap = false;
   #search: Search | undefined;
   #first = true;
   #done = false;
@@ -65,39 +67,39 @@ export class RecordReader {
 
   push(bytes: Buffer, place: Place): void {
     if (this.#done) return;
-    if (this.#search) this.#seek(bytes, false, place);
+    if (this.#search) this.#resync(bytes, false, place);
     else this.#read(bytes, place);
   }
 
-  /** `length` bytes are missing (undefined: nobody knows how many). */
+  /** Reports `length` missing bytes (undefined: unknown number). */
   gap(length: number | undefined, place: Place): void {
     if (this.#done) return;
     if (this.#search) {
       const { kept, wire } = this.#search;
-      this.#search = { ...this.#search, kept: NOTHING, wire: sum(wire, sum(length, kept.length)) };
+      this.#search = { ...this.#search, kept: EMPTY, wire: sum(wire, sum(length, kept.length)) };
       return;
     }
-    const headed = this.#filled >= RECORD_HEADER;
+    const hasHeader = this.#filled >= RECORD_HEADER;
     const missing = this.#missing();
-    if (headed && length !== undefined && length <= missing) {
-      this.#holed = true;
+    if (hasHeader && length !== undefined && length <= missing) {
+      this.#hasGap = true;
       this.#filled += length;
       this.#finish(place);
       return;
     }
-    const had = this.#filled;
+    const received = this.#filled;
     this.#release();
-    this.#search = headed
-      ? { kept: NOTHING, seen: 0, known: oneRecord(had + missing), wire: sum(length, -missing), begun: false }
-      : { kept: NOTHING, seen: 0, known: NO_GAP, wire: sum(length, had), begun: had > 0 };
+    this.#search = hasHeader
+      ? { kept: EMPTY, seen: 0, known: oneRecord(received + missing), wire: sum(length, -missing), begun: false }
+      : { kept: EMPTY, seen: 0, known: NO_GAP, wire: sum(length, received), begun: received > 0 };
   }
 
-  /** Nothing more comes. What is kept is given back. */
+  /** Ends the stream, reports records that were being searched for as lost, and returns buffers to the pool. */
   end(place: Place): void {
-    if (this.#search && !this.#done) this.#seek(NOTHING, true, place);
+    if (this.#search && !this.#done) this.#resync(EMPTY, true, place);
     const search = this.#search;
     if (search && !this.#done) {
-      this.#sink.lost(plus(search.known, stretch(sum(search.wire, search.kept.length), true)), place);
+      this.#sink.lost(plus(search.known, recordsIn(sum(search.wire, search.kept.length), true)), place);
     }
     this.#done = true;
     this.#search = undefined;
@@ -107,7 +109,7 @@ export class RecordReader {
   #read(bytes: Buffer, place: Place): void {
     let at = this.#filled > 0 ? this.#fill(bytes, place) : 0;
     while (bytes.length - at >= RECORD_HEADER && !this.#done) {
-      if (!isRecordHeader(bytes, at)) return this.#break(bytes.subarray(at), place);
+      if (!isRecordHeader(bytes, at)) return this.#fail(bytes.subarray(at), place);
       this.#first = false;
       const end = at + lengthAt(bytes, at);
       if (end > bytes.length) break;
@@ -115,13 +117,13 @@ export class RecordReader {
       at = end;
     }
     if (at < bytes.length && !this.#done) {
-      this.#partial = spare.pop() ?? Buffer.allocUnsafeSlow(MAX_RECORD);
+      this.#partial = pool.pop() ?? Buffer.allocUnsafeSlow(MAX_RECORD);
       this.#partial.set(bytes.subarray(at));
       this.#filled = bytes.length - at;
     }
   }
 
-  /** Adds to the record that was begun, and returns how many bytes went into it. */
+  /** Adds bytes to the incomplete record and returns how many were used. */
   #fill(bytes: Buffer, place: Place): number {
     let at = 0;
     if (this.#filled < RECORD_HEADER) {
@@ -129,7 +131,7 @@ export class RecordReader {
       if (this.#filled < RECORD_HEADER || !this.#partial) return at;
       if (!isRecordHeader(this.#partial)) {
         const start = Buffer.from(this.#partial.subarray(0, RECORD_HEADER));
-        this.#break(Buffer.concat([start, bytes.subarray(at)]), place);
+        this.#fail(Buffer.concat([start, bytes.subarray(at)]), place);
         return bytes.length;
       }
       this.#first = false;
@@ -141,7 +143,7 @@ export class RecordReader {
 
   #take(bytes: Buffer, at: number, wanted: number): number {
     const end = Math.min(bytes.length, at + wanted);
-    if (!this.#holed) this.#partial?.set(bytes.subarray(at, end), this.#filled);
+    if (!this.#hasGap) this.#partial?.set(bytes.subarray(at, end), this.#filled);
     this.#filled += end - at;
     return end;
   }
@@ -150,24 +152,24 @@ export class RecordReader {
     const partial = this.#partial;
     if (!partial || this.#missing() > 0) return;
     const length = this.#filled;
-    const holed = this.#holed;
-    // The buffer is not spare yet: what the sink does may begin another record.
+    const hasGap = this.#hasGap;
+    // The buffer is returned to the pool after the sink call, which may start another record.
     this.#partial = undefined;
     this.#release();
-    if (holed) this.#sink.lost(oneRecord(length), place);
+    if (hasGap) this.#sink.lost(oneRecord(length), place);
     else this.#sink.record(partial.subarray(0, length), place);
-    keep(partial);
+    recycle(partial);
   }
 
-  /** Bytes up to the end of the record at hand, or of its header. */
+  /** Bytes missing to the end of the incomplete record, or of its header. */
   #missing(): number {
     const partial = this.#partial;
     if (!partial || this.#filled < RECORD_HEADER) return RECORD_HEADER - this.#filled;
     return lengthAt(partial, 0) - this.#filled;
   }
 
-  /** Looks for application data whose record ends where the next header stands, or `last` where the bytes end. */
-  #seek(bytes: Buffer, last: boolean, place: Place): void {
+  /** Searches for an application data record followed by another record header, or with `last` by the end. */
+  #resync(bytes: Buffer, last: boolean, place: Place): void {
     const search = this.#search;
     if (!search) return;
     const all = search.kept.length > 0 ? Buffer.concat([search.kept, bytes]) : bytes;
@@ -176,7 +178,7 @@ export class RecordReader {
       const fits = fitsAt(all, at, last);
       if (fits) {
         this.#search = undefined;
-        this.#sink.lost(plus(search.known, stretch(sum(search.wire, at), search.begun)), place);
+        this.#sink.lost(plus(search.known, recordsIn(sum(search.wire, at), search.begun)), place);
         return this.#read(all.subarray(at), place);
       }
       if (fits === undefined) break;
@@ -184,26 +186,26 @@ export class RecordReader {
     }
     const from = at >= 0 ? at : Math.max(0, all.length + 1 - APPLICATION_DATA.length);
     const seen = search.seen + from;
-    if (seen > MAX_SEARCH) return this.#break(NOTHING, place);
+    if (seen > MAX_SEARCH) return this.#fail(EMPTY, place);
     this.#search = { ...search, kept: Buffer.from(all.subarray(from)), seen, wire: sum(search.wire, from) };
   }
 
-  #break(bytes: Buffer, place: Place): void {
+  #fail(bytes: Buffer, place: Place): void {
     this.#done = true;
     this.#search = undefined;
     this.#release();
-    this.#sink.broken(bytes, this.#first, place);
+    this.#sink.invalid(bytes, this.#first, place);
   }
 
   #release(): void {
-    if (this.#partial) keep(this.#partial);
+    if (this.#partial) recycle(this.#partial);
     this.#partial = undefined;
     this.#filled = 0;
-    this.#holed = false;
+    this.#hasGap = false;
   }
 }
 
-/** Whether a record at `at` is followed by another; undefined when more bytes must tell. */
+/** Whether the record at `at` is followed by another one; undefined when more bytes are needed. */
 function fitsAt(all: Buffer, at: number, last: boolean): boolean | undefined {
   if (all.length - at < RECORD_HEADER) return last ? false : undefined;
   if (!isRecordHeader(all, at)) return false;
@@ -212,11 +214,11 @@ function fitsAt(all: Buffer, at: number, last: boolean): boolean | undefined {
   return last ? end === all.length : undefined;
 }
 
-function keep(buffer: Buffer): void {
-  if (spare.length < MAX_SPARE) spare.push(buffer);
+function recycle(buffer: Buffer): void {
+  if (pool.length < MAX_POOLED) pool.push(buffer);
 }
 
-/** The length of the record whose header stands there, header included. */
+/** Length of the record at `at`, including its header. */
 function lengthAt(bytes: Buffer, at: number): number {
   return RECORD_HEADER + (((bytes[at + 3] ?? 0) << 8) | (bytes[at + 4] ?? 0));
 }

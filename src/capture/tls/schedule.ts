@@ -1,20 +1,20 @@
-/** From a secret of the key log to the keys of one direction: the end of the key schedules of TLS 1.2 and 1.3. */
+/** Derives the keys of one direction from a key log secret: the last steps of the TLS 1.2 and 1.3 key schedules. */
 import { createHmac } from 'node:crypto';
 import type { Sender } from '../types.js';
 import type { Suite } from './suites.js';
 
-/** What protects the records of one direction. */
+/** Record protection keys of one direction. */
 export interface RecordKeys {
   readonly key: Buffer;
-  /** 12 bytes, or the 4 bytes that TLS 1.2 fixes for GCM; empty for CBC, whose records carry theirs. */
+  /** 12 bytes; 4 bytes for GCM in TLS 1.2 (implicit part of the nonce); empty for CBC, whose records carry the IV. */
   readonly iv: Buffer;
-  /** Empty where the cipher authenticates. */
+  /** MAC key; empty for AEAD ciphers. */
   readonly mac: Buffer;
 }
 
 const MAC_LENGTH = { sha1: 20, sha256: 32, sha384: 48 } as const;
 
-/** TLS 1.2: cuts `sender`'s keys out of the key block (RFC 5246 section 6.3; IV lengths of RFC 5288 and RFC 7905). */
+/** TLS 1.2: the keys of `sender` from the key block (RFC 5246 section 6.3; IV lengths of RFC 5288 and RFC 7905). */
 export function keysFromMaster(
   suite: Suite,
   master: Buffer,
@@ -26,10 +26,10 @@ export function keysFromMaster(
   const ivLength = suite.mac ? 0 : suite.cipher === 'chacha20-poly1305' ? 12 : 4;
   const seed = Buffer.concat([Buffer.from('key expansion'), serverRandom, clientRandom]);
   const block = pHash(suite.hash, master, seed, 2 * (macLength + suite.keyLength + ivLength));
-  const second = sender === 'client' ? 0 : 1;
+  const index = sender === 'client' ? 0 : 1;
   let at = 0;
   const cut = (length: number): Buffer => {
-    const part = block.subarray(at + second * length, at + (second + 1) * length);
+    const part = block.subarray(at + index * length, at + (index + 1) * length);
     at += 2 * length;
     return part;
   };
@@ -53,8 +53,8 @@ export function nextTrafficSecret(suite: Suite, secret: Buffer): Buffer {
 }
 
 /**
- * HKDF-Expand-Label with an empty context (RFC 8446 section 7.1). `length` is at most that of the hash, so that there is one
- * round only.
+ * HKDF-Expand-Label with an empty context (RFC 8446 section 7.1). `length` is at most the hash length, so that
+ * HKDF-Expand has a single round.
  */
 export function expandLabel(hash: Suite['hash'], secret: Buffer, label: string, length: number): Buffer {
   const name = Buffer.from(`tls13 ${label}`, 'latin1');
@@ -62,7 +62,7 @@ export function expandLabel(hash: Suite['hash'], secret: Buffer, label: string, 
   return createHmac(hash, secret).update(info).digest().subarray(0, length);
 }
 
-/** P_hash of RFC 5246 section 5; TLS 1.2's PRF with the label already in the seed. */
+/** P_hash of RFC 5246 section 5. It is the TLS 1.2 PRF when `seed` starts with the label. */
 export function pHash(hash: Suite['hash'], secret: Buffer, seed: Buffer, length: number): Buffer {
   const parts: Buffer[] = [];
   let a = seed;

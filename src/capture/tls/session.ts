@@ -1,4 +1,4 @@
-/** One TLS connection: follows its handshake and opens the records of both directions. */
+/** Decryption of one TLS connection: follows the handshake and opens the records of both directions. */
 import type { Place, Sender } from '../types.js';
 import type { Decrypter, Opened } from './decrypter.js';
 import { type Gap, NO_GAP, plus } from './gap.js';
@@ -8,283 +8,284 @@ import type { KeyLog } from './keylog.js';
 import { Negotiation } from './negotiation.js';
 import { RECORD_HEADER } from './record-opener.js';
 
-/** Records in a row that may fail to open before their direction is given up: the keys are not theirs, or the place is lost. */
+/** Consecutive records that fail to open before a direction is dropped: wrong keys, or the sequence number is lost. */
 export const MAX_FAILURES = 16;
 
-/** The same for early data, which need not be readable and of which servers take little. */
+/** The same for early data, which may be undecryptable and of which servers accept little. */
 const MAX_EARLY = 256;
 
-/** Records that may be lost before the first one under new keys, beside those that were seen to be missing. */
+/** Records that may be lost before the first one under new keys, in addition to the known missing ones. */
 const MAX_UNSEEN = 32;
 
 const TYPE = { changeCipherSpec: 20, alert: 21, handshake: 22, applicationData: 23 };
 
-/** One direction. TLS 1.2 goes from `plain` to `application`, TLS 1.3 has handshake keys in between; `dropped` gives nothing more. */
-interface Channel {
+/** State of one direction. TLS 1.2 skips the phase `handshake`. A `dropped` direction produces no more output. */
+interface Direction {
   readonly from: Sender;
   readonly handshake: HandshakeReader;
   phase: 'plain' | 'handshake' | 'application' | 'dropped';
-  unsealer: Decrypter | undefined;
-  /** What was lost before there were keys. */
+  decrypter: Decrypter | undefined;
+  /** Records lost while there are no keys. */
   loss: Gap;
   failures: number;
-  /** Whether any record in the clear was seen. */
-  greeted: boolean;
-  /** Whether records are padded, so that what a lost one held cannot be told. */
+  /** Whether an unencrypted record was seen. */
+  sawPlaintext: boolean;
+  /** Whether records are padded, so that the content length of a lost record is unknown. */
   padded: boolean;
-  /** Whether there was any data yet. */
+  /** Whether application data was seen. */
   hasData: boolean;
 }
 
 export class TlsSession {
   readonly #sink: TlsSink;
-  readonly #settled: Negotiation;
-  readonly #channels: Readonly<Record<Sender, Channel>>;
+  readonly #negotiation: Negotiation;
+  readonly #directions: Readonly<Record<Sender, Direction>>;
   readonly #noted = new Set<string>();
-  #told: TlsInfo['keys'] | undefined;
-  /** TLS 1.3 data from before the server's answer. */
-  #early: { unsealer: Decrypter | undefined } | undefined;
-  /** Of the record at hand. */
+  /** Key status last reported with `sink.tls`. */
+  #reported: TlsInfo['keys'] | undefined;
+  /** TLS 1.3 early data, once the client has sent any. */
+  #early: { decrypter: Decrypter | undefined } | undefined;
+  /** Place of the current record. */
   #place: Place = { frame: 0, time: 0n };
 
   constructor(keys: KeyLog, sink: TlsSink) {
     this.#sink = sink;
-    this.#settled = new Negotiation(keys);
-    this.#channels = { client: this.#channel('client'), server: this.#channel('server') };
+    this.#negotiation = new Negotiation(keys);
+    this.#directions = { client: this.#newDirection('client'), server: this.#newDirection('server') };
   }
 
-  /** Takes a record. False: it cannot be read before keys or the other side's hello are here; the caller offers it again. */
+  /** Processes a record. Returns false when keys or the other hello are missing; the caller then retries it later. */
   accept(from: Sender, record: Buffer, place: Place): boolean {
     this.#place = place;
-    const channel = this.#channels[from];
-    if (channel.phase === 'dropped') return true;
-    return channel.phase === 'plain' ? this.#plain(channel, record) : this.#sealed(channel, record);
+    const direction = this.#directions[from];
+    if (direction.phase === 'dropped') return true;
+    return direction.phase === 'plain' ? this.#plain(direction, record) : this.#encrypted(direction, record);
   }
 
-  /** Whether a record is a message in the clear, which no keys have to be waited for. */
+  /** Whether a record is an unencrypted handshake message. */
   isClear(from: Sender, record: Buffer): boolean {
-    return record[0] === TYPE.handshake && (this.#channels[from].phase === 'plain' || this.#settled.isTls13);
+    return record[0] === TYPE.handshake && (this.#directions[from].phase === 'plain' || this.#negotiation.isTls13);
   }
 
-  /** Records of this direction are missing. */
+  /** Reports missing records of a direction. */
   lost(from: Sender, loss: Gap): void {
-    const channel = this.#channels[from];
-    channel.handshake.reset();
-    if (channel.unsealer) channel.unsealer.lose(loss);
-    else channel.loss = plus(channel.loss, loss);
+    const direction = this.#directions[from];
+    direction.handshake.reset();
+    if (direction.decrypter) direction.decrypter.addLoss(loss);
+    else direction.loss = plus(direction.loss, loss);
   }
 
-  /** What comes in this direction cannot be read: one gap without a length stands for it. */
+  /** Stops decrypting a direction and emits one gap of unknown length for the rest of it. */
   drop(from: Sender, place: Place, note?: string): void {
-    const channel = this.#channels[from];
-    if (channel.phase === 'dropped') return;
-    channel.phase = 'dropped';
-    channel.unsealer = undefined;
+    const direction = this.#directions[from];
+    if (direction.phase === 'dropped') return;
+    direction.phase = 'dropped';
+    direction.decrypter = undefined;
     if (note) this.#note(note, `from the ${from}`, place);
     this.#sink.gap(from, undefined, place);
   }
 
-  /** There is no more hope of keys, or no more room to wait for them. */
-  withoutKeys(place: Place): void {
-    if (this.#told === 'unsupported') return;
+  /** Reports that keys are missing: the connection has ended, or the buffer for its records is full. */
+  reportMissingKeys(place: Place): void {
+    if (this.#reported === 'unsupported') return;
     this.#place = place;
-    if (!this.#told) this.#tell('missing', place);
-    const { code, detail } = this.#settled.closed;
+    if (!this.#reported) this.#report('missing', place);
+    const { code, detail } = this.#negotiation.missingKeysNote;
     this.#noteOnce(code, detail);
   }
 
-  /** This direction ends. What was lost last had nothing behind it that told how much it was. */
+  /** Ends a direction. Records lost at its end become a gap of unknown length, since no later record bounds them. */
   end(from: Sender, place: Place): void {
-    const { phase, unsealer, loss } = this.#channels[from];
-    const lossy = unsealer ? unsealer.lossy : loss.most > 0;
+    const { phase, decrypter, loss } = this.#directions[from];
+    const lossy = decrypter ? decrypter.hasLoss : loss.most > 0;
     if (lossy && phase === 'application') this.#sink.gap(from, undefined, place);
   }
 
-  /** Both ended. */
+  /** Called after both directions have ended. */
   close(place: Place): void {
-    if (this.#told || !this.#settled.greeted) return;
-    this.#tell(this.#settled.known ? 'found' : 'missing', place);
-    const isDropped = Object.values(this.#channels).some((channel) => channel.phase === 'dropped');
+    if (this.#reported || !this.#negotiation.hasClientHello) return;
+    this.#report(this.#negotiation.hasKeys ? 'found' : 'missing', place);
+    const isDropped = Object.values(this.#directions).some((direction) => direction.phase === 'dropped');
     if (!isDropped) this.#note(TLS_NOTE.unfinished, undefined, place);
   }
 
-  #channel(from: Sender): Channel {
-    const handshake = new HandshakeReader((type, body) => this.#message(this.#channels[from], type, body));
-    const seen = { greeted: false, padded: false, hasData: false };
-    return { from, handshake, phase: 'plain', unsealer: undefined, loss: NO_GAP, failures: 0, ...seen };
+  #newDirection(from: Sender): Direction {
+    const handshake = new HandshakeReader((type, body) => this.#message(this.#directions[from], type, body));
+    const flags = { sawPlaintext: false, padded: false, hasData: false };
+    return { from, handshake, phase: 'plain', decrypter: undefined, loss: NO_GAP, failures: 0, ...flags };
   }
 
-  #plain(channel: Channel, record: Buffer): boolean {
+  #plain(direction: Direction, record: Buffer): boolean {
     const type = record[0];
-    if (type === TYPE.applicationData && !channel.greeted) {
+    if (type === TYPE.applicationData && !direction.sawPlaintext) {
       this.#noteOnce(TLS_NOTE.noHandshake);
-      this.drop(channel.from, this.#place);
+      this.drop(direction.from, this.#place);
       return true;
     }
-    channel.greeted = true;
-    if (type === TYPE.handshake) channel.handshake.push(record.subarray(RECORD_HEADER));
-    if (type === TYPE.alert) this.#alert(channel, record.subarray(RECORD_HEADER));
-    if (type === TYPE.changeCipherSpec) return this.#settled.isTls13 || this.#changeCipher(channel, NO_GAP);
+    direction.sawPlaintext = true;
+    if (type === TYPE.handshake) direction.handshake.push(record.subarray(RECORD_HEADER));
+    if (type === TYPE.alert) this.#alert(direction, record.subarray(RECORD_HEADER));
+    if (type === TYPE.changeCipherSpec) return this.#negotiation.isTls13 || this.#changeCipher(direction, NO_GAP);
     if (type !== TYPE.applicationData) return true;
-    // Where the change of ciphers was lost, records in the clear count in the loss, and the Finished behind it may not.
-    const loss = { wire: undefined, least: 0, most: channel.loss.most + MAX_UNSEEN };
-    return this.#changeCipher(channel, loss) && this.#sealed(channel, record);
+    // The ChangeCipherSpec was lost. The loss then includes unencrypted records, and may not include the Finished.
+    const loss = { wire: undefined, least: 0, most: direction.loss.most + MAX_UNSEEN };
+    return this.#changeCipher(direction, loss) && this.#encrypted(direction, record);
   }
 
-  /** TLS 1.2: what follows in this direction is protected by what both hellos settled. */
-  #changeCipher(channel: Channel, loss: Gap): boolean {
-    const unsealer = this.#settled.changed(channel.from);
-    if (!unsealer) return false;
-    unsealer.lose(loss);
-    this.#rekey(channel, 'application', unsealer);
-    channel.handshake.reset();
-    if (channel.from === 'server') this.#tellFound();
+  /** TLS 1.2 ChangeCipherSpec: the following records of this direction use the negotiated keys. */
+  #changeCipher(direction: Direction, loss: Gap): boolean {
+    const decrypter = this.#negotiation.tls12Keys(direction.from);
+    if (!decrypter) return false;
+    decrypter.addLoss(loss);
+    this.#rekey(direction, 'application', decrypter);
+    direction.handshake.reset();
+    if (direction.from === 'server') this.#reportFound();
     return true;
   }
 
-  #rekey(channel: Channel, phase: Channel['phase'], unsealer: Decrypter | undefined): void {
-    channel.phase = phase;
-    channel.unsealer = unsealer;
-    channel.loss = NO_GAP;
-    channel.failures = 0;
+  #rekey(direction: Direction, phase: Direction['phase'], decrypter: Decrypter | undefined): void {
+    direction.phase = phase;
+    direction.decrypter = decrypter;
+    direction.loss = NO_GAP;
+    direction.failures = 0;
   }
 
-  #sealed(channel: Channel, record: Buffer): boolean {
+  #encrypted(direction: Direction, record: Buffer): boolean {
     const type = record[0] ?? 0;
-    const isTls13 = this.#settled.isTls13;
+    const isTls13 = this.#negotiation.isTls13;
     if (type !== TYPE.applicationData) {
-      // In TLS 1.3 only middlebox decoys, a repeated hello and early alerts look so.
-      if (isTls13 && type === TYPE.handshake) channel.handshake.push(record.subarray(RECORD_HEADER));
-      if (isTls13 && type === TYPE.alert) this.#alert(channel, record.subarray(RECORD_HEADER));
+      // In TLS 1.3 these are compatibility ChangeCipherSpec records, a second ClientHello or early alerts.
+      if (isTls13 && type === TYPE.handshake) direction.handshake.push(record.subarray(RECORD_HEADER));
+      if (isTls13 && type === TYPE.alert) this.#alert(direction, record.subarray(RECORD_HEADER));
       if (isTls13) return true;
-      if (type === TYPE.changeCipherSpec) return this.#changeCipher(channel, NO_GAP);
+      if (type === TYPE.changeCipherSpec) return this.#changeCipher(direction, NO_GAP);
     }
-    const unsealer = channel.unsealer ?? this.#arm(channel);
-    if (!unsealer && !(channel.phase === 'handshake' && this.#settled.traffic(channel.from, 'application')))
+    const decrypter = direction.decrypter ?? this.#installKeys(direction);
+    if (!decrypter && !(direction.phase === 'handshake' && this.#negotiation.tls13Keys(direction.from, 'application')))
       return false;
-    const opened = unsealer?.open(record) ?? this.#openOtherwise(channel, record);
+    const opened = decrypter?.open(record) ?? this.#tryOtherKeys(direction, record);
     if (!opened) {
-      this.#unopened(channel);
+      this.#decryptFailed(direction);
       return true;
     }
-    channel.failures = 0;
-    if (opened.missing !== 0 && channel.phase === 'application') {
-      channel.handshake.reset();
-      // A lost record may have held a ticket instead; where nothing but tickets is likely, nothing is claimed.
-      const isKnown = !channel.padded && (!isTls13 || channel.hasData);
-      this.#sink.gap(channel.from, isKnown ? opened.missing : undefined, this.#place);
+    direction.failures = 0;
+    if (opened.missing !== 0 && direction.phase === 'application') {
+      direction.handshake.reset();
+      // A lost TLS 1.3 record may have been a session ticket. Before any data that is likely, so the length is unknown.
+      const isKnown = !direction.padded && (!isTls13 || direction.hasData);
+      this.#sink.gap(direction.from, isKnown ? opened.missing : undefined, this.#place);
     }
-    if (isTls13) this.#inner(channel, opened.content);
-    else this.#content(channel, type, opened.content);
+    if (isTls13) this.#inner(direction, opened.content);
+    else this.#content(direction, type, opened.content);
     return true;
   }
 
-  /** TLS 1.3: gets the keys of the phase. */
-  #arm(channel: Channel): Decrypter | undefined {
-    if (channel.phase === 'plain' || channel.phase === 'dropped') return undefined;
-    const unsealer = this.#settled.traffic(channel.from, channel.phase);
-    if (!unsealer) return undefined;
-    unsealer.lose(channel.loss);
-    channel.unsealer = unsealer;
-    channel.loss = NO_GAP;
-    return unsealer;
+  /** TLS 1.3: installs the keys of the current phase. */
+  #installKeys(direction: Direction): Decrypter | undefined {
+    if (direction.phase === 'plain' || direction.phase === 'dropped') return undefined;
+    const decrypter = this.#negotiation.tls13Keys(direction.from, direction.phase);
+    if (!decrypter) return undefined;
+    decrypter.addLoss(direction.loss);
+    direction.decrypter = decrypter;
+    direction.loss = NO_GAP;
+    return decrypter;
   }
 
-  /** TLS 1.3: a record that is not under the handshake's keys may be early data, or the end of the handshake was lost. */
-  #openOtherwise(channel: Channel, record: Buffer): Opened | undefined {
-    if (channel.phase !== 'handshake') return undefined;
-    if (this.#awaitsEarly(channel)) {
-      this.#early ??= { unsealer: this.#settled.traffic('client', 'early') };
-      const early = this.#early.unsealer?.open(record);
+  /** TLS 1.3: a record not under handshake keys may be early data, or the end of the handshake was lost. */
+  #tryOtherKeys(direction: Direction, record: Buffer): Opened | undefined {
+    if (direction.phase !== 'handshake') return undefined;
+    if (this.#mayBeEarly(direction)) {
+      this.#early ??= { decrypter: this.#negotiation.tls13Keys('client', 'early') };
+      const early = this.#early.decrypter?.open(record);
       const first = this.#noteOnce(TLS_NOTE.earlyData, early ? 'read' : 'not readable');
       if (!early && first) this.#sink.gap('client', undefined, this.#place);
-      // It does not count in the sequence under the handshake's keys, which start again with the next record.
-      channel.unsealer = undefined;
+      // Early data does not count in the sequence of the handshake keys, so these start again with the next record.
+      direction.decrypter = undefined;
       if (early) return early;
     }
-    const ahead = this.#settled.traffic(channel.from, 'application');
-    ahead?.lose({ wire: undefined, least: 0, most: MAX_UNSEEN });
-    const opened = ahead?.open(record);
-    if (opened) this.#rekey(channel, 'application', ahead);
+    const next = this.#negotiation.tls13Keys(direction.from, 'application');
+    next?.addLoss({ wire: undefined, least: 0, most: MAX_UNSEEN });
+    const opened = next?.open(record);
+    if (opened) this.#rekey(direction, 'application', next);
     return opened;
   }
 
-  /** Whether records of the client may still be early data. */
-  #awaitsEarly(channel: Channel): boolean {
-    return channel.from === 'client' && this.#settled.offersEarlyData && !channel.unsealer?.sequence;
+  /** Whether the next record of the direction may be early data. */
+  #mayBeEarly(direction: Direction): boolean {
+    return direction.from === 'client' && this.#negotiation.offersEarlyData && !direction.decrypter?.sequence;
   }
 
-  #unopened(channel: Channel): void {
-    const early = this.#awaitsEarly(channel);
-    if (++channel.failures >= (early ? MAX_EARLY : MAX_FAILURES)) {
-      return this.drop(channel.from, this.#place, TLS_NOTE.givenUp);
+  #decryptFailed(direction: Direction): void {
+    const early = this.#mayBeEarly(direction);
+    if (++direction.failures >= (early ? MAX_EARLY : MAX_FAILURES)) {
+      return this.drop(direction.from, this.#place, TLS_NOTE.givenUp);
     }
-    if (channel.unsealer && !early) this.#note(TLS_NOTE.notAuthentic, `from the ${channel.from}`, this.#place);
+    if (direction.decrypter && !early) this.#note(TLS_NOTE.notAuthentic, `from the ${direction.from}`, this.#place);
   }
 
-  /** TLSInnerPlaintext: content, its type, zeros (RFC 8446 section 5.2). */
-  #inner(channel: Channel, inner: Buffer): void {
+  /** TLSInnerPlaintext: content, content type, zero padding (RFC 8446 section 5.2). */
+  #inner(direction: Direction, inner: Buffer): void {
     let end = inner.length - 1;
     while (end >= 0 && inner[end] === 0) end--;
-    if (end < inner.length - 1) channel.padded = true;
-    if (end >= 0) this.#content(channel, inner[end] ?? 0, inner.subarray(0, end));
+    if (end < inner.length - 1) direction.padded = true;
+    if (end >= 0) this.#content(direction, inner[end] ?? 0, inner.subarray(0, end));
   }
 
-  #content(channel: Channel, type: number, content: Buffer): void {
+  #content(direction: Direction, type: number, content: Buffer): void {
     if (type === TYPE.applicationData) {
-      this.#tellFound();
-      channel.hasData = true;
-      if (content.length > 0) this.#sink.bytes(channel.from, content, this.#place);
+      this.#reportFound();
+      direction.hasData = true;
+      if (content.length > 0) this.#sink.bytes(direction.from, content, this.#place);
     }
-    if (type === TYPE.handshake) channel.handshake.push(content);
-    if (type === TYPE.alert) this.#alert(channel, content);
+    if (type === TYPE.handshake) direction.handshake.push(content);
+    if (type === TYPE.alert) this.#alert(direction, content);
   }
 
-  #message(channel: Channel, type: number, body: Buffer): void {
-    const settled = this.#settled;
-    const { from, phase } = channel;
-    if (type === HANDSHAKE.clientHello && phase === 'application' && !settled.isTls13) {
-      settled.restart();
+  #message(direction: Direction, type: number, body: Buffer): void {
+    const negotiation = this.#negotiation;
+    const { from, phase } = direction;
+    if (type === HANDSHAKE.clientHello && phase === 'application' && !negotiation.isTls13) {
+      negotiation.restart();
       this.#note(TLS_NOTE.renegotiated, undefined, this.#place);
     }
-    settled.message(from, type, body);
-    if (type === HANDSHAKE.serverHello && from === 'server') this.#answered();
+    negotiation.message(from, type, body);
+    if (type === HANDSHAKE.serverHello && from === 'server') this.#serverHello();
     if (type === HANDSHAKE.finished && phase === 'handshake') {
-      this.#rekey(channel, 'application', undefined);
-      if (from === 'server') this.#tellFound();
+      this.#rekey(direction, 'application', undefined);
+      if (from === 'server') this.#reportFound();
     }
-    if (type === HANDSHAKE.keyUpdate && phase === 'application' && settled.isTls13) channel.unsealer?.update();
+    if (type === HANDSHAKE.keyUpdate && phase === 'application' && negotiation.isTls13) direction.decrypter?.update();
   }
 
-  /** The server has chosen, or wants another hello first. */
-  #answered(): void {
-    const { answered, unsupported, isTls13 } = this.#settled;
-    if (!answered) return;
-    for (const channel of Object.values(this.#channels)) {
-      if (isTls13 && channel.phase === 'plain') channel.phase = 'handshake';
+  /** Handles a ServerHello or HelloRetryRequest. */
+  #serverHello(): void {
+    const { hasServerHello, unsupported, isTls13 } = this.#negotiation;
+    if (!hasServerHello) return;
+    for (const direction of Object.values(this.#directions)) {
+      if (isTls13 && direction.phase === 'plain') direction.phase = 'handshake';
     }
     if (unsupported === undefined) return;
-    this.#tell('unsupported', this.#place);
+    this.#report('unsupported', this.#place);
     this.#note(TLS_NOTE.unsupported, unsupported, this.#place);
     this.drop('client', this.#place);
     this.drop('server', this.#place);
   }
 
-  #alert(channel: Channel, body: Buffer): void {
-    const words = describeAlert(body);
-    if (words) this.#note(TLS_NOTE.alert, `${words} from the ${channel.from}`, this.#place);
+  #alert(direction: Direction, body: Buffer): void {
+    const description = describeAlert(body);
+    if (description) this.#note(TLS_NOTE.alert, `${description} from the ${direction.from}`, this.#place);
   }
 
-  #tellFound(): void {
-    if (this.#told === undefined || this.#told === 'missing') this.#tell('found', this.#place);
+  #reportFound(): void {
+    if (this.#reported === undefined || this.#reported === 'missing') this.#report('found', this.#place);
   }
 
-  #tell(keys: TlsInfo['keys'], place: Place): void {
-    this.#told = keys;
-    this.#sink.tls?.(this.#settled.info(keys), place);
+  #report(keys: TlsInfo['keys'], place: Place): void {
+    this.#reported = keys;
+    this.#sink.tls?.(this.#negotiation.info(keys), place);
   }
 
-  /** Returns whether it was the first. */
+  /** Emits a note unless one with this code was emitted before. Returns whether it did. */
   #noteOnce(code: string, detail?: string): boolean {
     if (this.#noted.has(code)) return false;
     this.#noted.add(code);

@@ -1,16 +1,17 @@
-/** The cipher suites of TLS 1.2 and 1.3 that gateways and their clients agree on. */
+/** Supported cipher suites: those of TLS 1.2 and 1.3 that gateways and clients negotiate. */
 
+/** A cipher suite. */
 export interface Suite {
-  /** As IANA writes it. */
+  /** IANA name. */
   readonly name: string;
   readonly version: 'TLS 1.2' | 'TLS 1.3';
-  /** For node:crypto. */
+  /** Cipher name for node:crypto. */
   readonly cipher: 'aes-128-gcm' | 'aes-256-gcm' | 'chacha20-poly1305' | 'aes-128-cbc' | 'aes-256-cbc';
-  /** Bytes. */
+  /** Key length in bytes. */
   readonly keyLength: 16 | 32;
-  /** Of the key derivation. */
+  /** Hash of the key derivation. */
   readonly hash: 'sha256' | 'sha384';
-  /** Of the record's MAC; only CBC has one. */
+  /** Hash of the record MAC; only for CBC. */
   readonly mac?: 'sha1' | 'sha256' | 'sha384';
 }
 
@@ -22,7 +23,7 @@ const CIPHERS = {
   AES_256_CBC: ['aes-256-cbc', 32],
 } as const;
 
-/** Numbers and names from the IANA registry "TLS Cipher Suites"; everything else follows from the name. */
+/** Numbers and names from the IANA registry "TLS Cipher Suites". All other properties are derived from the name. */
 const NAMES: Readonly<Record<number, string>> = {
   4865: 'TLS_AES_128_GCM_SHA256',
   4866: 'TLS_AES_256_GCM_SHA384',
@@ -60,17 +61,20 @@ const SUITES: ReadonlyMap<number, Suite> = new Map(
   Object.entries(NAMES).map(([number, name]) => [Number(number), suiteOf(name)]),
 );
 
-/** The suite of this number, or undefined when records of it cannot be read here. */
+/** Returns the suite with this number, or undefined when it is not supported. */
 export function findSuite(number: number): Suite | undefined {
   return SUITES.get(number);
 }
 
-/** The name of any suite: IANA's, or the number in hexadecimal. */
+/** Returns the IANA name of a supported suite, or the number of another suite in hexadecimal. */
 export function suiteName(number: number): string {
   return SUITES.get(number)?.name ?? `0x${number.toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
-/** `TLS_[<key exchange>_WITH_]<cipher>_<hash>`: the hash is the derivation's, or with CBC the MAC's (RFC 5246 section 5, RFC 5289 section 3). */
+/**
+ * Parses a name `TLS_[<key exchange>_WITH_]<cipher>_<hash>`. The hash is that of the key derivation, or for CBC that of
+ * the MAC (RFC 5246 section 5, RFC 5289 section 3).
+ */
 function suiteOf(name: string): Suite {
   const [, exchange, text = '', digest = ''] = /^TLS_(?:(\w+)_WITH_)?(\w+)_(SHA\d*)$/.exec(name) ?? [];
   const [cipher, keyLength] = CIPHERS[text as keyof typeof CIPHERS];

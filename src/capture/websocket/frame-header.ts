@@ -11,22 +11,22 @@ const NAMES: Readonly<Record<number, string>> = {
   10: 'pong',
 };
 
-/** Two bytes, 64 bits of length, four of mask. */
+/** Two bytes, eight of extended length, four of mask. */
 export const LONGEST_FRAME_HEADER = 14;
 
-/** One header, read over and over into the same object: small frames are the common case, and each has one. */
+/** A frame header. One object is reused for all frames of a direction, because most frames are small. */
 export class FrameHeader {
   fin = true;
   /** The three reserved bits, 0 to 7. */
   rsv = 0;
   opcode = 0;
-  /** Bytes of payload; Infinity for a 64-bit length that no number holds. */
+  /** Payload length in bytes; Infinity for a 64-bit length beyond the safe integers. */
   length = 0;
   masked = false;
-  /** The mask; stale when there is none. */
+  /** The masking key; left over from an earlier frame when `masked` is false. */
   readonly key = new Uint8Array(4);
 
-  /** Reads the header at `at` and returns its size; 0 while it is not all there. */
+  /** Reads the header at `at` and returns its size in bytes; 0 while it is incomplete. */
   read(bytes: Buffer, at: number): number {
     if (bytes.length - at < 2) return 0;
     const first = bytes[at] as number;
@@ -45,12 +45,12 @@ export class FrameHeader {
   }
 }
 
-/** `binary`, `ping`, …, or `0x3` for one without a name. */
+/** `binary`, `ping`, …, or hexadecimal (`0x3`) for a reserved opcode. */
 export function opcodeName(opcode: number): string {
   return NAMES[opcode] ?? `0x${opcode.toString(16)}`;
 }
 
-/** Bytes that a header has, by its second byte. */
+/** The size of a header in bytes, from its second byte. */
 export function frameHeaderSize(second: number): number {
   const length = second & 0x7f;
   return 2 + (length === 126 ? 2 : length === 127 ? 8 : 0) + (second >= 0x80 ? 4 : 0);

@@ -1,16 +1,17 @@
-/** Undoing a WebSocket mask (RFC 6455 5.3), which is most of the work of a client's direction. */
+/** Unmasking of WebSocket payload (RFC 6455 5.3), the most expensive step of the client's direction. */
 
-/** As much as a TLS record holds; larger parts go out in several views. */
-const ROOM = 64 * 1024;
+/** Bytes unmasked at a time, more than a TLS record holds. Longer input is emitted in several views. */
+const SCRATCH_BYTES = 64 * 1024;
 
-const scratch = new Int32Array(ROOM / 4);
+const scratch = new Int32Array(SCRATCH_BYTES / 4);
 const scratchBytes = Buffer.from(scratch.buffer);
 const keyWord = new Int32Array(1);
 const keyBytes = Buffer.from(keyWord.buffer);
 
 /**
- * Calls `emit` with `bytes[start, end)` unmasked, in order. The views lie in one scratch buffer for all: they are valid until
- * `emit` returns, and `emit` must not come back here. `phase` is how many bytes of this frame were unmasked before.
+ * Calls `emit` with `bytes[start, end)` unmasked, in order. The views lie in one scratch buffer that all calls share:
+ * they are valid until `emit` returns, and `emit` must not call `unmask`. `phase` is the offset of `start` in the
+ * payload of its frame.
  */
 export function unmask(
   bytes: Buffer,
@@ -20,9 +21,9 @@ export function unmask(
   phase: number,
   emit: (plain: Buffer) => void,
 ): void {
-  for (let at = start; at < end; at += ROOM) {
-    const length = Math.min(ROOM, end - at);
-    // Copying first makes the bytes aligned, and then four of them cost what one does.
+  for (let at = start; at < end; at += SCRATCH_BYTES) {
+    const length = Math.min(SCRATCH_BYTES, end - at);
+    // The copy is aligned, so that the mask can be applied to four bytes at a time.
     bytes.copy(scratchBytes, 0, at, at + length);
     xor(key, phase, (length + 3) >> 2);
     emit(scratchBytes.subarray(0, length));

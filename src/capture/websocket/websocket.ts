@@ -1,11 +1,14 @@
-/** One direction of a WebSocket (RFC 6455 section 5), as a dissector reads it: PDUs come out, odd frames are told. */
+/**
+ * A lenient reader of one direction of a WebSocket (RFC 6455 section 5): it emits the PDU stream and notes invalid
+ * frames.
+ */
 
 import { Seeker } from '../conversation/resync.js';
 import type { GapCause, NoteEvent, Place, Sender } from '../types.js';
 import { FrameHeader, frameHeaderSize, LONGEST_FRAME_HEADER, OPCODE, opcodeName } from './frame-header.js';
 import { unmask } from './unmask.js';
 
-/** A frame that is not simply binary: control, text. Told when it is complete. */
+/** A control or text frame, emitted when it is complete. */
 export interface FrameEvent {
   readonly from: Sender;
   readonly opcode: number;
@@ -13,26 +16,26 @@ export interface FrameEvent {
   readonly name: string;
   readonly fin: boolean;
   readonly masked: boolean;
-  /** Bytes of payload. */
+  /** Payload length in bytes. */
   readonly length: number;
   /** The first MAX_PREVIEW bytes, unmasked; a copy. */
   readonly payload: Buffer;
-  /** Close frames that carry one (7.4). */
+  /** The status code of a close frame that has one (RFC 6455 7.4). */
   readonly closeCode?: number;
   readonly place: Place;
 }
 
 export interface WebSocketSink {
   frame(event: FrameEvent): void;
-  /** A view: valid until the sink returns. */
+  /** Bytes of the PDU stream. A view: valid until the sink returns. */
   tunnel(from: Sender, bytes: Buffer, place: Place): void;
   gap(from: Sender, length: number | undefined, place: Place, cause: GapCause): void;
   note(note: NoteEvent): void;
 }
 
-/** What a control frame may carry (5.5), and as much of a text as is shown. */
+/** The most payload that a control frame may carry (RFC 6455 5.5); a text frame is shown up to the same length. */
 export const MAX_PREVIEW = 125;
-/** No PDU needs a frame of more than 64 KiB, and nobody makes messages of this size: a longer frame is none. */
+/** No PDU needs a frame of more than 64 KiB, so a longer length than this means that the framing is lost. */
 export const MAX_FRAME_BYTES = 2 ** 30;
 
 const EMPTY = Buffer.alloc(0);
@@ -41,18 +44,18 @@ export class WebSocketReader {
   readonly #from: Sender;
   readonly #sink: WebSocketSink;
   readonly #noted = new Set<string>();
-  /** A header that was cut in two. */
+  /** The first bytes of a header that the input splits. */
   readonly #partial = Buffer.alloc(LONGEST_FRAME_HEADER);
   #partialLength = 0;
-  /** The frame that is being read; `#left` of its payload is to come. */
+  /** The current frame, of whose payload `#left` bytes are to come. */
   readonly #header = new FrameHeader();
   #inFrame = false;
   #left = 0;
-  /** Payload bytes of this frame that were unmasked already. */
+  /** Payload bytes of the current frame read so far: the offset into the masking key. */
   #phase = 0;
-  /** It is part of a binary message. */
+  /** The current frame is part of a binary message. */
   #isTunnel = false;
-  /** What continuation frames continue. */
+  /** The opcode of the message that continuation frames belong to. */
   #message = OPCODE.BINARY as number;
   #preview = EMPTY;
   #closed = false;
@@ -66,7 +69,7 @@ export class WebSocketReader {
     this.#sink = sink;
   }
 
-  /** Frames begun so far. */
+  /** Number of frame headers read so far. */
   get frames(): number {
     return this.#frames;
   }
@@ -84,7 +87,7 @@ export class WebSocketReader {
     }
   }
 
-  /** Inside a payload a gap of known length is only a gap; elsewhere the frames have to be found again. */
+  /** A gap of known length within a payload is skipped. After any other gap the reader searches for the next frame. */
   gap(length: number | undefined, place: Place): void {
     this.#place = place;
     if (this.#seeker) {
@@ -93,7 +96,7 @@ export class WebSocketReader {
     }
     if (!this.#inFrame || length === undefined || length > this.#left) {
       this.#sink.gap(this.#from, undefined, place, 'missing');
-      this.#lose('WS_LOST', 'bytes of a frame header are missing');
+      this.#loseSync('WS_LOST', 'bytes of a frame header are missing');
       return;
     }
     this.#left -= length;
@@ -115,7 +118,7 @@ export class WebSocketReader {
       this.#begin();
       return at + size;
     }
-    // Across a split: at most 14 bytes, gathered one by one.
+    // The header is split: its bytes, at most 14, are collected one by one.
     this.#partial[this.#partialLength++] = bytes[at] as number;
     const second = this.#partial[1] as number;
     if (this.#partialLength >= 2 && this.#partialLength >= frameHeaderSize(second)) {
@@ -126,14 +129,14 @@ export class WebSocketReader {
     return at + 1;
   }
 
-  /** The header of a frame is there. */
+  /** Starts a frame whose header was read. */
   #begin(): void {
     const { opcode, length, rsv } = this.#header;
     const known = opcode <= OPCODE.BINARY || (opcode >= OPCODE.CLOSE && opcode <= OPCODE.PONG);
     if (rsv !== 0 || !known || length > MAX_FRAME_BYTES) {
       const what = rsv !== 0 ? `reserved bits ${rsv}` : known ? `a length of ${length}` : `opcode ${opcode}`;
       this.#sink.gap(this.#from, undefined, this.#place, 'unreadable');
-      this.#lose('WS_FRAME_ODD', what);
+      this.#loseSync('WS_FRAME_ODD', what);
       return;
     }
     this.#frames++;
@@ -142,12 +145,12 @@ export class WebSocketReader {
     this.#phase = 0;
     if (opcode === OPCODE.TEXT || opcode === OPCODE.BINARY) this.#message = opcode;
     this.#isTunnel = opcode <= OPCODE.BINARY && this.#message === OPCODE.BINARY;
-    this.#remark();
+    this.#checkFrame();
     if (length === 0) this.#finish();
   }
 
-  /** What is unusual about the frame that begins. */
-  #remark(): void {
+  /** Notes what is wrong with the header of the current frame. */
+  #checkFrame(): void {
     if (this.#closed)
       this.#note('WS_AFTER_CLOSE', `a ${opcodeName(this.#header.opcode)} frame follows the close frame`);
     if (this.#header.masked !== (this.#from === 'client')) {
@@ -210,7 +213,7 @@ export class WebSocketReader {
     });
   }
 
-  #lose(code: string, detail: string): void {
+  #loseSync(code: string, detail: string): void {
     this.#note(code, detail);
     this.#inFrame = false;
     this.#partialLength = 0;
@@ -219,7 +222,7 @@ export class WebSocketReader {
     this.#seeker = new Seeker(this.#from, ['websocket']);
   }
 
-  /** Returns what is to be read as frames again. */
+  /** Searches for the next frame. Returns the bytes from it on, empty while none is found. */
   #seek(bytes: Buffer): Buffer {
     const seeker = this.#seeker as Seeker;
     if (seeker.gaveUp) return EMPTY;
@@ -233,7 +236,7 @@ export class WebSocketReader {
     return EMPTY;
   }
 
-  /** Once for each code: a stream of odd frames is one remark. */
+  /** Emits each code once per direction, so that a stream of invalid frames does not flood the output. */
   #note(code: string, detail: string): void {
     if (this.#noted.has(code)) return;
     this.#noted.add(code);

@@ -1,13 +1,14 @@
-/** Which addresses stand in the file: both of one family, and for a host name one that belongs to nobody. */
+/** The addresses written to the file: both of one family, with a documentation address in place of a host name. */
 import ipaddr from 'ipaddr.js';
 import type { Endpoint } from '../types.js';
 import type { Ends, WrittenEndpoint } from './packet.js';
 
-/** Host names with an address of their own: those of 192.0.2.0/24. Further names share the last. */
+/** Host names that get an address of their own, from 192.0.2.0/24 (RFC 5737). Further names share the last one. */
 export const MAX_PLACEHOLDERS = 254;
 
-/** Where ports of clients begin that the capture does not tell. */
+/** The first port given to clients whose port is unknown. */
 const FIRST_EPHEMERAL = 49_152;
+/** Number of such ports. */
 const EPHEMERAL = 16_384;
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
@@ -19,13 +20,14 @@ export class Addresses {
     return this.#placeholders;
   }
 
-  /** Both ends as they are written. `number` makes a port for a client without one. */
-  place(client: Endpoint, target: Endpoint, number: number): { readonly ends: Ends; readonly placeholder: boolean } {
+  /** The endpoints to write for a conversation. Its `number` determines the port of a client without one. */
+  assign(client: Endpoint, target: Endpoint, number: number): { readonly ends: Ends; readonly placeholder: boolean } {
     const to = parse(target.address);
     const from = parse(client.address) ?? ipaddr.parse(UNKNOWN_CLIENT);
-    const [one, two] = alike(from, to ?? ipaddr.parse(this.#placeholder(target.address)));
+    const [source, destination] = toSameFamily(from, to ?? ipaddr.parse(this.#placeholder(target.address)));
     const port = client.port || FIRST_EPHEMERAL + (number % EPHEMERAL);
-    return { ends: { client: endpoint(one, port), target: endpoint(two, target.port) }, placeholder: to === undefined };
+    const ends = { client: endpoint(source, port), target: endpoint(destination, target.port) };
+    return { ends, placeholder: to === undefined };
   }
 
   #placeholder(name: string): string {
@@ -37,10 +39,10 @@ export class Addresses {
   }
 }
 
-/** TEST-NET-2, apart from the placeholders of targets. */
+/** From TEST-NET-2 (RFC 5737), so that it differs from the placeholders of targets. */
 const UNKNOWN_CLIENT = '198.51.100.1';
 
-/** Nothing for what is a host name; the odd notations of IPv4 are names here. */
+/** Undefined for a host name. IPv4 in other notations than four decimal parts counts as a host name. */
 function parse(text: string): Address | undefined {
   const [address = ''] = text.replace(/^\[(.*)\]$/, '$1').split('%', 1);
   return ipaddr.IPv4.isValidFourPartDecimal(address) || ipaddr.IPv6.isValid(address)
@@ -48,13 +50,13 @@ function parse(text: string): Address | undefined {
     : undefined;
 }
 
-/** IPv4 beside IPv6 becomes IPv6: a placeholder its documentation prefix, an address the mapped form. */
-function alike(one: Address, two: Address): [Address, Address] {
-  if (one.kind() === two.kind()) return [one, two];
-  return [widen(one), widen(two)];
+/** Converts IPv4 to IPv6 if the other is IPv6: a placeholder to 2001:db8::/32, an address to the IPv4-mapped form. */
+function toSameFamily(first: Address, second: Address): [Address, Address] {
+  if (first.kind() === second.kind()) return [first, second];
+  return [toIpv6(first), toIpv6(second)];
 }
 
-function widen(address: Address): Address {
+function toIpv6(address: Address): Address {
   if (!(address instanceof ipaddr.IPv4)) return address;
   const [first, second, third, last] = address.toByteArray();
   const isPlaceholder = first === 192 && second === 0 && third === 2;

@@ -1,2 +1,2 @@
-/** The streams inside tunnels, written as a capture of their own. */
+/** Writes the RDP streams inside tunnels as a capture file. */
 export { MAX_WRITTEN, MSS, PcapWriter, RDP_PORT, type WrittenEnds } from './writer.js';

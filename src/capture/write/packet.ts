@@ -1,7 +1,7 @@
-/** One record of a pcap file: an IPv4 (RFC 791) or IPv6 (RFC 8200) packet with a TCP segment (RFC 9293) in it. */
+/** Builds one record of a pcap file: an IPv4 (RFC 791) or IPv6 (RFC 8200) packet with a TCP segment (RFC 9293). */
 import type { Endpoint } from '../types.js';
 
-/** An end of a connection with its address as bytes, four or sixteen on both ends alike. */
+/** An endpoint with its address as 4 or 16 bytes. Both endpoints of a connection have the same length. */
 export interface WrittenEndpoint extends Endpoint {
   readonly bytes: Buffer;
 }
@@ -18,11 +18,11 @@ export interface SegmentToWrite {
   readonly acknowledgement: number;
   readonly flags: number;
   readonly data: Buffer;
-  /** Identification of IPv4, taken modulo 2^16. */
+  /** Identification field of IPv4, taken modulo 2^16. */
   readonly id: number;
-  /** Nanoseconds since the epoch; what the file cannot hold becomes the nearest time that it can. */
+  /** Nanoseconds since the epoch, clamped to the range of the file format. */
   readonly at: bigint;
-  /** Announced in a SYN. */
+  /** Maximum segment size announced in a SYN. */
   readonly mss: number;
 }
 
@@ -31,21 +31,21 @@ export const FLAG = { fin: 0x01, syn: 0x02, push: 0x08, ack: 0x10 } as const;
 const RECORD_HEADER = 16;
 const TCP = 6;
 const TCP_HEADER = 20;
-/** MSS and window scale (RFC 7323), padded with a no-operation. */
+/** Bytes of the options MSS and window scale (RFC 7323), padded with a no-operation. */
 const SYN_OPTIONS = 8;
-/** With the scale a window of 8 MiB, more than is ever unacknowledged. */
+/** Scales WINDOW to 8 MiB, more than is ever unacknowledged. */
 const WINDOW_SCALE = 7;
 const WINDOW = 0xffff;
 const SECOND = 1_000_000_000n;
 const MAX_SECONDS = 0xffff_ffffn;
 
-/** The record with its header, in a Buffer of its own. */
+/** The record with its header, in a new Buffer. */
 export function packetOf(segment: SegmentToWrite): Buffer {
   const { source, destination, data, flags } = segment;
   const syn = (flags & FLAG.syn) !== 0;
   const ipHeader = source.bytes.length === 4 ? 20 : 40;
   const tcpLength = TCP_HEADER + (syn ? SYN_OPTIONS : 0) + data.length;
-  // All headers have a multiple of four bytes, so the sum of a segment can be taken over whole words.
+  // All headers are a multiple of four bytes long, so the checksum of the segment can be summed over 32-bit words.
   const record = Buffer.allocUnsafeSlow((RECORD_HEADER + ipHeader + tcpLength + 3) & ~3);
   record.fill(0, 0, RECORD_HEADER + ipHeader + TCP_HEADER);
   record.fill(0, record.length - 4);
@@ -66,7 +66,7 @@ export function packetOf(segment: SegmentToWrite): Buffer {
   }
   data.copy(record, tcp + tcpLength - data.length);
   const addresses = sumOf(source.bytes) + sumOf(destination.bytes);
-  record.writeUInt16BE(checksum(words(record, tcp) + addresses + TCP + tcpLength), tcp + 16);
+  record.writeUInt16BE(checksum(sumToEnd(record, tcp) + addresses + TCP + tcpLength), tcp + 16);
   return record.subarray(0, tcp + tcpLength);
 }
 
@@ -103,7 +103,7 @@ function ip6(record: Buffer, source: WrittenEndpoint, destination: WrittenEndpoi
   destination.bytes.copy(record, at + 24);
 }
 
-/** The sum of 16-bit words, of an even number of bytes. */
+/** The sum of the 16-bit words in an even number of bytes. */
 function sumOf(bytes: Buffer): number {
   let sum = 0;
   for (let i = 0; i < bytes.length; i += 2) sum += bytes.readUInt16BE(i);
@@ -113,10 +113,11 @@ function sumOf(bytes: Buffer): number {
 const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 /**
- * What `sumOf` gives from `at` to the end, modulo 65535, by words of the machine: the sum does not depend on the order of
- * bytes but for a swap of the result, nor on how many bytes are added at a time (RFC 1071 section 2).
+ * `sumOf` from `at` to the end, modulo 65535, summed over 32-bit words in the machine's byte order. The one's
+ * complement sum depends neither on the word size nor, except for a swap of the result, on the byte order (RFC 1071
+ * section 2).
  */
-function words(record: Buffer, at: number): number {
+function sumToEnd(record: Buffer, at: number): number {
   const whole = new Uint32Array(record.buffer, record.byteOffset + at, (record.length - at) / 4);
   let sum = 0;
   for (const word of whole) sum += word;
@@ -124,7 +125,7 @@ function words(record: Buffer, at: number): number {
   return LITTLE_ENDIAN ? ((folded & 0xff) << 8) | (folded >> 8) : folded;
 }
 
-/** RFC 1071. */
+/** The Internet checksum of RFC 1071. */
 function checksum(sum: number): number {
   return 0xffff - (sum % 0xffff);
 }

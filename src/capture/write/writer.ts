@@ -1,39 +1,39 @@
 /**
- * The streams inside tunnels as a capture of their own: classic pcap with nanoseconds (draft-ietf-opsawg-pcap), raw IP, and
- * TCP connections that never existed, from each client straight to its target. What Wireshark needs to see RDP, and no more.
+ * Writes the streams inside tunnels as a pcap file with nanoseconds (draft-ietf-opsawg-pcap) and raw IP. Each stream
+ * becomes a synthetic TCP connection from the client directly to its target, so that Wireshark can dissect RDP.
  */
 import type { Direction } from '../conversation/conversation.js';
 import type { Endpoint } from '../types.js';
 import { Addresses } from './addresses.js';
 import { type Ends, FLAG, packetOf } from './packet.js';
 
-/** Data bytes in one packet: an IP packet has at most 65535 bytes with its headers. */
+/** Data bytes in one packet; an IP packet with its headers has at most 65,535 bytes. */
 export const MSS = 65_000;
-/** Connections written at a time; beyond, the oldest gets no more packets, not even an end. */
+/** Connections that are open at a time; beyond it the oldest gets no more packets, not even a FIN. */
 export const MAX_WRITTEN = 4096;
-/** Where RDP listens when the target's port is unknown, and what Wireshark recognises it by. */
+/** The target's port if it is unknown. Wireshark recognises RDP by this port. */
 export const RDP_PORT = 3389;
 
 /** LINKTYPE_RAW: packets begin with their IP header. */
 const LINKTYPE_RAW = 101;
 const NANOSECOND_MAGIC = 0xa1b23c4d;
 const SNAP_LENGTH = 262_144;
-/** Bytes after which the other side says that it has them; far below the window, so that it never looks full. */
+/** Bytes after which the receiver acknowledges. Far below the window, so that Wireshark never reports it as full. */
 const ACKNOWLEDGE_EVERY = 256 * 1024;
-/** A gap of unknown length is shown as one missing byte. */
+/** Bytes written as missing for a gap of unknown length. */
 const UNKNOWN_GAP = 1;
 const SEQUENCES = 2 ** 32;
 
-/** How a conversation appears in the file. */
+/** The endpoints of a conversation as written to the file. */
 export interface WrittenEnds extends Ends {
-  /** The target is a host name, and this is a documentation address in its place (RFC 5737, RFC 3849). */
+  /** The target is a host name, and `target` is a documentation address in its place (RFC 5737, RFC 3849). */
   readonly placeholder: boolean;
 }
 
 interface Side {
-  /** Sequence number of its next byte. */
+  /** Sequence number of the next byte it sends. */
   next: number;
-  /** What it has acknowledged of the other side. */
+  /** Last acknowledgement number it sent. */
   acknowledged: number;
 }
 
@@ -46,8 +46,9 @@ interface Flow {
 type From = 'client' | 'server';
 
 /**
- * Writes as it goes. Each Buffer handed to `write` is new and stays as it is, the first one is the file header. Times are
- * nanoseconds since the epoch. What concerns a conversation that was not announced, or has ended, is ignored.
+ * A streaming pcap writer. Every Buffer passed to `write` is new and is not modified later; the first one is the file
+ * header. Times are nanoseconds since the epoch. Calls for a conversation that was not started, or has ended, are
+ * ignored.
  */
 export class PcapWriter {
   readonly #write: (bytes: Buffer) => void;
@@ -60,22 +61,25 @@ export class PcapWriter {
     write(fileHeader());
   }
 
-  /** Packets written so far. */
+  /** Number of packets written so far. */
   get packets(): number {
     return this.#packets;
   }
 
   /**
-   * Host names and the addresses that stand for them, the first MAX_PLACEHOLDERS. For a client on IPv6 it is 2001:db8::N
-   * in place of 192.0.2.N; what `conversation` returns is exact.
+   * The first MAX_PLACEHOLDERS host names and their placeholder addresses 192.0.2.N. For a client on IPv6 the file has
+   * 2001:db8::N instead; `conversation` returns the address that was written.
    */
   get placeholders(): ReadonlyMap<string, string> {
     return this.#addresses.placeholders;
   }
 
-  /** A TCP handshake. `target.port` 0 means 3389; `target.address` may be a host name. */
+  /**
+   * Starts a conversation with a TCP handshake. A `target.port` of 0 means RDP_PORT; `target.address` may be a host
+   * name.
+   */
   conversation(number: number, client: Endpoint, target: Endpoint, at: bigint): WrittenEnds {
-    const { ends, placeholder } = this.#addresses.place(
+    const { ends, placeholder } = this.#addresses.assign(
       client,
       { address: target.address, port: target.port || RDP_PORT },
       number,
@@ -97,7 +101,7 @@ export class PcapWriter {
     return { ...ends, placeholder };
   }
 
-  /** The payload of a DATA; `bytes` is copied. */
+  /** Writes the payload of a DATA; `bytes` are copied. */
   data(number: number, direction: Direction, bytes: Buffer, at: bigint): void {
     const flow = this.#flows.get(number);
     if (flow === undefined) return;
@@ -109,17 +113,17 @@ export class PcapWriter {
     }
   }
 
-  /** Bytes that the capture lacks: Wireshark shows a segment that was not captured. `length` undefined: nobody knows. */
+  /** Skips `length` missing bytes (undefined: an unknown number). Wireshark reports "previous segment not captured". */
   gap(number: number, direction: Direction, length: number | undefined, at: bigint): void {
     const flow = this.#flows.get(number);
     if (flow === undefined) return;
     const from: From = direction === 'client-to-server' ? 'client' : 'server';
-    // What was sent until here is acknowledged first, so that the gap is all that is missing.
+    // Everything before the gap is acknowledged first, so that only the gap is missing.
     this.#acknowledge(flow, from, 1, at);
     flow[from].next = (flow[from].next + Math.max(0, length ?? UNKNOWN_GAP)) % SEQUENCES;
   }
 
-  /** Both sides close. */
+  /** Ends a conversation: both sides send a FIN. */
   end(number: number, at: bigint): void {
     const flow = this.#flows.get(number);
     if (flow === undefined) return;
@@ -129,11 +133,11 @@ export class PcapWriter {
     this.#packet(flow, 'client', FLAG.ack, at);
   }
 
-  /** The receiver of what `from` sent says so, when it is `enough`. */
-  #acknowledge(flow: Flow, from: From, enough: number, at: bigint): void {
+  /** Writes an ACK from the receiver of `from`'s bytes when at least `threshold` bytes are unacknowledged. */
+  #acknowledge(flow: Flow, from: From, threshold: number, at: bigint): void {
     const receiver = from === 'client' ? 'server' : 'client';
-    const open = (flow[from].next - flow[receiver].acknowledged + SEQUENCES) % SEQUENCES;
-    if (open >= enough) this.#packet(flow, receiver, FLAG.ack, at);
+    const unacknowledged = (flow[from].next - flow[receiver].acknowledged + SEQUENCES) % SEQUENCES;
+    if (unacknowledged >= threshold) this.#packet(flow, receiver, FLAG.ack, at);
   }
 
   #packet(flow: Flow, from: From, flags: number, at: bigint, data: Buffer = NOTHING): void {
@@ -164,7 +168,7 @@ function fileHeader(): Buffer {
   return header;
 }
 
-/** Far apart for connections that follow each other, so that a port used again is seen to be a new connection. */
+/** Far apart for consecutive conversations, so that Wireshark sees a reused port as a new connection. */
 function firstSequence(number: number, side: 1 | 2): number {
   return Math.imul(number * 2 + side, 0x9e3779b1) >>> 0;
 }

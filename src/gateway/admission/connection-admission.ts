@@ -1,7 +1,10 @@
-/** Who comes in: every limit on connections, held before TLS costs anything, and a word for those who are turned away. */
+/**
+ * Connection admission: enforces every limit on connections before TLS starts, and answers a part of the rejected
+ * connections.
+ */
 import type { Socket } from 'node:net';
 import type { Config } from '../../config/schema.js';
-import { refusedForNow } from '../http/respond.js';
+import { serviceUnavailable } from '../http/respond.js';
 import { endSocket, ignoreError, peerOf } from '../io/sockets.js';
 import type { Counters } from '../report/counters.js';
 import type { Log } from '../report/log.js';
@@ -13,63 +16,63 @@ export interface ConnectionAdmissionOptions {
     Config['limits'],
     'connections' | 'connectionsPerAddress' | 'handshakes' | 'handshakesPerAddress'
   >;
-  /** Whether the process is too slow for those who are in already. */
+  /** Whether the event loop is overloaded: then every new connection is rejected. */
   readonly overloaded: () => boolean;
   readonly counters: Counters;
   readonly log: Log;
-  /** Counts along where several processes share the limits. */
+  /** The count over all processes, where several share the limits. */
   readonly connectionCount?: ConnectionCount | undefined;
 }
 
 /**
- * Whoever is turned away may hear why: a TLS handshake and a 503. That costs as much as serving an honest client does, so there are
- * few seats for it. A seat stays taken for TELL_MS, however soon its connection ends, which also bounds the handshakes that the
- * turned away can cost: 21 a second, about a hundredth of a core. All others are cut.
+ * Slots for rejected connections that get a reason: a TLS handshake and a 503. That costs as much as serving an honest
+ * client, so there are few slots. A slot is held for REJECTION_MS however soon its connection ends, which limits the
+ * TLS handshakes of rejected connections to 21 a second, about a hundredth of a core. All other rejected connections
+ * are closed at once.
  */
 const ANSWERED_AT_A_TIME = 64;
-/** A quarter: one flood leaves seats for others. */
+/** A quarter of all slots, so that a flood from one address leaves slots for others. */
 const ANSWERED_PER_ADDRESS = 16;
-/** Enough for the round trips of TCP, TLS 1.2 and a request around the world, on a machine that is short of time. */
+/** Covers the round trips of TCP, TLS 1.2 and a request between continents, on a busy machine. */
 const REJECTION_MS = 3_000;
-/** One line for so many: under a flood the log must not be the next victim. */
+/** One log line for this many rejections, so that a flood of connections does not flood the log. */
 const LOG_EVERY = 1000;
 
-/** Why an overloaded process takes nobody; the other reasons are names of settings. */
+/** The reason while the process is overloaded. Every reason is the name of a setting. */
 const OVERLOADED = 'limits.loopDelay';
 
-/** Somebody who came in. */
 interface AdmittedConnection {
-  /** For the books of all processes. Unlike the ends of a connection it never comes again. */
+  /** The name in the connection count of all processes. Unlike a 4-tuple it is never used again. */
   readonly name: string;
-  readonly ends: string;
+  readonly tuple: string;
   readonly network: string;
   isClosed: boolean;
-  /** No identity is proven yet. */
+  /** The client has not proven its identity yet. */
   isUnauthenticated: boolean;
-  /** Its TLS handshake is over. */
+  /** The TLS handshake is complete. */
   hasTls: boolean;
 }
 
-/** Why somebody was turned away who sits in a seat. */
+/** A rejected connection that holds a slot and gets a reason. */
 interface Rejection {
   readonly reason: string;
 }
 
 /**
- * The ends of a connection join the TCP connection, which comes in, to the TLS connection on it, which is all that others know.
- * INVARIANT: nothing else goes by them. A client that resets its connection may come again from the same port before this process hears of
- * the end, so that what is told of the one must never be done to the other.
+ * The 4-tuple links a TCP connection to the TLS connection on top of it, which is the only one that the callers know.
+ * INVARIANT: the 4-tuple serves nothing else. A client that resets its connection may reconnect from the same port
+ * before this process sees the reset, so an event of the old connection must never be applied to the new one.
  */
 export class ConnectionAdmission {
   readonly #options: ConnectionAdmissionOptions;
   readonly #connections: Quota;
   readonly #handshakes: Quota;
-  readonly #rejectionSlots = new Quota('seats', ANSWERED_AT_A_TIME, ANSWERED_PER_ADDRESS);
-  /** By the ends of their connection. */
+  readonly #rejectionSlots = new Quota('rejection slots', ANSWERED_AT_A_TIME, ANSWERED_PER_ADDRESS);
+  /** By 4-tuple. */
   readonly #admitted = new Map<string, AdmittedConnection>();
-  /** By the TLS connection. */
+  /** By TLS socket. */
   readonly #admittedByTls = new WeakMap<Socket, AdmittedConnection>();
-  /** Who sits in a seat, by the ends of their connection. */
+  /** By 4-tuple. */
   readonly #rejections = new Map<string, Rejection>();
   #admittedTotal = 0;
   #rejectedTotal = 0;
@@ -81,126 +84,131 @@ export class ConnectionAdmission {
     this.#handshakes = new Quota('limits.handshakes', limits.handshakes, limits.handshakesPerAddress);
   }
 
-  /** Holds from the next connection on; whoever is in stays. */
+  /** Applies to new connections; admitted ones stay. */
   adjust(limits: ConnectionAdmissionOptions['limits']): void {
     this.#connections.adjust(limits.connections, limits.connectionsPerAddress);
     this.#handshakes.adjust(limits.handshakes, limits.handshakesPerAddress);
   }
 
-  /** Connections whose user is not known. */
+  /** Number of connections whose user is not authenticated. */
   get unauthenticated(): number {
     return this.#handshakes.size;
   }
 
-  /** A new TCP connection. False when it was cut; else it may go on to TLS, and then to `tellsWhy`. */
+  /**
+   * Decides on a new TCP connection. False: it was closed. True: the caller starts TLS, and then calls
+   * `answersRejected`.
+   */
   admit(socket: Socket): boolean {
     const { remoteAddress } = socket;
-    // Gone already: there is no address any more to count it by.
+    // A socket that is closed already has no address to count it by.
     if (remoteAddress === undefined) return cut(socket);
     const network = networkOf(remoteAddress);
-    const full = this.#takeSlot(network);
-    if (full === undefined) {
+    const reason = this.#takeSlot(network);
+    if (reason === undefined) {
       this.#register(socket, network);
       return true;
     }
-    this.#countRejection(socket, full);
-    return this.#takeRejectionSlot(socket, network, full) || cut(socket);
+    this.#countRejection(socket, reason);
+    return this.#takeRejectionSlot(socket, network, reason) || cut(socket);
   }
 
-  /** The same client behind its TLS handshake. True when it was turned away: it is told so and needs nobody else. */
+  /** Called when the TLS handshake is complete. True: the connection was rejected, and is answered and closed here. */
   answersRejected(socket: Socket): boolean {
-    const ends = endsOf(socket);
-    const told = this.#rejections.get(ends);
-    if (told === undefined) {
-      const visitor = this.#admitted.get(ends);
-      if (visitor) {
-        visitor.hasTls = true;
-        this.#admittedByTls.set(socket, visitor);
+    const tuple = tupleOf(socket);
+    const rejection = this.#rejections.get(tuple);
+    if (rejection === undefined) {
+      const connection = this.#admitted.get(tuple);
+      if (connection) {
+        connection.hasTls = true;
+        this.#admittedByTls.set(socket, connection);
       }
       return false;
     }
     socket.on('error', ignoreError);
-    // Behind its first bytes, since an answer to no request confuses HTTP clients.
+    // The answer waits for the first bytes of the request: a response without a request confuses HTTP clients.
     socket.once('data', () => {
-      if (socket.writable) socket.write(refusedForNow(told.reason === OVERLOADED ? 'overloaded' : 'full'));
+      if (socket.writable) socket.write(serviceUnavailable(rejection.reason === OVERLOADED ? 'overloaded' : 'full'));
       endSocket(socket, REJECTION_MS);
     });
     return true;
   }
 
-  /** The client's user is known: it makes room for the next stranger. */
+  /** The user of this connection is authenticated: its handshake slot becomes free. */
   authenticated(socket: Socket): void {
-    const visitor = this.#admittedByTls.get(socket);
-    if (visitor === undefined || visitor.isClosed) return;
-    this.#releaseHandshake(visitor);
-    this.#options.connectionCount?.authenticated(visitor.name);
+    const connection = this.#admittedByTls.get(socket);
+    if (connection === undefined || connection.isClosed) return;
+    this.#releaseHandshake(connection);
+    this.#options.connectionCount?.authenticated(connection.name);
   }
 
   #takeSlot(network: string): string | undefined {
     if (this.#options.overloaded()) return OVERLOADED;
-    const full = this.#connections.take(network);
-    if (full !== undefined) return full;
-    const crowded = this.#handshakes.take(network);
-    if (crowded !== undefined) this.#connections.release(network);
-    return crowded;
+    const connectionsFull = this.#connections.take(network);
+    if (connectionsFull !== undefined) return connectionsFull;
+    const handshakesFull = this.#handshakes.take(network);
+    if (handshakesFull !== undefined) this.#connections.release(network);
+    return handshakesFull;
   }
 
   #register(socket: Socket, network: string): void {
-    const ends = endsOf(socket);
-    const name = `${ends} ${this.#admittedTotal++}`;
-    const visitor: AdmittedConnection = {
+    const tuple = tupleOf(socket);
+    const name = `${tuple} ${this.#admittedTotal++}`;
+    const connection: AdmittedConnection = {
       name,
-      ends,
+      tuple,
       network,
       isClosed: false,
       isUnauthenticated: true,
       hasTls: false,
     };
-    this.#admitted.set(ends, visitor);
-    this.#rejections.delete(ends);
-    this.#options.connectionCount?.add(name, network, (setting) => this.#rejectAdmitted(socket, visitor, setting));
-    socket.once('close', () => this.#release(visitor));
+    this.#admitted.set(tuple, connection);
+    this.#rejections.delete(tuple);
+    this.#options.connectionCount?.add(name, network, (setting) => this.#rejectAdmitted(socket, connection, setting));
+    socket.once('close', () => this.#release(connection));
   }
 
-  #release(visitor: AdmittedConnection): void {
-    if (visitor.isClosed) return;
-    visitor.isClosed = true;
-    this.#releaseHandshake(visitor);
-    if (this.#admitted.get(visitor.ends) === visitor) this.#admitted.delete(visitor.ends);
-    this.#connections.release(visitor.network);
-    this.#options.connectionCount?.remove(visitor.name);
+  #release(connection: AdmittedConnection): void {
+    if (connection.isClosed) return;
+    connection.isClosed = true;
+    this.#releaseHandshake(connection);
+    if (this.#admitted.get(connection.tuple) === connection) this.#admitted.delete(connection.tuple);
+    this.#connections.release(connection.network);
+    this.#options.connectionCount?.remove(connection.name);
   }
 
-  #releaseHandshake(visitor: AdmittedConnection): void {
-    if (!visitor.isUnauthenticated) return;
-    visitor.isUnauthenticated = false;
-    this.#handshakes.release(visitor.network);
+  #releaseHandshake(connection: AdmittedConnection): void {
+    if (!connection.isUnauthenticated) return;
+    connection.isUnauthenticated = false;
+    this.#handshakes.release(connection.network);
   }
 
-  /** Somebody who came in was one too many, as the count of all processes says: mostly while the TLS handshake still goes on. */
-  #rejectAdmitted(socket: Socket, visitor: AdmittedConnection, reason: string): void {
-    if (visitor.isClosed) return;
-    const isArriving = !visitor.hasTls && this.#admitted.get(visitor.ends) === visitor;
-    this.#release(visitor);
+  /**
+   * An admitted connection exceeds a limit in the count of all processes; its TLS handshake is usually still under way.
+   */
+  #rejectAdmitted(socket: Socket, connection: AdmittedConnection, reason: string): void {
+    if (connection.isClosed) return;
+    const inHandshake = !connection.hasTls && this.#admitted.get(connection.tuple) === connection;
+    this.#release(connection);
     this.#countRejection(socket, reason);
-    if (!isArriving || !this.#takeRejectionSlot(socket, visitor.network, reason)) cut(socket);
+    if (!inHandshake || !this.#takeRejectionSlot(socket, connection.network, reason)) cut(socket);
   }
 
   #countRejection(socket: Socket, reason: string): void {
     const { counters, log } = this.#options;
     counters.rejected(reason);
     if (this.#rejectedTotal++ % LOG_EVERY !== 0) return;
-    log.warn('connections turned away', { reason, peer: peerOf(socket), total: this.#rejectedTotal });
+    log.warn('connection.rejected', { reason, peer: peerOf(socket), total: this.#rejectedTotal });
   }
 
-  /** True when there is a seat for somebody who was turned away. */
+  /** True when there is a slot to answer this rejected connection. */
   #takeRejectionSlot(socket: Socket, network: string, reason: string): boolean {
     if (this.#rejectionSlots.take(network) !== undefined) return false;
-    const ends = endsOf(socket);
-    const told: Rejection = { reason };
-    this.#rejections.set(ends, told);
+    const tuple = tupleOf(socket);
+    const rejection: Rejection = { reason };
+    this.#rejections.set(tuple, rejection);
     socket.once('close', () => {
-      if (this.#rejections.get(ends) === told) this.#rejections.delete(ends);
+      if (this.#rejections.get(tuple) === rejection) this.#rejections.delete(tuple);
     });
     setTimeout(() => {
       socket.destroy();
@@ -216,7 +224,7 @@ function cut(socket: Socket): false {
   return false;
 }
 
-/** Both ends of a connection: the TCP connection and the TLS connection on it have the same. */
-function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+/** The 4-tuple of addresses and ports. A TCP connection and the TLS connection on top of it have the same one. */
+function tupleOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }

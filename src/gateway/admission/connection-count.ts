@@ -1,8 +1,11 @@
-/** Who counts the connections of all processes together. A gateway that is one process needs nobody for that. */
+/** The count of connections over all processes of one gateway. A gateway with one process has none. */
 export interface ConnectionCount {
-  /** A connection is here, and nobody knows whose. `turnAway` is called, soon or never, when that is one too many. */
-  add(name: string, network: string, turnAway: (setting: string) => void): void;
-  /** Its user is known. */
+  /**
+   * Counts a new, unauthenticated connection. `reject` is called later, with the name of a setting, if it exceeds that
+   * limit.
+   */
+  add(name: string, network: string, reject: (setting: string) => void): void;
+  /** The user of the connection is authenticated. */
   authenticated(name: string): void;
   remove(name: string): void;
 }

@@ -1,66 +1,72 @@
-/** How late the event loop is, and whether that is too late for the people who work through it. */
+/** Measures the delay of the event loop and detects overload. */
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import type { LoopDelay } from '../report/counters.js';
 import type { Log } from '../report/log.js';
 
-/** What a gateway asks about the process that it runs in. */
 export interface EventLoop {
   readonly overloaded: boolean;
-  /** Since it last began anew. */
-  delay(anew: boolean): LoopDelay;
+  /** The delay since the last call with `reset`. */
+  delay(reset: boolean): LoopDelay;
   adjust(limitMs: number): void;
   stop(): void;
 }
 
-/** How often the loop is probed: finer costs more wake-ups of an idle process, coarser misses what a hand feels. */
+/**
+ * Interval of the probe: a shorter one wakes an idle process more often, a longer one misses delays that a user feels.
+ */
 const RESOLUTION_MS = 20;
-/** One window: long enough for some dozen probes. */
+/** One window holds some dozen probes. */
 const WINDOW_MS = 1_000;
-/** So many windows in a row make or end an overload: one long turn, such as of the garbage collector, is none. */
+/**
+ * Consecutive windows that start or end an overload: one long turn, such as a garbage collection, is not an overload.
+ */
 const WINDOWS = 3;
-/** It has ended when delays are this share of the limit: at the limit itself it would come and go. */
-const CALM_SHARE = 0.5;
+/** The overload ends below this share of the limit (hysteresis): at the limit itself the state would oscillate. */
+const RECOVERY_SHARE = 0.5;
 
-/** Watches the event loop of this process; more than `limitMs` for a while is an overload. */
+/**
+ * Watches the event loop of this process. A mean delay above `limitMs` in three consecutive windows of 1 s is an
+ * overload.
+ */
 export function watchEventLoop(limitMs: number, log: Log): EventLoop {
-  const load = new OverloadDetector(limitMs, log);
+  const detector = new OverloadDetector(limitMs, log);
   const window = startProbe();
-  const asked = startProbe();
-  let begun = performance.now();
+  const reported = startProbe();
+  let windowStart = performance.now();
   const timer = setInterval(() => {
     const now = performance.now();
-    // Two probes make a measurement: where a window has none, it was one long turn.
-    load.observe(window.count === 0 ? now - begun : delayOf(window).mean * 1000, now);
+    // Two probes make a measurement: a window without one was a single long turn.
+    detector.observe(window.count === 0 ? now - windowStart : delayOf(window).mean * 1000, now);
     window.reset();
-    begun = now;
+    windowStart = now;
   }, WINDOW_MS).unref();
   return {
     get overloaded() {
-      return load.overloaded;
+      return detector.overloaded;
     },
-    delay(anew) {
-      const delay = delayOf(asked);
-      if (anew) asked.reset();
+    delay(reset) {
+      const delay = delayOf(reported);
+      if (reset) reported.reset();
       return delay;
     },
-    adjust: (to) => load.adjust(to),
+    adjust: (limit) => detector.adjust(limit),
     stop() {
       clearInterval(timer);
       window.disable();
-      asked.disable();
+      reported.disable();
     },
   };
 }
 
-/** Makes one state of many windows. */
+/** Derives the state, overloaded or not, from the delays of consecutive windows. */
 export class OverloadDetector {
   #limitMs: number;
   readonly #log: Log;
   #overloaded = false;
-  /** Windows in a row that speak against the present state. */
-  #against = 0;
+  /** Consecutive windows that contradict the present state. */
+  #opposing = 0;
   #worst = 0;
-  /** When the present state, or what may become another, began. */
+  /** Start of the present overload, or of the windows that may become one. */
   #since = 0;
 
   constructor(limitMs: number, log: Log) {
@@ -76,28 +82,28 @@ export class OverloadDetector {
     this.#limitMs = limitMs;
   }
 
-  /** The mean delay of one more window, which ends now. */
+  /** Takes the mean delay of a window that ends at `now`. */
   observe(delayMs: number, now: number): void {
-    const against = this.#overloaded ? delayMs < this.#limitMs * CALM_SHARE : delayMs > this.#limitMs;
-    this.#against = against ? this.#against + 1 : 0;
+    const opposing = this.#overloaded ? delayMs < this.#limitMs * RECOVERY_SHARE : delayMs > this.#limitMs;
+    this.#opposing = opposing ? this.#opposing + 1 : 0;
     this.#worst = Math.max(this.#worst, delayMs);
-    if (this.#against === WINDOWS) this.#turn(delayMs, now);
-    else if (!this.#overloaded && !against) this.#begin(now);
+    if (this.#opposing === WINDOWS) this.#switchState(delayMs, now);
+    else if (!this.#overloaded && !opposing) this.#restart(now);
   }
 
-  #turn(delayMs: number, now: number): void {
+  #switchState(delayMs: number, now: number): void {
     this.#overloaded = !this.#overloaded;
     const figures = { milliseconds: Math.round(delayMs), worst: Math.round(this.#worst), limit: this.#limitMs };
     if (this.#overloaded) {
-      this.#log.warn('overloaded: new connections are turned away', figures);
+      this.#log.warn('overload.started', figures);
     } else {
-      this.#log.warn('no longer overloaded', { ...figures, seconds: Math.round((now - this.#since) / 1000) });
-      this.#begin(now);
+      this.#log.warn('overload.ended', { ...figures, seconds: Math.round((now - this.#since) / 1000) });
+      this.#restart(now);
     }
-    this.#against = 0;
+    this.#opposing = 0;
   }
 
-  #begin(now: number): void {
+  #restart(now: number): void {
     this.#worst = 0;
     this.#since = now;
   }
@@ -109,9 +115,9 @@ function startProbe(): IntervalHistogram {
   return probe;
 }
 
-/** A probe measures from one of its timers to the next, in nanoseconds: what is above the resolution is delay. */
+/** A probe measures the time between two of its timers in nanoseconds; what exceeds the resolution is delay. */
 function delayOf(probe: IntervalHistogram): LoopDelay {
-  // Within the first moments there is nothing to tell.
+  // The first two probes have not fired yet.
   if (probe.count === 0) return { mean: 0, p50: 0, p99: 0, max: 0 };
   const delay = (nanoseconds: number): number => Math.max(0, nanoseconds / 1e6 - RESOLUTION_MS) / 1000;
   return {

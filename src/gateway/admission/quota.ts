@@ -1,33 +1,38 @@
-/** So many places, and so many of them for one network: the one way in which anything is rationed among clients. */
+/** A limited number of slots, with a share for each network. Every limit on clients uses it. */
 export class Quota {
   readonly #name: string;
-  #most: number;
-  #mostPerNetwork: number;
+  #limit: number;
+  #limitPerNetwork: number;
   readonly #taken = new Map<string, number>();
   #size = 0;
 
-  /** `name` is the setting that says how many there are; its share for one address has `PerAddress` behind it. */
-  constructor(name: string, most: number, mostPerNetwork: number) {
+  /**
+   * `name` is the setting of the limit; the setting of the share for one address is `name` with the suffix
+   * `PerAddress`.
+   */
+  constructor(name: string, limit: number, limitPerNetwork: number) {
     this.#name = name;
-    this.#most = most;
-    this.#mostPerNetwork = mostPerNetwork;
+    this.#limit = limit;
+    this.#limitPerNetwork = limitPerNetwork;
   }
 
-  /** Holds from the next place on; whoever has one keeps it. */
-  adjust(most: number, mostPerNetwork: number): void {
-    this.#most = most;
-    this.#mostPerNetwork = mostPerNetwork;
+  /** Applies to the next `take`; slots that are taken stay. */
+  adjust(limit: number, limitPerNetwork: number): void {
+    this.#limit = limit;
+    this.#limitPerNetwork = limitPerNetwork;
   }
 
   get size(): number {
     return this.#size;
   }
 
-  /** Takes a place, which `leave` gives back. Where there is none, the setting that says so. */
+  /**
+   * Takes a slot, to be returned with `release`. Returns the name of the setting whose limit is reached, or undefined.
+   */
   take(network: string): string | undefined {
-    if (this.#size >= this.#most) return this.#name;
+    if (this.#size >= this.#limit) return this.#name;
     const taken = this.#taken.get(network) ?? 0;
-    if (taken >= this.#mostPerNetwork) return `${this.#name}PerAddress`;
+    if (taken >= this.#limitPerNetwork) return `${this.#name}PerAddress`;
     this.#taken.set(network, taken + 1);
     this.#size++;
     return undefined;
@@ -42,7 +47,10 @@ export class Quota {
   }
 }
 
-/** An IPv4 address; of IPv6 the /64, which is what one subscriber has (RFC 6177). */
+/**
+ * The unit that counts as one client: an IPv4 address, or the /64 of an IPv6 address, which one subscriber has (RFC
+ * 6177).
+ */
 export function networkOf(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address);
   if (mapped?.[1] !== undefined || !address.includes(':')) return mapped?.[1] ?? address;

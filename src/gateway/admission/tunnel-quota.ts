@@ -1,32 +1,36 @@
-/** The places for tunnels: how many there may be at one time, counted over every process that serves one gateway. */
+/** The limit on tunnels at one time, counted over all processes of one gateway. */
 export interface TunnelQuota {
   /**
-   * Takes a place for a tunnel that is about to be born: undefined, or why there is none. Never rejects.
-   * INVARIANT: whoever got a place gives it back once, when nothing is left of the tunnel at its target, or it was not born after all.
+   * Takes a slot for a new tunnel. Returns undefined, or the reason why there is none. Never rejects.
+   * INVARIANT: a slot that was taken is released once: when the connection to the target is closed, or when the tunnel
+   * was not opened.
    */
   take(): Promise<string | undefined>;
-  /** Why `take` would give none now; undefined where there is room. What it says may be over with the next tunnel. */
+  /**
+   * The reason why `take` would fail now, or undefined. The answer may be outdated as soon as another tunnel opens or
+   * ends.
+   */
   full(): Promise<string | undefined>;
   release(): void;
-  /** Holds from the next place on; whoever has one keeps it. */
-  adjust(most: number): void;
-  /** From now on nobody gets a place, for this reason. */
+  /** Applies to the next `take`; slots that are taken stay. */
+  adjust(limit: number): void;
+  /** From now on every `take` fails with this reason. */
   close(reason: string): void;
 }
 
 export const TUNNEL_LIMIT_REACHED = 'limits.tunnels is reached';
 
-/** The places of a gateway that is one process. */
+/** The quota of a gateway with one process. */
 export class LocalTunnelQuota implements TunnelQuota {
-  #most: number;
+  #limit: number;
   #taken = 0;
   #closed: string | undefined;
 
-  constructor(most: number) {
-    this.#most = most;
+  constructor(limit: number) {
+    this.#limit = limit;
   }
 
-  /** INVARIANT: looks and counts with nothing awaited in between. */
+  /** INVARIANT: nothing is awaited between the check and the count. */
   async take(): Promise<string | undefined> {
     const reason = this.#reasonAgainst();
     if (reason === undefined) this.#taken++;
@@ -41,8 +45,8 @@ export class LocalTunnelQuota implements TunnelQuota {
     this.#taken--;
   }
 
-  adjust(most: number): void {
-    this.#most = most;
+  adjust(limit: number): void {
+    this.#limit = limit;
   }
 
   close(reason: string): void {
@@ -50,19 +54,19 @@ export class LocalTunnelQuota implements TunnelQuota {
   }
 
   #reasonAgainst(): string | undefined {
-    return this.#closed ?? (this.#taken < this.#most ? undefined : TUNNEL_LIMIT_REACHED);
+    return this.#closed ?? (this.#taken < this.#limit ? undefined : TUNNEL_LIMIT_REACHED);
   }
 }
 
-/** What newcomers need of them. */
+/** The part of the quota that new tunnels use. */
 export type NewTunnelQuota = Pick<TunnelQuota, 'take' | 'full' | 'release'>;
 
-/** The same places, and none of them while this process is too slow for those who are in already. */
-export function unlessOverloaded(places: TunnelQuota, overloaded: () => boolean): NewTunnelQuota {
-  const lack = (): string | undefined => (overloaded() ? 'limits.loopDelay is exceeded' : undefined);
+/** The same quota, with no free slot while the event loop is overloaded. */
+export function unlessOverloaded(quota: TunnelQuota, overloaded: () => boolean): NewTunnelQuota {
+  const overload = (): string | undefined => (overloaded() ? 'limits.loopDelay is exceeded' : undefined);
   return {
-    take: async () => lack() ?? places.take(),
-    full: async () => lack() ?? places.full(),
-    release: () => places.release(),
+    take: async () => overload() ?? quota.take(),
+    full: async () => overload() ?? quota.full(),
+    release: () => quota.release(),
   };
 }

@@ -1,4 +1,7 @@
-/** The books of a gateway that is served by several processes: who has which place, which connection, and which OUT leg waits where. */
+/**
+ * The registry of a gateway with several worker processes: tunnels, connections and waiting OUT channels of each
+ * worker.
+ */
 import type { Config } from '../../config/schema.js';
 import { Quota } from '../admission/quota.js';
 import { TUNNEL_LIMIT_REACHED } from '../admission/tunnel-quota.js';
@@ -14,19 +17,19 @@ interface CountedConnection {
 }
 
 /**
- * The page of one process. Its tables need no caps of their own: an OUT leg is a connection, connections are bounded by the
- * limits, and each table is gone with its process.
+ * The entry of one worker. The tables need no limits of their own: every OUT channel is a connection, connections are
+ * limited, and the entry is removed when its worker exits.
  */
 interface WorkerEntry {
   tunnels: number;
-  /** By the names of their connections. */
+  /** By name. */
   readonly connections: Map<string, CountedConnection>;
   readonly channels: Set<string>;
 }
 
-/** Processes are named by their numbers; INVARIANT: no two that live at one time have the same. */
+/** Workers are identified by number. INVARIANT: no two running workers have the same number. */
 export class SharedRegistry {
-  #most: number;
+  #tunnelLimit: number;
   readonly #connections: Quota;
   readonly #handshakes: Quota;
   readonly #entries = new Map<number, WorkerEntry>();
@@ -34,101 +37,104 @@ export class SharedRegistry {
   #tunnels = 0;
 
   constructor(limits: SharedLimits) {
-    this.#most = limits.tunnels;
+    this.#tunnelLimit = limits.tunnels;
     this.#connections = new Quota('limits.connections', limits.connections, limits.connectionsPerAddress);
     this.#handshakes = new Quota('limits.handshakes', limits.handshakes, limits.handshakesPerAddress);
   }
 
-  /** Holds from the next one on; whoever is in stays. */
+  /** Applies to new tunnels and connections; existing ones stay. */
   adjust(limits: SharedLimits): void {
-    this.#most = limits.tunnels;
+    this.#tunnelLimit = limits.tunnels;
     this.#connections.adjust(limits.connections, limits.connectionsPerAddress);
     this.#handshakes.adjust(limits.handshakes, limits.handshakesPerAddress);
   }
 
-  /** Places for tunnels that are taken, by all. */
+  /** Number of tunnels of all workers. */
   get tunnels(): number {
     return this.#tunnels;
   }
 
+  /** The reason why no tunnel can be opened now, or undefined. */
   tunnelLimitReached(): string | undefined {
-    return this.#tunnels < this.#most ? undefined : TUNNEL_LIMIT_REACHED;
+    return this.#tunnels < this.#tunnelLimit ? undefined : TUNNEL_LIMIT_REACHED;
   }
 
   takeTunnel(worker: number): string | undefined {
-    const full = this.tunnelLimitReached();
-    if (full !== undefined) return full;
+    const reason = this.tunnelLimitReached();
+    if (reason !== undefined) return reason;
     this.#entryOf(worker).tunnels++;
     this.#tunnels++;
     return undefined;
   }
 
   releaseTunnel(worker: number): void {
-    const page = this.#entryOf(worker);
-    if (page.tunnels === 0) return;
-    page.tunnels--;
+    const entry = this.#entryOf(worker);
+    if (entry.tunnels === 0) return;
+    entry.tunnels--;
     this.#tunnels--;
   }
 
-  /** Counts a connection, and that its user is not known; the setting that says so when it is one too many, and is not counted. */
+  /**
+   * Counts a new, unauthenticated connection. If it exceeds a limit, it is not counted, and the setting of the limit is
+   * returned.
+   */
   addConnection(worker: number, name: string, network: string): string | undefined {
-    const full = this.#connections.take(network);
-    if (full !== undefined) return full;
-    const crowded = this.#handshakes.take(network);
-    if (crowded === undefined) this.#entryOf(worker).connections.set(name, { network, isUnauthenticated: true });
+    const connectionsFull = this.#connections.take(network);
+    if (connectionsFull !== undefined) return connectionsFull;
+    const handshakesFull = this.#handshakes.take(network);
+    if (handshakesFull === undefined) this.#entryOf(worker).connections.set(name, { network, isUnauthenticated: true });
     else this.#connections.release(network);
-    return crowded;
+    return handshakesFull;
   }
 
-  /** The user of a connection is known. */
+  /** The user of a connection is authenticated. */
   authenticated(worker: number, name: string): void {
-    const visitor = this.#entryOf(worker).connections.get(name);
-    if (!visitor?.isUnauthenticated) return;
-    visitor.isUnauthenticated = false;
-    this.#handshakes.release(visitor.network);
+    const connection = this.#entryOf(worker).connections.get(name);
+    if (!connection?.isUnauthenticated) return;
+    connection.isUnauthenticated = false;
+    this.#handshakes.release(connection.network);
   }
 
-  /** A connection is gone. */
   removeConnection(worker: number, name: string): void {
     this.authenticated(worker, name);
     const { connections } = this.#entryOf(worker);
-    const visitor = connections.get(name);
-    if (visitor === undefined) return;
+    const connection = connections.get(name);
+    if (connection === undefined) return;
     connections.delete(name);
-    this.#connections.release(visitor.network);
+    this.#connections.release(connection.network);
   }
 
-  /** Registers an OUT leg; false when it is live already, wherever. */
-  addChannel(worker: number, leg: string): boolean {
-    if (this.#owners.has(leg)) return false;
-    this.#owners.set(leg, worker);
-    this.#entryOf(worker).channels.add(leg);
+  /** Registers an OUT channel. Returns false when any worker has one with the same key. */
+  addChannel(worker: number, channel: string): boolean {
+    if (this.#owners.has(channel)) return false;
+    this.#owners.set(channel, worker);
+    this.#entryOf(worker).channels.add(channel);
     return true;
   }
 
-  removeChannel(worker: number, leg: string): void {
-    if (this.#entryOf(worker).channels.delete(leg)) this.#owners.delete(leg);
+  removeChannel(worker: number, channel: string): void {
+    if (this.#entryOf(worker).channels.delete(channel)) this.#owners.delete(channel);
   }
 
-  /** The other process where this leg waits. */
-  findChannel(worker: number, leg: string): number | undefined {
-    const owner = this.#owners.get(leg);
+  /** The worker that has this OUT channel; undefined when it is `worker` itself or none. */
+  findChannel(worker: number, channel: string): number | undefined {
+    const owner = this.#owners.get(channel);
     return owner === worker ? undefined : owner;
   }
 
-  /** A process is gone, and all that it had. Returns how many places that were. */
+  /** Removes a worker that exited, with everything it had. Returns the number of its tunnels. */
   removeWorker(worker: number): number {
     const { tunnels, connections, channels } = this.#entryOf(worker);
     this.#tunnels -= tunnels;
     for (const name of [...connections.keys()]) this.removeConnection(worker, name);
-    for (const leg of channels) this.#owners.delete(leg);
+    for (const channel of channels) this.#owners.delete(channel);
     this.#entries.delete(worker);
     return tunnels;
   }
 
   #entryOf(worker: number): WorkerEntry {
-    const page = this.#entries.get(worker) ?? { tunnels: 0, connections: new Map(), channels: new Set() };
-    this.#entries.set(worker, page);
-    return page;
+    const entry = this.#entries.get(worker) ?? { tunnels: 0, connections: new Map(), channels: new Set() };
+    this.#entries.set(worker, entry);
+    return entry;
   }
 }

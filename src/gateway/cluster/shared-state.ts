@@ -1,4 +1,4 @@
-/** What the processes that serve one gateway have in common. */
+/** The state that the worker processes of one gateway share. */
 import type { ConnectionCount } from '../admission/connection-count.js';
 import type { TunnelQuota } from '../admission/tunnel-quota.js';
 import type { IdShare } from '../tunnel/ids.js';
@@ -9,7 +9,7 @@ export interface SharedState {
   readonly connectionCount: ConnectionCount;
   readonly channelRegistry: ChannelRegistry;
   readonly ids: IdShare;
-  /** A client that comes back may land in another process: TLS sessions are resumed in all of them. */
+  /** Keys of the TLS session tickets, the same in all processes: a client may resume its TLS session in another one. */
   readonly ticketKeys: Uint8Array;
   readonly forwarding: Pick<ForwardingOptions, 'address' | 'secret'>;
 }

@@ -1,4 +1,4 @@
-/** Who reads a connection on: the gateway, its answer to RPC over HTTP, or node:http. */
+/** The reader of a connection: the gateway (`rdg`), its refusal of RPC over HTTP (`rpc`), or node:http (`web`). */
 export type Reader = 'rdg' | 'rpc' | 'web';
 
 const METHODS: readonly (readonly [Buffer, Reader])[] = [
@@ -9,8 +9,8 @@ const METHODS: readonly (readonly [Buffer, Reader])[] = [
 ];
 
 /**
- * Decides by the first bytes of a request, 13 at most: node:http knows none of these methods (MS-TSGU 2.2.3.1, MS-RPCH
- * 2.1.2.1), and everything else is its own. Methods are case-sensitive (RFC 9110 9.1).
+ * Decides by the first bytes of a request, at most 13. node:http supports none of these methods (MS-TSGU 2.2.3.1,
+ * MS-RPCH 2.1.2.1) and gets all others. Methods are case-sensitive (RFC 9110 9.1).
  */
 export function classify(bytes: Buffer): 'need-more' | Reader {
   let possible = false;

@@ -4,36 +4,37 @@ import { type HeadLimits, HeadReader, type RequestHead } from '../../http/head.j
 import { classify } from './peek.js';
 
 export type ReadResult =
-  /** A request of ours. `rest` followed its head in the same read; more may wait in the socket. */
+  /** A gateway or RPC request. `rest` arrived with its head; the socket may hold further bytes. */
   | { readonly kind: 'rdg' | 'rpc'; readonly head: RequestHead; readonly rest: Buffer }
-  /** Not ours: every byte is back in the socket, which can be handed to node:http. */
+  /** Ordinary HTTP: all bytes were put back into the socket, which can be passed to node:http. */
   | { readonly kind: 'web' }
-  /** The peer left without a byte, as health checks and port scanners do. */
+  /** The peer closed the connection without sending a byte, as health checks and port scanners do. */
   | { readonly kind: 'closed' }
   /** The deadline passed without a byte. */
   | { readonly kind: 'idle' };
 
 export interface ReadOptions {
   readonly limits: HeadLimits;
-  /** From the call to the end of the head, in milliseconds; bytes that trickle in do not prolong it. */
+  /** From the call to the end of the head, in milliseconds. Bytes that arrive do not extend it. */
   readonly deadlineMs: number;
-  /** Bytes that were read from this socket but not used: they come first. */
+  /** Bytes that were read from this socket before and not used; they are read first. */
   readonly leftover?: Buffer;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Reads one request head from a socket, and nothing behind it that did not come along.
- * It leaves no listener and no timer, and the socket neither flowing nor explicitly paused, so that a `data` listener or
- * node:http can take over at once. It never writes to the socket nor closes it.
- * INVARIANT: the caller keeps an `error` listener on the socket for its whole life. An error can be raised between the
- * removal of this function's listener and the moment its promise is seen.
- * @throws HeadError for a wrong head; `HEAD_TIMEOUT` (408), `HEAD_CUT` when the peer leaves in mid-head, `HEAD_ABORTED` (503)
+ * Reads one request head from a socket, and no bytes after it except those that arrived with it. It leaves no listener
+ * and no timer, and the socket neither flowing nor explicitly paused, so that a `data` listener or node:http can take
+ * over at once. It neither writes to the socket nor closes it.
+ * INVARIANT: the caller keeps an `error` listener on the socket as long as the socket exists. An error can be emitted
+ * between the removal of this function's listener and the continuation of the caller.
+ * @throws HeadError for an invalid head; `HEAD_TIMEOUT` (408), `HEAD_CUT` when the peer ends within the head,
+ * `HEAD_ABORTED` (503)
  */
 export function readRequest(socket: Duplex, options: ReadOptions): Promise<ReadResult> {
   return new Promise((resolve, reject) => {
     const { signal } = options;
-    const intake = new Intake(options.limits);
+    const reader = new RequestReader(options.limits);
 
     const settle = (result: ReadResult): void => {
       stop();
@@ -46,15 +47,15 @@ export function readRequest(socket: Duplex, options: ReadOptions): Promise<ReadR
     const take = (bytes: Buffer): boolean => {
       let result: ReadResult | undefined;
       try {
-        result = intake.push(bytes);
+        result = reader.push(bytes);
       } catch (error) {
         fail(error);
         return true;
       }
       if (result === undefined) return false;
-      // The listeners go first: unshift raises 'readable', which must not lead back here.
+      // The listeners are removed first: unshift emits 'readable', which must not call this function again.
       stop();
-      if (result.kind === 'web') socket.unshift(intake.first);
+      if (result.kind === 'web') socket.unshift(reader.first);
       resolve(result);
       return true;
     };
@@ -64,13 +65,13 @@ export function readRequest(socket: Duplex, options: ReadOptions): Promise<ReadR
         if (bytes === null || take(bytes)) return;
       }
     };
-    const onGone = (cause?: unknown): void => {
-      if (intake.empty) settle({ kind: 'closed' });
+    const onClosed = (cause?: unknown): void => {
+      if (reader.empty) settle({ kind: 'closed' });
       else fail(new HeadError('HEAD_CUT', 'the connection ended within a request head', { cause }));
     };
-    const onEnd = (): void => onGone();
+    const onEnd = (): void => onClosed();
     const onDeadline = (): void => {
-      if (intake.empty) settle({ kind: 'idle' });
+      if (reader.empty) settle({ kind: 'idle' });
       else fail(new HeadError('HEAD_TIMEOUT', 'the request head did not arrive in time', { status: 408 }));
     };
     const onAbort = (): void => {
@@ -83,25 +84,25 @@ export function readRequest(socket: Duplex, options: ReadOptions): Promise<ReadR
       socket.off('readable', onReadable);
       socket.off('end', onEnd);
       socket.off('close', onEnd);
-      socket.off('error', onGone);
+      socket.off('error', onClosed);
     };
 
     if (signal?.aborted) return onAbort();
-    if (socket.destroyed || socket.readableEnded) return onGone();
+    if (socket.destroyed || socket.readableEnded) return onClosed();
     if (options.leftover !== undefined && options.leftover.length > 0 && take(options.leftover)) return;
     timer = setTimeout(onDeadline, options.deadlineMs);
     signal?.addEventListener('abort', onAbort);
     socket.on('end', onEnd);
     socket.on('close', onEnd);
-    socket.on('error', onGone);
-    // Bytes that wait in the socket already raise this event too.
+    socket.on('error', onClosed);
+    // This event is also emitted for bytes that the socket holds already.
     socket.on('readable', onReadable);
   });
 }
 
-/** First bytes until it is known whose they are, then the head. */
-class Intake {
-  /** Everything up to the decision. */
+/** Collects the first bytes until they identify the reader, then reads the head. */
+class RequestReader {
+  /** All bytes up to the decision. */
   first: Buffer = Buffer.alloc(0);
   readonly #limits: HeadLimits;
   #kind: 'rdg' | 'rpc' | undefined;

@@ -1,13 +1,13 @@
 import { RETRY_LATER, type ResponseHeaders } from './respond.js';
 
-/** Why a request that was understood is not served. */
+/** The refusal of a valid request. `reason` is for the log only. */
 export interface Refusal {
   readonly status: number;
   readonly reason: string;
   readonly headers?: ResponseHeaders;
 }
 
-/** There is no room now. */
+/** The refusal while a limit is reached. */
 export function busy(reason: string): Refusal {
   return { status: 503, reason, headers: RETRY_LATER };
 }

@@ -3,15 +3,15 @@ import { HeadError } from '../../http/errors.js';
 import { type BodyFraming, isToken, listElements } from '../../http/fields.js';
 import { HEAD_LIMITS, type HeadLimits, headFromParts, type RequestHead } from '../../http/head.js';
 
-/** What a gateway request says, in header form (MS-TSGU 2.2.3.2) or query form (2.2.3.3). Nothing in it is proven. */
+/** A gateway request, in header form (MS-TSGU 2.2.3.2) or query form (2.2.3.3). None of its values is authenticated. */
 export interface RdgRequest {
-  /** GET only with the browser's kind of WebSocket. */
+  /** GET only with a WebSocket upgrade as browsers send it. */
   readonly method: RdgMethod;
   /** RDG-Connection-Id, a GUID in lower case without braces: pairs IN with OUT. */
   readonly connectionId: string;
   /** RDG-Correlation-Id in the same form; undefined where missing or not a GUID, since it only serves the log. */
   readonly correlationId: string | undefined;
-  /** RDG-User-Id, decoded and made safe to print. For the log only: the client writes there what it likes. */
+  /** RDG-User-Id, decoded and made safe to print. For the log only: the client may send any value. */
   readonly userId: string | undefined;
   /** In upper case: `PAA`, `SSPI_NTLM`; else the scheme of Authorization, `NEGOTIATE`, `NTLM`, `BASIC`, … */
   readonly authScheme: string | undefined;
@@ -19,7 +19,7 @@ export interface RdgRequest {
   readonly clientGeneration: string | undefined;
   /** RDG-Client-AppBuild, made safe to print. */
   readonly clientBuild: string | undefined;
-  /** The client asks for a WebSocket. Never with RDG_IN_DATA, whose Upgrade is ignored as RFC 9110 7.8 allows. */
+  /** The client requests a WebSocket. Undefined for RDG_IN_DATA, whose Upgrade is ignored as RFC 9110 7.8 allows. */
   readonly upgrade: WebSocketUpgrade | undefined;
   readonly body: BodyFraming;
   /** The client waits for a 100 before it sends its body. */
@@ -29,31 +29,36 @@ export interface RdgRequest {
 export type RdgMethod = 'RDG_OUT_DATA' | 'RDG_IN_DATA' | 'GET';
 
 export interface WebSocketUpgrade {
-  /** As sent: FreeRDP 2 makes it of 15 characters that are no base64. */
+  /** As sent: that of FreeRDP 2 has 15 characters and is not base64. */
   readonly key: string;
   /** Sec-WebSocket-Protocol in the client's order. */
   readonly protocols: readonly string[];
   readonly version: 13;
 }
 
-/** Longest text taken over for the log, in UTF-16 units; a Windows account name with its domain is shorter. */
+/** Longest text that is kept for the log, in UTF-16 code units; a Windows account name with its domain is shorter. */
 export const MAX_LOG_TEXT = 256;
 
 const METHODS: readonly string[] = ['RDG_OUT_DATA', 'RDG_IN_DATA', 'GET'] satisfies readonly RdgMethod[];
 const GUID = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
 const BRACED_GUID = new RegExp(`^(?:\\{(${GUID})\\}|(${GUID}))$`, 'i');
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
-/** Control, format and unassigned characters, lone surrogates, line separators: what could forge or hide a log line. */
+/**
+ * Characters that could forge or hide a log line: control, format and unassigned ones, lone surrogates, line
+ * separators.
+ */
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
 
-/** `/remoteDesktopGateway` with or without a slash at its end, in any letter case as http.sys takes it (MS-TSGU 2.1.2). */
+/**
+ * `/remoteDesktopGateway` with or without a slash at its end, in any letter case as http.sys takes it (MS-TSGU 2.1.2).
+ */
 export function isGatewayPath(path: string): boolean {
   return /^\/remotedesktopgateway\/?$/i.test(path);
 }
 
 /**
- * The meaning of a request head. A value may stand in its header or in the query; where it stands in both, or twice in
- * the query, all must say the same.
+ * Interprets a request head. A value may be given in its header or in the query; if it is given more than once, all
+ * values must be equal.
  * @throws HeadError 404 for another path, 405 for another method, 426 for a WebSocket version other than 13, else 400
  */
 export function rdgRequest(head: RequestHead): RdgRequest {
@@ -61,30 +66,30 @@ export function rdgRequest(head: RequestHead): RdgRequest {
     throw new HeadError('REQUEST_PATH', 'the path is not that of the gateway', { status: 404 });
   }
   const method = rdgMethod(head.method);
-  const connectionId = normalGuid(stated(head, 'rdg-connection-id', 'ConId', normalGuid));
+  const connectionId = normalGuid(singleValue(head, 'rdg-connection-id', 'ConId', normalGuid));
   if (connectionId === undefined) {
     throw new HeadError('REQUEST_CONNECTION_ID', 'the rdg-connection-id is missing or not a guid');
   }
   const upgrade = method === 'RDG_IN_DATA' ? undefined : webSocketUpgrade(head.headers);
   if (upgrade !== undefined && head.body !== 'none') {
-    // Its bytes could be read as a body or as frames.
+    // The bytes after the head would be ambiguous: body or frames.
     throw new HeadError('REQUEST_UPGRADE_BODY', 'a websocket upgrade has a body');
   }
   return {
     method,
     connectionId,
-    correlationId: normalGuid(stated(head, 'rdg-correlation-id', 'CorId', normalGuid)),
-    userId: decodeUserId(stated(head, 'rdg-user-id', 'UsrId')),
+    correlationId: normalGuid(singleValue(head, 'rdg-correlation-id', 'CorId', normalGuid)),
+    userId: decodeUserId(singleValue(head, 'rdg-user-id', 'UsrId')),
     authScheme: authScheme(head),
-    clientGeneration: printable(stated(head, 'rdg-client-generation', 'ClGen')),
-    clientBuild: printable(stated(head, 'rdg-client-appbuild', 'ClBld')),
+    clientGeneration: printable(singleValue(head, 'rdg-client-generation', 'ClGen')),
+    clientBuild: printable(singleValue(head, 'rdg-client-appbuild', 'ClBld')),
     upgrade,
     body: head.body,
     expectContinue: head.expectContinue,
   };
 }
 
-/** The same for a request that node:http has read, such as that of its `upgrade` event. @throws HeadError */
+/** `rdgRequest` for a request that node:http has read, such as that of its `upgrade` event. @throws HeadError */
 export function fromIncomingMessage(message: IncomingMessage, limits: HeadLimits = HEAD_LIMITS): RdgRequest {
   const { method = '', url: target = '', httpVersion: version, rawHeaders } = message;
   return rdgRequest(headFromParts({ method, target, version, rawHeaders }, limits));
@@ -98,8 +103,8 @@ function rdgMethod(method: string): RdgMethod {
   });
 }
 
-/** The one value given for a name, in header or query; names in the query are taken in any letter case too. */
-function stated(
+/** The only value that header and query give for a name. Names in the query are matched in any letter case as well. */
+function singleValue(
   head: RequestHead,
   header: string,
   parameter: string,
@@ -123,10 +128,10 @@ function normalGuid(text: string | undefined): string | undefined {
 }
 
 function authScheme(head: RequestHead): string | undefined {
-  const marked = stated(head, 'rdg-auth-scheme', 'AuthS', (value) => value.toUpperCase());
-  const word = marked ?? head.headers.get('authorization')?.split(' ', 1)[0];
-  if (word === undefined || word.length > MAX_LOG_TEXT || !isToken(word)) return undefined;
-  return word.toUpperCase();
+  const explicit = singleValue(head, 'rdg-auth-scheme', 'AuthS', (value) => value.toUpperCase());
+  const scheme = explicit ?? head.headers.get('authorization')?.split(' ', 1)[0];
+  if (scheme === undefined || scheme.length > MAX_LOG_TEXT || !isToken(scheme)) return undefined;
+  return scheme.toUpperCase();
 }
 
 /** Base64 of UTF-16LE (MS-TSGU 2.2.3.2.3). A plus sign that was not escaped in a query has become a space. */
@@ -141,7 +146,7 @@ function printable(text: string | undefined): string | undefined {
   return text?.slice(0, MAX_LOG_TEXT).toWellFormed().replaceAll(UNPRINTABLE, '\uFFFD') || undefined;
 }
 
-/** The opening handshake of RFC 6455 4.2.1, whatever the method and without a look at the key's alphabet. */
+/** The opening handshake of RFC 6455 4.2.1, with any method and without a check of the key's alphabet. */
 function webSocketUpgrade(headers: ReadonlyMap<string, string>): WebSocketUpgrade | undefined {
   if (!hasElement(headers.get('upgrade'), 'websocket') || !hasElement(headers.get('connection'), 'upgrade')) {
     return undefined;

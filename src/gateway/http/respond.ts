@@ -3,21 +3,21 @@ import { STATUS_CODES } from 'node:http';
 import type { HeadError } from '../../http/errors.js';
 import type { WebSocketUpgrade } from './request.js';
 
-/** Field values by name; a list becomes one line each, as WWW-Authenticate needs it. */
+/** Field values by name. A list is written as one line for each value, as WWW-Authenticate needs it. */
 export type ResponseHeaders = Readonly<Record<string, string | readonly string[]>>;
 
-/** Answers `Expect: 100-continue`. */
+/** The interim response to `Expect: 100-continue`. */
 export const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n');
 
 /** RFC 6455 1.3. */
 const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 const NAME = /^[A-Za-z0-9-]+$/;
-/** A line break in a value would end its line: the caller let in text from outside. */
+/** Excludes line breaks, which would let a value add header fields. */
 const VALUE = /^[\t\x20-\x7e]*$/;
 
 /**
- * Status line, fields in the given order and the empty line. Length and Connection are the caller's.
- * @throws TypeError for a name or value that cannot stand in a head
+ * Status line, fields in the given order and the empty line. The caller adds Content-Length and Connection.
+ * @throws TypeError for a name or value that is not allowed in a head
  */
 export function responseHead(status: number, headers: ResponseHeaders = {}): Buffer {
   let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}\r\n`;
@@ -30,34 +30,34 @@ export function responseHead(status: number, headers: ResponseHeaders = {}): Buf
   return Buffer.from(`${text}\r\n`, 'latin1');
 }
 
-/** An answer without a body, after which the connection stays open. */
+/** A response without a body, after which the connection stays open. */
 export function emptyResponse(status: number, headers: ResponseHeaders = {}): Buffer {
   return responseHead(status, { ...headers, 'Content-Length': '0' });
 }
 
-/** The last answer on a connection; the caller ends it. */
+/** The last response on a connection, without a body; the caller ends the connection. */
 export function closingResponse(status: number, headers: ResponseHeaders = {}): Buffer {
   return emptyResponse(status, { Connection: 'close', ...headers });
 }
 
-/** Sessions end when people go home; half a minute keeps clients that come back by themselves from knocking all the time. */
+/** Sessions end slowly; 30 s keeps clients that reconnect by themselves from doing so all the time. */
 export const RETRY_LATER: ResponseHeaders = { 'Retry-After': '30' };
 
-/** There is no room, in one word for those who look: whatever was asked, it may be asked again later. */
-export function refusedForNow(word: string): Buffer {
-  const body = Buffer.from(`${word}\n`);
-  const about = { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': String(body.length) };
-  return Buffer.concat([responseHead(503, { Connection: 'close', ...RETRY_LATER, ...about }), body]);
+/** A 503 to any request, with the reason as one word in its body; the caller ends the connection. */
+export function serviceUnavailable(reason: string): Buffer {
+  const body = Buffer.from(`${reason}\n`);
+  const headers = { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': String(body.length) };
+  return Buffer.concat([responseHead(503, { Connection: 'close', ...RETRY_LATER, ...headers }), body]);
 }
 
-/** What a wrong head is told: its status and nothing that it sent. The caller ends the connection. */
+/** The response to an invalid head: only a status, and no bytes of the request. The caller ends the connection. */
 export function refusal(error: HeadError): Buffer {
   return closingResponse(error.status, error.headers);
 }
 
 /**
- * `101`, which accepts a WebSocket (RFC 6455 4.2.2). The first sub-protocol that was offered is taken, since all of them
- * carry the same PDUs and a client may insist on an echo. Extensions are never taken.
+ * The 101 that accepts a WebSocket (RFC 6455 4.2.2). It selects the first subprotocol that the client offers, since all
+ * of them carry the same PDUs and a client may require one in the response. It never accepts extensions.
  */
 export function switchingProtocols(upgrade: WebSocketUpgrade, headers: ResponseHeaders = {}): Buffer {
   const protocol = upgrade.protocols[0];
@@ -70,7 +70,7 @@ export function switchingProtocols(upgrade: WebSocketUpgrade, headers: ResponseH
   });
 }
 
-/** Sec-WebSocket-Accept for a literal key, whatever its alphabet (RFC 6455 4.2.2). */
+/** Sec-WebSocket-Accept for a key, which is hashed as sent and need not be base64 (RFC 6455 4.2.2). */
 export function webSocketAccept(key: string): string {
   return createHash('sha1')
     .update(key + WEBSOCKET_GUID, 'latin1')

@@ -1,22 +1,25 @@
-/** Buffers of one size that are used again: a stream of large ones would keep the garbage collector and the system busy. */
+/**
+ * A pool of buffers of one size: allocating many large buffers keeps the garbage collector and the system's allocator
+ * busy.
+ */
 export class BufferPool {
   readonly #bytes: number;
-  readonly #most: number;
+  readonly #limit: number;
   readonly #free: Buffer[] = [];
 
-  /** @param most that are kept while nobody uses them; memory for more than this goes back */
-  constructor(bytes: number, most: number) {
+  /** @param limit the number of free buffers that are kept; the memory of further ones is freed */
+  constructor(bytes: number, limit: number) {
     this.#bytes = bytes;
-    this.#most = most;
+    this.#limit = limit;
   }
 
-  /** With the content of its last use. */
+  /** The buffer still has the content of its last use. */
   take(): Buffer {
     return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.#bytes);
   }
 
-  /** INVARIANT: nobody else still reads or writes it. */
-  give(slab: Buffer): void {
-    if (this.#free.length < this.#most) this.#free.push(slab);
+  /** INVARIANT: the buffer is not read or written any more. */
+  give(buffer: Buffer): void {
+    if (this.#free.length < this.#limit) this.#free.push(buffer);
   }
 }

@@ -1,21 +1,22 @@
-/** Opening a port, and the words for when it cannot be had. */
+/** Listens on a port, with error messages for the usual failures. */
 import type { Server } from 'node:net';
 import type { Listen } from '../../config/listen.js';
 import { Fault } from '../../fault.js';
 
 /**
- * Connections that wait in the system's queue while the event loop is busy; Linux takes at most net.core.somaxconn, 4096 by
- * default. Two thousand new ones a second may come while it stands still for one: what is beyond is met with silence.
+ * Length of the system's accept queue, which fills while the event loop is busy; Linux allows at most
+ * net.core.somaxconn, 4096 by default. It holds the connections of one second at 2,000 a second; the system drops
+ * further ones without an answer.
  */
 const BACKLOG = 2048;
 
-/** Throws a `Fault` that names `setting` when the address cannot be had. */
+/** Rejects with a `Fault` of kind `unreachable` that names `setting` when the address cannot be bound. */
 export function listen(server: Server, { host, port }: Listen, setting: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const refused = (error: NodeJS.ErrnoException): void => reject(listenFault(error, host, port, setting));
-    server.once('error', refused);
+    const onError = (error: NodeJS.ErrnoException): void => reject(listenFault(error, host, port, setting));
+    server.once('error', onError);
     server.listen({ port, backlog: BACKLOG, ...(host === undefined ? {} : { host }) }, () => {
-      server.off('error', refused);
+      server.off('error', onError);
       resolve();
     });
   });

@@ -1,13 +1,13 @@
-/** The same few manners for every socket. */
+/** Options, the orderly end and error handling that every socket has in common. */
 import type { Socket } from 'node:net';
 
 /**
- * After this long without traffic TCP itself asks whether the peer still lives: FreeRDP sends nothing of its own when idle. Where our own
- * keep-alive packets are under way, TCP sends them again instead, until the system gives up.
+ * Idle time before TCP keep-alive probes start: an idle FreeRDP sends nothing. While a keep-alive packet of the gateway
+ * is not acknowledged, TCP retransmits that packet instead, until the system gives up.
  */
 const KEEP_ALIVE_AFTER_MS = 30_000;
 
-/** A relay answers at once and notices dead peers. */
+/** Disables Nagle's algorithm and the idle timeout, and enables TCP keep-alive so that dead peers are detected. */
 export function prepareSocket(socket: Socket): void {
   socket.setNoDelay(true);
   socket.setKeepAlive(true, KEEP_ALIVE_AFTER_MS);
@@ -15,22 +15,23 @@ export function prepareSocket(socket: Socket): void {
 }
 
 /**
- * What still waits to be sent is some hundred kilobytes at most: time enough for a slow peer to take it, and not long for one
- * that takes nothing. (No public property tells the one from the other: Node hands all of it to the system in one piece.)
+ * At most a few hundred kilobytes are not sent yet: this is enough time for a slow peer to receive them, and a short
+ * time to hold a socket whose peer reads nothing. (No public property distinguishes the two: Node passes all bytes to
+ * the system in one write.)
  */
 export const LONGEST_LINGER_MS = 30_000;
 
 /**
- * What a peer may still send behind the end. An honest one stops when it hears of it: until then come what the buffers of both
- * systems and the way between them hold, some megabytes. Whoever sends more only wants to be read.
+ * Bytes that a peer may still send after the end. An honest peer stops when it sees the end; until then the buffers of
+ * both systems and the network deliver some megabytes. A peer that sends more is cut.
  */
 export const LINGER_BYTES = 16 * 1024 * 1024;
 
 /**
- * Ends a socket politely: what was written is flushed, what still comes in is read and dropped (closing with unread bytes
- * would reset the connection and could destroy the last answer). A peer that has everything gets `lingerMs` to go, one that
- * is still to take something LONGEST_LINGER_MS in all, or `lingerMs` where that is longer. Then, or behind LINGER_BYTES, the socket
- * is cut; at once with 0.
+ * Ends a socket in order: written bytes are flushed, received bytes are read and discarded (closing a socket with
+ * unread bytes resets the connection and can destroy the last answer). The peer has `lingerMs` to close its side after
+ * the flush. The flush and the close together may take LONGEST_LINGER_MS, or `lingerMs` if that is longer. Then, or
+ * after LINGER_BYTES, the socket is destroyed. With a `lingerMs` of 0 it is destroyed at once.
  */
 export function endSocket(socket: Socket, lingerMs: number): void {
   if (socket.destroyed) return;
@@ -38,17 +39,17 @@ export function endSocket(socket: Socket, lingerMs: number): void {
   socket.on('error', ignoreError);
   const cut = (): void => void socket.destroy();
   if (lingerMs === 0) return cut();
-  const last = setTimeout(cut, Math.max(lingerMs, LONGEST_LINGER_MS));
-  let patience: NodeJS.Timeout | undefined;
-  const flushed = (): void => {
-    patience = setTimeout(cut, lingerMs);
+  const longest = setTimeout(cut, Math.max(lingerMs, LONGEST_LINGER_MS));
+  let linger: NodeJS.Timeout | undefined;
+  const onFlushed = (): void => {
+    linger = setTimeout(cut, lingerMs);
   };
   socket.once('close', () => {
-    clearTimeout(last);
-    clearTimeout(patience);
+    clearTimeout(longest);
+    clearTimeout(linger);
   });
-  if (socket.writableFinished) flushed();
-  else socket.once('finish', flushed);
+  if (socket.writableFinished) onFlushed();
+  else socket.once('finish', onFlushed);
   let left = LINGER_BYTES;
   socket.on('data', (bytes: Buffer) => {
     left -= bytes.length;
@@ -58,24 +59,24 @@ export function endSocket(socket: Socket, lingerMs: number): void {
   socket.resume();
 }
 
-/** The client's address; an IPv4 client on a dual-stack socket keeps its plain form. */
+/** The client's address; that of an IPv4 client on a dual-stack socket without the prefix `::ffff:`. */
 export function peerOf(socket: Socket): string {
   return (socket.remoteAddress ?? 'gone').replace(/^::ffff:(?=\d+\.)/, '');
 }
 
 /**
- * For errors that need no listener but must find one: the end of the connection, which follows, is what counts. One for all, since a
- * closure would keep whatever was known where it was made.
+ * An `error` listener for sockets whose errors need no handling, since `close` follows. It is one shared function
+ * because a closure would keep everything in its scope alive.
  */
 export function ignoreError(): void {}
 
-/** Writes to a socket that may be gone; `sent` is called in any case, and never before this returns. */
+/** Writes to a socket that may be closed already; `sent` is called in either case, and never before this returns. */
 export function onceSent(socket: Socket, bytes: Buffer, sent: (error?: Error | null) => void): void {
   if (socket.writable) socket.write(bytes, sent);
   else process.nextTick(sent, new Error('the connection is gone'));
 }
 
-/** Whether an error is one of the ways in which peers simply go away. */
+/** Whether an error only means that the peer reset or aborted the connection. */
 export function isReset(error: NodeJS.ErrnoException): boolean {
   return error.code === 'ECONNRESET' || error.code === 'EPIPE' || error.code === 'ECONNABORTED';
 }

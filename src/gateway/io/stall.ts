@@ -1,31 +1,32 @@
-/** One way to a peer, as somebody sees it who looks from time to time: the hot path keeps two numbers and no clock. */
+/** One direction to a peer, for periodic checks: the hot path keeps two numbers and reads no clock. */
 export interface Backlog {
-  /** Bytes that wait to be taken. */
+  /** Bytes that the peer has not taken yet. */
   readonly waiting: number;
-  /** Bytes that were taken so far. */
+  /** Total of the bytes that the peer has taken. */
   readonly taken: number;
 }
 
-/** No more than this counts from one look to the next: while a process stands still, nobody can take anything. */
+/** The most that counts between two checks: while this process is blocked, no peer can take anything from it. */
 const LONGEST_GAP_MS = 2_000;
 
-/** Notices a peer that takes nothing while bytes wait for it. */
+/** Detects a peer that takes nothing while bytes wait for it. */
 export class StallDetector {
   readonly #ms: number;
   #taken = -1;
-  #looked = Number.NEGATIVE_INFINITY;
-  #still = 0;
+  #checkedAt = Number.NEGATIVE_INFINITY;
+  #stalledMs = 0;
 
+  /** @param ms the time without progress after which the peer has stalled */
   constructor(ms: number) {
     this.#ms = ms;
   }
 
-  /** Whether nothing has moved for the time given, as far as the looks so far can tell. */
+  /** Whether the peer has taken nothing for the given time, as far as the checks so far show. */
   stalled({ waiting, taken }: Backlog, now: number): boolean {
     const moved = waiting === 0 || taken !== this.#taken;
-    this.#still = moved ? 0 : this.#still + Math.min(now - this.#looked, LONGEST_GAP_MS);
+    this.#stalledMs = moved ? 0 : this.#stalledMs + Math.min(now - this.#checkedAt, LONGEST_GAP_MS);
     this.#taken = taken;
-    this.#looked = now;
-    return this.#still >= this.#ms;
+    this.#checkedAt = now;
+    return this.#stalledMs >= this.#ms;
   }
 }

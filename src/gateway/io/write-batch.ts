@@ -1,20 +1,23 @@
-/** What is written to a socket in one turn of the event loop leaves in one system call, rather than in one for each PDU. */
+/**
+ * Write batches: the writes of one turn of the event loop to a socket are sent with one system call, not with one for
+ * each PDU.
+ */
 import type { Socket } from 'node:net';
 
-/** Writes that follow one another sooner than this came in with the same read; a round trip to anybody takes longer. */
+/** Two writes within this time come from the same read: every network round trip takes longer. */
 export const BURST_MS = 0.05;
 
-let waiting: Socket[] = [];
+let corked: Socket[] = [];
 
-/** Holds back what is written to the socket from now on, until everything that came in with this turn has been read. */
+/** Corks the socket until the end of this turn of the event loop, when all input of the turn has been read. */
 export function batchWrites(socket: Socket): void {
   if (socket.writableCorked > 0) return;
   socket.cork();
-  if (waiting.push(socket) === 1) setImmediate(flush);
+  if (corked.push(socket) === 1) setImmediate(flush);
 }
 
 function flush(): void {
-  const sockets = waiting;
-  waiting = [];
+  const sockets = corked;
+  corked = [];
   for (const socket of sockets) socket.uncork();
 }

@@ -1,15 +1,23 @@
-/** What is written to a socket and not yet taken by the system: bounded, and sent with few system calls. */
+/**
+ * Bytes that were written to a socket and that the system has not taken yet: limited, and sent with few system calls.
+ */
 import type { Socket } from 'node:net';
 import type { Backlog } from './stall.js';
 import { BURST_MS, batchWrites } from './write-batch.js';
 
-/** Bytes that wait, at which no more should come. */
+/** Waiting bytes at which the caller should stop writing. */
 export const WRITE_WINDOW = 64 * 1024;
-/** INVARIANT: what every socket below an outlet is opened with, since the socket counts the bytes. Node knows it, its types do not. */
+/**
+ * INVARIANT: every socket of a WriteQueue is opened with these options, since the socket counts the bytes. Node
+ * supports the option, its type declarations lack it.
+ */
 export const WRITE_QUEUE_OPTIONS: object = { writableHighWaterMark: WRITE_WINDOW };
-/** The same for writes, however short: each that waits is an object of some hundred bytes, and a client may send byte by byte. */
+/**
+ * The limit for waiting writes of any length: each is an object of some hundred bytes, and a client may send single
+ * bytes.
+ */
 export const WRITES_MAX = 1024;
-/** A view that waits keeps all of its chunk from being freed: one of less than an eighth of it waits as a copy. */
+/** A waiting view keeps its whole underlying buffer alive, so a view of less than an eighth of it is copied. */
 const SMALL_SHARE = 8;
 
 export class WriteQueue implements Backlog {
@@ -24,7 +32,7 @@ export class WriteQueue implements Backlog {
     this.#socket = socket;
   }
 
-  /** `drained` is called whenever there is room again behind a write that said there was none. */
+  /** `drained` is called when there is room again after `write` returned false. */
   open(drained: () => void): void {
     this.#drained = drained;
     this.#socket.on('drain', drained);
@@ -38,7 +46,10 @@ export class WriteQueue implements Backlog {
     return this.#written - this.waiting;
   }
 
-  /** False asks the caller to wait for `drained`. The first bytes go out at once, what follows on their heels goes out together. */
+  /**
+   * Returns false when the caller should wait for `drained`. The first write is sent at once, writes shortly after it
+   * are batched.
+   */
   write(bytes: Buffer): boolean {
     if (!this.#socket.writable) return true;
     this.#written += bytes.length;
@@ -46,17 +57,17 @@ export class WriteQueue implements Backlog {
     if (now - this.#wroteAt < BURST_MS) batchWrites(this.#socket);
     this.#wroteAt = now;
     this.#writes += 1;
-    return this.#socket.write(lean(bytes), this.#took) && this.#writes < WRITES_MAX;
+    return this.#socket.write(copyIfSmall(bytes), this.#onWritten) && this.#writes < WRITES_MAX;
   }
 
-  /** One for all writes: a closure for each would cost more than it counts. */
-  readonly #took = (): void => {
+  /** One function for all writes: a closure for each write would cost too much. */
+  readonly #onWritten = (): void => {
     this.#writes -= 1;
-    // Where bytes are too many as well, the socket says by itself when they are not.
+    // While too many bytes wait as well, the socket's own `drain` event follows.
     if (this.#writes === WRITES_MAX - 1 && !this.#socket.writableNeedDrain) this.#drained();
   };
 }
 
-function lean(bytes: Buffer): Buffer {
+function copyIfSmall(bytes: Buffer): Buffer {
   return bytes.length * SMALL_SHARE < bytes.buffer.byteLength ? Buffer.from(bytes) : bytes;
 }

@@ -1,34 +1,38 @@
-/** Connections of node:http have an end, whatever comes on them. */
+/** Limits the age of the connections of node:http. */
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** What an honest client needs for its requests, many times over; then it connects anew. */
+/** Many times what a client needs for its requests; a client that needs longer connects again. */
 export const MAX_AGE_MS = 60_000;
 
 export interface ConnectionAge {
-  /** For each answer: in the second half of its life a connection is told that this one was the last, so that none is cut in a request. */
+  /**
+   * Called for every response: after half of MAX_AGE_MS it sets `Connection: close`, so that no connection is cut
+   * during a request.
+   */
   announceEnd(response: ServerResponse): void;
-  /** This connection is somebody else's from now on. */
+  /** The connection no longer belongs to node:http, and its age is not limited any more. */
   release(socket: Socket): void;
 }
 
 /**
- * Cuts each connection of `server` after LIFE_MS. Node's own limits are on requests and on silence, and a client that sends an empty
- * line every few seconds between two requests is in neither.
+ * Closes each connection of `server` after MAX_AGE_MS. Node limits the time of a request and of an idle connection, but
+ * neither limit applies to a client that sends an empty line every few seconds between two requests.
  */
 export function limitConnectionAge(server: Server): ConnectionAge {
-  const lives = new WeakMap<Socket, { readonly end: NodeJS.Timeout; readonly born: number }>();
-  const release = (socket: Socket): void => clearTimeout(lives.get(socket)?.end);
+  const connections = new WeakMap<Socket, { readonly timer: NodeJS.Timeout; readonly openedAt: number }>();
+  const release = (socket: Socket): void => clearTimeout(connections.get(socket)?.timer);
   server.on('connection', (socket: Socket) => {
-    const end = setTimeout(() => socket.destroy(), MAX_AGE_MS);
-    lives.set(socket, { end, born: performance.now() });
+    const timer = setTimeout(() => socket.destroy(), MAX_AGE_MS);
+    connections.set(socket, { timer, openedAt: performance.now() });
     socket.once('close', () => release(socket));
   });
   return {
     release,
     announceEnd(response) {
-      const life = response.socket && lives.get(response.socket);
-      if (life && performance.now() - life.born > MAX_AGE_MS / 2) response.setHeader('Connection', 'close');
+      const connection = response.socket && connections.get(response.socket);
+      if (!connection) return;
+      if (performance.now() - connection.openedAt > MAX_AGE_MS / 2) response.setHeader('Connection', 'close');
     },
   };
 }

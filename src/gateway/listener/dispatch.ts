@@ -1,4 +1,6 @@
-/** What happens on one TLS connection until a tunnel is born: whose bytes are they, are they welcome, which transport is it. */
+/**
+ * Dispatches TLS connections: ordinary HTTP goes to node:http, gateway requests are checked and get their transport.
+ */
 import type { Server as WebServer } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Config } from '../../config/schema.js';
@@ -18,30 +20,33 @@ import { webSocketTransport } from '../transport/websocket.js';
 import { type ChannelDirectory, ChannelPairing } from './pairing.js';
 
 export interface DispatcherOptions {
-  /** The settings of this moment: a reload changes them. */
+  /** The current settings: a reload changes them. */
   readonly config: () => Pick<Config, 'limits' | 'timeouts' | 'transports'>;
   readonly log: Log;
   readonly counters: Counters;
-  /** Takes sockets that speak ordinary HTTP. */
+  /** Serves connections with ordinary HTTP. */
   readonly web: WebServer;
   readonly tunnelQuota: NewTunnelQuota;
   readonly directory: ChannelDirectory;
-  /** A transport is up: from here on the tunnel owns it, and the place that was taken for it. */
+  /** Opens a tunnel, which then owns the transport and the tunnel slot taken for it. */
   readonly tunnel: (opened: OpenedTransport) => void;
-  /** The user behind this connection is known. */
+  /** Called when the user of this connection is authenticated. */
   readonly authenticated: (socket: Socket) => void;
 }
 
-/** Schemes that need nothing on the HTTP level; SSPI_NTLM is told inside the tunnel that it is not on offer. */
+/**
+ * Schemes without authentication at the HTTP level. SSPI_NTLM is refused inside the tunnel, with a code that clients
+ * show.
+ */
 const OPEN_SCHEMES: readonly (string | undefined)[] = [undefined, 'PAA', 'SSPI_NTLM'];
-/** What a status of ours means for the counters. */
+/** The counter for each status of a refusal. */
 const KINDS: Readonly<Record<number, RefusalKind>> = { 401: 'scheme', 403: 'transport', 409: 'pairing', 503: 'busy' };
 
 const KNOWN_SCHEMES = ['NEGOTIATE', 'NTLM', 'BASIC', 'DIGEST', 'BEARER', 'SMARTCARD', 'CONNID'];
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
-  /** Where the legs of dual channels meet. */
+  /** Pairs the OUT and IN channels of the HTTP transport. */
   readonly pairing: ChannelPairing;
 
   constructor(options: DispatcherOptions) {
@@ -52,7 +57,7 @@ export class Dispatcher {
   /** Serves one connection. Never rejects. */
   async serve(socket: Socket): Promise<void> {
     prepareSocket(socket);
-    // For the whole life of the socket: an error between two readers must find a listener.
+    // A listener for as long as the socket exists: an error between two readers would otherwise be uncaught.
     socket.on('error', ignoreError);
     const { limits, timeouts } = this.#options.config();
     try {
@@ -66,7 +71,7 @@ export class Dispatcher {
     }
   }
 
-  /** A `GET` upgrade that node:http has read. Never rejects. */
+  /** Serves a `GET` upgrade that node:http has read. Never rejects. */
   async serveUpgrade(socket: Socket, read: () => RdgRequest, rest: Buffer): Promise<void> {
     socket.on('error', ignoreError);
     try {
@@ -82,7 +87,7 @@ export class Dispatcher {
     else await this.#admit(socket, request, rest);
   }
 
-  /** A request that opens a tunnel: an upgrade, or the OUT leg of the dual channel. */
+  /** Serves a request that opens a tunnel: a WebSocket upgrade or an OUT channel. */
   async #admit(socket: Socket, request: RdgRequest, rest: Buffer): Promise<void> {
     const refused = await this.#open(socket, request, rest);
     if (refused !== undefined) this.#refuse(socket, refused, request);
@@ -90,8 +95,8 @@ export class Dispatcher {
 
   async #open(socket: Socket, request: RdgRequest, rest: Buffer): Promise<Refusal | undefined> {
     const { transports } = this.#options.config();
-    const other = wantsOtherScheme(request);
-    if (other !== undefined) return other;
+    const refused = refuseScheme(request);
+    if (refused !== undefined) return refused;
     if (request.upgrade && transports.websocket) return this.#openWebSocket(socket, request, request.upgrade, rest);
     if (request.method === 'GET') return { status: 404, reason: 'a browser-style request needs the WebSocket' };
     if (!transports.http) return { status: 403, reason: 'only the WebSocket transport is offered' };
@@ -108,20 +113,20 @@ export class Dispatcher {
     const peer = peerOf(socket);
     const full = await tunnelQuota.take();
     if (full !== undefined) return busy(full);
-    // The client may have left while the place was asked for: a socket tells that once.
+    // The client may have disconnected during `take`, and `close` is emitted only once.
     if (socket.destroyed) return void tunnelQuota.release();
     socket.write(switchingProtocols(upgrade));
     const transport = webSocketTransport(socket, rest);
-    const known = (): void => authenticated(socket);
-    tunnel({ transport, request, peer, sockets: [socket], authenticated: known, ended: () => undefined });
+    const onAuthenticated = (): void => authenticated(socket);
+    tunnel({ transport, request, peer, sockets: [socket], authenticated: onAuthenticated, ended: () => undefined });
     return undefined;
   }
 
   async #serveIn(socket: Socket, first: RdgRequest, firstRest: Buffer): Promise<void> {
-    const claim = wantsOtherScheme(first) ?? (await this.pairing.claim(first.connectionId, peerOf(socket)));
+    const claim = refuseScheme(first) ?? (await this.pairing.claim(first.connectionId, peerOf(socket)));
     if ('status' in claim) return this.#refuse(socket, claim, first);
     try {
-      const { request, rest } = await this.#untilBody(socket, first, firstRest);
+      const { request, rest } = await this.#readBodyRequest(socket, first, firstRest);
       const authenticated = (): void => this.#options.authenticated(socket);
       const refused = await claim.join({ socket, framing: request.body, rest, authenticated });
       if (refused !== undefined) this.#refuse(socket, refused, request);
@@ -132,8 +137,11 @@ export class Dispatcher {
     }
   }
 
-  /** The request with the body: the first where it has one, else the next on this connection, behind our 200. */
-  async #untilBody(
+  /**
+   * Returns the request with the body: the first one if it has a body, else the next one on this connection after a 200
+   * to the first.
+   */
+  async #readBodyRequest(
     socket: Socket,
     first: RdgRequest,
     leftover: Buffer,
@@ -151,18 +159,18 @@ export class Dispatcher {
   }
 
   #refuse(socket: Socket, { status, reason, headers }: Refusal, request?: RdgRequest): void {
-    this.#log(request, peerOf(socket)).warn('request refused', { status, reason });
+    this.#log(request, peerOf(socket)).warn('request.rejected', { status, reason });
     this.#options.counters.refused(KINDS[status] ?? 'request');
     if (socket.writable) socket.write(closingResponse(status, headers));
     endSocket(socket, this.#options.config().timeouts.close * 1000);
   }
 
-  /** Garbage is everyday life on the internet: it is answered, and logged only for those who look for it. */
+  /** Malformed requests are common on the internet: they are answered, and logged only at debug level. */
   #fail(socket: Socket, error: unknown): void {
     const { log, counters, config } = this.#options;
     if (error instanceof HeadError) {
       counters.refused('request');
-      log.debug('request refused', {
+      log.debug('request.rejected', {
         peer: peerOf(socket),
         status: error.status,
         code: error.code,
@@ -171,7 +179,7 @@ export class Dispatcher {
       if (socket.writable) socket.write(refusal(error));
       return endSocket(socket, config().timeouts.close * 1000);
     }
-    log.error('connection failed', { peer: peerOf(socket), reason: (error as Error).message });
+    log.error('connection.failed', { peer: peerOf(socket), reason: (error as Error).message });
     socket.destroy();
   }
 
@@ -180,11 +188,11 @@ export class Dispatcher {
   }
 }
 
-/** A client that would prove who it is in a way that is not offered is told which one is. */
-function wantsOtherScheme({ authScheme: scheme }: RdgRequest): Refusal | undefined {
+/** The refusal of an authentication scheme that is not offered. It names the scheme that is. */
+function refuseScheme({ authScheme: scheme }: RdgRequest): Refusal | undefined {
   if (OPEN_SCHEMES.includes(scheme)) return undefined;
-  // An unknown word may be a token in the wrong place: it must not get into the log.
-  const name = KNOWN_SCHEMES.find((known) => known === scheme) ?? 'something unknown';
+  // An unknown scheme may be a misplaced token, which must not get into the log.
+  const name = KNOWN_SCHEMES.find((known) => known === scheme) ?? 'an unknown scheme';
   const reason = `the client wants ${name}, the gateway takes access tokens`;
   return { status: 401, reason, headers: { 'WWW-Authenticate': 'PAA' } };
 }

@@ -1,4 +1,7 @@
-/** Where the two legs of a dual channel meet: an OUT leg waits here until its IN leg claims it, from this process or another. */
+/**
+ * Pairs the two channels of the HTTP transport: an OUT channel waits until an IN channel of this or another process
+ * claims it.
+ */
 import type { Socket } from 'node:net';
 import type { Config } from '../../config/schema.js';
 import { bodyDecoder } from '../../http/body.js';
@@ -13,60 +16,60 @@ import type { OpenedTransport } from '../transport/opened.js';
 import type { TransportEnd } from '../transport/transport.js';
 import { WaitingChannels } from './waiting-channels.js';
 
-/** Tells the processes of one gateway where an OUT leg waits. Nothing here rejects. */
+/** The OUT channels of all processes of one gateway. No method rejects. */
 export interface ChannelDirectory {
-  /** Registers an OUT leg, or says why not: its id may be live in another process. */
+  /** Registers an OUT channel. Returns a refusal when another process has one with the same id. */
   add(connectionId: string, peer: string): Promise<Refusal | undefined>;
   remove(connectionId: string, peer: string): void;
-  /** The claim on an OUT leg that waits in another process; undefined when none does. */
+  /** Claims an OUT channel that waits in another process; undefined when there is none. */
   claim(connectionId: string, peer: string): Promise<Claim | Refusal | undefined>;
 }
 
-/** The directory of a gateway that is one process. */
+/** The directory of a gateway with one process. */
 export const SINGLE_PROCESS: ChannelDirectory = {
   add: async () => undefined,
   remove: () => undefined,
   claim: async () => undefined,
 };
 
-/** The hold of an IN leg on its OUT leg. */
+/** An OUT channel that is reserved for one IN channel. */
 export interface Claim {
   /**
-   * The body of the IN leg begins: a tunnel is born, or the OUT leg ends.
-   * @throws HeadError when the OUT leg ended meanwhile
+   * The body of the IN channel begins: opens a tunnel, or ends the OUT channel and returns a refusal.
+   * @throws HeadError when either channel has ended meanwhile
    */
-  join(leg: InChannel): Promise<Refusal | undefined>;
-  /** The IN leg came to nothing: without it the OUT leg has nothing to wait for. */
+  join(channel: InChannel): Promise<Refusal | undefined>;
+  /** The IN channel failed: ends the OUT channel, which has nothing left to wait for. */
   drop(): void;
 }
 
-/** An IN leg behind the head of the request with its body. */
+/** An IN channel after the head of the request with the body. */
 export interface InChannel {
   readonly socket: Socket;
   readonly framing: BodyFraming;
-  /** What came along with the head. */
+  /** Bytes that arrived with the head. */
   readonly rest: Buffer;
-  /** Called once, when the client has proven who it is. */
+  /** Called once, when the client is authenticated. */
   readonly authenticated: () => void;
 }
 
 export interface ChannelPairingOptions {
-  /** The settings of this moment: a reload changes them. */
+  /** The current settings: a reload changes them. */
   readonly config: () => Pick<Config, 'timeouts' | 'transports'>;
   readonly log: (request: RdgRequest, peer: string) => Log;
   readonly tunnelQuota: NewTunnelQuota;
   readonly directory: ChannelDirectory;
-  /** Both legs are together: from here on the tunnel owns them, and the place that was taken for it. */
+  /** Opens a tunnel, which then owns both channels and the tunnel slot taken for it. */
   readonly tunnel: (opened: OpenedTransport) => void;
-  /** The user behind this connection is known. */
+  /** Called when the user of this connection is authenticated. */
   readonly authenticated: (socket: Socket) => void;
 }
 
-/** An OUT leg that waits, and whom to tell about its death. */
 interface WaitingOutChannel {
   channel?: OutChannel;
   readonly request: RdgRequest;
   readonly peer: string;
+  /** Handles the end of the OUT channel; replaced when a tunnel takes over. */
   closed: (how: TransportEnd, detail?: string) => void;
   timer?: NodeJS.Timeout;
 }
@@ -79,7 +82,7 @@ export class ChannelPairing {
     this.#options = options;
   }
 
-  /** Answers RDG_OUT_DATA and lets it wait, or says why not. */
+  /** Answers RDG_OUT_DATA and keeps the OUT channel waiting, or returns a refusal. */
   async wait(socket: Socket, request: RdgRequest, peer: string): Promise<Refusal | undefined> {
     const { directory, tunnelQuota } = this.#options;
     const full = await tunnelQuota.full();
@@ -92,40 +95,40 @@ export class ChannelPairing {
       request,
       peer,
       closed: () => {
-        this.#forget(waiting);
+        this.#remove(waiting);
         waiting.channel?.end(timeouts.close * 1000);
       },
     };
     if (!this.#waiting.add(connectionId, peer, waiting)) return OUT_CHANNEL_EXISTS;
     waiting.timer = setTimeout(() => {
-      this.#options.log(request, peer).info('request ended', { reason: 'no IN channel joined in time' });
+      this.#options.log(request, peer).info('pairing.expired', { reason: 'no IN channel joined in time' });
       waiting.closed('client closed');
     }, timeouts.pairing * 1000);
-    // The client may have left while the directory was asked: a socket tells that once.
+    // The client may have disconnected during the call to the directory, and `close` is emitted only once.
     if (socket.destroyed) waiting.closed('client closed');
     else waiting.channel = acceptOut(socket, transports.outEncoding, (how, detail) => waiting.closed(how, detail));
     return undefined;
   }
 
-  /** The OUT leg for an IN leg, wherever it waits: for the first IN leg that asks. */
+  /** Claims the OUT channel of an IN channel, in this process or another. The first IN channel wins. */
   async claim(connectionId: string, peer: string): Promise<Claim | Refusal> {
     const here = await this.claimHere(connectionId, peer);
     return here ?? (await this.#options.directory.claim(connectionId, peer)) ?? NO_OUT_CHANNEL;
   }
 
-  /** The same among those that wait in this process; undefined when none does, or another IN leg was first. */
+  /** Claims an OUT channel of this process; undefined when none waits or another IN channel was first. */
   async claimHere(connectionId: string, peer: string): Promise<Claim | Refusal | undefined> {
     const waiting = this.#waiting.claim(connectionId, peer);
     if (!waiting) return undefined;
     const full = await this.#options.tunnelQuota.full();
     const drop = (): void => waiting.closed('client closed');
-    if (full === undefined) return { join: (leg) => this.#join(waiting, leg), drop };
+    if (full === undefined) return { join: (channel) => this.#join(waiting, channel), drop };
     drop();
     return busy(full);
   }
 
-  /** There was room before the client took its time; only a place that was taken is one. */
-  async #join(waiting: WaitingOutChannel, incoming: InChannel): Promise<Refusal | undefined> {
+  /** The quota was checked before the client sent its body and may be exhausted by now, so the slot is taken here. */
+  async #join(waiting: WaitingOutChannel, inChannel: InChannel): Promise<Refusal | undefined> {
     const { tunnelQuota, tunnel, config } = this.#options;
     const full = await tunnelQuota.take();
     if (full !== undefined) {
@@ -138,29 +141,30 @@ export class ChannelPairing {
       tunnelQuota.release();
       throw new HeadError('OUT_GONE', 'the OUT channel ended before its IN channel began');
     }
-    const { socket, framing, rest } = incoming;
+    const { socket, framing, rest } = inChannel;
     if (socket.destroyed) {
       tunnelQuota.release();
       waiting.closed('client closed');
-      throw new HeadError('IN_GONE', 'the IN channel ended before the channels met');
+      throw new HeadError('IN_GONE', 'the IN channel ended before it joined its OUT channel');
     }
     const linger = config().timeouts.close * 1000;
     const transport = dualTransport(channel, { socket, body: bodyDecoder(framing), rest }, linger);
     waiting.closed = (how, detail) => {
-      // At once, though the transport may wait for the other leg: FreeRDP reconnects under the same id.
-      this.#forget(waiting);
-      transport.outDied(how, detail);
+      // Removed at once, although the transport may wait for the end of the IN channel: FreeRDP reconnects with the
+      // same id.
+      this.#remove(waiting);
+      transport.outClosed(how, detail);
     };
     const authenticated = (): void => {
       this.#options.authenticated(channel.socket);
-      incoming.authenticated();
+      inChannel.authenticated();
     };
     const sockets = [channel.socket, socket];
-    tunnel({ transport, request, peer, sockets, authenticated, ended: () => this.#forget(waiting) });
+    tunnel({ transport, request, peer, sockets, authenticated, ended: () => this.#remove(waiting) });
     return undefined;
   }
 
-  #forget(waiting: WaitingOutChannel): void {
+  #remove(waiting: WaitingOutChannel): void {
     const { request, peer, timer } = waiting;
     clearTimeout(timer);
     if (this.#waiting.remove(request.connectionId, peer, waiting)) {

@@ -1,11 +1,13 @@
 /**
- * Which RDG_OUT_DATA waits for its RDG_IN_DATA. Keyed by connection id and peer address: the id alone is a name that others
- * may learn. One IN per OUT, the first wins, and an entry is gone as soon as either leg is.
+ * The OUT channels of this process, by connection id and client address: other clients may learn the id alone. Each OUT
+ * channel takes one IN channel, the first one. An entry is removed as soon as either channel ends.
  */
 export class WaitingChannels<Out> {
   readonly #waiting = new Map<string, { readonly out: Out; claimed: boolean }>();
 
-  /** Remembers an OUT leg; false when its id is live already: the newcomer is refused, never the one who was there. */
+  /**
+   * Adds an OUT channel. Returns false when its id is in use: the new channel is refused, and the existing one stays.
+   */
   add(connectionId: string, peer: string, out: Out): boolean {
     const key = keyOf(connectionId, peer);
     if (this.#waiting.has(key)) return false;
@@ -13,7 +15,7 @@ export class WaitingChannels<Out> {
     return true;
   }
 
-  /** The OUT leg for an IN leg, once; undefined when none waits or another IN leg was first. */
+  /** Returns the OUT channel for an IN channel; undefined when there is none or another IN channel has claimed it. */
   claim(connectionId: string, peer: string): Out | undefined {
     const entry = this.#waiting.get(keyOf(connectionId, peer));
     if (!entry || entry.claimed) return undefined;
@@ -21,7 +23,10 @@ export class WaitingChannels<Out> {
     return entry.out;
   }
 
-  /** Either leg died. Only the OUT leg that was added removes its entry, once: true when that was now. */
+  /**
+   * Removes the entry of `out` and returns whether there was one. The entry of another OUT channel with the same key
+   * stays.
+   */
   remove(connectionId: string, peer: string, out: Out): boolean {
     const key = keyOf(connectionId, peer);
     return this.#waiting.get(key)?.out === out && this.#waiting.delete(key);

@@ -1,4 +1,4 @@
-/** Ordinary HTTP on the gateway's port: node:http serves what our own head reader handed over. */
+/** Ordinary HTTP on the gateway's port: node:http serves the connections that carry no gateway request. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { HeadLimits } from '../../http/head.js';
@@ -7,37 +7,41 @@ import { closingResponse } from '../http/respond.js';
 import { endSocket } from '../io/sockets.js';
 import { limitConnectionAge } from './connection-age.js';
 
-/** What a reload may change. */
+/** The settings that a reload may change. */
 export interface WebSettings {
   readonly limits: HeadLimits;
   readonly headTimeoutMs: number;
-  /** A client that was refused an upgrade gets this long to go. */
+  /** Time for a client to close the connection after a refused upgrade. */
   readonly closeTimeoutMs: number;
 }
 
 export interface WebOptions {
   readonly settings: WebSettings;
-  /** Why the gateway takes no new tunnels, in the word that `/healthz` says. */
+  /** Why the gateway takes no new tunnels, as `/healthz` reports it. */
   readonly unhealthy: () => 'draining' | 'overloaded' | undefined;
-  /** A `GET` upgrade for the gateway's own path; `read` throws HeadError when it is none that we know. */
+  /** Called for a `GET` upgrade on the gateway's path; `read` throws a HeadError when it is not a valid request. */
   readonly upgrade: (socket: Socket, read: () => RdgRequest, rest: Buffer) => void;
 }
 
-/** A connection that is done with its request may send another one for this long. */
+/** Time that an idle connection stays open for another request. */
 const KEEP_ALIVE_MS = 5_000;
-/** Then a monitor connects anew, as it does at the end of its life: nobody keeps a place among the strangers for ever. */
+/**
+ * Requests on one connection, after which a monitor connects again: no connection may hold a handshake slot for ever.
+ */
 const MAX_REQUESTS = 100;
-/** What somebody may send with a request by mistake: a form, and nothing that costs anyone anything. */
+/**
+ * Limit for a request body, which is read and discarded: a misdirected form fits, and larger ones would cost CPU time.
+ */
 const MAX_BODY_BYTES = 65_536;
-/** How often node:http looks for connections that are late with their head. */
+/** Interval at which node:http checks for request heads that exceed their time limit. */
 const CHECK_INTERVAL_MS = 1_000;
 
 export interface Web {
-  /** Never listens: sockets come through its `connection` event. */
+  /** Never listens: it gets sockets through its `connection` event. */
   readonly server: Server;
-  /** Holds from the next connection on. */
+  /** Applies to new connections. */
   adjust(settings: WebSettings): void;
-  /** Cuts everything. */
+  /** Closes all connections at once. */
   close(): void;
 }
 
@@ -49,30 +53,30 @@ export function createWeb({ settings, unhealthy, upgrade }: WebOptions): Web {
       connectionsCheckingInterval: CHECK_INTERVAL_MS,
     },
     (request, response) => {
-      lives.announceEnd(response);
+      connectionAge.announceEnd(response);
       answer(request, response, unhealthy());
     },
   );
-  const lives = limitConnectionAge(web);
+  const connectionAge = limitConnectionAge(web);
   web.maxRequestsPerSocket = MAX_REQUESTS;
   web.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-    lives.release(socket);
+    connectionAge.release(socket);
     if (isGatewayPath((request.url ?? '').split('?', 1)[0] ?? '')) {
       upgrade(socket, () => fromIncomingMessage(request, current.limits), head);
     } else {
-      // Nobody else looks after this socket: node:http lets go of it with the event.
+      // node:http gives the socket up with this event, so it is ended here.
       socket.write(closingResponse(404));
       endSocket(socket, current.closeTimeoutMs);
     }
   });
-  // Node starts the checker of its time limits when a server begins to listen, which this one never does.
+  // Node starts the timer for its time limits when a server begins to listen, which this one never does.
   web.emit('listening');
-  const adjust = (to: WebSettings): void => {
-    current = to;
-    web.headersTimeout = to.headTimeoutMs;
-    web.requestTimeout = to.headTimeoutMs;
-    // Documented as an option alone; node:http looks at the property whenever a connection begins, and a test holds it.
-    Object.assign(web, { maxHeaderSize: to.limits.headBytes });
+  const adjust = (next: WebSettings): void => {
+    current = next;
+    web.headersTimeout = next.headTimeoutMs;
+    web.requestTimeout = next.headTimeoutMs;
+    // Documented only as an option, but node:http reads the property for each new connection; a test checks that.
+    Object.assign(web, { maxHeaderSize: next.limits.headBytes });
   };
   adjust(settings);
   return {
@@ -85,22 +89,24 @@ export function createWeb({ settings, unhealthy, upgrade }: WebOptions): Web {
   };
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, unwell: string | undefined): void {
-  boundBody(request);
+function answer(request: IncomingMessage, response: ServerResponse, unhealthy: string | undefined): void {
+  limitBody(request);
   const path = (request.url ?? '').split('?', 1)[0] ?? '';
   if (path !== '/healthz') {
-    const words = isGatewayPath(path) ? 'this path is for Remote Desktop clients\n' : 'not found\n';
-    return send(response, 404, words);
+    const text = isGatewayPath(path) ? 'this path is for Remote Desktop clients\n' : 'not found\n';
+    return send(response, 404, text);
   }
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('Allow', 'GET, HEAD');
     return send(response, 405, 'use GET\n');
   }
-  send(response, unwell === undefined ? 200 : 503, `${unwell ?? 'ok'}\n`);
+  send(response, unhealthy === undefined ? 200 : 503, `${unhealthy ?? 'ok'}\n`);
 }
 
-/** Nothing here takes a body. A small one is read and dropped with the answer, which node:http would do with any. */
-function boundBody(request: IncomingMessage): void {
+/**
+ * No request here needs a body. A small body is read and discarded; node:http would do that with a body of any size.
+ */
+function limitBody(request: IncomingMessage): void {
   let left = MAX_BODY_BYTES;
   request.on('data', (bytes: Buffer) => {
     left -= bytes.length;

@@ -1,16 +1,16 @@
-/** What has happened here, in plain numbers: whoever wants to show them adds names and a format. */
+/** The counters of the gateway, as plain numbers without metric names or a format. */
 
-/** Why a client that was let in got no session. */
+/** Why a client with an admitted connection got no session. */
 export type RefusalKind =
-  /** There is no room, or the gateway is shutting down. */
+  /** A limit is reached, or the gateway is shutting down. */
   | 'busy'
-  /** Not a request that we understand, or for something that is not here. */
+  /** The request is invalid, or for something that the gateway does not offer. */
   | 'request'
-  /** It would prove who it is in a way that is not offered. */
+  /** The client requests an authentication scheme that is not offered. */
   | 'scheme'
-  /** It wants a transport that is switched off. */
+  /** The client requests a transport that is disabled. */
   | 'transport'
-  /** Its two channels do not find each other. */
+  /** The OUT and IN channel of the client cannot be paired. */
   | 'pairing'
   | 'user'
   | 'target';
@@ -22,7 +22,7 @@ export interface Traffic {
   readonly sent: number;
 }
 
-/** How late the event loop was, in seconds. */
+/** The delay of the event loop, in seconds. */
 export interface LoopDelay {
   readonly mean: number;
   readonly p50: number;
@@ -30,9 +30,9 @@ export interface LoopDelay {
   readonly max: number;
 }
 
-/** Plain data: it crosses processes, and `sumOf` adds it up. */
+/** Plain data, which is sent between processes and added up by `sumOf`. */
 export interface Counts extends Traffic {
-  /** Sessions that are up or being set up. */
+  /** Sessions that are open or being set up. */
   readonly sessions: number;
   readonly opened: number;
   /** By cause. */
@@ -41,21 +41,21 @@ export interface Counts extends Traffic {
   readonly refused: Readonly<Partial<Record<RefusalKind, number>>>;
   /** TCP connections of clients. */
   readonly connections: number;
-  /** Those of them whose user is not known. */
+  /** Those of them whose user is not authenticated. */
   readonly handshakes: number;
-  /** Connections for which there was no room, by the setting that said so. */
-  readonly turnedAway: Readonly<Record<string, number>>;
+  /** Rejected connections, by the setting whose limit was reached. */
+  readonly rejected: Readonly<Record<string, number>>;
   readonly loopDelay: LoopDelay;
 }
 
-/** INVARIANT: the keys of every table are words of ours, never a client's: tables stay small. */
+/** INVARIANT: no key of a table comes from a client, so the tables stay small. */
 export class Counters {
   #opened = 0;
   #received = 0;
   #sent = 0;
   readonly #ended: Record<string, number> = {};
   readonly #refused: Partial<Record<RefusalKind, number>> = {};
-  readonly #turnedAway: Record<string, number> = {};
+  readonly #rejections: Record<string, number> = {};
 
   opened(): void {
     this.#opened++;
@@ -67,15 +67,15 @@ export class Counters {
     this.#sent += sent;
   }
 
-  refused(why: RefusalKind): void {
-    add(this.#refused, why, 1);
+  refused(kind: RefusalKind): void {
+    add(this.#refused, kind, 1);
   }
 
   rejected(setting: string): void {
-    add(this.#turnedAway, setting, 1);
+    add(this.#rejections, setting, 1);
   }
 
-  /** `now` is what is not counted but looked at; `live` is what the sessions that are up have carried so far. */
+  /** `now` has the current values, which are not counted here; `live` has the traffic so far of the open sessions. */
   snapshot(
     now: Pick<Counts, 'sessions' | 'connections' | 'handshakes' | 'loopDelay'>,
     live: Iterable<Traffic> = [],
@@ -90,14 +90,14 @@ export class Counters {
       opened: this.#opened,
       ended: { ...this.#ended },
       refused: { ...this.#refused },
-      turnedAway: { ...this.#turnedAway },
+      rejected: { ...this.#rejections },
       received,
       sent,
     };
   }
 }
 
-/** The counts of several processes as those of one; of event loops the slowest counts. */
+/** Adds up the counts of several processes; the delays of the event loop are those of the slowest one. */
 export function sumOf([first, ...others]: readonly [Counts, ...Counts[]]): Counts {
   return others.reduce(sum, first);
 }
@@ -111,7 +111,7 @@ function sum(one: Counts, other: Counts): Counts {
     refused: sumOfTables(one.refused, other.refused),
     connections: one.connections + other.connections,
     handshakes: one.handshakes + other.handshakes,
-    turnedAway: sumOfTables(one.turnedAway, other.turnedAway),
+    rejected: sumOfTables(one.rejected, other.rejected),
     received: one.received + other.received,
     sent: one.sent + other.sent,
     loopDelay: { mean: slower('mean'), p50: slower('p50'), p99: slower('p99'), max: slower('max') },

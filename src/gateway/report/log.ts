@@ -1,20 +1,26 @@
-/** One line per event. Values come from hostile places: text lines escape whatever a terminal might act upon. */
+/**
+ * The log: one line per event. Values may come from attackers, so text lines escape every character that a terminal may
+ * interpret.
+ */
 import { type DestinationStream, pino } from 'pino';
+import { EVENTS, type LogEvent } from './events.js';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type LogFields = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
 
-/** INVARIANT: no field ever holds a token or a key. */
+/**
+ * One method per level. `fields` describe the subject of the event. INVARIANT: no field ever holds a token or a key.
+ */
 export interface Log {
-  debug(event: string, fields?: LogFields): void;
-  info(event: string, fields?: LogFields): void;
-  warn(event: string, fields?: LogFields): void;
-  error(event: string, fields?: LogFields): void;
-  /** The same log with these fields on every line. */
+  debug(event: LogEvent, fields?: LogFields): void;
+  info(event: LogEvent, fields?: LogFields): void;
+  warn(event: LogEvent, fields?: LogFields): void;
+  error(event: LogEvent, fields?: LogFields): void;
+  /** Returns a log that adds these fields to every line. */
   with(fields: LogFields): Log;
 }
 
-/** Level and form; both may change while the log is in use. */
+/** Both may change while the log is in use. */
 export interface LogSettings {
   readonly level: LogLevel;
   readonly format: 'text' | 'json';
@@ -24,17 +30,17 @@ export interface LogOptions extends LogSettings {
   readonly write: (line: string) => void;
 }
 
-/** The log that every other one comes from. */
+/** The log from which all others are derived. */
 export interface RootLog extends Log {
-  /** From the next line on, in every log that came from this one as well. */
+  /** Applies from the next line on, in this log and all derived ones. */
   adjust(settings: LogSettings): void;
 }
 
 export function createLog(options: LogOptions): RootLog {
-  return new OurLog(new Writer(options), {});
+  return new ScopedLog(new Writer(options), {});
 }
 
-/** An event, if it is one that is told, as a line in the form that is wanted: pino's for programs, our own for people. */
+/** Writes the events of the selected level and above as lines: JSON by pino, or text. */
 class Writer {
   readonly #write: (line: string) => void;
   readonly #logger: pino.Logger;
@@ -45,7 +51,7 @@ class Writer {
     this.#settings = settings;
     const stream: DestinationStream = { write };
     const options = {
-      // The most there is: pino's own level would not change in what comes from it.
+      // The lowest level: `Writer.log` filters, since a change of pino's level does not reach its child loggers.
       level: 'debug',
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
@@ -58,18 +64,18 @@ class Writer {
     this.#settings = settings;
   }
 
-  tell(level: LogLevel, event: string, always: LogFields, fields: LogFields | undefined): void {
+  log(level: LogLevel, event: LogEvent, always: LogFields, fields: LogFields | undefined): void {
     if (LEVELS.indexOf(level) < LEVELS.indexOf(this.#settings.level)) return;
-    const all = { ...always, ...fields };
-    if (this.#settings.format === 'json') this.#logger[level](all, event);
-    else this.#write(textLine(level, event, all));
+    const all = { event, ...always, ...fields };
+    if (this.#settings.format === 'json') this.#logger[level](all, EVENTS[event]);
+    else this.#write(textLine(level, EVENTS[event], all));
   }
 }
 
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
-/** Holds its fields and nothing else: each session has several, and a child of pino weighs a kilobyte. */
-class OurLog implements RootLog {
+/** Holds only the writer and its fields: each session has several logs, and a child logger of pino takes a kilobyte. */
+class ScopedLog implements RootLog {
   readonly #writer: Writer;
   readonly #fields: LogFields;
 
@@ -78,24 +84,24 @@ class OurLog implements RootLog {
     this.#fields = fields;
   }
 
-  debug(event: string, fields?: LogFields): void {
-    this.#writer.tell('debug', event, this.#fields, fields);
+  debug(event: LogEvent, fields?: LogFields): void {
+    this.#writer.log('debug', event, this.#fields, fields);
   }
 
-  info(event: string, fields?: LogFields): void {
-    this.#writer.tell('info', event, this.#fields, fields);
+  info(event: LogEvent, fields?: LogFields): void {
+    this.#writer.log('info', event, this.#fields, fields);
   }
 
-  warn(event: string, fields?: LogFields): void {
-    this.#writer.tell('warn', event, this.#fields, fields);
+  warn(event: LogEvent, fields?: LogFields): void {
+    this.#writer.log('warn', event, this.#fields, fields);
   }
 
-  error(event: string, fields?: LogFields): void {
-    this.#writer.tell('error', event, this.#fields, fields);
+  error(event: LogEvent, fields?: LogFields): void {
+    this.#writer.log('error', event, this.#fields, fields);
   }
 
   with(fields: LogFields): Log {
-    return new OurLog(this.#writer, { ...this.#fields, ...fields });
+    return new ScopedLog(this.#writer, { ...this.#fields, ...fields });
   }
 
   adjust(settings: LogSettings): void {
@@ -103,14 +109,17 @@ class OurLog implements RootLog {
   }
 }
 
-/** `2026-11-23T22:10:00.123Z info  channel opened user=alice target=10.0.0.5:3389` */
-function textLine(level: LogLevel, event: string, fields: LogFields): string {
-  let line = `${new Date().toISOString()} ${level.padEnd(5)} ${event}`;
+/** `2026-11-23T22:10:00.123Z info  channel opened event=channel.opened user=alice target=10.0.0.5:3389` */
+function textLine(level: LogLevel, message: string, fields: LogFields): string {
+  let line = `${new Date().toISOString()} ${level.padEnd(5)} ${message}`;
   for (const [name, value] of Object.entries(fields)) if (value !== undefined) line += ` ${name}=${textValue(value)}`;
   return `${line}\n`;
 }
 
-/** Bare where that is unmistakable, else a JSON string in ASCII: no control character, bidi mark or newline gets through. */
+/**
+ * Unquoted where that is unambiguous, else a JSON string in ASCII, without control characters, bidi marks and line
+ * breaks.
+ */
 function textValue(value: NonNullable<LogFields[string]>): string {
   const text = String(value);
   if (/^[\w.:/@[\]{}*+,()-]+$/.test(text)) return text;

@@ -1,4 +1,6 @@
-/** Who may come and where to, by one guard and one list of rules; a reload replaces it whole. */
+/**
+ * The access decisions for users and targets by one guard and one list of rules. A reload replaces the whole object.
+ */
 import type { AuthenticationResult, Guard } from '../../policy/guard.js';
 import type { Rule } from '../../policy/rules.js';
 import type { AuthenticationRequest } from '../../policy/types.js';
@@ -7,8 +9,8 @@ import { type TargetOpener, type TargetTimeouts, targetOpener } from '../target/
 export class AccessDecisions {
   readonly #guard: Guard;
   readonly #opener: TargetOpener;
-  #waiting = 0;
-  #unused: (() => void) | undefined;
+  #pending = 0;
+  #onIdle: (() => void) | undefined;
 
   constructor(guard: Guard, rules: readonly Rule[], timeouts: TargetTimeouts) {
     this.#guard = guard;
@@ -17,29 +19,30 @@ export class AccessDecisions {
 
   /** Never rejects. */
   authenticate(request: AuthenticationRequest, signal: AbortSignal): Promise<AuthenticationResult> {
-    return this.#held(() => this.#guard.authenticate(request, signal));
+    return this.#counted(() => this.#guard.authenticate(request, signal));
   }
 
   /** Never rejects. */
-  readonly openTarget: TargetOpener = (...question) => this.#held(() => this.#opener(...question));
+  readonly openTarget: TargetOpener = (...request) => this.#counted(() => this.#opener(...request));
 
-  /** Closes the guard once nobody waits for its word any more; the deadline of each decision ends that wait. */
+  /** Closes the guard when no decision is pending. Every decision has a deadline, so this ends. */
   async close(): Promise<void> {
-    if (this.#waiting > 0) {
+    if (this.#pending > 0) {
       await new Promise<void>((resolve) => {
-        this.#unused = resolve;
+        this.#onIdle = resolve;
       });
     }
     await this.#guard.close();
   }
 
-  async #held<T>(decide: () => Promise<T>): Promise<T> {
-    this.#waiting++;
+  /** Counts the decision as pending, so that `close` waits for it. */
+  async #counted<T>(decide: () => Promise<T>): Promise<T> {
+    this.#pending++;
     try {
       return await decide();
     } finally {
-      this.#waiting--;
-      if (this.#waiting === 0) this.#unused?.();
+      this.#pending--;
+      if (this.#pending === 0) this.#onIdle?.();
     }
   }
 }

@@ -1,4 +1,7 @@
-/** What a gateway goes by. A reload replaces it whole, and each part of the gateway is told in its own words. */
+/**
+ * The settings of a running gateway. A reload replaces the whole object; the functions here derive the settings of the
+ * parts.
+ */
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import type { Config } from '../../config/schema.js';
 import { Fault } from '../../fault.js';
@@ -9,14 +12,17 @@ import { AccessDecisions } from './access-decisions.js';
 
 export interface RuntimeSettings {
   readonly config: Pick<Config, 'limits' | 'timeouts' | 'transports'>;
-  /** PEM. */
+  /** In PEM format. */
   readonly tls: { readonly cert: string; readonly key: string };
-  /** The gateway closes it when nobody needs it any more. */
+  /** The gateway closes it when no decision needs it any more. */
   readonly guard: Guard;
   readonly rules: readonly Rule[];
 }
 
-/** The client waits 30 s for an answer (MS-TSGU 4.2.1): a target must be found or given up before. */
+/**
+ * The client waits 30 s for an answer (MS-TSGU 4.2.1): the gateway must answer before, with a connected target or an
+ * error.
+ */
 const ALL_TARGETS_MS = 25_000;
 
 export function accessDecisionsOf({ guard, rules, config: { timeouts } }: RuntimeSettings): AccessDecisions {
@@ -28,7 +34,10 @@ export function webSettings({ limits, timeouts }: RuntimeSettings['config']): We
   return { limits, headTimeoutMs: timeouts.head * 1000, closeTimeoutMs: timeouts.close * 1000 };
 }
 
-/** Throws `TLS_UNUSABLE` for a pair that fits and is still refused: a weak key, or a chain that is damaged further down. */
+/**
+ * Throws a `Fault` (`TLS_UNUSABLE`) for a matching pair that OpenSSL rejects: a weak key, or a damaged certificate in
+ * the chain.
+ */
 export function secureContext(tls: RuntimeSettings['tls']): SecureContextOptions {
   const options = { ...tls, minVersion: 'TLSv1.2' } as const;
   try {

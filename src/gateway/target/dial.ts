@@ -1,4 +1,8 @@
-/** From the names a client asks for to a connection: each name is judged and resolved once, and only checked addresses are dialled. */
+/**
+ * Opens the target of a channel. Each name that the client requested is checked against the rules and resolved once,
+ * and only addresses that passed the check are dialled. The TCP connection to one address is made by `dial` in
+ * relay.ts.
+ */
 import { type AdmissionParts, type Plan, planTarget } from '../../policy/admit.js';
 import { formatTarget } from '../../policy/target.js';
 import type { Identity } from '../../policy/types.js';
@@ -20,58 +24,62 @@ export type TargetOpener = (
 ) => Promise<OpenedTarget>;
 
 export interface TargetTimeouts {
-  /** For one address, in milliseconds. */
+  /** For the connection to one address, in milliseconds. */
   readonly dial: number;
-  /** For one decision, the look-up of the name included. */
+  /** For the decision on one name, its lookup included, in milliseconds. */
   readonly decision: number;
-  /** For all names together: the client waits no longer than this for CHANNEL_RESPONSE (MS-TSGU 4.2.1 allows 30 s). */
+  /**
+   * For all names together, in milliseconds; less than the 30 s that a client waits for CHANNEL_RESPONSE (MS-TSGU
+   * 4.2.1).
+   */
   readonly all: number;
 }
 
-/** Opens the first target that is allowed and answers. Never rejects. */
+/** Returns a function that opens the first target which is allowed and accepts the connection. It never rejects. */
 export function targetOpener(parts: Omit<AdmissionParts, 'resolve'>, timeouts: TargetTimeouts): TargetOpener {
-  return async (identity, names, port, ended) => {
+  return async (identity, names, port, sessionEnd) => {
     const resolve = (host: string, signal: AbortSignal) => lookUp(host, identity.user, signal);
-    const all = deadline(timeouts.all, ended);
+    const all = deadline(timeouts.all, sessionEnd);
     const failures: Failure[] = [];
     for (const host of names) {
       if (all.signal.aborted) break;
       const decision = deadline(timeouts.decision, all.signal);
       const plan = await planTarget(identity, { host, port }, { ...parts, resolve }, decision.signal);
-      decision.over();
+      decision.clear();
       const opened = plan.allow ? await dialAll(plan, timeouts.dial, all.signal) : refused(plan, host, port);
       if ('relay' in opened) {
-        all.over();
+        all.clear();
         return opened;
       }
       failures.push(opened);
     }
-    all.over();
+    all.clear();
     return summary(failures, names, port);
   };
 }
 
 /**
- * A signal that aborts after some milliseconds, or with `outer`, until it is `over`. Not by AbortSignal.any: in Node 20 the
- * signal that it makes holds a timeout so weakly that the garbage collector takes it before it fires.
+ * A signal that aborts after `ms` milliseconds or with `outer`. `clear` removes the timer and the listener.
+ * AbortSignal.any is not used: in Node 20 its signal holds a timeout so weakly that the garbage collector can collect
+ * it before it fires.
  */
-function deadline(ms: number, outer: AbortSignal): { readonly signal: AbortSignal; over(): void } {
+function deadline(ms: number, outer: AbortSignal): { readonly signal: AbortSignal; clear(): void } {
   const controller = new AbortController();
-  const abort = (): void => controller.abort(OVER);
+  const abort = (): void => controller.abort(ABORT_REASON);
   const timer = setTimeout(abort, ms);
   if (outer.aborted) abort();
   outer.addEventListener('abort', abort);
   return {
     signal: controller.signal,
-    over() {
+    clear() {
       clearTimeout(timer);
       outer.removeEventListener('abort', abort);
     },
   };
 }
 
-/** Without one, each abort would make an error and look up where it is. Nobody reads it. */
-export const OVER = 'over';
+/** The abort reason. Without one, each abort would create an error with a stack trace that nothing reads. */
+export const ABORT_REASON = 'over';
 
 interface Failure {
   readonly code: number;
@@ -101,12 +109,15 @@ function refused(plan: Extract<Plan, { allow: false }>, host: string, port: numb
   return { code, target: `${host}:${port}`, reason: plan.reason };
 }
 
-/** An allowed target that does not answer says more than a forbidden one beside it. */
+/**
+ * One failure for all names. The code of an allowed target that does not answer takes precedence over that of a denied
+ * one.
+ */
 function summary(failures: readonly Failure[], names: readonly string[], port: number): Failure {
-  const telling = failures.find(({ code }) => code === RESULT.E_PROXY_TS_CONNECTFAILED) ?? failures[0];
-  const target = failures.length > 1 ? failures.map((failure) => failure.target).join(',') : (telling?.target ?? '');
-  return telling
-    ? { code: telling.code, target, reason: failures.map(({ reason }) => reason).join('; ') }
+  const main = failures.find(({ code }) => code === RESULT.E_PROXY_TS_CONNECTFAILED) ?? failures[0];
+  const target = failures.length > 1 ? failures.map((failure) => failure.target).join(',') : (main?.target ?? '');
+  return main
+    ? { code: main.code, target, reason: failures.map(({ reason }) => reason).join('; ') }
     : {
         code: RESULT.E_PROXY_TS_CONNECTFAILED,
         target: names.map((name) => `${name}:${port}`).join(','),

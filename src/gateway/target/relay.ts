@@ -1,15 +1,15 @@
-/** The connection to a target. */
+/** The TCP connection to one address of a target. dial.ts chooses the target and its addresses. */
 import { connect, type Socket } from 'node:net';
 import { endSocket, ignoreError, LINGER_BYTES, prepareSocket } from '../io/sockets.js';
 import type { Backlog } from '../io/stall.js';
 import { WRITE_QUEUE_OPTIONS, WriteQueue } from '../io/write-queue.js';
 
-/** Read from a target at a time: half of it costs 15 % more of the processor per byte, a quarter 50 %. */
+/** Bytes of one read from a target. Half of it costs 15 % more CPU time per byte, a quarter 50 % more. */
 export const READ_BYTES = 64 * 1024;
 
 /**
- * Where every target's bytes come in, one read after the other: a buffer for each session would be most of its memory.
- * INVARIANT: whoever gets a view of it copies what it needs before it returns.
+ * The read buffer of all targets: a buffer for each session would be most of the session's memory.
+ * INVARIANT: a handler that gets a view of it copies what it needs before it returns.
  */
 const intake = Buffer.allocUnsafeSlow(READ_BYTES);
 
@@ -17,24 +17,30 @@ export interface RelayEvents {
   /** A view that is valid until the handler returns; at most READ_BYTES. */
   bytes(bytes: Buffer): void;
   drain(): void;
-  /** The target is gone; whatever it sent was delivered before. Exactly once, and not after `end`. */
+  /**
+   * The target ended the connection; all its bytes were delivered before. Called exactly once, and never after
+   * `Relay.end`.
+   */
   end(how: 'end' | 'reset', detail?: string): void;
 }
 
 export interface Relay extends Backlog {
-  /** From now on events are delivered. Nothing is read before `resume`. */
+  /** Starts the delivery of events. Nothing is read before `resume`. */
   open(events: RelayEvents): void;
-  /** As `Outlet.write`: false asks the caller to wait for `drain`. */
+  /** As `WriteQueue.write`: after false the caller waits for `drain`. */
   write(bytes: Buffer): boolean;
   pause(): void;
   resume(): void;
   /** As `endSocket`. No event follows. */
   end(lingerMs: number): void;
-  /** Until nothing is left of the connection. */
-  gone(): Promise<void>;
+  /** Resolves when the socket is closed. */
+  closed(): Promise<void>;
 }
 
-/** Connects to a checked address; rejects with a short reason when that fails, takes too long or is aborted. */
+/**
+ * Connects to one address, which the caller has checked against the rules. Rejects with a short reason on failure,
+ * timeout or abort.
+ */
 export function dial(address: string, port: number, timeoutMs: number, signal: AbortSignal): Promise<Relay> {
   return new Promise((resolve, reject) => {
     const relay = new SocketRelay(address, port);
@@ -45,11 +51,11 @@ export function dial(address: string, port: number, timeoutMs: number, signal: A
       socket.destroy();
       reject(new Error(reason));
     };
-    const aborted = (): void => fail('the session ended');
+    const onAbort = (): void => fail('the session ended');
     const timer = setTimeout(() => fail(`no answer within ${timeoutMs / 1000} s`), timeoutMs);
     const settle = (): void => {
       clearTimeout(timer);
-      signal.removeEventListener('abort', aborted);
+      signal.removeEventListener('abort', onAbort);
       socket.removeAllListeners();
     };
     socket.once('error', (error: NodeJS.ErrnoException) => fail(error.code ?? error.message));
@@ -57,55 +63,55 @@ export function dial(address: string, port: number, timeoutMs: number, signal: A
       settle();
       prepareSocket(socket);
       socket.pause();
-      // An error between the connection and `open` is remembered by the socket: `destroyed` tells.
+      // An error between here and `open` destroys the socket; `open` checks `destroyed`.
       socket.on('error', ignoreError);
       resolve(relay);
     });
-    if (signal.aborted) aborted();
-    else signal.addEventListener('abort', aborted, { once: true });
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
   });
 }
 
 class SocketRelay implements Relay {
   readonly socket: Socket;
   #events: RelayEvents | undefined;
-  readonly #outlet: WriteQueue;
-  /** Bytes that came behind the end. */
-  #late = 0;
+  readonly #writeQueue: WriteQueue;
+  /** Bytes that were received after `end`. */
+  #discarded = 0;
 
   constructor(host: string, port: number) {
     this.socket = connect({
       ...WRITE_QUEUE_OPTIONS,
       host,
       port,
-      // The target's FIN must not throw away what is still to be written to it.
+      // Without this the target's FIN would discard bytes that are not written yet.
       allowHalfOpen: true,
       onread: { buffer: intake, callback: (length) => this.#take(length) },
     });
-    this.#outlet = new WriteQueue(this.socket);
+    this.#writeQueue = new WriteQueue(this.socket);
   }
 
   open(events: RelayEvents): void {
     const { socket } = this;
     this.#events = events;
     if (socket.destroyed) return this.#finish('reset');
-    this.#outlet.open(() => this.#events?.drain());
+    this.#writeQueue.open(() => this.#events?.drain());
     socket.on('end', () => this.#finish('end'));
-    // A keep-alive that times out is no more of an orderly end than a reset is.
+    // Any error counts as a reset, a TCP keep-alive timeout included.
     socket.on('error', (error) => this.#finish('reset', error.message));
     socket.on('close', () => this.#finish('end'));
   }
 
   get waiting(): number {
-    return this.#outlet.waiting;
+    return this.#writeQueue.waiting;
   }
 
   get taken(): number {
-    return this.#outlet.taken;
+    return this.#writeQueue.taken;
   }
 
   write(bytes: Buffer): boolean {
-    return this.#outlet.write(bytes);
+    return this.#writeQueue.write(bytes);
   }
 
   pause(): void {
@@ -121,15 +127,15 @@ class SocketRelay implements Relay {
     endSocket(this.socket, lingerMs);
   }
 
-  gone(): Promise<void> {
+  closed(): Promise<void> {
     const { socket } = this;
     return new Promise((resolve) => (socket.closed ? resolve() : void socket.once('close', () => resolve())));
   }
 
   #take(length: number): boolean {
     if (this.#events) this.#events.bytes(intake.subarray(0, length));
-    else this.#late += length;
-    if (this.#late > LINGER_BYTES) this.socket.destroy();
+    else this.#discarded += length;
+    if (this.#discarded > LINGER_BYTES) this.socket.destroy();
     return true;
   }
 

@@ -1,81 +1,88 @@
-/** The system's resolver, asked once for a name however many sessions want it at the same time. */
+/**
+ * Lookups with the system's resolver: one lookup for a name at a time, shared by all sessions, and a limit for each
+ * user.
+ */
 import { lookup } from 'node:dns/promises';
 
-/** Addresses of a name in the system's order; rejects when there is none. */
+/** Returns the addresses of a name in the system's order; rejects when there is none. */
 export type Lookup = (host: string) => Promise<readonly string[]>;
 
-const ofTheSystem: Lookup = async (host) => {
+const systemLookup: Lookup = async (host) => {
   const found = await lookup(host, { all: true, order: 'verbatim' });
   return found.map(({ address }) => address);
 };
 
 /**
- * Look-ups that one user may have under way. The pool has threads for sixteen, and one that nobody answers holds its thread for half a
- * minute: whoever asks for names of a dead zone leaves a quarter to others, and beyond it waits for himself.
+ * Lookups that one user may have in progress. The thread pool has 16 threads, and a lookup that no name server answers
+ * holds its thread for 30 s: a user who asks for names of an unreachable zone leaves a quarter of the threads to
+ * others, and further lookups wait.
  */
-export const TURNS = 12;
+export const LOOKUPS_PER_USER = 12;
 
-/** Who has how many turns, and who waits for one. */
-class Turns {
-  /** Those who wait are sessions, each once and for as long as its decision may take: they need no cap of their own. */
+/** Limits the lookups of each user to LOOKUPS_PER_USER. */
+class LookupSlots {
+  /** `waiting` needs no limit: every waiter is a session, which waits once and for as long as its decision may take. */
   readonly #users = new Map<string, { taken: number; readonly waiting: Set<() => void> }>();
 
-  /** Rejects when `signal` aborts before the turn has come. */
+  /** Waits for a slot. Rejects when `signal` aborts before one is free. */
   async take(user: string, signal: AbortSignal): Promise<void> {
-    const own = this.#users.get(user) ?? { taken: 0, waiting: new Set() };
-    this.#users.set(user, own);
-    if (own.taken < TURNS) {
-      own.taken += 1;
+    const slots = this.#users.get(user) ?? { taken: 0, waiting: new Set() };
+    this.#users.set(user, slots);
+    if (slots.taken < LOOKUPS_PER_USER) {
+      slots.taken += 1;
       return;
     }
     await new Promise<void>((resolve, reject) => {
-      const turn = (): void => {
-        signal.removeEventListener('abort', leave);
+      const onFree = (): void => {
+        signal.removeEventListener('abort', onAbort);
         resolve();
       };
-      const leave = (): void => {
-        own.waiting.delete(turn);
+      const onAbort = (): void => {
+        slots.waiting.delete(onFree);
         reject(signal.reason);
       };
-      own.waiting.add(turn);
-      signal.addEventListener('abort', leave, { once: true });
+      slots.waiting.add(onFree);
+      signal.addEventListener('abort', onAbort, { once: true });
     });
   }
 
-  /** Hands the turn on to who waits longest. */
-  giveBack(user: string): void {
-    const own = this.#users.get(user);
-    if (own === undefined) return;
-    const [next] = own.waiting;
+  /** Gives the slot to the caller that has waited longest, or frees it. */
+  release(user: string): void {
+    const slots = this.#users.get(user);
+    if (slots === undefined) return;
+    const [next] = slots.waiting;
     if (next) {
-      own.waiting.delete(next);
+      slots.waiting.delete(next);
       return next();
     }
-    own.taken -= 1;
-    if (own.taken === 0) this.#users.delete(user);
+    slots.taken -= 1;
+    if (slots.taken === 0) this.#users.delete(user);
   }
 }
 
-/** A look-up cannot be taken back and holds a thread until it ends: nobody may hold many of them, with one name or with many. */
+/**
+ * A lookup cannot be cancelled and holds a thread until it ends, so sessions share those of one name, and each user has
+ * a limit.
+ */
 export function sharedLookup(
-  ask: Lookup = ofTheSystem,
+  lookUp: Lookup = systemLookup,
 ): (host: string, user: string, signal: AbortSignal) => Promise<readonly string[]> {
-  const underWay = new Map<string, Promise<readonly string[]>>();
-  const turns = new Turns();
-  const begin = (host: string): Promise<readonly string[]> => {
-    const own = ask(host).finally(() => underWay.delete(host));
-    underWay.set(host, own);
-    return own;
+  const pending = new Map<string, Promise<readonly string[]>>();
+  const slots = new LookupSlots();
+  const start = (host: string): Promise<readonly string[]> => {
+    const addresses = lookUp(host).finally(() => pending.delete(host));
+    pending.set(host, addresses);
+    return addresses;
   };
   return async (host, user, signal) => {
-    const other = underWay.get(host);
-    if (other) return other;
+    const shared = pending.get(host);
+    if (shared) return shared;
     signal.throwIfAborted();
-    await turns.take(user, signal);
+    await slots.take(user, signal);
     try {
-      return await (underWay.get(host) ?? begin(host));
+      return await (pending.get(host) ?? start(host));
     } finally {
-      turns.giveBack(user);
+      slots.release(user);
     }
   };
 }

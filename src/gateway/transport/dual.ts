@@ -1,49 +1,55 @@
-/** The dual-channel HTTP transport (MS-TSGU 1.3.2.1.2): RDG_OUT_DATA carries PDUs to the client, RDG_IN_DATA those from it. */
+/**
+ * The dual-channel HTTP transport (MS-TSGU 1.3.2.1.2): RDG_OUT_DATA carries the PDUs to the client, RDG_IN_DATA those
+ * from it.
+ */
 
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { type BodyDecoder, CHUNKS, encodeChunk, LAST_CHUNK } from '../../http/chunked.js';
-import { BARE, type Envelope } from '../../http/envelope.js';
+import { type BodyDecoder, CHUNK_ENVELOPE, encodeChunk, LAST_CHUNK } from '../../http/chunked.js';
+import { type Envelope, NO_ENVELOPE } from '../../http/envelope.js';
 import { responseHead } from '../http/respond.js';
 import { endSocket, isReset, onceSent } from '../io/sockets.js';
 import { type Transport, type TransportEnd, type TransportEvents, UNAUTHENTICATED_BYTES } from './transport.js';
 
 export type OutEncoding = 'identity' | 'chunked';
 
-/** Windows sends ten bytes, and FreeRDP skips exactly ten (the specification's text says 100). */
+/** Windows sends 10 bytes, and FreeRDP skips exactly 10 (the text of the specification says 100). */
 const SEED_BYTES = 10;
 
-/** What a client may still send on its OUT leg: 3.3.5.1 lets it repeat the request, and nobody needs more. */
-const OUT_NOISE_BYTES = 64 * 1024;
+/**
+ * Limit for the bytes that a client sends on its OUT channel after the request: 3.3.5.1 lets it repeat the request, but
+ * no more.
+ */
+const OUT_REQUEST_BYTES = 64 * 1024;
 
-/** The accepted OUT leg: from the 200 and its seed on, until someone ends it. */
+/** An accepted OUT channel, whose 200 and seed have been written. */
 export interface OutChannel {
   readonly socket: Socket;
   readonly envelope: Envelope;
   end(lingerMs: number): void;
 }
 
-/** Answers RDG_OUT_DATA. `died` is called once when the client lets go of the leg or misuses it. */
+/** Answers RDG_OUT_DATA. `closed` is called once when the client closes the channel or sends too much on it. */
 export function acceptOut(
   socket: Socket,
   encoding: OutEncoding,
-  died: (how: TransportEnd, detail?: string) => void,
+  closed: (how: TransportEnd, detail?: string) => void,
 ): OutChannel {
   const chunked = encoding === 'chunked';
-  let noise = 0;
-  let over = false;
-  const once = (how: TransportEnd, detail?: string): void => {
-    if (over) return;
-    over = true;
-    died(how, detail);
+  let received = 0;
+  let ended = false;
+  const finish = (how: TransportEnd, detail?: string): void => {
+    if (ended) return;
+    ended = true;
+    closed(how, detail);
   };
   socket.on('data', (bytes: Buffer) => {
-    noise += bytes.length;
-    if (noise > OUT_NOISE_BYTES) once('too much data', 'the client keeps sending on its OUT channel');
+    received += bytes.length;
+    if (received > OUT_REQUEST_BYTES) finish('too much data', 'the client keeps sending on its OUT channel');
   });
-  socket.on('end', () => once('client closed'));
-  socket.on('error', (error) => once(isReset(error) ? 'client reset' : 'client closed', error.message));
-  socket.on('close', () => once('client closed'));
+  socket.on('end', () => finish('client closed'));
+  socket.on('error', (error) => finish(isReset(error) ? 'client reset' : 'client closed', error.message));
+  socket.on('close', () => finish('client closed'));
 
   const seed = randomBytes(SEED_BYTES);
   const head = responseHead(200, {
@@ -54,39 +60,40 @@ export function acceptOut(
   socket.write(Buffer.concat([head, chunked ? encodeChunk(seed) : seed]));
   return {
     socket,
-    envelope: chunked ? CHUNKS : BARE,
+    envelope: chunked ? CHUNK_ENVELOPE : NO_ENVELOPE,
     end(lingerMs) {
-      over = true;
+      ended = true;
       if (chunked && socket.writable) socket.write(LAST_CHUNK);
       endSocket(socket, lingerMs);
     },
   };
 }
 
-export interface InLeg {
+export interface InChannelBody {
   readonly socket: Socket;
   readonly body: BodyDecoder;
-  /** What came behind the head of the request with the body. */
+  /** Bytes that arrived with the head of the request. */
   readonly rest: Buffer;
 }
 
 /**
- * Joins both legs. The OUT leg reports its death through `outDied` of the returned transport: a client that closes it may have
- * sent its last bytes on the other connection, so those are awaited until the IN leg ends too, for at most `lingerMs`.
+ * Joins both channels. The caller reports the end of the OUT channel through `outClosed` of the returned transport: a
+ * client that closes it may have sent its last bytes on the IN channel, so the transport reads on until the IN channel
+ * ends too, for at most `lingerMs`.
  */
 export function dualTransport(
   out: OutChannel,
-  leg: InLeg,
+  inChannel: InChannelBody,
   lingerMs: number,
-): Transport & { outDied(how: TransportEnd, detail?: string): void } {
-  const { socket, body, rest } = leg;
+): Transport & { outClosed(how: TransportEnd, detail?: string): void } {
+  const { socket, body, rest } = inChannel;
   let events: TransportEvents | undefined;
   let finished = false;
   let allowance = UNAUTHENTICATED_BYTES;
-  let farewell: NodeJS.Timeout | undefined;
+  let lingerTimer: NodeJS.Timeout | undefined;
   const stop = (): void => {
     finished = true;
-    clearTimeout(farewell);
+    clearTimeout(lingerTimer);
   };
   const finish = (how: TransportEnd, detail?: string): void => {
     if (finished) return;
@@ -96,7 +103,7 @@ export function dualTransport(
   const take = (bytes: Buffer): void => {
     if (finished) return;
     allowance -= bytes.length;
-    if (allowance < 0) return finish('too much data', 'more than a token came before the client said who it is');
+    if (allowance < 0) return finish('too much data', 'more bytes than a token needs, before authentication');
     try {
       const payload = body.write(bytes);
       if (payload.length > 0) events?.bytes(payload);
@@ -128,9 +135,9 @@ export function dualTransport(
       out.end(ms);
       endSocket(socket, ms);
     },
-    outDied(how, detail) {
+    outClosed(how, detail) {
       if (how !== 'client closed') finish(how, detail);
-      else if (!finished) farewell ??= setTimeout(() => finish(how, detail), lingerMs);
+      else if (!finished) lingerTimer ??= setTimeout(() => finish(how, detail), lingerMs);
     },
   };
 }

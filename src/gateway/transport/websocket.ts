@@ -1,4 +1,4 @@
-/** The WebSocket transport (MS-TSGU 1.3.2.1.1, RFC 6455), on a socket whose upgrade we answered ourselves. */
+/** The WebSocket transport (MS-TSGU 1.3.2.1.1, RFC 6455), on a socket whose upgrade is complete. */
 import type { Socket } from 'node:net';
 import { Sender } from 'ws';
 import type { Envelope } from '../../http/envelope.js';
@@ -6,14 +6,14 @@ import { CLOSE, FRAME_HEAD_MAX, FrameError, FrameReader, writeFrameHead } from '
 import { endSocket, isReset, onceSent } from '../io/sockets.js';
 import { type Transport, type TransportEnd, type TransportEvents, UNAUTHENTICATED_BYTES } from './transport.js';
 
-/** One binary frame for each PDU: clients take no more than one out of a frame. */
+/** One binary frame for each PDU: clients read no more than one PDU from a frame. */
 const FRAMES: Envelope = {
-  most: FRAME_HEAD_MAX,
-  before: writeFrameHead,
-  after: (_to, at) => at,
+  maxOverhead: FRAME_HEAD_MAX,
+  writePrefix: writeFrameHead,
+  writeSuffix: (_to, at) => at,
 };
 
-/** `rest` is what came behind the upgrade request. The 101 has been written. */
+/** `rest` is the bytes that arrived after the upgrade request. The caller has written the 101. */
 export function webSocketTransport(socket: Socket, rest: Buffer): Transport {
   let early: Buffer | undefined = rest;
   let events: TransportEvents | undefined;
@@ -35,8 +35,8 @@ export function webSocketTransport(socket: Socket, rest: Buffer): Transport {
     bytes(bytes) {
       if (!finished) events?.bytes(bytes);
     },
-    // No ping of our own is ever sent (FreeRDP 3.10 to 3.30 cannot answer one), those of proxies are answered: unless earlier
-    // answers wait to be read, since a stranger who pings and never reads must not fill the memory.
+    // The gateway sends no pings (FreeRDP 3.10 to 3.30 cannot answer one) and answers those of proxies. No pong is sent
+    // while earlier bytes wait, since an unauthenticated client that pings and never reads must not fill the memory.
     ping(payload) {
       if (socket.writable && !finished && !socket.writableNeedDrain) new Sender(socket).pong(payload, false);
     },
@@ -50,7 +50,7 @@ export function webSocketTransport(socket: Socket, rest: Buffer): Transport {
     if (finished) return;
     allowance -= chunk.length;
     if (allowance < 0) {
-      return refuse(CLOSE.TOO_BIG, 'too much data', 'more than a token came before the client said who it is');
+      return refuse(CLOSE.TOO_BIG, 'too much data', 'more bytes than a token needs, before authentication');
     }
     try {
       reader.read(chunk);

@@ -1,14 +1,17 @@
-/** Above 2^31 nothing is gained, and 0 is no channel id that Windows clients take. */
+/** Ids stay below 2^31. 0 is not used: Windows clients do not accept it as a channel id. */
 const MAX_ID = 0x7fffffff;
 
-/** Which ids are ours: every `step`th one from `first` on, so that the processes of one gateway never choose the same. */
+/**
+ * The ids of one process: every `step`th one from `first` on, so that the processes of one gateway never choose the
+ * same id.
+ */
 export interface IdShare {
   /** From 1 to `step`. */
   readonly first: number;
   readonly step: number;
 }
 
-/** Ids of tunnels and channels; after the last one they begin anew. */
+/** Allocates the ids of tunnels and channels. After the last id it starts again with the first. */
 export class Ids {
   readonly #share: IdShare;
   #next: number;

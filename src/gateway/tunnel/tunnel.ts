@@ -1,4 +1,6 @@
-/** Drives one gateway session: carries its effects out on the transport, the target and the clock, and logs what was decided. */
+/**
+ * Drives one gateway session: performs its effects on the transport, the target and the timer, and logs its decisions.
+ */
 
 import type { Identity } from '../../policy/types.js';
 import {
@@ -14,25 +16,25 @@ import {
 import { StallDetector } from '../io/stall.js';
 import type { Traffic } from '../report/counters.js';
 import type { Log } from '../report/log.js';
-import { OVER, type TargetOpener } from '../target/dial.js';
+import { ABORT_REASON, type TargetOpener } from '../target/dial.js';
 import type { Transport, TransportEnd } from '../transport/transport.js';
 import { Downlink } from './downlink.js';
 import { Uplink } from './uplink.js';
 
 export interface TunnelServices {
-  /** Who is this? Never rejects. */
-  readonly authenticate: (token: string, ended: AbortSignal) => Promise<Verdict>;
+  /** Authenticates the client by its token. Never rejects. */
+  readonly authenticate: (token: string, sessionEnd: AbortSignal) => Promise<Verdict>;
   readonly openTarget: TargetOpener;
   readonly log: Log;
-  /** `stall`: how long a side may take nothing of what waits for it, in milliseconds. */
+  /** In milliseconds. `stall`: how long client or target may take nothing while bytes wait for it. */
   readonly timeouts: SessionTimeouts & { readonly stall: number };
   readonly tunnelId: number;
   readonly nextChannelId: () => number;
-  /** Called once, when the identity is proven. */
+  /** Called once, when the client is authenticated. */
   readonly authenticated: () => void;
-  /** Called once, when nothing of the tunnel is left but lingering sockets. */
+  /** Called once, when the session has ended; sockets may still linger. */
   readonly ended: (cause: string) => void;
-  /** Called once behind that, when the connection to its target is gone too. */
+  /** Called once after `ended`, when the connection to the target is closed too. */
   readonly released: () => void;
 }
 
@@ -40,7 +42,7 @@ export type Verdict =
   | { readonly identity: Identity }
   | { readonly reason: string; readonly code: 'missing' | 'refused' };
 
-/** The clock of sessions: it never goes back. */
+/** The monotonic clock of all sessions, in milliseconds. */
 const clock = (): number => performance.now();
 
 export class Tunnel {
@@ -86,22 +88,24 @@ export class Tunnel {
     return { received: this.#received, sent: this.#sent };
   }
 
-  /** Ends the session from outside: an open channel is closed with `code` and its client gets time to answer. */
+  /** Ends the session: an open channel is closed with `code`, and the client gets time to answer. */
   close(code: number): void {
     this.#run(() => this.#session.close(code, 'closed by the gateway', clock()));
   }
 
-  /** Looks whether a side has stalled: it is cut. Bytes that it did not take for so long it will not take while we linger. */
+  /**
+   * Cuts a client or target that has stalled. It does not linger: the peer would not take the remaining bytes either.
+   */
   checkStalled(): void {
     const now = clock();
     if (this.#clientStall.stalled(this.#downlink, now)) return this.#finish('client stalled', undefined, undefined, 0);
-    if (this.#uplink.hasStalled(now)) this.#targetGone('stall');
+    if (this.#uplink.hasStalled(now)) this.#targetEnded('stall');
   }
 
-  /** INVARIANT: every step of the session goes through here, so that a bug of ours ends one session and never the process. */
+  /** INVARIANT: every step of the session runs through here, so that a bug ends one session and never the process. */
   #run(step: () => readonly Effect[]): void {
     try {
-      for (const effect of step()) this.#carryOut(effect);
+      for (const effect of step()) this.#perform(effect);
       this.#balance();
     } catch (error) {
       this.#fail(error);
@@ -109,11 +113,11 @@ export class Tunnel {
   }
 
   #fail(error: unknown): void {
-    this.#log.error('session failed', { reason: error instanceof Error ? error.message : String(error) });
+    this.#log.error('session.failed', { reason: error instanceof Error ? error.message : String(error) });
     this.#finish('internal error');
   }
 
-  #carryOut(effect: Effect): void {
+  #perform(effect: Effect): void {
     switch (effect.do) {
       case 'send':
         return this.#downlink.send(effect.pdu);
@@ -127,8 +131,8 @@ export class Tunnel {
         this.#connect(effect.names, effect.port).catch((error) => this.#fail(error));
         return;
       case 'disconnect':
-        // Where nothing is up the target was faster, and that was told.
-        if (this.#uplink.isUp) this.#log.info('channel closed', { target: this.#target, cause: 'client closed' });
+        // Without a connection the target has ended it first, which is logged already.
+        if (this.#uplink.isUp) this.#log.info('channel.closed', { target: this.#target, cause: 'client closed' });
         return this.#uplink.drop();
       case 'timer':
         return this.#setTimer(effect.at);
@@ -137,10 +141,13 @@ export class Tunnel {
     }
   }
 
-  /** INVARIANT: the client is read only while the session takes bytes, the target keeps up and answers are taken; memory stays flat. */
+  /**
+   * INVARIANT: the client is read only while session, target and the client itself take bytes. This limits the memory
+   * of a tunnel.
+   */
   #balance(): void {
     if (this.#ended) return;
-    if (this.#session.paused || this.#uplink.full || this.#downlink.flooded) this.#transport.pause();
+    if (this.#session.paused || this.#uplink.full || this.#downlink.overfull) this.#transport.pause();
     else this.#transport.resume();
     if (this.#downlink.full) this.#uplink.pause();
   }
@@ -154,16 +161,16 @@ export class Tunnel {
       this.#log = this.#log.with({ user: identity.user });
       this.#services.authenticated();
       this.#transport.trust();
-      this.#log.info('user accepted', { method: identity.method, targets: identity.targets });
+      this.#log.info('authentication.succeeded', { method: identity.method, targets: identity.targets });
     } else {
-      this.#log.warn('user refused', { reason: verdict.reason });
+      this.#log.warn('authentication.failed', { reason: verdict.reason });
     }
     this.#run(() => this.#session.answer(answerOf(verdict), clock()));
   }
 
   async #connect(names: readonly string[], port: number): Promise<void> {
     const identity = this.#identity;
-    // INVARIANT: the session asks for a target only after it was given an identity.
+    // INVARIANT: the session requests a target only after it got an identity.
     if (!identity) return this.close(RESULT.E_PROXY_INTERNALERROR);
     const client = this.#session.clientName;
     this.#log = this.#log.with({ client });
@@ -181,43 +188,44 @@ export class Tunnel {
     }
     this.#target = opened.target;
     if (!('relay' in opened)) {
-      this.#log.warn('target refused', {
+      this.#log.warn('channel.refused', {
         target: opened.target,
         reason: opened.reason,
         code: resultLabel(opened.code),
       });
       return this.#run(() => this.#session.failed(opened.code));
     }
-    this.#log.info('channel opened', { target: opened.target, address: opened.address });
+    this.#log.info('channel.opened', { target: opened.target, address: opened.address });
     this.#uplink.take(opened.relay);
     this.#run(() => this.#session.connected(clock()));
-    // What the client sent along may have closed the channel, or the session, already.
+    // Bytes that the client sent meanwhile may have closed the channel or the session already.
     if (this.#uplink.isUp) this.#openUplink();
   }
 
   #openUplink(): void {
     this.#uplink.open({
-      bytes: (bytes) => this.#carry(bytes),
+      bytes: (bytes) => this.#sendData(bytes),
       drain: () => this.#balance(),
-      end: (how, detail) => this.#targetGone(how, detail),
+      end: (how, detail) => this.#targetEnded(how, detail),
     });
-    // Node reads once from a socket that is resumed and paused at once: a client that is behind would get that as well.
+    // Node reads once from a socket that is resumed and then paused, which would add to the bytes that a slow client
+    // has not taken.
     if (!this.#downlink.full) this.#uplink.resume();
   }
 
-  #targetGone(how: TargetEnd, detail?: string): void {
-    this.#log.info('channel closed', { target: this.#target, cause: TARGET_CAUSE[how], detail });
+  #targetEnded(how: TargetEnd, detail?: string): void {
+    this.#log.info('channel.closed', { target: this.#target, cause: TARGET_CAUSE[how], detail });
     this.#uplink.drop(how === 'stall' ? 0 : undefined);
     this.#run(() => this.#session.targetEnded(how, clock()));
   }
 
-  /** INVARIANT: nothing of the session is asked for DATA but whether its channel is open: this is the hot path to the client. */
-  #carry(bytes: Buffer): void {
-    // The target may go on behind our CLOSE_CHANNEL; nobody gets that.
+  /** INVARIANT: DATA only checks whether the channel of the session is open: this is the hot path to the client. */
+  #sendData(bytes: Buffer): void {
+    // Bytes that the target sends after CLOSE_CHANNEL are discarded.
     if (!this.#session.open) return;
     try {
       this.#sent += bytes.length;
-      this.#downlink.carry(bytes);
+      this.#downlink.sendData(bytes);
       if (this.#downlink.full) this.#uplink.pause();
     } catch (error) {
       this.#fail(error);
@@ -227,7 +235,7 @@ export class Tunnel {
   #setTimer(at: number | undefined): void {
     clearTimeout(this.#timer);
     if (at === undefined) return;
-    // A timer may fire a little early; the session would then find nothing due and ask again.
+    // Rounded up: a timer that fires early would find nothing due, and the session would set it again.
     this.#timer = setTimeout(
       () => this.#run(() => this.#session.tick(clock())),
       Math.min(Math.ceil(at - clock()), MAX_TIMER_MS),
@@ -243,11 +251,11 @@ export class Tunnel {
     if (this.#ended) return;
     this.#ended = true;
     clearTimeout(this.#timer);
-    this.#abort.abort(OVER);
+    this.#abort.abort(ABORT_REASON);
     this.#uplink.drop();
     this.#transport.end(lingerMs);
     const why = this.#session.closing ?? cause;
-    this.#log.info('session ended', {
+    this.#log.info('session.ended', {
       cause: why,
       detail,
       code: code === undefined ? undefined : resultLabel(code),
@@ -257,11 +265,11 @@ export class Tunnel {
       seconds: Math.round(clock() - this.#started) / 1000,
     });
     this.#services.ended(why);
-    this.#uplink.onceGone(this.#services.released);
+    this.#uplink.onceClosed(this.#services.released);
   }
 }
 
-/** Longer waits overflow a timer and would fire at once; the session just asks again. */
+/** A longer timeout would overflow and fire at once. After this one the session sets the timer again. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 function answerOf(verdict: Verdict): Answer {

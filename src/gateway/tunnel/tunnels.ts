@@ -1,4 +1,4 @@
-/** The tunnels of this process: born from a transport, looked after, counted, and waited for at the end. */
+/** The tunnels of this process: opens them, counts them, checks them for stalls and waits for their end. */
 import type { Socket } from 'node:net';
 import { RESULT } from '../../protocol/index.js';
 import type { TunnelQuota } from '../admission/tunnel-quota.js';
@@ -12,49 +12,49 @@ import type { Ids } from './ids.js';
 import { Tunnel, type Verdict } from './tunnel.js';
 
 export interface TunnelsOptions {
-  /** Of this moment, like the decisions: a reload changes both. */
+  /** The current settings, like the access decisions: a reload changes both. */
   readonly config: () => RuntimeSettings['config'];
   readonly accessDecisions: () => AccessDecisions;
   readonly counters: Counters;
   readonly ids: Ids;
-  /** Where a place was taken for each tunnel. */
+  /** The quota in which the caller took a slot for each tunnel. */
   readonly tunnelQuota: TunnelQuota;
   readonly log: Log;
 }
 
-/** Beside what clients are given to answer: the time that our own work may take on a busy machine. */
+/** Added to the time that clients have to answer, for the gateway's own work on a busy machine. */
 const SLACK_MS = 2_000;
-/** How often sessions are looked at for sides that have stalled: each look is two numbers, and ten thousand of them a millisecond. */
+/** Interval of the stall checks. A check compares two numbers, and ten thousand checks take a millisecond. */
 const STALL_CHECK_MS = 1_000;
 
 export class Tunnels {
   readonly #options: TunnelsOptions;
-  readonly #all = new Set<Tunnel>();
-  /** Clients of sessions in another process: to wait for like tunnels of our own. */
+  readonly #tunnels = new Set<Tunnel>();
+  /** Clients whose sessions are in another process; `settle` waits for them as for the tunnels of this process. */
   readonly #forwarded = new Set<Socket>();
-  /** Connections that carry or carried a tunnel; one leaves when the last of its bytes is sent. */
-  readonly #carriers = new Set<Socket>();
-  /** Called whenever the last session has ended. */
+  /** Connections that carry or carried a tunnel, until they are closed. */
+  readonly #sockets = new Set<Socket>();
+  /** Called when the last session has ended. */
   readonly #onEmpty = new Set<() => void>();
   readonly #stallTimer: NodeJS.Timeout;
 
   constructor(options: TunnelsOptions) {
     this.#options = options;
     this.#stallTimer = setInterval(() => {
-      for (const tunnel of this.#all) tunnel.checkStalled();
+      for (const tunnel of this.#tunnels) tunnel.checkStalled();
     }, STALL_CHECK_MS);
   }
 
   get size(): number {
-    return this.#all.size;
+    return this.#tunnels.size;
   }
 
-  /** Of the tunnels that are up. */
+  /** The traffic of the tunnels that are open. */
   get traffic(): readonly Traffic[] {
-    return [...this.#all].map(({ traffic }) => traffic);
+    return [...this.#tunnels].map(({ traffic }) => traffic);
   }
 
-  /** The client of a session that is another process's. */
+  /** Adds a client whose session is in another process. */
   addForwarded(client: Socket): void {
     if (client.closed) return;
     this.#forwarded.add(client);
@@ -64,17 +64,19 @@ export class Tunnels {
     });
   }
 
-  /** A tunnel is born; the place that was taken for it is given back when nothing of it is left at its target. */
+  /** Opens a tunnel. The slot that the caller took for it is released when the connection to the target is closed. */
   open({ transport, request, peer, sockets, authenticated, ended }: OpenedTransport): void {
     const { config, counters, ids, tunnelQuota, log } = this.#options;
     const { identity, setup, keepAlive, close, stall } = config().timeouts;
     const { connectionId, correlationId, userId, clientGeneration, clientBuild } = request;
-    const about = { connection: connectionId, correlation: correlationId, peer, transport: transport.kind };
-    const tunnelLog = log.with(about);
-    tunnelLog.debug('transport opened', { userId, clientGeneration, clientBuild });
-    const question = { scheme: 'PAA', peer, connectionId, correlationId, clientName: undefined } as const;
-    const authenticate = async (token: string, left: AbortSignal): Promise<Verdict> => {
-      const verdict = await this.#options.accessDecisions().authenticate({ ...question, token, now: Date.now() }, left);
+    const fields = { connection: connectionId, correlation: correlationId, peer, transport: transport.kind };
+    const tunnelLog = log.with(fields);
+    tunnelLog.debug('session.opened', { userId, clientGeneration, clientBuild });
+    const authentication = { scheme: 'PAA', peer, connectionId, correlationId, clientName: undefined } as const;
+    const authenticate = async (token: string, sessionEnd: AbortSignal): Promise<Verdict> => {
+      const verdict = await this.#options
+        .accessDecisions()
+        .authenticate({ ...authentication, token, now: Date.now() }, sessionEnd);
       if (!('identity' in verdict)) counters.refused('user');
       return verdict;
     };
@@ -93,7 +95,7 @@ export class Tunnels {
       nextChannelId: () => ids.next(),
       authenticated,
       ended: (cause) => {
-        this.#all.delete(tunnel);
+        this.#tunnels.delete(tunnel);
         counters.ended(cause, tunnel.traffic);
         ended();
         this.#sessionEnded();
@@ -102,43 +104,49 @@ export class Tunnels {
     });
     for (const socket of sockets) {
       if (socket.closed) continue;
-      this.#carriers.add(socket);
-      socket.once('close', () => this.#carriers.delete(socket));
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
     }
-    this.#all.add(tunnel);
+    this.#tunnels.add(tunnel);
     counters.opened();
     tunnel.start();
   }
 
-  /** Waits for the sessions to end, at most `ms`, then closes what is left with 0x4D4 and waits for its clients to have read that. */
+  /**
+   * Waits at most `ms` for the sessions to end, closes the remaining ones with 0x4D4 and waits until their clients have
+   * received that.
+   */
   async settle(ms: number): Promise<void> {
     const empty = new Promise<void>((resolve) => {
       this.#onEmpty.add(resolve);
     });
     if (this.#sessions > 0) await within(ms, empty);
-    for (const tunnel of this.#all) tunnel.close(RESULT.ERROR_CONNECTION_ABORTED);
-    // A client may take its time to confirm the end, and then to read what is left. Nothing here waits for longer.
+    for (const tunnel of this.#tunnels) tunnel.close(RESULT.ERROR_CONNECTION_ABORTED);
+    // `timeouts.close` is the time for a client to confirm the end, and again the time to read the remaining bytes.
     const close = this.#options.config().timeouts.close * 1000;
     if (this.#sessions > 0) await within(close + SLACK_MS, empty);
-    const gone = [...this.#carriers].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
-    await within(close + SLACK_MS, Promise.all(gone));
+    const closed = [...this.#sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
+    await within(close + SLACK_MS, Promise.all(closed));
   }
 
-  /** Nobody is looked after any more. */
+  /** Stops the stall checks. */
   stop(): void {
     clearInterval(this.#stallTimer);
   }
 
-  /** Asked anew each time: a rule that is gone opens no further channel, whoever came by it. */
-  readonly #openTarget: TargetOpener = async (...question) => {
-    const opened = await this.#options.accessDecisions().openTarget(...question);
+  /**
+   * Reads the current decisions for every channel: a rule that a reload removed opens no further channel in any
+   * session.
+   */
+  readonly #openTarget: TargetOpener = async (...request) => {
+    const opened = await this.#options.accessDecisions().openTarget(...request);
     if (!('relay' in opened)) this.#options.counters.refused('target');
     return opened;
   };
 
-  /** Those of this process, and clients of those in others. */
+  /** The sessions of this process and the forwarded clients of sessions in others. */
   get #sessions(): number {
-    return this.#all.size + this.#forwarded.size;
+    return this.#tunnels.size + this.#forwarded.size;
   }
 
   #sessionEnded(): void {
@@ -148,9 +156,9 @@ export class Tunnels {
 
 async function within(ms: number, done: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
+  const timeout = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, ms);
   });
-  await Promise.race([done, late]);
+  await Promise.race([done, timeout]);
   clearTimeout(timer);
 }

@@ -1,15 +1,18 @@
-/** The way to the target: one connection at a time, what waits to be taken by it, and what is left of the one before. */
+/** The direction from the client to the target: the current connection, and the former one until it is closed. */
 import { StallDetector } from '../io/stall.js';
 import type { Relay, RelayEvents } from '../target/relay.js';
 
-/** What a former target may take to go: with the time for the next one it has to fit into the 30 s that a client waits. */
+/**
+ * Time for a former connection to close: together with opening the next target it must fit into the 30 s that a client
+ * waits.
+ */
 const FORMER_MS = 3_000;
 
 /** In milliseconds. */
 export interface UplinkTimeouts {
-  /** How long a target may take nothing of what waits for it. */
+  /** How long a target may take nothing while bytes wait for it. */
   readonly stall: number;
-  /** How long one may take to go once everything is said. */
+  /** How long a target may take to close its connection after everything was sent. */
   readonly close: number;
 }
 
@@ -17,8 +20,8 @@ export class Uplink {
   readonly #timeouts: UplinkTimeouts;
   #relay: Relay | undefined;
   #former: Relay | undefined;
-  /** Cuts the former one, for the next. */
-  #cutting: NodeJS.Timeout | undefined;
+  /** Cuts the former connection when it delays the next one. */
+  #cutTimer: NodeJS.Timeout | undefined;
   #stall: StallDetector;
   #full = false;
 
@@ -31,23 +34,23 @@ export class Uplink {
     return this.#relay !== undefined;
   }
 
-  /** Whether the client should be read no more until `drain`. */
+  /** Whether reading from the client should pause until `drain`. */
   get full(): boolean {
     return this.#full;
   }
 
-  /** Whether the target has taken nothing for too long, as far as the looks so far can tell. */
+  /** Whether the target has stalled, as far as the checks so far show. */
   hasStalled(now: number): boolean {
     return this.#relay !== undefined && this.#stall.stalled(this.#relay, now);
   }
 
-  /** Takes over a connection, of which nothing is heard before `open`. */
+  /** Takes over a connection. It delivers no event before `open`. */
   take(relay: Relay): void {
     this.#relay = relay;
     this.#stall = new StallDetector(this.#timeouts.stall);
   }
 
-  /** From now on events are delivered, and bytes behind the next `resume`. */
+  /** Starts the delivery of events; bytes follow after the next `resume`. */
   open(events: RelayEvents): void {
     const drain = (): void => {
       this.#full = false;
@@ -68,7 +71,7 @@ export class Uplink {
     this.#relay?.resume();
   }
 
-  /** No event follows. */
+  /** Ends the connection. No event follows. */
   drop(lingerMs = this.#timeouts.close): void {
     if (this.#relay === undefined) return;
     this.#relay.end(lingerMs);
@@ -78,23 +81,27 @@ export class Uplink {
   }
 
   /**
-   * Makes room for the next target.
-   * INVARIANT: one connection at a time. Channel after channel would leave more of them behind than anybody counts.
+   * Waits until the former connection is closed, and cuts it after FORMER_MS.
+   * INVARIANT: one connection at a time. A client that opens channel after channel would otherwise hold connections
+   * that no limit counts.
    */
   async clear(): Promise<void> {
     const former = this.#former;
     if (former === undefined) return;
-    this.#cutting = setTimeout(() => former.end(0), FORMER_MS);
-    await former.gone();
-    clearTimeout(this.#cutting);
+    this.#cutTimer = setTimeout(() => former.end(0), FORMER_MS);
+    await former.closed();
+    clearTimeout(this.#cutTimer);
     this.#former = undefined;
   }
 
-  /** Calls back when nothing is left of the connection that was dropped: what the client sent last may still be on its way there. */
-  onceGone(release: () => void): void {
-    // Nobody waits for the next one any more.
-    clearTimeout(this.#cutting);
-    if (this.#former) void this.#former.gone().then(release);
+  /**
+   * Calls `release` when the dropped connection is closed: the client's last bytes may still be on their way to the
+   * target.
+   */
+  onceClosed(release: () => void): void {
+    // No further connection follows, so the former one keeps its full time.
+    clearTimeout(this.#cutTimer);
+    if (this.#former) void this.#former.closed().then(release);
     else release();
   }
 }

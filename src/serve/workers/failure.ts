@@ -1,9 +1,9 @@
-/** Why a worker could not start, on its way to the process that says it. */
+/** Why a worker could not start or prepare a reload, in a form that can be sent to the primary. */
 import { Fault, type FaultDetail } from '../../fault.js';
 
 export interface Failure {
   readonly fault?: Omit<FaultDetail, 'cause'>;
-  /** Of anything else: what decides about words and exit code. */
+  /** Any other error: the fields that decide its message and exit code. */
   readonly error?: { readonly message: string; readonly code?: string; readonly path?: string };
 }
 
@@ -18,6 +18,6 @@ export function failureOf(error: unknown): Failure {
 
 export function failureError({ fault, error }: Failure): Error {
   if (fault) return new Fault(fault);
-  const { message = 'a worker failed', ...more } = error ?? {};
-  return Object.assign(new Error(message), more);
+  const { message = 'a worker failed', ...details } = error ?? {};
+  return Object.assign(new Error(message), details);
 }

@@ -1,10 +1,11 @@
 /**
- * `rdgw serve` on more than one core. This process serves nobody: it reads what is to be read, starts the workers, keeps what is
- * common to them, and passes on what it is told. They share one listening socket, and the system chooses who accepts.
+ * `rdgw serve` with several workers. The primary process serves no clients: it reads all files, starts the workers,
+ * holds their shared registry and forwards reloads and shutdown to them. The workers share one listening socket, and
+ * the kernel chooses which one accepts.
  */
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { untilRestart } from '../../config/changed-settings.js';
+import { reloadableConfig } from '../../config/changed-settings.js';
 import type { Config } from '../../config/schema.js';
 import { Fault } from '../../fault.js';
 import { newSecret } from '../../gateway/cluster/forward.js';
@@ -13,9 +14,9 @@ import type { Counts } from '../../gateway/report/counters.js';
 import { createLog, type RootLog } from '../../gateway/report/log.js';
 import { FACTORY_DEADLINE_MS } from '../../policy/module.js';
 import { atExit } from '../exit-cleanup.js';
-import type { Prepared } from '../gateway.js';
+import type { PreparedSettings } from '../gateway.js';
 import { checkRuntimeSettings, type SettingsFiles } from '../runtime-settings.js';
-import { metricsOf, readStart, type ServeOptions, type Serving } from '../serve.js';
+import { loadStartFiles, type ServeOptions, type Serving, startMetrics } from '../serve.js';
 import { WorkerCounts } from './counts.js';
 import { failureError } from './failure.js';
 import { answerSharedState } from './shared-state.js';
@@ -23,43 +24,55 @@ import { SocketFolder } from './socket-folder.js';
 import { Supervisor, type WorkerAnswer } from './supervisor.js';
 import { type Assignment, NOT_PREPARED, type PrepareResult } from './worker.js';
 
-/** Closing: a custom authenticator lets go of what it holds. The same again is what settling may take beside its own times. */
+/**
+ * For closing, when a custom authenticator releases its resources. Draining gets the same time on top of its own
+ * timeouts.
+ */
 const CLOSE_MS = 10_000;
-/** A custom authenticator is made anew for a reload, and may connect to somewhere for that: it fails by itself before we give up. */
+/**
+ * A reload creates a new custom authenticator, which may connect to a server. Its own deadline passes before this one.
+ */
 const PREPARE_MS = FACTORY_DEADLINE_MS + 15_000;
-/** Taking what is prepared waits for nothing: who has not done it by then is stuck. */
-const TAKE_MS = 5_000;
-/** Whoever asks for counters waits some seconds in all. */
-const COUNT_MS = 1_000;
+/** Applying prepared settings waits for nothing: a worker that takes longer hangs. */
+const APPLY_MS = 5_000;
+/** Scrapers time out after some seconds. */
+const COUNTS_MS = 1_000;
 
-/** What Node takes: a name, and keys for AES and HMAC. */
+/** The size that Node expects: a key name, and keys for AES and HMAC. */
 const TICKET_KEY_BYTES = 48;
-/** How often workers are asked for a sign of life, and how many they may miss: a garbage collection is none of our business. */
+/**
+ * How often the health of workers is checked, and how many checks in a row may fail: a garbage collection is no reason
+ * to kill one.
+ */
 const HEALTH_CHECK_MS = 10_000;
 const MISSED_CHECKS_MAX = 3;
 
-/** How many processes are to serve. */
+/** The number of processes that serve clients; `auto` is one for each core. */
 export function workerCount({ workers }: Pick<Config, 'workers'>): number {
   return workers === 'auto' ? availableParallelism() : workers;
 }
 
-/** Starts so many workers. Throws the `Fault` of the first one that cannot start. */
+/** Starts `count` workers. Throws the `Fault` of the first one that cannot start. */
 export async function serveWithWorkers(options: ServeOptions, count: number): Promise<Serving> {
   const { config, dataDir, writeLog } = options;
   const log = createLog({ ...config.log, write: writeLog });
-  const { reading, ...facts } = await readStart(config, dataDir);
-  await checkRuntimeSettings(reading);
-  const primary = new Primary(reading, count, log);
+  const { settingsFiles, ...facts } = await loadStartFiles(config, dataDir);
+  await checkRuntimeSettings(settingsFiles);
+  const primary = new Primary(settingsFiles, count, log);
   const port = await primary.start();
-  const metrics = await metricsOf(config, log, () => primary.counts()).catch(async (error) => {
+  const metrics = await startMetrics(config, log, () => primary.counts()).catch(async (error) => {
     await primary.stopAll();
     throw error;
   });
-  return { gateway: primary, log, reading, prepare: (other) => primary.prepare(other), port, metrics, ...facts };
+  const prepare = (files: SettingsFiles): Promise<PreparedSettings> => primary.prepare(files);
+  return { gateway: primary, log, settingsFiles, prepare, port, metrics, ...facts };
 }
 
-/** Why a worker's answer forbids a reload. One that has gone, or has not begun to serve, has no say: its replacement starts with it. */
-export function refusalOf({
+/**
+ * The error that makes a reload fail, by a worker's answer to its preparation. A worker that has ended or does not
+ * listen yet causes none: its replacement starts with the new settings.
+ */
+export function prepareErrorOf({
   worker,
   answer,
   error,
@@ -76,41 +89,41 @@ export function refusalOf({
 }
 
 class Primary {
-  readonly #started: Config;
+  readonly #startConfig: Config;
   readonly #log: RootLog;
   readonly #registry: SharedRegistry;
   readonly #supervisor: Supervisor;
   readonly #counts = new WorkerCounts();
-  /** Signs of life that a worker has missed in a row. */
+  /** Failed health checks in a row, by worker number. */
   readonly #missedChecks = new Map<number, number>();
   #healthTimer: NodeJS.Timeout | undefined;
-  /** What workers that come go by; in what needs a restart like those that are there. */
-  #reading: SettingsFiles;
+  /** The files for new workers. Settings that need a restart are those of the start, as in the running workers. */
+  #settingsFiles: SettingsFiles;
 
-  constructor(reading: SettingsFiles, count: number, log: RootLog) {
-    this.#started = reading.config;
-    this.#reading = reading;
+  constructor(settingsFiles: SettingsFiles, count: number, log: RootLog) {
+    this.#startConfig = settingsFiles.config;
+    this.#settingsFiles = settingsFiles;
     this.#log = log;
-    this.#registry = new SharedRegistry(reading.config.limits);
+    this.#registry = new SharedRegistry(settingsFiles.config.limits);
     const secret = newSecret();
     const ticketKeys = randomBytes(TICKET_KEY_BYTES);
     const sockets = new SocketFolder();
     this.#supervisor = new Supervisor({
       count,
       log,
-      started: (wire, number) => {
-        answerSharedState(wire, this.#registry, number, (other) => sockets.of(other));
-        wire.on('counts', (counts: Counts) => this.#counts.update(number, counts));
+      started: (rpc, number) => {
+        answerSharedState(rpc, this.#registry, number, (other) => sockets.addressOf(other));
+        rpc.on('counts', (counts: Counts) => this.#counts.update(number, counts));
       },
       assignment: (number): Assignment => ({
         number,
-        reading: this.#reading,
+        settingsFiles: this.#settingsFiles,
         sharedState: {
           ids: { first: number, step: count },
-          forwarding: { address: sockets.take(number), secret },
+          forwarding: { address: sockets.allocate(number), secret },
           ticketKeys,
         },
-        announces: !this.#supervisor.complete && number === 1,
+        logsWarnings: !this.#supervisor.allStarted && number === 1,
       }),
       ended: (number) => {
         sockets.release(number);
@@ -141,54 +154,57 @@ class Primary {
     return this.#supervisor.listening > 0;
   }
 
-  /** Those of a worker that does not answer are as it told them last. */
+  /** Uses the last reported counts of a worker that does not answer. */
   async counts(): Promise<Counts> {
-    await this.#supervisor.command('count', true, COUNT_MS);
+    await this.#supervisor.command('report counts', true, COUNTS_MS);
     return this.#counts.total;
   }
 
-  /** INVARIANT: no worker takes anything before all of them could. */
-  async prepare(other: SettingsFiles): Promise<Prepared> {
-    await checkRuntimeSettings(other);
-    const reading = { ...other, config: untilRestart(this.#started, other.config) };
-    const drop = async (): Promise<void> => void (await this.#supervisor.commandAll('drop', undefined, CLOSE_MS));
-    const answers = await this.#supervisor.commandAll<PrepareResult>('prepare', reading, PREPARE_MS);
-    const refusal = answers.map(refusalOf).find((error) => error !== undefined);
-    if (refusal) {
-      await drop();
-      throw refusal;
+  /** INVARIANT: no worker applies a reload before all of them have prepared it. */
+  async prepare(files: SettingsFiles): Promise<PreparedSettings> {
+    await checkRuntimeSettings(files);
+    const next = { ...files, config: reloadableConfig(this.#startConfig, files.config) };
+    const discard = async (): Promise<void> =>
+      void (await this.#supervisor.commandAll('discard reload', undefined, CLOSE_MS));
+    const answers = await this.#supervisor.commandAll<PrepareResult>('prepare reload', next, PREPARE_MS);
+    const failure = answers.map(prepareErrorOf).find((error) => error !== undefined);
+    if (failure) {
+      await discard();
+      throw failure;
     }
-    const told = answers.flatMap(({ answer }) => (answer === undefined ? [] : [answer]));
-    const [first] = told as { readonly warnings: readonly string[] }[];
-    return { warnings: first?.warnings ?? other.warnings, take: () => this.#take(reading), drop };
+    const results = answers.flatMap(({ answer }) => (answer === undefined ? [] : [answer]));
+    const [first] = results as { readonly warnings: readonly string[] }[];
+    return { warnings: first?.warnings ?? files.warnings, apply: () => this.#apply(next), discard };
   }
 
-  /** Who cannot take it now, though it could, is ended: another one comes, which begins with it. */
-  async #take(reading: SettingsFiles): Promise<void> {
-    this.#reading = reading;
-    this.#registry.adjust(reading.config.limits);
-    const answers = await this.#supervisor.commandAll('take', undefined, TAKE_MS);
-    // One that came while the others were asked. It may have sessions by now.
-    const late = new Set(answers.filter(({ error }) => error === NOT_PREPARED).map(({ worker }) => worker));
-    const isLate = (worker: number): boolean => late.has(worker);
-    if (late.size > 0) await this.#supervisor.commandAll('prepare', reading, PREPARE_MS, isLate);
-    const again = late.size > 0 ? await this.#supervisor.commandAll('take', undefined, TAKE_MS, isLate) : [];
-    for (const answer of [...answers.filter(({ worker }) => !isLate(worker)), ...again]) {
+  /** Kills a worker that cannot apply what it has prepared. Its replacement starts with the new settings. */
+  async #apply(files: SettingsFiles): Promise<void> {
+    this.#settingsFiles = files;
+    this.#registry.adjust(files.config.limits);
+    const answers = await this.#supervisor.commandAll('apply reload', undefined, APPLY_MS);
+    // Workers that were started while the others prepared. They may have sessions by now, so they prepare instead of
+    // being killed.
+    const lateWorkers = new Set(answers.filter(({ error }) => error === NOT_PREPARED).map(({ worker }) => worker));
+    const isLate = (worker: number): boolean => lateWorkers.has(worker);
+    if (lateWorkers.size > 0) await this.#supervisor.commandAll('prepare reload', files, PREPARE_MS, isLate);
+    const lateAnswers =
+      lateWorkers.size > 0 ? await this.#supervisor.commandAll('apply reload', undefined, APPLY_MS, isLate) : [];
+    for (const answer of [...answers.filter(({ worker }) => !isLate(worker)), ...lateAnswers]) {
       const { worker, error } = answer;
       if (error === undefined || !this.#supervisor.terminate(answer)) continue;
-      this.#log.error('worker did not take the reload and is replaced', { worker, reason: error });
+      this.#log.error('worker.reload_failed', { worker, reason: error });
     }
   }
 
-  /** A worker that hangs serves nobody and keeps its places: it is ended, and another one comes. */
+  /** Kills workers that hang, so that they are replaced: they serve no clients, but keep their slots. */
   async #checkHealth(): Promise<void> {
-    const answers = await this.#supervisor.command('count', false, HEALTH_CHECK_MS / 2);
+    const answers = await this.#supervisor.command('report counts', false, HEALTH_CHECK_MS / 2);
     for (const answer of answers) {
       const { worker, error, serves } = answer;
       const missed = error === undefined || !serves ? 0 : (this.#missedChecks.get(worker) ?? 0) + 1;
       this.#missedChecks.set(worker, missed);
       if (missed < MISSED_CHECKS_MAX || !this.#supervisor.terminate(answer)) continue;
-      this.#log.error('worker hangs and is replaced', {
+      this.#log.error('worker.unresponsive', {
         worker,
         seconds: (MISSED_CHECKS_MAX * HEALTH_CHECK_MS) / 1000,
       });
@@ -197,10 +213,10 @@ class Primary {
 
   async drain(ms: number): Promise<void> {
     clearInterval(this.#healthTimer);
-    const { close } = this.#reading.config.timeouts;
+    const { close } = this.#settingsFiles.config.timeouts;
     this.#supervisor.stopReplacing();
-    // Who has no session left still answers newcomers, until the last session of all has ended.
-    await this.#supervisor.command('settle', ms, ms + 2 * close * 1000 + CLOSE_MS);
+    // Workers without sessions still answer new requests until the last session of all workers has ended.
+    await this.#supervisor.command('drain sessions', ms, ms + 2 * close * 1000 + CLOSE_MS);
     await this.#supervisor.command('close', undefined, CLOSE_MS);
     await this.stopAll();
   }

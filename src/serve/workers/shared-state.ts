@@ -1,4 +1,4 @@
-/** What the workers of one gateway share, with both ends of each message: the primary keeps the books, the workers ask. */
+/** Both ends of the RPC that shares state between workers. The primary holds the registry, the workers call it. */
 import type { ConnectionCount } from '../../gateway/admission/connection-count.js';
 import type { TunnelQuota } from '../../gateway/admission/tunnel-quota.js';
 import type { ChannelRegistry } from '../../gateway/cluster/forward.js';
@@ -6,17 +6,17 @@ import type { SharedRegistry } from '../../gateway/cluster/shared-registry.js';
 import type { SharedState } from '../../gateway/cluster/shared-state.js';
 import { busy } from '../../gateway/http/refusal.js';
 import { OUT_CHANNEL_EXISTS } from '../../gateway/listener/pairing.js';
-import type { Rpc } from './rpc.js';
+import type { CallOptions, Rpc } from './rpc.js';
 
 const NO_ANSWER = 'the primary process does not answer';
 
-/** A waiting OUT leg, as messages name it. */
+/** Identifies an OUT channel that waits for its IN channel. */
 interface Channel {
   readonly connectionId: string;
   readonly peer: string;
 }
 
-/** Answers one worker out of the books; `addressOf` tells where another one is reached. */
+/** The primary's end: answers one worker. `addressOf` returns the local socket address of another worker. */
 export function answerSharedState(
   rpc: Rpc,
   registry: SharedRegistry,
@@ -32,24 +32,24 @@ export function answerSharedState(
   });
   rpc.on('authenticated', (name: string) => registry.authenticated(worker, name));
   rpc.on('remove connection', (name: string) => registry.removeConnection(worker, name));
-  rpc.on('add channel', (leg: Channel) => registry.addChannel(worker, keyOf(leg)));
-  rpc.on('remove channel', (leg: Channel) => registry.removeChannel(worker, keyOf(leg)));
-  rpc.on('find channel', (leg: Channel) => {
-    const owner = registry.findChannel(worker, keyOf(leg));
+  rpc.on('add channel', (channel: Channel) => registry.addChannel(worker, keyOf(channel)));
+  rpc.on('remove channel', (channel: Channel) => registry.removeChannel(worker, keyOf(channel)));
+  rpc.on('find channel', (channel: Channel) => {
+    const owner = registry.findChannel(worker, keyOf(channel));
     return owner === undefined ? undefined : addressOf(owner);
   });
 }
 
-/** What is given to a worker and not asked for. */
+/** The part of the shared state that a worker gets once, at its start. */
 export type SharedStateOptions = Pick<SharedState, 'ids' | 'forwarding' | 'ticketKeys'>;
 
-/** The worker's end: what it may not decide alone is asked for, and denied where no answer comes. */
-export function sharedStateOver(rpc: Rpc, given: SharedStateOptions): SharedState {
+/** The worker's end: the primary decides what a worker may not decide alone. Without an answer it is denied. */
+export function sharedStateOver(rpc: Rpc, options: SharedStateOptions): SharedState {
   return {
     tunnelQuota: new RemoteTunnelQuota(rpc),
     connectionCount: connectionCountOver(rpc),
     channelRegistry: channelRegistryOver(rpc),
-    ...given,
+    ...options,
   };
 }
 
@@ -63,9 +63,9 @@ export class RemoteTunnelQuota implements TunnelQuota {
 
   async take(): Promise<string | undefined> {
     if (this.#closed !== undefined) return this.#closed;
-    // A place that is granted too late goes back: nobody is there to use it.
-    const late = (refused?: string): void => void (refused === undefined && this.release());
-    const refused = await this.#call('take tunnel', late);
+    // A slot that was granted after the timeout has no user: it is released.
+    const onLateAnswer = (refused?: string): void => void (refused === undefined && this.release());
+    const refused = await this.#call('take tunnel', { onLateAnswer });
     if (refused !== undefined || this.#closed === undefined) return refused;
     this.release();
     return this.#closed;
@@ -79,16 +79,16 @@ export class RemoteTunnelQuota implements TunnelQuota {
     this.#rpc.notify('release tunnel');
   }
 
-  /** The primary has its own word for how many there are. */
+  /** Does nothing: the primary holds the limit. */
   adjust(): void {}
 
   close(reason: string): void {
     this.#closed = reason;
   }
 
-  async #call(name: string, late?: (refused?: string) => void): Promise<string | undefined> {
+  async #call(name: string, options: CallOptions = {}): Promise<string | undefined> {
     try {
-      return await this.#rpc.call<string | undefined>(name, undefined, late === undefined ? {} : { late });
+      return await this.#rpc.call<string | undefined>(name, undefined, options);
     } catch {
       return NO_ANSWER;
     }
@@ -96,20 +96,22 @@ export class RemoteTunnelQuota implements TunnelQuota {
 }
 
 /**
- * Connections are let in at once and told of; the primary says when that was one too many, which takes one way there and back.
- * Until then there may be more of them than the limit: those that came meanwhile.
+ * A worker accepts a connection at once and notifies the primary, which notifies back if the connection exceeds a
+ * limit. For the time of this round trip there may be more connections than the limit.
  */
 function connectionCountOver(rpc: Rpc): ConnectionCount {
-  const present = new Map<string, (setting: string) => void>();
-  rpc.on('reject connection', ({ name, setting }: { name: string; setting: string }) => present.get(name)?.(setting));
+  const connections = new Map<string, (setting: string) => void>();
+  rpc.on('reject connection', ({ name, setting }: { name: string; setting: string }) =>
+    connections.get(name)?.(setting),
+  );
   return {
-    add(name, network, turnAway) {
-      present.set(name, turnAway);
+    add(name, network, reject) {
+      connections.set(name, reject);
       rpc.notify('add connection', { name, network });
     },
     authenticated: (name) => rpc.notify('authenticated', name),
     remove(name) {
-      present.delete(name);
+      connections.delete(name);
       rpc.notify('remove connection', name);
     },
   };
@@ -118,9 +120,9 @@ function connectionCountOver(rpc: Rpc): ConnectionCount {
 function channelRegistryOver(rpc: Rpc): ChannelRegistry {
   return {
     async add(connectionId, peer) {
-      const late = (added: boolean): void => void (added && this.remove(connectionId, peer));
+      const onLateAnswer = (added: boolean): void => void (added && this.remove(connectionId, peer));
       try {
-        return (await rpc.call<boolean>('add channel', { connectionId, peer }, { late }))
+        return (await rpc.call<boolean>('add channel', { connectionId, peer }, { onLateAnswer }))
           ? undefined
           : OUT_CHANNEL_EXISTS;
       } catch {

@@ -1,4 +1,4 @@
-/** The workers of one gateway: started, told what to do, and replaced when they crash. */
+/** Starts the workers of one gateway, sends them commands, and replaces those that crash. */
 import cluster, { type Worker } from 'node:cluster';
 import { Fault } from '../../fault.js';
 import type { Log } from '../../gateway/report/log.js';
@@ -7,31 +7,34 @@ import { type Failure, failureError } from './failure.js';
 import { Rpc } from './rpc.js';
 import type { Assignment, WorkerFacts } from './worker.js';
 
-/** What a worker may take to be there, and then to read its files and listen: a busy machine gets time for that, a stuck worker does not. */
+/**
+ * How long a worker may take to ask for its assignment, and then again to listen. A busy machine needs time; a stuck
+ * worker is killed.
+ */
 const START_MS = 60_000;
-/** A worker that was told to go has nothing left to do. */
-const GO_MS = 2_000;
+/** How long a disconnected worker may take to exit. It has nothing left to do. */
+const EXIT_MS = 2_000;
 
 export interface SupervisorOptions {
   readonly count: number;
   readonly log: Log;
-  /** A new worker is there: what it asks is to be answered. */
-  readonly started: (wire: Rpc, number: number) => void;
-  /** What it has to do, as of now. */
+  /** Called for a new worker process, to set handlers for its calls. */
+  readonly started: (rpc: Rpc, number: number) => void;
+  /** Returns the assignment of a worker, with the settings in use now. */
   readonly assignment: (number: number) => Assignment;
-  /** It is gone. Returns how many sessions went with it. */
+  /** Called when a worker has ended. Returns how many sessions ended with it. */
   readonly ended: (number: number) => number;
 }
 
-/** What became of a command to one worker. */
+/** The result of a command to one worker. */
 export interface WorkerAnswer<Answer> {
   readonly worker: number;
-  /** Of the process that was asked: another one may have its number by now. */
+  /** The process that got the command: another one may have its worker number by now. */
   readonly pid: number | undefined;
   readonly answer?: Answer;
-  /** Why there is none. */
+  /** Why there is no answer. */
   readonly error?: string;
-  /** It serves: silence of one that does is no consent. Without it the worker has gone, or never came so far. */
+  /** Whether the worker listens. If it does, a missing answer is a failure; if not, it has ended or never listened. */
   readonly serves: boolean;
 }
 
@@ -39,10 +42,10 @@ interface WorkerEntry {
   readonly number: number;
   readonly rpc: Rpc;
   readonly worker: Worker;
-  readonly since: number;
-  /** It knows its duty: a change of that concerns it. */
+  readonly startedAt: number;
+  /** Whether it got its assignment, so that changes of the settings have to be sent to it. */
   hasAssignment: boolean;
-  /** It listens. */
+  /** Whether it listens. */
   ready: boolean;
   readonly exited: Promise<void>;
 }
@@ -53,54 +56,56 @@ export class Supervisor {
   readonly #backoffs = new Map<number, Backoff>();
   readonly #restarts = new Set<NodeJS.Timeout>();
   #first: Promise<WorkerFacts> | undefined;
-  #complete = false;
+  #allStarted = false;
   #stopping = false;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    // The primary would hand connections on one by one; the system does that for nothing.
+    // All workers accept on the shared socket. With round-robin the primary would pass on each connection by IPC.
     cluster.schedulingPolicy = cluster.SCHED_NONE;
-    // What is passed on has dates and keys in it, which JSON does not know.
+    // Settings files contain dates and binary keys, which JSON cannot represent.
     cluster.setupPrimary({ serialization: 'advanced' });
   }
 
-  /** All workers were there once: from then on they are replaced. */
-  get complete(): boolean {
-    return this.#complete;
+  /** Whether all workers have listened at least once. From then on they are replaced. */
+  get allStarted(): boolean {
+    return this.#allStarted;
   }
 
-  /** Rejects with what a worker failed of. */
+  /** Resolves when all workers listen. Rejects with the error of the first one that fails. */
   async start(): Promise<WorkerFacts> {
-    const hires = Array.from({ length: this.#options.count }, async (_, index) => this.#startWorker(index + 1));
-    const [first] = hires as [Promise<WorkerFacts>];
+    const starts = Array.from({ length: this.#options.count }, async (_, index) => this.#startWorker(index + 1));
+    const [first] = starts as [Promise<WorkerFacts>];
     this.#first = first;
-    await Promise.all(hires);
-    this.#complete = true;
+    await Promise.all(starts);
+    this.#allStarted = true;
     return first;
   }
 
-  /** How many of them listen. */
+  /** The number of workers that listen. */
   get listening(): number {
     return this.#ready.length;
   }
 
-  /** Asks every worker that listens. Never rejects. */
-  command<Answer>(name: string, body: unknown, within: number): Promise<readonly WorkerAnswer<Answer>[]> {
-    return callAll(this.#ready, name, body, within);
+  /** Calls every worker that listens. Never rejects. */
+  command<Answer>(name: string, body: unknown, timeoutMs: number): Promise<readonly WorkerAnswer<Answer>[]> {
+    return callAll(this.#ready, name, body, timeoutMs);
   }
 
-  /** The same, and also those that do not listen yet but know what they have to do: they answer when they do. */
+  /** Also calls workers that have their assignment but do not listen yet; they answer once they do. Never rejects. */
   commandAll<Answer>(
     name: string,
     body: unknown,
-    within: number,
-    whom: (worker: number) => boolean = () => true,
+    timeoutMs: number,
+    includes: (worker: number) => boolean = () => true,
   ): Promise<readonly WorkerAnswer<Answer>[]> {
-    const hands = [...this.#entries.values()].filter(({ hasAssignment, number }) => hasAssignment && whom(number));
-    return callAll(hands, name, body, within);
+    const entries = [...this.#entries.values()].filter(
+      ({ hasAssignment, number }) => hasAssignment && includes(number),
+    );
+    return callAll(entries, name, body, timeoutMs);
   }
 
-  /** Ends the worker that answered so, in whose place comes another one. False where it has gone by itself. */
+  /** Kills the process that gave this answer, so that it is replaced. Returns false if it has ended by itself. */
   terminate({ worker: number, pid }: WorkerAnswer<unknown>): boolean {
     const process = this.#entries.get(number)?.worker.process;
     return process !== undefined && process.pid === pid && process.kill('SIGKILL');
@@ -110,20 +115,20 @@ export class Supervisor {
     return [...this.#entries.values()].filter(({ ready }) => ready);
   }
 
-  /** From now on nobody is replaced. */
+  /** From now on no worker is replaced. */
   stopReplacing(): void {
     this.#stopping = true;
     for (const timer of this.#restarts) clearTimeout(timer);
   }
 
-  /** Sends everybody away and waits until they are gone. */
+  /** Ends all workers and waits until they have exited. */
   async stopAll(): Promise<void> {
     this.stopReplacing();
-    const hands = [...this.#entries.values()];
-    // A worker whose primary is gone ends at once, whatever a custom authenticator holds.
-    for (const { worker } of hands) if (worker.isConnected()) worker.process.disconnect();
-    const killer = setTimeout(() => this.kill(), GO_MS);
-    await Promise.all(hands.map(({ exited }) => exited));
+    const entries = [...this.#entries.values()];
+    // A worker exits at once when it is disconnected, even if a custom authenticator holds a timer or a connection.
+    for (const { worker } of entries) if (worker.isConnected()) worker.process.disconnect();
+    const killer = setTimeout(() => this.kill(), EXIT_MS);
+    await Promise.all(entries.map(({ exited }) => exited));
     clearTimeout(killer);
   }
 
@@ -132,52 +137,52 @@ export class Supervisor {
     for (const { worker } of this.#entries.values()) worker.process.kill('SIGKILL');
   }
 
-  /** Resolves when the worker listens. Throws when there is not even a process. */
+  /** Resolves when the worker listens. Throws synchronously if the process cannot be forked. */
   #startWorker(number: number): Promise<WorkerFacts> {
     const worker = fork();
-    // Without a callback a worker that is just gone would be an error that nobody catches.
+    // Without a callback, a message to a worker that has just exited would emit an `error` event.
     const rpc = new Rpc((message) => void worker.send(message, () => undefined));
     worker.on('message', (message) => void rpc.receive(message));
     const { log, started, assignment, ended } = this.#options;
     return new Promise((resolve, reject) => {
-      const patience = (): NodeJS.Timeout => setTimeout(() => worker.process.kill('SIGKILL'), START_MS);
-      let late = patience();
+      const startDeadline = (): NodeJS.Timeout => setTimeout(() => worker.process.kill('SIGKILL'), START_MS);
+      let deadline = startDeadline();
       const exited = exitOf(worker).then(({ code, signal, error }) => {
-        clearTimeout(late);
+        clearTimeout(deadline);
         rpc.close();
         this.#entries.delete(number);
         const sessions = ended(number);
         reject(endedEarly(signal ?? code ?? error?.code ?? null, error));
         if (this.#stopping) return;
         const facts = { worker: number, pid: worker.process.pid, signal: signal ?? undefined, code: code ?? undefined };
-        if (hand.ready) log.error('worker crashed', { ...facts, sessions });
-        if (hand.ready || this.#complete) this.#replace(number, performance.now() - hand.since);
+        if (entry.ready) log.error('worker.crashed', { ...facts, sessions });
+        if (entry.ready || this.#allStarted) this.#replace(number, performance.now() - entry.startedAt);
       });
-      const hand: WorkerEntry = {
+      const entry: WorkerEntry = {
         number,
         rpc,
         worker,
-        since: performance.now(),
+        startedAt: performance.now(),
         hasAssignment: false,
         ready: false,
         exited,
       };
-      this.#entries.set(number, hand);
-      rpc.on('hello', async () => {
-        clearTimeout(late);
-        // What is wrong with all of them is then said once.
+      this.#entries.set(number, entry);
+      rpc.on('get assignment', async () => {
+        clearTimeout(deadline);
+        // The others wait for the first worker, so that an error that all of them have is reported once.
         if (number > 1) await this.#first;
         if (rpc.isClosed) return undefined;
-        late = patience();
-        hand.hasAssignment = true;
+        deadline = startDeadline();
+        entry.hasAssignment = true;
         return assignment(number);
       });
       rpc.on('ready', (facts: WorkerFacts) => {
-        clearTimeout(late);
-        // Too late: those who are to end have been told, and this one was not among them.
+        clearTimeout(deadline);
+        // Too late: it was not listening yet when the other workers got the command to drain.
         if (this.#stopping) return void worker.process.kill('SIGKILL');
-        hand.ready = true;
-        log.info('worker started', { worker: number, pid: worker.process.pid });
+        entry.ready = true;
+        log.info('worker.started', { worker: number, pid: worker.process.pid });
         resolve(facts);
       });
       rpc.on('failed', (failure: Failure) => {
@@ -188,7 +193,7 @@ export class Supervisor {
     });
   }
 
-  #replace(number: number, livedMs: number): void {
+  #replace(number: number, uptimeMs: number): void {
     const backoff = this.#backoffs.get(number) ?? new Backoff();
     this.#backoffs.set(number, backoff);
     const timer = setTimeout(() => {
@@ -196,31 +201,31 @@ export class Supervisor {
       try {
         this.#startWorker(number).catch((error: Error) => this.#logStartFailure(number, error));
       } catch (error) {
-        // Without memory for a process the system refuses it at once: then there is nobody whose end would bring the next one.
+        // Without memory the fork fails at once: there is no process whose exit would start the next attempt.
         this.#logStartFailure(number, error as Error);
         this.#replace(number, 0);
       }
-    }, backoff.after(livedMs));
+    }, backoff.after(uptimeMs));
     this.#restarts.add(timer);
   }
 
   #logStartFailure(number: number, { message }: Error): void {
-    if (!this.#stopping) this.#options.log.error('worker cannot start', { worker: number, reason: message });
+    if (!this.#stopping) this.#options.log.error('worker.start_failed', { worker: number, reason: message });
   }
 }
 
 async function callAll<Answer>(
-  hands: readonly WorkerEntry[],
+  entries: readonly WorkerEntry[],
   name: string,
   body: unknown,
-  within: number,
+  timeoutMs: number,
 ): Promise<readonly WorkerAnswer<Answer>[]> {
   return Promise.all(
-    hands.map((hand) => {
-      const who = { worker: hand.number, pid: hand.worker.process.pid };
-      return hand.rpc.call<Answer>(name, body, { within }).then(
-        (answer) => ({ ...who, answer, serves: true }),
-        (error: Error) => ({ ...who, error: error.message, serves: hand.ready && !hand.rpc.isClosed }),
+    entries.map((entry) => {
+      const ids = { worker: entry.number, pid: entry.worker.process.pid };
+      return entry.rpc.call<Answer>(name, body, { timeoutMs }).then(
+        (answer) => ({ ...ids, answer, serves: true }),
+        (error: Error) => ({ ...ids, error: error.message, serves: entry.ready && !entry.rpc.isClosed }),
       );
     }),
   );
@@ -234,11 +239,11 @@ function fork(): Worker {
   }
 }
 
-function endedEarly(how: string | number | null, cause?: unknown): Fault {
+function endedEarly(reason: string | number | null, cause?: unknown): Fault {
   return new Fault({
     kind: 'unreachable',
     code: 'WORKER_ENDED',
-    message: `a worker ended before it listened (${how})`,
+    message: `a worker ended before it listened (${reason})`,
     hint: 'too little memory, a signal from outside, or a custom authenticator that takes longer than a minute to load',
     cause,
   });
@@ -247,15 +252,15 @@ function endedEarly(how: string | number | null, cause?: unknown): Fault {
 interface Exit {
   readonly code: number | null;
   readonly signal: string | null;
-  /** Why there was no process. */
+  /** Why the process could not be started. */
   readonly error?: NodeJS.ErrnoException;
 }
 
-/** Resolves when the process is gone, or was never there. */
+/** Resolves when the process has exited, or could not be started. */
 function exitOf(worker: Worker): Promise<Exit> {
   return new Promise((resolve) => {
     worker.once('exit', (code, signal) => resolve({ code, signal }));
-    // The system may refuse a new process; then there is no exit either.
+    // If the system refuses a new process, there is no `exit` event.
     worker.on('error', (error) => {
       if (worker.process.pid === undefined) resolve({ code: null, signal: null, error });
     });

@@ -1,112 +1,113 @@
-/** One of the processes that serve a gateway together: started by the primary, with what it has read, and told by it when to end. */
+/** A worker: one of several processes that serve a gateway. The primary starts, configures and ends it. */
 import { catchUncaughtErrors, UncaughtErrors } from '../../cli/uncaught-errors.js';
 import type { Gateway } from '../../gateway/gateway.js';
 import { createLog, type RootLog } from '../../gateway/report/log.js';
-import { openGateway, type Prepared, prepareRuntimeSettings } from '../gateway.js';
+import { openGateway, type PreparedSettings, prepareRuntimeSettings } from '../gateway.js';
 import type { SettingsFiles } from '../runtime-settings.js';
 import { type Failure, failureOf } from './failure.js';
 import { Rpc } from './rpc.js';
 import { type SharedStateOptions, sharedStateOver } from './shared-state.js';
 
-/** What a worker is told at its start. */
+/** What a worker gets from the primary at its start. */
 export interface Assignment {
-  /** From 1. */
+  /** Counted from 1. */
   readonly number: number;
-  /** What the primary has read: files that were changed meanwhile must not make workers differ. */
-  readonly reading: SettingsFiles;
+  /** Read by the primary, so that all workers have the same even if a file changes meanwhile. */
+  readonly settingsFiles: SettingsFiles;
   readonly sharedState: SharedStateOptions;
-  /** Whether it says what all workers have to say at a start. */
-  readonly announces: boolean;
+  /** Whether this worker logs the warnings of the start, which are the same for all workers. */
+  readonly logsWarnings: boolean;
 }
 
-/** What a worker tells once it listens. */
+/** What a worker reports once it listens. */
 export interface WorkerFacts {
   readonly port: number;
 }
 
-/** Whether a worker could take another reading. */
+/** Whether a worker could prepare a reload. */
 export type PrepareResult = { readonly warnings: readonly string[] } | { readonly failure: Failure };
 
-/** Signals reach a whole group of processes; the primary decides what comes of them. */
+/** Ignored by workers: a terminal sends them to the whole process group, and the primary handles them. */
 const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
-/** The others wait until the first worker listens; the primary ends them all when it does not. */
-const HELLO_MS = 120_000;
+/** Workers other than the first wait until the first one listens. If it fails, the primary ends all of them. */
+const ASSIGNMENT_MS = 120_000;
 
-interface Working {
+interface RunningWorker {
   readonly gateway: Gateway;
-  /** Where the log of this worker comes from: its level and form change with a reload. */
-  readonly root: RootLog;
+  /** The log whose level and format change with a reload; all logs of this worker derive from it. */
+  readonly rootLog: RootLog;
 }
 
-/** Serves until the primary ends it; the process ends with its way to the primary. */
+/** Serves until the primary ends it. The process exits when its IPC channel to the primary closes. */
 export async function runWorker(): Promise<void> {
   for (const signal of SIGNALS) process.on(signal, () => undefined);
-  const wire = new Rpc((message) => void process.send?.(message));
-  process.on('message', (message) => void wire.receive(message));
-  const working = start(wire);
-  wire.on('settle', async (ms: number) => (await working).gateway.settle(ms));
-  wire.on('close', async () => (await working).gateway.close());
-  // Told rather than answered: what was told before this process crashed still counts.
-  wire.on('count', async (scraped: boolean) => wire.notify('counts', (await working).gateway.counts(scraped)));
-  handleReloads(wire, working);
+  const rpc = new Rpc((message) => void process.send?.(message));
+  process.on('message', (message) => void rpc.receive(message));
+  const running = start(rpc);
+  rpc.on('drain sessions', async (ms: number) => (await running).gateway.settle(ms));
+  rpc.on('close', async () => (await running).gateway.close());
+  // A notification instead of an answer: the primary also uses counts that arrive after its timeout.
+  rpc.on('report counts', async (scraped: boolean) => rpc.notify('counts', (await running).gateway.counts(scraped)));
+  handleReloads(rpc, running);
   try {
-    const facts: WorkerFacts = { port: (await working).gateway.address.port };
-    wire.notify('ready', facts);
+    const facts: WorkerFacts = { port: (await running).gateway.address.port };
+    rpc.notify('ready', facts);
   } catch (error) {
-    wire.notify('failed', failureOf(error));
+    rpc.notify('failed', failureOf(error));
   }
 }
 
-async function start(wire: Rpc): Promise<Working> {
-  const strays = new UncaughtErrors();
-  catchUncaughtErrors(strays.take);
-  const duty = await wire.call<Assignment>('hello', undefined, { within: HELLO_MS });
-  const { number, reading, sharedState, announces } = duty;
-  const root = createLog({ ...reading.config.log, write: (line) => void process.stderr.write(line) });
-  const log = root.with({ worker: number });
-  const gateway = await openGateway(reading, { log, announces, sharedState: sharedStateOver(wire, sharedState) });
-  strays.report((facts) => log.error('stray error', { ...facts }));
-  return { gateway, root };
+async function start(rpc: Rpc): Promise<RunningWorker> {
+  const uncaught = new UncaughtErrors();
+  catchUncaughtErrors(uncaught.handle);
+  const assignment = await rpc.call<Assignment>('get assignment', undefined, { timeoutMs: ASSIGNMENT_MS });
+  const { number, settingsFiles, sharedState, logsWarnings } = assignment;
+  const rootLog = createLog({ ...settingsFiles.config.log, write: (line) => void process.stderr.write(line) });
+  const log = rootLog.with({ worker: number });
+  const shared = sharedStateOver(rpc, sharedState);
+  const gateway = await openGateway(settingsFiles, { log, logsWarnings, sharedState: shared });
+  uncaught.reportTo((facts) => log.error('error.uncaught', { ...facts }));
+  return { gateway, rootLog };
 }
 
-/** Says that it was not there when the others prepared. */
+/** The error of a worker that was started after the others prepared the reload. */
 export const NOT_PREPARED = 'it was not prepared';
 
-/** Two steps, so that all workers take another reading or none does. */
-function handleReloads(wire: Rpc, working: Promise<Working>): void {
-  let next: { readonly prepared: Prepared; readonly reading: SettingsFiles } | undefined;
-  /** What is prepared may take long, and nobody wait for it any more when it is. */
-  let turn = 0;
-  const drop = async (): Promise<void> => {
-    turn += 1;
-    const dropped = next;
+/** Handles the two steps of a reload: either all workers apply the new settings, or none does. */
+function handleReloads(rpc: Rpc, running: Promise<RunningWorker>): void {
+  let next: { readonly prepared: PreparedSettings; readonly files: SettingsFiles } | undefined;
+  /** Preparing may take long. This number tells whether another reload replaced the prepared one meanwhile. */
+  let reloadId = 0;
+  const discard = async (): Promise<void> => {
+    reloadId += 1;
+    const discarded = next;
     next = undefined;
-    await dropped?.prepared.drop();
+    await discarded?.prepared.discard();
   };
-  wire.on('prepare', async (reading: SettingsFiles): Promise<PrepareResult> => {
-    await drop();
-    const mine = turn;
-    // One that cannot even start has no say in what comes next: that is no failure of the reload.
-    const { gateway } = await working;
+  rpc.on('prepare reload', async (files: SettingsFiles): Promise<PrepareResult> => {
+    await discard();
+    const ownId = reloadId;
+    // If this worker cannot start at all, the call rejects, which the primary does not count as a failed reload.
+    const { gateway } = await running;
     try {
-      const prepared = await prepareRuntimeSettings(gateway, reading);
-      if (mine !== turn) {
-        await prepared.drop();
+      const prepared = await prepareRuntimeSettings(gateway, files);
+      if (ownId !== reloadId) {
+        await prepared.discard();
         throw new Error('another reload came meanwhile');
       }
-      next = { prepared, reading };
+      next = { prepared, files };
       return { warnings: prepared.warnings };
     } catch (error) {
       return { failure: failureOf(error) };
     }
   });
-  wire.on('take', async () => {
+  rpc.on('apply reload', async () => {
     if (next === undefined) throw new Error(NOT_PREPARED);
-    const { prepared, reading } = next;
+    const { prepared, files } = next;
     next = undefined;
-    await prepared.take();
-    (await working).root.adjust(reading.config.log);
+    await prepared.apply();
+    (await running).rootLog.adjust(files.config.log);
   });
-  wire.on('drop', drop);
+  rpc.on('discard reload', discard);
 }

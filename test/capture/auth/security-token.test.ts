@@ -4,7 +4,7 @@ import { summariseToken } from '../../../src/capture/auth/security-token.js';
 import { oidText, readElement, readElements } from '../../../src/der/element.js';
 import { tokenIn } from '../http/vectors.js';
 
-/** SPNEGO made by pyspnego 0.12.4, Kerberos messages laid out by `openssl asn1parse -genconf`. */
+/** SPNEGO tokens made with pyspnego 0.12.4, Kerberos messages made with `openssl asn1parse -genconf`. */
 const NTLM_IN_INIT = hex(
   '607106062b0601050502a0673065a030302e06092a864882f71201020206092a864886f712010202060a2b06010401823702021e060a2b06010401823702020aa231042f4e544c4d535350000100000097b208e20300030028000000040004002b0000000a005d580000000f444f4d57533031',
 );
@@ -66,7 +66,7 @@ describe('tokens of Negotiate', () => {
     expect(summariseToken(Buffer.alloc(0))).toEqual({ length: 0, mechanism: 'unknown' });
   });
 
-  it('never throws, whatever is broken', () => {
+  it('never throw when damaged', () => {
     const originals = [NTLM_IN_INIT, NTLM_IN_RESP, AP_REQ, AP_REQ_IN_INIT, KRB_ERROR];
     const damaged = fc
       .tuple(fc.constantFrom(...originals), fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 5 }), fc.nat())
@@ -91,7 +91,7 @@ describe('DER', () => {
     expect(oidText(hex('2b0601050502'))).toBe('1.3.6.1.5.5.2');
   });
 
-  it('stops at what it does not read', () => {
+  it('stops at unsupported encodings', () => {
     expect(readElement(hex('3080'))).toBeUndefined();
     expect(readElement(hex('1f8101'))).toBeUndefined();
     expect(readElement(hex('3085'))).toBeUndefined();

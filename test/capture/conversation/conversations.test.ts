@@ -9,7 +9,7 @@ import {
 } from '../../../src/capture/conversation/conversation.js';
 import { Conversations } from '../../../src/capture/conversation/conversations.js';
 import type { ByteSink } from '../../../src/capture/types.js';
-import { conversationsRecorder, finish, type Heard, PLACE, play, type Step } from '../http/recorder.js';
+import { conversationsRecorder, finish, PLACE, play, type RecordedConversation, type Step } from '../http/recorder.js';
 import { httpBytes, stream } from '../http/vectors.js';
 
 const CLIENT = { address: '10.0.0.1', port: 50000 };
@@ -39,27 +39,27 @@ class Capture {
     return this.conversations.connection({ number: this.#next++, client, server, sawStart });
   }
 
-  /** A connection that is played to its end. */
-  whole(steps: readonly Step[]): void {
+  /** Plays a connection and ends it. */
+  playToEnd(steps: readonly Step[]): void {
     const connection = this.connect();
     play(connection, steps);
     finish(connection);
   }
 
-  get heard(): readonly Heard[] {
-    return this.sink.heard;
+  get recorded(): readonly RecordedConversation[] {
+    return this.sink.recorded;
   }
 
-  get only(): Heard {
-    expect(this.heard).toHaveLength(1);
-    return this.heard[0] as Heard;
+  get only(): RecordedConversation {
+    expect(this.recorded).toHaveLength(1);
+    return this.recorded[0] as RecordedConversation;
   }
 }
 
 describe('a WebSocket', () => {
   it('is a conversation of one connection', () => {
     const capture = new Capture();
-    capture.whole([
+    capture.playToEnd([
       ['client', httpBytes('fr2-ntlm-ws-1-rdg-out-data')],
       ['server', httpBytes('fr2-ntlm-ws-2-status-401')],
       ['client', httpBytes('fr2-ntlm-ws-3-rdg-out-data')],
@@ -85,10 +85,10 @@ describe('a WebSocket', () => {
     ]);
     expect(only.all('bytes', C2S).equals(stream('fr2-ntlm-ws-client').pdus)).toBe(true);
     expect(only.all('bytes', S2C).equals(stream('fr2-ntlm-ws-server').pdus)).toBe(true);
-    expect(only.said.slice(-3)).toEqual([['end', C2S, 'fin'], ['end', S2C, 'fin'], ['done']]);
+    expect(only.events.slice(-3)).toEqual([['end', C2S, 'fin'], ['end', S2C, 'fin'], ['done']]);
   });
 
-  it('keeps what RDG-User-Id and RDG-Auth-Scheme say', () => {
+  it('has the values of RDG-User-Id and RDG-Auth-Scheme', () => {
     const capture = new Capture();
     play(capture.connect(), [
       [
@@ -107,7 +107,7 @@ describe('a WebSocket', () => {
   });
 });
 
-describe('the dual channel', () => {
+describe('the HTTP transport', () => {
   it.each(['OUT first', 'IN first'])('%s: two connections are one conversation', (order) => {
     const capture = new Capture();
     const out = capture.connect();
@@ -126,10 +126,10 @@ describe('the dual channel', () => {
     expect([...only.conversation.connections].sort()).toEqual([1, 2]);
     expect(only.all('bytes', C2S).equals(DUAL.client.pdus)).toBe(true);
     expect(only.all('bytes', S2C).equals(DUAL.server.pdus)).toBe(true);
-    expect(only.said.slice(-3)).toEqual([['end', C2S, 'last chunk'], ['end', S2C, 'fin'], ['done']]);
+    expect(only.events.slice(-3)).toEqual([['end', C2S, 'last chunk'], ['end', S2C, 'fin'], ['done']]);
   });
 
-  it('bytes of both connections come in the order of the capture', () => {
+  it('bytes of both connections are emitted in the order of the capture', () => {
     const capture = new Capture();
     const [out, into] = [capture.connect(), capture.connect()];
     play(out, OUT);
@@ -137,7 +137,7 @@ describe('the dual channel', () => {
     play(into, [['client', httpBytes('fr2-paa-dual-in-first-chunk')]]);
     play(out, [['server', DUAL.server.wire.subarray(0, 18)]]);
     play(into, [['client', { gap: undefined }]]);
-    expect(capture.only.said.filter(([what]) => what === 'bytes' || what === 'gap')).toEqual([
+    expect(capture.only.events.filter(([what]) => what === 'bytes' || what === 'gap')).toEqual([
       ['bytes', C2S, DUAL.client.pdus.subarray(0, 14).toString('hex')],
       ['bytes', S2C, DUAL.server.pdus.subarray(0, 18).toString('hex')],
       ['gap', C2S, undefined],
@@ -154,26 +154,26 @@ describe('the dual channel', () => {
       finish(out);
       finish(into);
     }
-    expect(capture.heard.map(({ conversation }) => [conversation.number, conversation.connections])).toEqual([
+    expect(capture.recorded.map(({ conversation }) => [conversation.number, conversation.connections])).toEqual([
       [1, [1, 2]],
       [2, [3, 4]],
     ]);
-    for (const one of capture.heard) expect(one.all('bytes', C2S).equals(DUAL.client.pdus)).toBe(true);
+    for (const one of capture.recorded) expect(one.all('bytes', C2S).equals(DUAL.client.pdus)).toBe(true);
   });
 
-  it('also when the end of the first one is not in the capture, which is noted', () => {
+  it('a reconnect before the end of the first conversation is a new conversation and noted', () => {
     const capture = new Capture();
     play(capture.connect(), [...OUT, ['server', DUAL.server.wire]]);
     const out = capture.connect();
     play(out, OUT);
     play(capture.connect(), [...IN, ['client', DUAL.client.wire]]);
-    expect(capture.heard).toHaveLength(2);
-    expect(capture.heard[0]?.codes()).toEqual(['CONNECTION_ID_REUSED']);
-    expect(capture.heard[1]?.all('bytes', C2S).equals(DUAL.client.pdus)).toBe(true);
-    expect(capture.heard[0]?.of('bytes').some((said) => said[1] === C2S)).toBe(false);
+    expect(capture.recorded).toHaveLength(2);
+    expect(capture.recorded[0]?.codes()).toEqual(['CONNECTION_ID_REUSED']);
+    expect(capture.recorded[1]?.all('bytes', C2S).equals(DUAL.client.pdus)).toBe(true);
+    expect(capture.recorded[0]?.of('bytes').some((event) => event[1] === C2S)).toBe(false);
   });
 
-  it('a second IN changes nothing', () => {
+  it('a second IN channel is noted and ignored', () => {
     const capture = new Capture();
     play(capture.connect(), OUT);
     play(capture.connect(), [...IN, ['client', DUAL.client.wire]]);
@@ -184,14 +184,14 @@ describe('the dual channel', () => {
 });
 
 describe('refusals', () => {
-  it('the next try on a new connection belongs to the same conversation', () => {
+  it('a retry on a new connection belongs to the same conversation', () => {
     const capture = new Capture();
-    capture.whole([
+    capture.playToEnd([
       ['client', httpBytes('fr2-paa-dual-out-1-rdg-out-data')],
       ['server', REFUSED],
     ]);
     expect(capture.only.of('done')).toEqual([]);
-    capture.whole([...OUT, ['server', DUAL.server.wire]]);
+    capture.playToEnd([...OUT, ['server', DUAL.server.wire]]);
     expect(capture.only.conversation.statuses.map(({ connection, status }) => [connection, status])).toEqual([
       [1, 401],
       [2, 200],
@@ -199,19 +199,19 @@ describe('refusals', () => {
     expect(capture.only.of('done')).toHaveLength(1);
   });
 
-  it('without a next try it is over when the capture is, or after a while', () => {
+  it('without a retry the conversation ends with the capture or after LINGER', () => {
     const capture = new Capture();
     const refused: readonly Step[] = [
       ['client', httpBytes('fr2-paa-dual-out-1-rdg-out-data')],
       ['server', REFUSED],
     ];
-    capture.whole(refused);
+    capture.playToEnd(refused);
     const later = { frame: 9, time: LINGER + 1n };
     const other = capture.connect();
     other.bytes('client', httpBytes('fr3-ntlm-dual-out-1-rdg-out-data'), later);
-    expect(capture.heard.map((one) => one.of('done').length)).toEqual([1, 0]);
+    expect(capture.recorded.map((one) => one.of('done').length)).toEqual([1, 0]);
     capture.conversations.finish(later);
-    expect(capture.heard[1]?.said.slice(-3)).toEqual([
+    expect(capture.recorded[1]?.events.slice(-3)).toEqual([
       ['end', C2S, 'capture ended'],
       ['end', S2C, 'capture ended'],
       ['done'],
@@ -219,8 +219,8 @@ describe('refusals', () => {
   });
 });
 
-describe('what else there is', () => {
-  it('RPC over HTTP is named', () => {
+describe('other traffic', () => {
+  it('RPC over HTTP is noted', () => {
     const capture = new Capture();
     const target = '/rpc/rpcproxy.dll?localhost:3388 HTTP/1.1\r\nContent-Length: ';
     play(capture.connect(), [
@@ -238,15 +238,15 @@ describe('what else there is', () => {
 
   it('ordinary HTTP is counted', () => {
     const capture = new Capture();
-    capture.whole([
+    capture.playToEnd([
       ['client', text('POST /KdcProxy HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\n\r\n')],
       ['server', text('HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n<html>')],
     ]);
-    expect(capture.heard).toEqual([]);
+    expect(capture.recorded).toEqual([]);
     expect([capture.conversations.ordinaryRequests, capture.conversations.count]).toEqual([2, 0]);
   });
 
-  it('a tunnel without its heads is a conversation too', () => {
+  it('a tunnel without HTTP heads is a conversation', () => {
     const capture = new Capture();
     const [into, out] = [capture.connect(CLIENT, SERVER, false), capture.connect(CLIENT, SERVER, false)];
     play(into, [['client', DUAL.client.wire]]);
@@ -256,7 +256,7 @@ describe('what else there is', () => {
     expect(capture.only.all('bytes', S2C).equals(DUAL.server.pdus)).toBe(true);
   });
 
-  it('one connection of a proxy may carry requests of several clients', () => {
+  it('requests of several clients on one connection of a proxy are separate conversations', () => {
     const capture = new Capture();
     const shared = capture.connect();
     play(shared, [
@@ -265,23 +265,23 @@ describe('what else there is', () => {
       ['client', httpBytes('fr3-ntlm-dual-out-1-rdg-out-data')],
       ['server', REFUSED],
     ]);
-    expect(capture.heard.map(({ conversation }) => conversation.statuses.length)).toEqual([1, 1]);
+    expect(capture.recorded.map(({ conversation }) => conversation.statuses.length)).toEqual([1, 1]);
   });
 });
 
-describe('caps', () => {
-  it('conversations', () => {
+describe('limits', () => {
+  it('of open conversations', () => {
     const capture = new Capture();
     const connection = capture.connect();
     for (let id = 0; id <= MAX_CONVERSATIONS; id++) {
       play(connection, [['client', text(`RDG_OUT_DATA / HTTP/1.1\r\nRDG-Connection-Id: {${id}}\r\n\r\n`)]]);
     }
     expect(capture.sink.notes).toEqual(['CONVERSATIONS_MANY']);
-    expect(capture.heard[0]?.of('done')).toHaveLength(1);
-    expect(capture.heard.filter((one) => one.of('done').length === 0)).toHaveLength(MAX_CONVERSATIONS);
+    expect(capture.recorded[0]?.of('done')).toHaveLength(1);
+    expect(capture.recorded.filter((one) => one.of('done').length === 0)).toHaveLength(MAX_CONVERSATIONS);
   });
 
-  it('what is remembered of one', () => {
+  it('of the lists in a conversation', () => {
     const capture = new Capture();
     for (let round = 0; round < MAX_CONNECTIONS_LISTED + 5; round++) {
       const head = `RDG_OUT_DATA / HTTP/1.1\r\nRDG-Connection-Id: {1}\r\nAuthorization: S${round}\r\n\r\n`;
@@ -298,7 +298,7 @@ describe('caps', () => {
 });
 
 describe('properties', () => {
-  it('whatever comes in whatever order, each direction ends once and nothing follows the end', () => {
+  it('for any sequence of events each direction ends once and nothing follows its end', () => {
     const pieces = [
       ...OUT,
       ...IN,
@@ -321,12 +321,13 @@ describe('properties', () => {
         }
         for (const connection of open) finish(connection);
         capture.conversations.finish(PLACE);
-        for (const one of capture.heard) {
+        for (const one of capture.recorded) {
           expect(one.of('end')).toHaveLength(2);
-          expect(one.said.at(-1)).toEqual(['done']);
+          expect(one.events.at(-1)).toEqual(['done']);
           for (const direction of [C2S, S2C]) {
-            const last = one.said.findLastIndex(([what, way]) => what === 'bytes' && way === direction);
-            expect(one.said.findIndex(([what, way]) => what === 'end' && way === direction)).toBeGreaterThan(last);
+            const last = one.events.findLastIndex(([what, source]) => what === 'bytes' && source === direction);
+            const end = one.events.findIndex(([what, source]) => what === 'end' && source === direction);
+            expect(end).toBeGreaterThan(last);
           }
         }
       }),
@@ -335,6 +336,6 @@ describe('properties', () => {
   });
 });
 
-function text(words: string): Buffer {
-  return Buffer.from(words, 'latin1');
+function text(value: string): Buffer {
+  return Buffer.from(value, 'latin1');
 }

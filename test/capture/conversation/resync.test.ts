@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Find, type Landmark, MAX_SEEK_BYTES, Seeker } from '../../../src/capture/conversation/resync.js';
+import { type Landmark, type LandmarkMatch, MAX_SEEK_BYTES, Seeker } from '../../../src/capture/conversation/resync.js';
 import type { Sender } from '../../../src/capture/types.js';
 
 const KEEPALIVE = Buffer.from('0d00000008000000', 'hex');
 const ALL: readonly Landmark[] = ['head', 'websocket', 'chunk', 'pdu'];
 
-/** What is found in `text`, cut into pieces of `size` bytes. */
-function seek(text: Buffer, wanted = ALL, from: Sender = 'client', size = text.length): Find | undefined {
+/** The first landmark in `text`, which is read in pieces of `size` bytes. */
+function seek(text: Buffer, wanted = ALL, from: Sender = 'client', size = text.length): LandmarkMatch | undefined {
   const seeker = new Seeker(from, wanted);
   for (let at = 0; at < text.length; at += size) {
     const found = seeker.push(text.subarray(at, at + size));
@@ -16,8 +16,8 @@ function seek(text: Buffer, wanted = ALL, from: Sender = 'client', size = text.l
   return undefined;
 }
 
-function behind(front: string, landmark: string | Buffer): Buffer {
-  return Buffer.concat([Buffer.from(front, 'latin1'), Buffer.from(landmark as string)]);
+function prefixed(prefix: string, landmark: string | Buffer): Buffer {
+  return Buffer.concat([Buffer.from(prefix, 'latin1'), Buffer.from(landmark as string)]);
 }
 
 describe('a landmark', () => {
@@ -27,30 +27,30 @@ describe('a landmark', () => {
     ['websocket', 'server', Buffer.from([0x82, 8]), KEEPALIVE],
     ['head', 'client', 'RDG_OUT_DATA /', Buffer.alloc(0)],
     ['head', 'server', 'HTTP/1.1 ', Buffer.from('200 and more')],
-  ] as const)('%s of the %s is found behind anything, in any split', (landmark, from, start, rest) => {
+  ] as const)('%s of the %s is found after any bytes, in any split', (landmark, from, start, rest) => {
     const mark = Buffer.concat([Buffer.from(start as string), rest]);
     for (const front of ['', '!', 'not it ', 'eeeeeeeeeeee\r', '8\r', 'HTTP', 'RDG_', '\x82']) {
       for (const size of [1, 3, 1000])
-        expect(seek(behind(front, mark), ALL, from, size)).toMatchObject({ landmark, skipped: front.length });
+        expect(seek(prefixed(front, mark), ALL, from, size)).toMatchObject({ landmark, skipped: front.length });
     }
   });
 
-  it('a PDU stands at the beginning, or behind a seed', () => {
+  it('pdu is found only at the beginning or after a seed', () => {
     expect(seek(KEEPALIVE)).toMatchObject({ landmark: 'pdu', skipped: 0 });
-    expect(seek(behind('..........', KEEPALIVE))).toMatchObject({ landmark: 'pdu', skipped: 10 });
-    expect(seek(behind('.........', KEEPALIVE))).toBeUndefined();
+    expect(seek(prefixed('..........', KEEPALIVE))).toMatchObject({ landmark: 'pdu', skipped: 10 });
+    expect(seek(prefixed('.........', KEEPALIVE))).toBeUndefined();
   });
 
-  it('that is not wanted is passed over', () => {
-    expect(seek(behind('8\r\n', KEEPALIVE), ['head'])).toBeUndefined();
+  it('that is not wanted is skipped', () => {
+    expect(seek(prefixed('8\r\n', KEEPALIVE), ['head'])).toBeUndefined();
   });
 
-  it('of nine digits is no chunk of its first digit', () => {
-    expect(seek(behind('000000008\r\n', KEEPALIVE), ['chunk'])).toMatchObject({ landmark: 'chunk', skipped: 1 });
+  it('chunk has at most eight digits of size', () => {
+    expect(seek(prefixed('000000008\r\n', KEEPALIVE), ['chunk'])).toMatchObject({ landmark: 'chunk', skipped: 1 });
   });
 });
 
-it('the same is found however the bytes are cut', () => {
+it('any split gives the same landmark', () => {
   const piece = fc.constantFrom(
     'e',
     '8',
@@ -73,7 +73,7 @@ it('the same is found however the bytes are cut', () => {
   );
 });
 
-it('is given up after enough bytes', () => {
+it('the search ends after MAX_SEEK_BYTES', () => {
   const seeker = new Seeker('client', ALL);
   expect(seeker.push(Buffer.alloc(MAX_SEEK_BYTES + 1, 'e'))).toBeUndefined();
   expect(seeker.push(Buffer.alloc(20, '.'))).toBeUndefined();

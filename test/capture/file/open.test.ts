@@ -9,7 +9,7 @@ import type { CapturedPacket } from '../../../src/capture/types.js';
 import { EPOCH, frame, type Packet, packetsOf, pcapFile, pcapng } from '../../support/pcap.js';
 import { CAPTURES, chunked, FACTS, type Reading, readCapture } from '../../support/read-capture.js';
 
-const THREE = packetsOf([{ flags: 'S' }, { from: 'server', flags: 'SA' }, { data: 'hello' }]);
+const PACKETS = packetsOf([{ flags: 'S' }, { from: 'server', flags: 'SA' }, { data: 'hello' }]);
 
 function collect(): { packets: CapturedPacket[]; sink: Parameters<typeof openCapture>[1]; codes: string[] } {
   const packets: CapturedPacket[] = [];
@@ -23,7 +23,7 @@ function collect(): { packets: CapturedPacket[]; sink: Parameters<typeof openCap
 }
 
 describe('real captures', () => {
-  it.each(FACTS)('$file: as many packets, bytes and nanoseconds as tshark counts', async (facts) => {
+  it.each(FACTS)('$file: the same packet count, byte count and time stamps as tshark', async (facts) => {
     const { packets, problems } = await readCapture(readFileSync(`${CAPTURES}/${facts.file}`));
     expect(problems).toEqual([]);
     expect(packets.length).toBe(facts.packets);
@@ -34,45 +34,45 @@ describe('real captures', () => {
     expect(new Set(packets.map(({ linkType }) => linkType))).toEqual(new Set([1]));
   });
 
-  it('gives the key log that a capture carries', async () => {
+  it('reports the key log embedded in a capture', async () => {
     const { secrets } = await readCapture(readFileSync(`${CAPTURES}/fr3-ext-ws.dsb.pcapng.gz`));
     const lines = (text: string) => text.split(/\r?\n/).filter((line) => line !== '');
     expect(lines(secrets.join(''))).toEqual(lines(readFileSync(`${CAPTURES}/fr3-ext-ws.keys`, 'latin1')));
   });
 
-  it('reads a file from disk, whatever its name', async () => {
+  it('reads a file from disk', async () => {
     const { packets, sink } = collect();
     await openCapture(createReadStream(`${CAPTURES}/fr2-paa-ws.pcap.gz`), sink);
     expect(packets.length).toBe(132);
   });
 
-  it.each([1009, 65_536])('gives the same in chunks of %i bytes, packed or not', async (size) => {
-    const packed = readFileSync(`${CAPTURES}/fr2-paa-dual.pcapng.gz`);
-    const whole = digestOf(await readCapture(packed));
-    expect(digestOf(await readCapture(packed, size))).toBe(whole);
-    expect(digestOf(await readCapture(gunzipSync(packed), size))).toBe(whole);
+  it.each([1009, 65_536])('reads the same in chunks of %i bytes, compressed or not', async (size) => {
+    const compressed = readFileSync(`${CAPTURES}/fr2-paa-dual.pcapng.gz`);
+    const whole = digestOf(await readCapture(compressed));
+    expect(digestOf(await readCapture(compressed, size))).toBe(whole);
+    expect(digestOf(await readCapture(gunzipSync(compressed), size))).toBe(whole);
   });
 });
 
-describe('every split', () => {
+describe('chunk sizes', () => {
   const files: readonly (readonly [string, Buffer])[] = [
-    ['pcap', pcapFile(THREE)],
+    ['pcap', pcapFile(PACKETS)],
     ['pcapng', mixedPcapng()],
-    ['gzip', gzipSync(pcapFile(THREE))],
+    ['gzip', gzipSync(pcapFile(PACKETS))],
   ];
 
-  it.each(files)('of %s gives the same', async (_, file) => {
+  it.each(files)('do not change the result for %s', async (_, file) => {
     const whole = await readCapture(file);
     expect(whole.packets.length).toBeGreaterThanOrEqual(3);
     for (let size = 1; size < 80; size++) expect(await readCapture(file, size)).toEqual(whole);
   });
 
-  it.each(files)('of %s that ends early gives the same, and one problem', async (name, file) => {
+  it.each(files)('do not change the result for a truncated %s file, with at most one problem', async (name, file) => {
     const all = (await readCapture(file)).packets;
     for (let length = 4; length < file.length; length += 3) {
-      const cut = file.subarray(0, length);
-      const whole = await readCapture(cut);
-      expect(await readCapture(cut, 7)).toEqual(whole);
+      const truncated = file.subarray(0, length);
+      const whole = await readCapture(truncated);
+      expect(await readCapture(truncated, 7)).toEqual(whole);
       expect(whole.packets).toEqual(all.slice(0, whole.packets.length));
       if (name === 'gzip') expect(whole.problems.map(({ code }) => code)).toEqual(['CAPTURE_TRUNCATED']);
       else expect(whole.problems.length).toBeLessThanOrEqual(1);
@@ -80,121 +80,124 @@ describe('every split', () => {
   });
 });
 
-describe('what is no capture', () => {
+describe('input that is not a capture', () => {
   it.each([
-    ['nothing', Buffer.alloc(0), 'CAPTURE_EMPTY', 'the file is empty'],
+    ['an empty file', Buffer.alloc(0), 'CAPTURE_EMPTY', 'the file is empty'],
     ['one byte', Buffer.from([0xa1]), 'CAPTURE_UNKNOWN', 'this is neither pcap nor pcapng'],
     ['text', Buffer.from('hello world'), 'CAPTURE_UNKNOWN', 'this is neither pcap nor pcapng'],
-    ['a zip', Buffer.from('PK\x03\x04....'), 'CAPTURE_UNKNOWN', 'this is a zip archive: unpack it first'],
-    ['packed text', gzipSync('hello'), 'CAPTURE_UNKNOWN', 'this is neither pcap nor pcapng'],
-    ['packed nothing', gzipSync(''), 'CAPTURE_EMPTY', 'the file is empty'],
-    ['packed twice', gzipSync(gzipSync('x')), 'CAPTURE_UNKNOWN', 'gzip within gzip: unpack it first'],
+    ['a zip archive', Buffer.from('PK\x03\x04....'), 'CAPTURE_UNKNOWN', 'this is a zip archive: unpack it first'],
+    ['gzip of text', gzipSync('hello'), 'CAPTURE_UNKNOWN', 'this is neither pcap nor pcapng'],
+    ['gzip of an empty file', gzipSync(''), 'CAPTURE_EMPTY', 'the file is empty'],
+    ['gzip of gzip', gzipSync(gzipSync('x')), 'CAPTURE_UNKNOWN', 'gzip within gzip: unpack it first'],
   ])('%s', async (_, file, code, message) => {
     expect(await readCapture(file)).toEqual({ packets: [], secrets: [], problems: [{ code, message, offset: 0 }] });
   });
 });
 
 describe('gzip', () => {
-  it('reads members one behind the other', async () => {
-    const file = pcapFile(THREE);
-    const packed = Buffer.concat([gzipSync(file.subarray(0, 50)), gzipSync(file.subarray(50))]);
-    expect(await readCapture(packed)).toEqual(await readCapture(file));
+  it('reads consecutive members', async () => {
+    const file = pcapFile(PACKETS);
+    const compressed = Buffer.concat([gzipSync(file.subarray(0, 50)), gzipSync(file.subarray(50))]);
+    expect(await readCapture(compressed)).toEqual(await readCapture(file));
   });
 
-  it('gives all of it whatever stands behind, which is told unless it is padding', async () => {
-    const [file, packed] = [pcapFile(THREE), gzipSync(pcapFile(THREE))];
+  it('ignores zero padding after the data and reports any other trailing bytes', async () => {
+    const [file, compressed] = [pcapFile(PACKETS), gzipSync(pcapFile(PACKETS))];
     for (const size of [1, 7, 100_000]) {
-      const read = (rest: Buffer) => readCapture(Buffer.concat([packed, rest]), size);
+      const read = (trailing: Buffer) => readCapture(Buffer.concat([compressed, trailing]), size);
       expect(await read(Buffer.alloc(700))).toEqual(await readCapture(file));
-      for (const rest of ['garbage', '\x1f', '\x1f\x8b']) {
-        const { packets, problems } = await read(Buffer.from(rest, 'latin1'));
+      for (const trailing of ['garbage', '\x1f', '\x1f\x8b']) {
+        const { packets, problems } = await read(Buffer.from(trailing, 'latin1'));
         expect(packets).toEqual((await readCapture(file)).packets);
         expect(problems).toHaveLength(1);
       }
     }
   });
 
-  it('with a name, a comment and all else that a header may have', async () => {
-    const plain = gzipSync(pcapFile(THREE));
-    const more = Buffer.concat([Buffer.from([3, 0, 1, 2, 3]), Buffer.from('name\0comment\0\x12\x34', 'latin1')]);
-    const packed = Buffer.concat([
+  it('reads a header with all optional fields', async () => {
+    const plain = gzipSync(pcapFile(PACKETS));
+    const optionalFields = Buffer.concat([
+      Buffer.from([3, 0, 1, 2, 3]),
+      Buffer.from('name\0comment\0\x12\x34', 'latin1'),
+    ]);
+    const compressed = Buffer.concat([
       plain.subarray(0, 3),
       Buffer.from([0x1e]),
       plain.subarray(4, 10),
-      more,
+      optionalFields,
       plain.subarray(10),
     ]);
     for (const size of [1, 100_000])
-      expect(await readCapture(packed, size)).toEqual(await readCapture(pcapFile(THREE)));
+      expect(await readCapture(compressed, size)).toEqual(await readCapture(pcapFile(PACKETS)));
   });
 
-  it('with a checksum that does not fit is damaged', async () => {
-    const packed = gzipSync(pcapFile(THREE));
-    packed.writeUInt32LE(7, packed.length - 8);
-    const { packets, problems } = await readCapture(packed);
+  it('reports a wrong checksum as damage', async () => {
+    const compressed = gzipSync(pcapFile(PACKETS));
+    compressed.writeUInt32LE(7, compressed.length - 8);
+    const { packets, problems } = await readCapture(compressed);
     expect([packets.length, problems.map(({ code }) => code)]).toEqual([3, ['CAPTURE_DAMAGED']]);
   });
 
-  it('gives what came before the damage', async () => {
+  it('reads the packets before the damage', async () => {
     const noise = Buffer.from(Array.from({ length: 60_000 }, (_, i) => Math.imul(i ^ (i >>> 3), 2654435761) >>> 24));
     const file = pcapFile(Array.from({ length: 20 }, (_, i) => ({ time: EPOCH + BigInt(i) * 1000n, bytes: noise })));
-    const packed = gzipSync(file);
-    packed.fill(0xff, packed.length - 3000, packed.length - 2900);
-    const { packets, problems } = await readCapture(packed);
+    const compressed = gzipSync(file);
+    compressed.fill(0xff, compressed.length - 3000, compressed.length - 2900);
+    const { packets, problems } = await readCapture(compressed);
     expect(packets.length).toBeGreaterThan(0);
     expect(problems.map(({ code }) => code)).toEqual(['CAPTURE_DAMAGED']);
   });
 });
 
-describe('the caller', () => {
-  it('can stop between two packets', async () => {
+describe('stopping and errors', () => {
+  it('stops between two packets on abort', async () => {
     const { packets, sink, codes } = collect();
-    const enough = new AbortController();
+    const controller = new AbortController();
     const packet = (one: CapturedPacket) => {
       sink.packet(one);
-      if (packets.length === 2) enough.abort();
+      if (packets.length === 2) controller.abort();
     };
-    const input = chunked(pcapFile(THREE), 1000);
-    await openCapture(input, { ...sink, packet }, enough.signal);
+    const input = chunked(pcapFile(PACKETS), 1000);
+    await openCapture(input, { ...sink, packet }, controller.signal);
     expect(packets.length).toBe(2);
     expect(codes).toEqual([]);
     expect(input.destroyed).toBe(true);
   });
 
-  it('can stop while nothing comes', async () => {
+  it('stops on abort while the input is idle', async () => {
     const { packets, sink } = collect();
-    const enough = new AbortController();
+    const controller = new AbortController();
     const input = new PassThrough();
-    input.write(pcapFile(THREE));
-    const reading = openCapture(input, sink, enough.signal);
+    input.write(pcapFile(PACKETS));
+    const reading = openCapture(input, sink, controller.signal);
     while (packets.length < 3) await new Promise((resolve) => setImmediate(resolve));
-    enough.abort();
+    controller.abort();
     await reading;
     expect(input.destroyed).toBe(true);
   });
 
-  it('can stop before anything was read', async () => {
+  it('reads nothing when the signal is aborted already', async () => {
     const { packets, sink } = collect();
-    await openCapture(chunked(pcapFile(THREE), 1000), sink, AbortSignal.abort());
+    await openCapture(chunked(pcapFile(PACKETS), 1000), sink, AbortSignal.abort());
     expect(packets).toEqual([]);
   });
 
   it.each([
-    ['plain', pcapFile(THREE)],
-    ['packed', gzipSync(pcapFile(THREE))],
-  ])('hears its own errors, %s', async (_, file) => {
+    ['plain', pcapFile(PACKETS)],
+    ['compressed', gzipSync(pcapFile(PACKETS))],
+  ])('rejects with an error thrown by the sink, %s', async (_, file) => {
     const sink = {
       ...collect().sink,
       packet: () => {
-        throw new Error('mine');
+        throw new Error('sink error');
       },
     };
-    await expect(openCapture(chunked(file, 1000), sink)).rejects.toThrow('mine');
+    await expect(openCapture(chunked(file, 1000), sink)).rejects.toThrow('sink error');
   });
 
-  it.each([true, false])('hears that reading failed, packed: %s', async (packed) => {
+  it.each([true, false])('rejects with a Fault when reading fails, compressed: %s', async (compressed) => {
     const { packets, sink } = collect();
-    const file = packed ? gzipSync(pcapFile(THREE)) : pcapFile(THREE);
+    const file = compressed ? gzipSync(pcapFile(PACKETS)) : pcapFile(PACKETS);
     async function* failing() {
       yield file;
       throw new Error('EIO: i/o error');
@@ -205,10 +208,10 @@ describe('the caller', () => {
   });
 });
 
-describe('damage anywhere', () => {
-  const files = [pcapFile(THREE), pcapFile(THREE, { bigEndian: true, nanoseconds: true }), mixedPcapng()];
+describe('random damage', () => {
+  const files = [pcapFile(PACKETS), pcapFile(PACKETS, { bigEndian: true, nanoseconds: true }), mixedPcapng()];
 
-  it('never fails or hangs, and yields what came before', async () => {
+  it('never throws or hangs, and gives the same result for every chunk size', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.constantFrom(...files),
@@ -228,7 +231,7 @@ describe('damage anywhere', () => {
   });
 });
 
-/** Everything that was read, in one line: matchers take seconds for as many bytes as a real capture has. */
+/** Hash of a reading. Comparing the bytes of a real capture with matchers takes seconds. */
 function digestOf({ packets, secrets, problems }: Reading): string {
   const hash = createHash('sha256').update(JSON.stringify([secrets, problems]));
   for (const { frame: number, time, linkType, bytes, originalLength } of packets) {
@@ -237,11 +240,11 @@ function digestOf({ packets, secrets, problems }: Reading): string {
   return `${packets.length} ${hash.digest('hex')}`;
 }
 
-/** Two sections of different byte order, every kind of packet block, and some that are skipped. */
+/** Two sections with different byte orders, every kind of packet block, and some skipped blocks. */
 function mixedPcapng(): Buffer {
   const little = pcapng();
   const big = pcapng(true);
-  const [bytes] = THREE.map((packet: Packet) => packet.bytes) as [Buffer];
+  const [bytes] = PACKETS.map((packet: Packet) => packet.bytes) as [Buffer];
   return Buffer.concat([
     little.section(),
     little.interface(1, 0, 9),

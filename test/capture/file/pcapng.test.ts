@@ -1,4 +1,4 @@
-/** How each variant is to be read was compared with tshark 4.0.17 on files made by editcap, mergecap and by this writer. */
+/** Expected results were compared with tshark 4.0.17 on files made by editcap, mergecap and test/support/pcap.ts. */
 import { describe, expect, it } from 'vitest';
 import { MAX_BLOCK_BYTES } from '../../../src/capture/file/pcapng.js';
 import { EPOCH, frame, pcapng } from '../../support/pcap.js';
@@ -17,9 +17,9 @@ describe.each([false, true])('pcapng, big-endian %s', (bigEndian) => {
     ['whole seconds', 0, undefined, EPOCH / 1_000_000_000n, EPOCH],
     ['picoseconds', 12, undefined, 1_999n, 1n],
     ['units of 2^-20 s', 0x80 | 20, undefined, 3n << 19n, 1_500_000_000n],
-    ['an offset', 6, 1_795_392_000n, 5n, EPOCH + 5000n],
-    ['a negative offset', 9, -1n, 1_000_000_003n, 3n],
-  ])('reads a time in %s', async (_, resolution, offset, stamp, expected) => {
+    ['microseconds with an offset', 6, 1_795_392_000n, 5n, EPOCH + 5000n],
+    ['nanoseconds with a negative offset', 9, -1n, 1_000_000_003n, 3n],
+  ])('reads a time stamp in %s', async (_, resolution, offset, stamp, expected) => {
     const { packets, problems } = await read(description(1, 0, resolution, offset), enhanced(BYTES, stamp));
     expect(problems).toEqual([]);
     expect(packets.map(({ time }) => time)).toEqual([expected]);
@@ -44,7 +44,7 @@ describe.each([false, true])('pcapng, big-endian %s', (bigEndian) => {
     ]);
   });
 
-  it('keeps interfaces apart, and forgets them with their section', async () => {
+  it('numbers interfaces per section', async () => {
     const { packets, problems } = await read(
       description(1),
       description(101, 0, 9),
@@ -65,12 +65,12 @@ describe.each([false, true])('pcapng, big-endian %s', (bigEndian) => {
     ]);
   });
 
-  it('gives TLS key logs and leaves other secrets', async () => {
+  it('reports TLS key logs and ignores other secrets', async () => {
     const { secrets: found } = await read(secrets('CLIENT_RANDOM aa bb\n'), secrets('private', 0x57474b4c));
     expect(found).toEqual(['CLIENT_RANDOM aa bb\n']);
   });
 
-  it('skips what it does not know, whatever its length, and numbers journal entries and custom blocks as Wireshark does', async () => {
+  it('skips unknown blocks of any length, and counts journal entries and custom blocks as frames', async () => {
     const { packets, problems } = await read(
       block(0x0777, Buffer.alloc(MAX_BLOCK_BYTES)),
       description(),
@@ -84,7 +84,7 @@ describe.each([false, true])('pcapng, big-endian %s', (bigEndian) => {
     expect(packets.map(({ frame }) => frame)).toEqual([4]);
   });
 
-  it('takes a length without its padding', async () => {
+  it('accepts a block length without the padding', async () => {
     const body = Buffer.from(description(1).subarray(8, -4));
     const odd = block(1, body);
     for (const at of [4, odd.length - 4]) odd[bigEndian ? at + 3 : at] = odd.length - 2;
@@ -105,15 +105,19 @@ describe.each([false, true])('pcapng, big-endian %s', (bigEndian) => {
 
   it.each([
     ['a packet longer than its block', tooLarge, /^damaged block: a packet of \d+ bytes$/],
-    ['a block that cannot be waited for', huge, /^damaged block: a block of 213\d{7} bytes$/],
+    ['a block above the size limit', huge, /^damaged block: a block of 213\d{7} bytes$/],
     ['a block shorter than its own header', tiny, /^damaged block: a block of 0 bytes$/],
-    ['two lengths', contradicting, /^damaged block: a block says \d+ bytes at its start and 0 at its end$/],
+    [
+      'two different block lengths',
+      contradicting,
+      /^damaged block: a block says \d+ bytes at its start and 0 at its end$/,
+    ],
     ['a short packet block', block(6, Buffer.alloc(16)), /packet block that is too short/],
     ['a short simple packet block', block(3, Buffer.alloc(0)), /packet block that is too short/],
     ['a short interface', block(1, Buffer.alloc(4)), /interface description that is too short/],
     ['short secrets', block(10, Buffer.alloc(4)), /secrets block that is too short/],
     ['a section without byte order', block(0x0a0d0d0a, Buffer.alloc(16)), /section header without a byte order/],
-  ])('stops at %s, behind what came before', async (_, damaged, message) => {
+  ])('stops at %s after the blocks before it', async (_, damaged, message) => {
     const before = [description(), enhanced(BYTES, 1n)];
     const { packets, problems } = await read(...before, damaged, enhanced(BYTES, 2n));
     expect(packets.length).toBe(1);
@@ -126,11 +130,11 @@ describe.each([false, true])('pcapng, big-endian %s', (bigEndian) => {
     ]);
   });
 
-  it('needs an interface before a packet', async () => {
+  it('reports a packet before any interface as damage', async () => {
     expect((await read(simple(BYTES))).problems.map(({ code }) => code)).toEqual(['CAPTURE_DAMAGED']);
   });
 
-  it('says where it was cut, even within a block that is skipped', async () => {
+  it('reports truncation even inside a skipped block', async () => {
     const whole = Buffer.concat([section(), description(), block(0x0777, Buffer.alloc(5000))]);
     const { problems } = await readCapture(whole.subarray(0, whole.length - 1), 512);
     expect(problems).toEqual([

@@ -1,13 +1,15 @@
-/** Own emulations of the forms; that the programs print just so was checked once with their output for random bytes. */
+/**
+ * Round trips through emulations of each program's output. They were once compared with the programs for random bytes.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseHexText } from '../../../src/capture/hextext/index.js';
 import { Fault } from '../../../src/fault.js';
 
-describe('every form gives back any bytes', () => {
+describe('every form round-trips any bytes', () => {
   const bytes = fc.oneof(
     fc.uint8Array({ minLength: 1, maxLength: 70 }),
-    // Characters that are digits, spaces and marks.
+    // Characters that are digits, spaces and delimiters.
     fc.array(fc.constantFrom(...Buffer.from('0123456789abcdef  |><.*:')), { minLength: 1, maxLength: 70 }),
     fc.tuple(fc.nat(255), fc.integer({ min: 1, max: 90 })).map(([byte, length]) => Buffer.alloc(length, byte)),
   );
@@ -42,10 +44,10 @@ describe('every form gives back any bytes', () => {
     );
   });
 
-  it('xxd -g4 -c 12, once a character has told the order', () => {
+  it('xxd -g4 -c 12, with characters that determine the byte order', () => {
     fc.assert(
       fc.property(bytes, (values) => {
-        const all = Buffer.concat([Buffer.from('told'), Buffer.from(values)]);
+        const all = Buffer.concat([Buffer.from('word'), Buffer.from(values)]);
         const text = dump(all, 12, (at, hex, shown) => `${pad(at, 8)}: ${groups(hex, 8).padEnd(26)}  ${shown}`);
         expect(parseHexText(text)).toEqual(all);
       }),
@@ -62,7 +64,7 @@ describe('every form gives back any bytes', () => {
     );
   });
 
-  it('and anything else is a Fault', () => {
+  it('any other input throws a Fault', () => {
     const piece = fc.constantFrom(
       '0000',
       '0d',

@@ -17,7 +17,7 @@ function faultOf(text: string, encoding?: 'hex' | 'base64'): Fault {
     if (error instanceof Fault) return error;
     throw error;
   }
-  throw new Error('it was read');
+  throw new Error('no fault');
 }
 
 /** `HEX_DIGIT line 1, column 2` */
@@ -32,8 +32,7 @@ const SAMPLE = '0d00000008000000ff30313233343536414243';
 
 /**
  * SAMPLE as printed by xxd 2022-01-14, hexdump of util-linux 2.38.1, od of coreutils 9.1 and tshark 4.0.17 (`-x`, and
- * `-z follow,tcp,hex,0`); the forms of
- * Wireshark's menu, tcpdump, Python and .NET are written by hand.
+ * `-z follow,tcp,hex,0`). The forms of Wireshark's menu, tcpdump, Python and .NET are written by hand.
  */
 const PRINTED: readonly (readonly [string, string])[] = [
   [
@@ -91,7 +90,7 @@ const PRINTED: readonly (readonly [string, string])[] = [
   ['BitConverter', '0D-00-00-00-08-00-00-00-FF-30-31-32-33-34-35-36-41-42-43'],
 ];
 
-describe('what programs print', () => {
+describe('the output of', () => {
   it.each(PRINTED)('%s', (_name, text) => {
     expect(hexOf(text)).toBe(SAMPLE);
     expect(looksLikeText(Buffer.from(text))).toBe(true);
@@ -119,14 +118,14 @@ describe('digits', () => {
 });
 
 describe('dumps', () => {
-  it('characters that look like digits', () => {
+  it('with characters that look like digits', () => {
     expect(hexOf('00000000: 3434  44')).toBe('3434');
     expect(hexOf('0000   33 38 33 38  3838')).toBe('33383338');
     expect(hexOf('0000   33 38 33 38   3838\n0004   39   9')).toBe('3338333839');
     expect(hexOf('0000 20 20   \n0002 20 20 ')).toBe('20202020');
   });
 
-  it('lines that "*" leaves out', () => {
+  it('with lines that "*" stands for', () => {
     const zeros = (n: number) => '00 '.repeat(n);
     expect(hexOf(`00000000  ${zeros(16)}\n*\n00000030  41\n00000031\n`)).toBe(`${'00'.repeat(48)}41`);
     expect(hexOf(`00000000  41 42  |AB|\n*\n00000008`)).toBe('4142'.repeat(4));
@@ -134,11 +133,11 @@ describe('dumps', () => {
     expect(wrong('00000000  41 42  |AB|\n*\n00000007')).toBe('HEX_OFFSET line 3, column 1');
     expect(wrong(`00000000  41  |A|\n*\n${(MAX_HEX_BYTES + 1).toString(16)}`)).toBe('HEX_TOO_LONG line 3, column 1');
     expect(wrong('41 41\n*\n41')).toBe('HEX_OFFSET line 2, column 1');
-    // 0160 is 112 in octal: od does not say in which base it counts.
+    // 0160 is 112 in octal: od does not print the base of its offsets.
     expect(wrong(`0000000 ${zeros(16)}\n*\n0000160 41\n0000161`)).toBe('HEX_AMBIGUOUS line 1, column 1');
   });
 
-  it('a part of a file, several after each other, edited characters, narrow gaps', () => {
+  it('of a part of a file, in sequence, with edited characters, with narrow gaps', () => {
     expect(hexOf('00000010: 0d00  ..\n00000012: 0800  ..')).toBe('0d000800');
     expect(hexOf('0000   0d 00\n\n0000   08 00')).toBe('0d000800');
     expect(hexOf('00000000: 0d41  xy\n00000002: 0842  zz')).toBe('0d410842');
@@ -146,7 +145,7 @@ describe('dumps', () => {
     expect(hexOf('00000000:0d 00')).toBe('0d00');
   });
 
-  it('offsets that do not go on', () => {
+  it('with inconsistent offsets', () => {
     expect(wrong('00000000: 0d00  ..\n00000010: 0800  ..')).toBe('HEX_OFFSET line 2, column 1');
     expect(faultOf('00000000: 0d00  ..\n00000010: 0800  ..').message).toBe(
       'the offset 00000010 comes where 00000002 should be',
@@ -156,28 +155,28 @@ describe('dumps', () => {
     expect(wrong('00000000  0d\nffffffffffffffff  00')).toBe('HEX_OFFSET line 2, column 1');
   });
 
-  it('words in the order of a machine', () => {
+  it('with words in machine byte order', () => {
     expect(wrong('0000000 000d 0000 0008 0000\n0000008')).toBe('HEX_WORDS line 1, column 9');
     expect(wrong('00000000: 00636261 04030201  abc.....')).toBe('HEX_WORDS line 1, column 11');
   });
 
-  it('words of which the characters do not tell the order, as xxd -e prints them', () => {
+  it('with words whose characters match in either byte order, as xxd -e prints them', () => {
     expect(wrong('00000000: 0000000d 00000008                    ........')).toBe('HEX_WORDS line 1, column 11');
     expect(wrong('00000000: 00000001 0000000e 00000001     0002  ..............')).toBe('HEX_WORDS line 1, column 11');
-    // One line that shows its order shows that of all.
+    // One line with a known byte order determines the order of all lines.
     expect(hexOf('00000000: 0d000000 61620000  ....ab..\n00000008: 0d000000 08000000  ........')).toBe(
       '0d000000616200000d00000008000000',
     );
     expect(hexOf('00000000: 0d00 0000 0800 0000  ........')).toBe('0d00000008000000');
   });
 
-  it('what may be an offset or bytes', () => {
+  it('with a first number that may be an offset or bytes', () => {
     expect(wrong('0d000000 08 00')).toBe('HEX_AMBIGUOUS line 1, column 1');
     expect(hexOf('0d000000 08 00\n0d000000 08 00')).toBe('0d00000008000d0000000800');
   });
 });
 
-describe('what is wrong, and where', () => {
+describe('faults and their position', () => {
   it.each([
     ['0g', 'HEX_DIGIT line 1, column 2'],
     ['0d 00\n 0d xx', 'HEX_DIGIT line 2, column 5'],
@@ -198,14 +197,14 @@ describe('what is wrong, and where', () => {
     ['0'.repeat(MAX_HEX_TEXT + 1), 'HEX_TOO_LONG'],
   ])('%#', (text, expected) => expect(wrong(text)).toBe(expected));
 
-  it('repeats few characters, and none that steer a terminal', () => {
+  it('quote a few characters, without control characters', () => {
     const { message } = faultOf(`0000  00 ${'\u001b\u202ez'.repeat(50)}`);
     expect(message).toBe('"??z??z??z??z…" is not a byte in hexadecimal');
   });
 });
 
 describe('base64', () => {
-  it('padded or not, in both alphabets, in lines', () => {
+  it('with and without padding, in both alphabets, in lines', () => {
     expect(hexOf('DQAAAAgAAAA=', 'base64')).toBe('0d00000008000000');
     expect(hexOf('DQAA\r\n AAgAAAA', 'base64')).toBe('0d00000008000000');
     expect(hexOf('-_-_', 'base64')).toBe('fbffbf');
@@ -223,7 +222,7 @@ describe('base64', () => {
 });
 
 describe('files', () => {
-  it('text or not', () => {
+  it('are recognised as text', () => {
     expect(looksLikeText(Buffer.from('0d 00\r\n\t'))).toBe(true);
     expect(looksLikeText(Buffer.from('\ufeff0d', 'utf16le'))).toBe(true);
     expect(looksLikeText(Buffer.from('d4c3b2a102000400', 'hex'))).toBe(false);
@@ -232,7 +231,7 @@ describe('files', () => {
     expect(looksLikeText(Buffer.alloc(0))).toBe(false);
   });
 
-  it('in UTF-8 and UTF-16', () => {
+  it('are decoded as UTF-8 or UTF-16', () => {
     const text = '\ufeff0d 00';
     expect(hexOf(textOf(Buffer.from(text)))).toBe('0d00');
     expect(hexOf(textOf(Buffer.from(text, 'utf16le')))).toBe('0d00');

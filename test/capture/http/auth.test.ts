@@ -21,22 +21,22 @@ describe('credentials', () => {
     });
   });
 
-  it('RFC 7617: Basic gives the user and never the password', () => {
+  it('RFC 7617: Basic is reported with the user and never the password', () => {
     const summary = summariseCredentials('Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==');
     expect(summary).toEqual({ scheme: 'Basic', user: 'Aladdin' });
     expect(summariseCredentials('Basic ????')).toEqual({ scheme: 'Basic', problem: 'not base64' });
   });
 
-  it('others are named', () => {
+  it('other schemes are reported by name', () => {
     expect(summariseCredentials('Bearer abc.def')).toEqual({ scheme: 'Bearer' });
     expect(summariseCredentials('SSPI_NTLM')).toEqual({ scheme: 'SSPI_NTLM' });
     expect(summariseCredentials('Negotiate')).toEqual({ scheme: 'Negotiate' });
     expect(summariseCredentials('')).toEqual({ scheme: '' });
-    // A token without its scheme is a secret in the wrong place.
+    // A token without its scheme is redacted.
     expect(summariseCredentials('eyJhbGciOiJIUzI1NiJ9.e30.c2ln')).toEqual({ scheme: '[29 characters]' });
   });
 
-  it('what cannot be a token is left alone', () => {
+  it('a token that is too long or not base64 is not decoded', () => {
     expect(summariseCredentials('Negotiate a b')).toEqual({ scheme: 'Negotiate', problem: 'not base64' });
     const long = 'A'.repeat(MAX_TOKEN_TEXT + 4);
     expect(summariseCredentials(`NTLM ${long}`)).toEqual({ scheme: 'NTLM', problem: 'too long' });
@@ -44,7 +44,7 @@ describe('credentials', () => {
 });
 
 describe('challenges', () => {
-  it('one or many in a line', () => {
+  it('several in one header', () => {
     expect(summariseChallenges('Negotiate, NTLM, Basic realm="a, \\"b", Digest realm=c, nonce="x=="')).toEqual([
       { scheme: 'Negotiate' },
       { scheme: 'NTLM' },
@@ -59,7 +59,7 @@ describe('challenges', () => {
     expect(rest).toEqual([]);
   });
 
-  it('are bounded, and nothing throws', () => {
+  it('are limited in number and never throw', () => {
     expect(summariseChallenges('a,'.repeat(1000))).toHaveLength(MAX_SCHEMES);
     expect(summariseChallenges(`"${'\\'.repeat(50_000)}`).length).toBeLessThan(MAX_SCHEMES);
     fc.assert(
@@ -72,8 +72,8 @@ describe('challenges', () => {
   });
 });
 
-describe('what may be shown', () => {
-  it('no token of a real head is left', () => {
+describe('redaction', () => {
+  it('removes the tokens of recorded heads', () => {
     const request = parseRequest(httpBytes('fr2-ntlm-ws-3-rdg-out-data'));
     const response = parseResponse(httpBytes('fr2-ntlm-ws-2-status-401'));
     const shown = JSON.stringify(withoutSecrets([...(request?.headers ?? []), ...(response?.headers ?? [])]));
@@ -88,11 +88,11 @@ describe('what may be shown', () => {
     ['Authorization', 'Negotiate,TOPSECRET'],
     ['Proxy-Authorization', 'TOPSECRETTOPSECRETTOPSECRET'],
     ['WWW-Authenticate', `NTLM${' '.repeat(20)}TOPSECRET`],
-  ])('nothing of a header that is not as it should be: %s: %s', (name, value) => {
+  ])('removes the secret of a malformed header: %s: %s', (name, value) => {
     expect(JSON.stringify(withoutSecrets([[name, value]]))).not.toContain('TOPSECRET');
   });
 
-  it('schemes and realms stay', () => {
+  it('keeps schemes and realms', () => {
     const headers = [
       ['WWW-Authenticate', 'Negotiate, NTLM, Basic realm="lab"'],
       ['WWW-Authenticate', 'Negotiate oRQwEg==, Basic realm="lab"'],
@@ -109,16 +109,16 @@ describe('what may be shown', () => {
     ]);
   });
 
-  it('a token in the query', () => {
+  it('removes a token in the query', () => {
     expect(targetWithoutSecrets('/x?CorId=1&ClmTk=Bearer%20abc&a=b')).toBe('/x?CorId=1&ClmTk=[12 characters]&a=b');
   });
 });
 
-describe('what a request says about itself', () => {
+describe('the RDG fields of a request', () => {
   const request = (line: string, ...headers: string[]) =>
     rdgRequest(parseRequest(Buffer.from(`${[line, ...headers].join('\r\n')}\r\n\r\n`)) ?? expect.fail(line));
 
-  it('headers, as MS-TSGU 2.2.3.2 has them', () => {
+  it('come from headers (MS-TSGU 2.2.3.2)', () => {
     expect(
       request(
         'RDG_OUT_DATA /remoteDesktopGateway/ HTTP/1.1',
@@ -139,7 +139,7 @@ describe('what a request says about itself', () => {
     });
   });
 
-  it('or the query, as 2.2.3.3 has it', () => {
+  it('or from the query (MS-TSGU 2.2.3.3)', () => {
     expect(
       request(
         'GET /RemoteDesktopGateway?ConId=%7BAB%7D&CorId=c&UsrId=dQA%3D&AuthS=SSPI_NTLM HTTP/1.1',
@@ -148,14 +148,14 @@ describe('what a request says about itself', () => {
     ).toMatchObject({ kind: 'upgrade', connectionId: 'ab', correlationId: 'c', userId: 'u', authScheme: 'SSPI_NTLM' });
   });
 
-  it('kinds', () => {
+  it('have the kind of the request', () => {
     expect(request('RPC_IN_DATA /rpc/rpcproxy.dll?localhost:3388 HTTP/1.1').kind).toBe('rpc-in');
     expect(request('GET /chat HTTP/1.1', 'Upgrade: websocket').kind).toBe('other');
     expect(request('GET /remoteDesktopGateway/ HTTP/1.1').kind).toBe('other');
     expect(request('POST /KdcProxy HTTP/1.1').kind).toBe('other');
   });
 
-  it('a user id that is none stands as it is, and is bounded', () => {
+  it('keep a user id that is not base64, and limit its length', () => {
     expect(request('RDG_IN_DATA / HTTP/1.1', 'RDG-User-Id: me!').userId).toBe('me!');
     const long = Buffer.from('x'.repeat(5000), 'utf16le').toString('base64');
     expect(request('RDG_IN_DATA / HTTP/1.1', `RDG-User-Id: ${long}`).userId).toHaveLength(MAX_USER_ID);

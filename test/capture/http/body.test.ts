@@ -33,7 +33,7 @@ describe('chunks', () => {
     }
   });
 
-  it('RFC 9112 7.1: extensions and trailers are dropped, what follows is left', () => {
+  it('RFC 9112 7.1: extensions and trailers are dropped, the bytes after the body are returned', () => {
     const wire = '4;name="x"\r\nWiki\r\n7\r\npedia i\r\nB \nn \r\nchunks.\r\n0\r\nExpires: now\r\nA: b\r\n\r\nNEXT';
     for (const cuts of [[], [1], [3, 4]]) {
       expect(read('chunked', Buffer.from(wire), cuts)).toEqual({
@@ -45,7 +45,7 @@ describe('chunks', () => {
     }
   });
 
-  it('what is no chunk is seen', () => {
+  it('invalid framing is detected', () => {
     for (const wire of [
       'xyz\r\nabc',
       '2\r\nabcd\r\n',
@@ -58,7 +58,7 @@ describe('chunks', () => {
     expect(read('chunked', Buffer.from(`0\r\n${'a: b\r\n'.repeat(MAX_TRAILER_BYTES / 4 + 1)}`)).lost).toBe(true);
   });
 
-  it('any split gives the same', () => {
+  it('any split gives the same result', () => {
     const alphabet = fc.constantFrom('0', '1', '3', 'a', '\r\n', '\n', 'xyz', ';', ' ');
     const wire = fc.array(alphabet, { maxLength: 40 }).map((parts) => Buffer.from(parts.join('')));
     const cuts = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 5 });
@@ -71,8 +71,8 @@ describe('chunks', () => {
   });
 });
 
-describe('bodies of a length', () => {
-  it('end there', () => {
+describe('bodies without chunks', () => {
+  it('end at their length or with the connection', () => {
     expect(read({ length: 5 }, Buffer.from('helloNEXT'))).toMatchObject({ payload: 'hello', rest: 'NEXT', done: true });
     expect(read('none', Buffer.from('NEXT'))).toMatchObject({ payload: '', rest: 'NEXT', done: true });
     expect(read('until close', Buffer.from('hello'))).toMatchObject({ payload: 'hello', done: false });
@@ -82,7 +82,7 @@ describe('bodies of a length', () => {
 describe('gaps', () => {
   const nothing = (): void => undefined;
 
-  it('inside a payload are stepped over', () => {
+  it('within a payload are skipped', () => {
     const reader = new BodyReader('chunked');
     reader.push(Buffer.from('a\r\nhello'), nothing);
     expect(reader.gap(5)).toBe(true);
@@ -93,7 +93,7 @@ describe('gaps', () => {
     expect(new BodyReader('until close').gap(undefined)).toBe(true);
   });
 
-  it('over framing lose the way', () => {
+  it('over framing lose synchronisation', () => {
     for (const [wire, gap] of [
       ['a\r\nhello', 6],
       ['a\r\nhello', undefined],

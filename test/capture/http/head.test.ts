@@ -45,13 +45,13 @@ describe('leniency', () => {
     expect(parseResponse(text('HTTP/1.1 404 Not Found \r\n\r\n'))).toMatchObject({ reason: 'Not Found' });
   });
 
-  it('says no to what has no first line', () => {
+  it('rejects a malformed first line', () => {
     expect(parseRequest(text('GET /\r\n\r\n'))).toBeUndefined();
     expect(parseRequest(text(' HTTP/1.1\r\n\r\n'))).toBeUndefined();
     expect(parseResponse(text('HTTP/1.1 20\r\n\r\n'))).toBeUndefined();
   });
 
-  it('keeps a bounded number of headers', () => {
+  it('keeps a limited number of headers', () => {
     const head = parseRequest(text(`GET / HTTP/1.1\r\n${'a: b\r\n'.repeat(MAX_HEADERS + 5)}\r\n`));
     expect(head?.headers).toHaveLength(MAX_HEADERS);
     expect(head?.odd).toBe(5);
@@ -59,10 +59,10 @@ describe('leniency', () => {
   });
 });
 
-describe('what follows a head (RFC 9112 6.3)', () => {
+describe('the framing of a body (RFC 9112 6.3)', () => {
   const response = (rest: string) => parseResponse(text(`HTTP/1.1 ${rest}\r\n\r\n`)) ?? expect.fail(rest);
 
-  it('a request', () => {
+  it('of a request', () => {
     expect(requestFraming([])).toBe('none');
     expect(requestFraming([['content-length', '0']])).toBe('none');
     expect(requestFraming([['Content-Length', '1073741824']])).toEqual({ length: 1073741824 });
@@ -75,7 +75,7 @@ describe('what follows a head (RFC 9112 6.3)', () => {
     expect(requestFraming([['Content-Length', 'many']])).toBe('none');
   });
 
-  it('a response', () => {
+  it('of a response', () => {
     expect(responseFraming(response('200 OK'), 'RDG_OUT_DATA')).toBe('until close');
     expect(responseFraming(response('200 OK'), 'HEAD')).toBe('none');
     expect(responseFraming(response('204 No'), 'GET')).toBe('none');
@@ -84,7 +84,7 @@ describe('what follows a head (RFC 9112 6.3)', () => {
   });
 });
 
-describe('gathering', () => {
+describe('the head reader', () => {
   it('ends at the empty line, in any split', () => {
     const wire = text(`\r\n\nGET / HTTP/1.1\r\nA: ${'b'.repeat(3000)}\n\r\nrest`);
     for (const size of [1, 2, 3, 1000, wire.length]) {
@@ -95,9 +95,9 @@ describe('gathering', () => {
         const piece = wire.subarray(at, at + size);
         if (head !== undefined) rest += piece.toString();
         else {
-          const reading = reader.push(piece);
-          head = reading.head?.toString();
-          rest += reading.rest.toString();
+          const found = reader.push(piece);
+          head = found.head?.toString();
+          rest += found.rest.toString();
         }
       }
       expect(head).toMatch(/^GET .*b\n\r\n$/s);
@@ -105,17 +105,17 @@ describe('gathering', () => {
     }
   });
 
-  it('knows early what is no head', () => {
-    const refusals = (from: 'client' | 'server', bytes: Buffer) => new HeadReader(from).push(bytes).why;
-    expect(refusals('client', Buffer.from([0x82]))).toBe('not a head');
-    expect(refusals('client', text('SSH-2.0-OpenSSH_9\r\n'))).toBe('not a head');
-    expect(refusals('client', text('A'.repeat(33)))).toBe('not a head');
-    expect(refusals('client', text('RDG_OUT'))).toBeUndefined();
-    expect(refusals('server', text('HTTX'))).toBe('not a head');
-    expect(refusals('server', text('HTT'))).toBeUndefined();
+  it('rejects bytes that are not a head as early as possible', () => {
+    const reasonFor = (from: 'client' | 'server', bytes: Buffer) => new HeadReader(from).push(bytes).why;
+    expect(reasonFor('client', Buffer.from([0x82]))).toBe('not a head');
+    expect(reasonFor('client', text('SSH-2.0-OpenSSH_9\r\n'))).toBe('not a head');
+    expect(reasonFor('client', text('A'.repeat(33)))).toBe('not a head');
+    expect(reasonFor('client', text('RDG_OUT'))).toBeUndefined();
+    expect(reasonFor('server', text('HTTX'))).toBe('not a head');
+    expect(reasonFor('server', text('HTT'))).toBeUndefined();
   });
 
-  it('holds a bounded head', () => {
+  it('limits the length of a head', () => {
     const reader = new HeadReader('client');
     const first = reader.push(text(`GET / HTTP/1.1\r\nA: ${'b'.repeat(MAX_HEAD_BYTES)}`));
     expect(first.why).toBe('too long');
@@ -124,8 +124,8 @@ describe('gathering', () => {
     expect(reader.pending).toBe(0);
   });
 
-  it('is not slow on hostile lines', () => {
-    // Quadratic work on these would run into the test's time limit.
+  it('takes linear time on hostile lines', () => {
+    // Quadratic time on these inputs would exceed the time limit of the test.
     expect(parseRequest(text(`GET ${' '.repeat(100_000)}HTTP/1.1\r\n\r\n`))?.method).toBe('GET');
     expect(parseResponse(text(`HTTP/1.1 ${' '.repeat(100_000)}\r\n\r\n`))).toBeUndefined();
     const reader = new HeadReader('client');
@@ -136,7 +136,7 @@ describe('gathering', () => {
   it('never throws', () => {
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 300 }),
-      fc.string().map((words) => text(`GET ${words}\r\n\r\n`)),
+      fc.string().map((line) => text(`GET ${line}\r\n\r\n`)),
     );
     fc.assert(
       fc.property(bytes, (any) => {
@@ -147,6 +147,6 @@ describe('gathering', () => {
   });
 });
 
-function text(words: string): Buffer {
-  return Buffer.from(words, 'latin1');
+function text(value: string): Buffer {
+  return Buffer.from(value, 'latin1');
 }

@@ -1,4 +1,4 @@
-/** The heads and streams of real clients, from test/vectors. */
+/** Recorded heads and streams of real clients, from test/vectors. */
 import { readFileSync } from 'node:fs';
 
 interface HttpVector {

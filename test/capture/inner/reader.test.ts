@@ -26,7 +26,7 @@ const from = (direction: Direction, hex: string): Chunk => [direction, Buffer.fr
 const request = (hex: string) => read([from(C, hex)], false);
 const confirm = (hex: string) => read([from(S, hex)], false);
 
-describe('what real clients and desktops said', () => {
+describe('recorded clients and desktops', () => {
   it.each([
     ['fr2-paa-ws.pcap', '\\lab'],
     ['fr2-paa-dual.pcapng', '\\lab'],
@@ -34,16 +34,16 @@ describe('what real clients and desktops said', () => {
     ['fr3-ntlm-dual.pcapng', 'VM\\lab'],
     ['fr3-ext-ws.dsb.pcapng', 'VM\\lab'],
   ])('%s', async (name, cookie) => {
-    const [asked, answered, security, ...more] = read(await dataOf(name));
-    expect(asked).toMatchObject({ type: 'x224-request', direction: C, cookie, problems: [] });
-    expect(asked).toMatchObject({ requestedProtocols: { value: 1, names: ['PROTOCOL_SSL'] }, flags: { value: 0 } });
-    expect(answered).toMatchObject({
+    const [request, confirm, security, ...more] = read(await dataOf(name));
+    expect(request).toMatchObject({ type: 'x224-request', direction: C, cookie, problems: [] });
+    expect(request).toMatchObject({ requestedProtocols: { value: 1, names: ['PROTOCOL_SSL'] }, flags: { value: 0 } });
+    expect(confirm).toMatchObject({
       type: 'x224-confirm',
       direction: S,
       selectedProtocol: { value: 1 },
       problems: [],
     });
-    expect(answered).toMatchObject({
+    expect(confirm).toMatchObject({
       flags: { value: 3, names: ['EXTENDED_CLIENT_DATA_SUPPORTED', 'DYNVC_GFX_PROTOCOL_SUPPORTED'] },
     });
     // tshark -d tcp.port==3389,tls shows the same version and server name.
@@ -89,8 +89,8 @@ describe('connection request', () => {
     expect(more).toEqual([]);
   });
 
-  it('of another client, everything it may ask for', () => {
-    // The bytes of rdpgwnet-data-client in pdus.json.
+  it('with several protocols', () => {
+    // From rdpgwnet-data-client in pdus.json.
     expect(request('0300 0013 0ee00000000000 01000800 0b000000')).toMatchObject([
       { requestedProtocols: { value: 11, names: ['PROTOCOL_SSL', 'PROTOCOL_HYBRID', 'PROTOCOL_HYBRID_EX'] } },
     ]);
@@ -111,7 +111,7 @@ describe('connection request', () => {
     ]);
   });
 
-  it('says what is odd', () => {
+  it('reports violations of the format', () => {
     expect(request('0300 0013 0fe00000000000 01000800 01000000')).toMatchObject([
       { problems: ['the lengths of TPKT and X.224 disagree'] },
     ]);
@@ -162,20 +162,20 @@ describe('security', () => {
     expect(read([selected(protocol), record]).slice(1)).toMatchObject([{ label, version: undefined }]);
   });
 
-  it('is read from the bytes when the handshake is not there', () => {
+  it('is recognised by its bytes without an X.224 handshake', () => {
     expect(read([record])).toMatchObject([{ label: 'TLS' }]);
     expect(read([from(C, '0300 0008 02f08064')])).toMatchObject([{ label: 'RDP (standard security)' }]);
     expect(read([from(C, '47455420')])).toMatchObject([{ label: 'unknown' }]);
     expect(read([from(C, '0300 ffff 02e0')])).toMatchObject([{ label: 'unknown' }]);
   });
 
-  it('names the alert that ends it', () => {
+  it('has the alert that ended the handshake', () => {
     expect(read([from(C, '1603010004 01000000'), from(S, '1503030002 0228')])).toMatchObject([
       { label: 'TLS', alert: 'fatal handshake_failure' },
     ]);
   });
 
-  it('waits for the server, until the end', () => {
+  it('is emitted with the answer of the server, or at the end', () => {
     expect(read([from(C, '1603010004 01000000')], false)).toEqual([]);
     expect(read([from(C, '1603010004 01000000')])).toMatchObject([{ label: 'TLS', version: undefined }]);
     const reader = new InnerReader();
@@ -184,7 +184,7 @@ describe('security', () => {
   });
 });
 
-describe('whatever comes', () => {
+describe('any input', () => {
   const kinds = [
     fc.uint8Array({ maxLength: 60 }),
     fc
@@ -197,7 +197,7 @@ describe('whatever comes', () => {
     fc.oneof(...kinds).map((b) => Buffer.from(b)),
   );
 
-  it('no throw, few events, and bounded memory', () => {
+  it('never throws, emits few events, and is buffered up to a limit', () => {
     fc.assert(
       fc.property(fc.array(chunk, { maxLength: 12 }), (chunks) => {
         const events = read(chunks);
@@ -205,7 +205,7 @@ describe('whatever comes', () => {
         expect(events.filter(({ type }) => type === 'security').length).toBeLessThanOrEqual(1);
       }),
     );
-    // A record that never ends is not longer than the cap.
+    // The longest valid record fits into the buffer, and a longer one is rejected.
     expect(MAX_INNER_HELD).toBeGreaterThan(5 + 2 ** 14 + 2048);
     expect(read([from(S, '17030348 01')])).toMatchObject([{ label: 'unknown' }]);
   });

@@ -1,4 +1,7 @@
-/** Lengths, numbers and addresses compared with tshark 4.0.17 on these packets; it does not read an IPv6 length of 0. */
+/**
+ * Lengths, numbers and addresses were compared with tshark 4.0.17 on these packets, except for an IPv6 payload length
+ * of 0, which tshark does not read.
+ */
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -20,11 +23,11 @@ function read(bytes: Buffer, linkType = 1, originalLength = bytes.length): TcpSe
 
 const HELLO: Segment = { sequence: 0xfffffffe, acknowledgement: 0x80000001, flags: 'AP', data: 'hello' };
 
-/** An IPv6 packet whose TCP segment stands behind extension headers: pairs of number and bytes without the first. */
+/** An IPv6 packet with extension headers before its payload: pairs of header number and bytes after the first. */
 function ip6(payload: Buffer, extensions: readonly (readonly [number, Buffer])[] = [], length?: number): Buffer {
   const numbers = [...extensions.map(([number]) => number), 6];
-  const between = extensions.map(([, rest], i) => Buffer.concat([Buffer.from([numbers[i + 1] as number]), rest]));
-  const body = Buffer.concat([...between, payload]);
+  const headers = extensions.map(([, tail], i) => Buffer.concat([Buffer.from([numbers[i + 1] as number]), tail]));
+  const body = Buffer.concat([...headers, payload]);
   const header = Buffer.alloc(40);
   header[0] = 0x60;
   header.writeUInt16BE(length ?? body.length, 4);
@@ -34,7 +37,7 @@ function ip6(payload: Buffer, extensions: readonly (readonly [number, Buffer])[]
   return Buffer.concat([header, body]);
 }
 
-describe('a segment', () => {
+describe('segment', () => {
   it('in IPv4', () => {
     expect(read(frame(HELLO))).toEqual({
       frame: 7,
@@ -62,23 +65,23 @@ describe('a segment', () => {
     expect([syn, ack, fin, rst]).toEqual(expected);
   });
 
-  it('behind options of IP and of TCP', () => {
+  it('after IP and TCP options', () => {
     const bytes = ethernet(ip4(tcp({ ...HELLO, options: 12 }), 'client', { options: 8 }));
     expect(read(bytes)).toEqual(read(frame(HELLO)));
   });
 
-  it('without the padding of the link', () => {
+  it('without link layer padding', () => {
     const bytes = Buffer.concat([frame({ flags: 'A' }), Buffer.alloc(6)]);
     expect(read(bytes)).toMatchObject({ payloadLength: 0, payload: Buffer.alloc(0) });
   });
 
-  it('that the card will cut: no length in the header', () => {
+  it('with length 0 in the IP header (segmentation offload)', () => {
     const data = Buffer.alloc(60_000, 7);
     expect(read(ethernet(ip4(tcp({ data }), 'client', { total: 0 }))).payload.equals(data)).toBe(true);
     expect(read(ethernet(ip6(tcp({ data }), [], 0), 0x86dd)).payload.equals(data)).toBe(true);
   });
 
-  it('that the capture cut', () => {
+  it('truncated by the capture', () => {
     const bytes = frame({ data: Buffer.alloc(1000, 7) });
     expect(read(bytes.subarray(0, 100), 1, bytes.length)).toMatchObject({
       payloadLength: 1000,
@@ -100,7 +103,7 @@ describe('a segment', () => {
         [60, Buffer.alloc(7)],
       ],
     ],
-    ['a fragment header that says it is whole', [[44, Buffer.alloc(7)]]],
+    ['an atomic fragment header', [[44, Buffer.alloc(7)]]],
     ['authentication', [[51, Buffer.from([4, ...Buffer.alloc(22)])]]],
   ] as [string, [number, Buffer][]][])('in IPv6 with %s', (_, extensions) => {
     expect(read(ip6(tcp(HELLO), extensions), 229)).toEqual({
@@ -112,7 +115,7 @@ describe('a segment', () => {
 });
 
 describe('addresses', () => {
-  /** The right-hand side is what Python's ipaddress module prints; for a mapped address, what Wireshark does (RFC 5952, section 5). */
+  // Expected values: Python's ipaddress module; for the IPv4-mapped address, Wireshark (RFC 5952 section 5).
   it.each([
     ['00000000000000000000000000000000', '::'],
     ['00000000000000000000000000000001', '::1'],
@@ -127,7 +130,7 @@ describe('addresses', () => {
     expect(read(bytes, 101).source.address).toBe(text);
   });
 
-  it('stay right when there are more than are remembered', () => {
+  it('are correct when there are more endpoints than cache slots', () => {
     const reader = new SegmentReader();
     for (let round = 0; round < 2; round++) {
       for (let i = 0; i < 9000; i++) {
@@ -140,7 +143,7 @@ describe('addresses', () => {
   });
 });
 
-describe('no segment', () => {
+describe('skipped packets', () => {
   it.each([
     ['unknown link type', frame(HELLO), 220],
     ['not ip', ethernet(ip4(tcp(HELLO)), 0x0806), 1],
@@ -163,13 +166,13 @@ describe('no segment', () => {
     expect(reader.skipped[reason]).toBe(1);
   });
 
-  it('a TCP header shorter than it can be', () => {
+  it('a data offset below the minimum is malformed', () => {
     const bytes = frame(HELLO);
     bytes[14 + 20 + 12] = 0x40;
     expect(new SegmentReader().read(packet(bytes))).toBe('malformed');
   });
 
-  it('never throws, and never gives more bytes than it says', () => {
+  it('never throws, and never returns more payload bytes than `payloadLength`', () => {
     const samples = [frame(HELLO), ip6(tcp(HELLO), [[0, Buffer.alloc(7)]])];
     const change = fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 }));
     fc.assert(
@@ -179,13 +182,13 @@ describe('no segment', () => {
         fc.array(change, { maxLength: 4 }),
         fc.nat(80),
         fc.nat(3000),
-        (sample, linkType, changes, length, more) => {
+        (sample, linkType, changes, length, missing) => {
           const bytes = Buffer.from(sample.subarray(0, length));
           for (const [at, value] of changes) bytes[at % sample.length] = value;
-          const segment = new SegmentReader().read(packet(bytes, linkType, bytes.length + more));
+          const segment = new SegmentReader().read(packet(bytes, linkType, bytes.length + missing));
           if (typeof segment === 'string') return;
           expect(segment.payload.length).toBeLessThanOrEqual(segment.payloadLength);
-          expect(segment.payloadLength).toBeLessThanOrEqual(bytes.length + more);
+          expect(segment.payloadLength).toBeLessThanOrEqual(bytes.length + missing);
         },
       ),
       { numRuns: 2000 },
@@ -193,13 +196,13 @@ describe('no segment', () => {
   });
 });
 
-it.each(FACTS)('$file holds nothing but segments of the connections that tshark names', async ({ file, streams }) => {
+it.each(FACTS)('$file: every packet is a segment of a connection that tshark lists', async ({ file, streams }) => {
   const reader = new SegmentReader();
-  const ends = new Set<string>();
-  for (const one of (await readCapture(readFileSync(`${CAPTURES}/${file}`))).packets) {
-    const segment = reader.read(one) as TcpSegment;
-    for (const { address, port } of [segment.source, segment.destination]) ends.add(`${address}:${port}`);
+  const endpoints = new Set<string>();
+  for (const packet of (await readCapture(readFileSync(`${CAPTURES}/${file}`))).packets) {
+    const segment = reader.read(packet) as TcpSegment;
+    for (const { address, port } of [segment.source, segment.destination]) endpoints.add(`${address}:${port}`);
   }
   expect(Object.values(reader.skipped).every((count) => count === 0)).toBe(true);
-  expect([...ends].sort()).toEqual([...new Set(streams.flatMap(({ client, server }) => [client, server]))].sort());
+  expect([...endpoints].sort()).toEqual([...new Set(streams.flatMap(({ client, server }) => [client, server]))].sort());
 });

@@ -8,24 +8,27 @@ import type { Connection, Sender, TcpSegment } from '../../../src/capture/types.
 import { packetsOf, type Segment } from '../../support/pcap.js';
 import { CAPTURES, FACTS, readCapture } from '../../support/read-capture.js';
 
-/** What a direction gave: text, `[n]` for a gap of n bytes, `[?]` for one of unknown length, `.` and how it ended. */
-interface Seen {
+/**
+ * The output of a connection as text per direction: bytes, `[n]` for a gap of n bytes, `[?]` for one of unknown length,
+ * and `.` with the reason of the end.
+ */
+interface Output {
   readonly connection: Connection;
   readonly client: string;
   readonly server: string;
-  /** The same with the frame of each event. */
+  /** Each event with its frame and sender. */
   readonly events: readonly string[];
 }
 
 function assemble(segments: readonly TcpSegment[], limits?: Partial<TcpLimits>) {
-  const seen: { connection: Connection; client: string; server: string; events: string[] }[] = [];
+  const outputs: { connection: Connection; client: string; server: string; events: string[] }[] = [];
   const assembler = new TcpAssembler((connection) => {
-    const one = { connection, client: '', server: '', events: [] as string[] };
-    seen.push(one);
-    const add = (from: Sender, what: string, frame: number) => {
-      expect(one[from]).not.toContain('.');
-      one[from] += what;
-      one.events.push(`${frame} ${from} ${what}`);
+    const output = { connection, client: '', server: '', events: [] as string[] };
+    outputs.push(output);
+    const add = (from: Sender, text: string, frame: number) => {
+      expect(output[from]).not.toContain('.');
+      output[from] += text;
+      output.events.push(`${frame} ${from} ${text}`);
     };
     return {
       bytes: (from, bytes, { frame }) => add(from, bytes.toString('latin1'), frame),
@@ -35,7 +38,7 @@ function assemble(segments: readonly TcpSegment[], limits?: Partial<TcpLimits>) 
   }, limits);
   for (const segment of segments) assembler.segment(segment);
   assembler.finish();
-  return { seen: seen as Seen[], counts: assembler.counts };
+  return { outputs: outputs as Output[], counts: assembler.counts };
 }
 
 function segmentsOf(list: readonly Segment[]): TcpSegment[] {
@@ -46,7 +49,7 @@ function segmentsOf(list: readonly Segment[]): TcpSegment[] {
   });
 }
 
-/** The capture of a connection: the handshake (client's bytes from 101, server's from 501), then these. */
+/** Segments of a connection: the handshake (client bytes start at 101, server bytes at 501), then `rest`. */
 function connection(...rest: Segment[]): Segment[] {
   return [
     { flags: 'S', sequence: 100 },
@@ -56,24 +59,31 @@ function connection(...rest: Segment[]): Segment[] {
   ];
 }
 
-const up = (sequence: number, data: string, flags = 'A'): Segment => ({ sequence, data, flags, acknowledgement: 501 });
-const down = (sequence: number, data: string, flags = 'A', acknowledgement = 101): Segment => ({
+const fromClient = (sequence: number, data: string, flags = 'A'): Segment => ({
+  sequence,
+  data,
+  flags,
+  acknowledgement: 501,
+});
+const fromServer = (sequence: number, data: string, flags = 'A', acknowledgement = 101): Segment => ({
   from: 'server',
   sequence,
   data,
   flags,
   acknowledgement,
 });
-const acked = (acknowledgement: number): Segment => down(501, '', 'A', acknowledgement);
+/** An ACK of the server without data. */
+const acked = (acknowledgement: number): Segment => fromServer(501, '', 'A', acknowledgement);
 
-function one(list: readonly Segment[], limits?: Partial<TcpLimits>): Seen {
-  const { seen } = assemble(segmentsOf(list), limits);
-  expect(seen.length).toBe(1);
-  return seen[0] as Seen;
+/** Assembles segments that belong to a single connection. */
+function assembleOne(list: readonly Segment[], limits?: Partial<TcpLimits>): Output {
+  const { outputs } = assemble(segmentsOf(list), limits);
+  expect(outputs.length).toBe(1);
+  return outputs[0] as Output;
 }
 
 describe('real captures', () => {
-  it.each(FACTS)('$file: the bytes that tshark follows', async ({ file, streams }) => {
+  it.each(FACTS)('$file: the same stream bytes as tshark', async ({ file, streams }) => {
     const found: { ends: string[]; hash: Record<Sender, ReturnType<typeof createHash>>; gaps: number }[] = [];
     const assembler = new TcpAssembler(({ client, server }) => {
       const hash = { client: createHash('sha256'), server: createHash('sha256') };
@@ -92,10 +102,15 @@ describe('real captures', () => {
   });
 });
 
-describe('in order', () => {
-  it('both directions, with frames and ends', () => {
-    const { events, connection: found } = one(
-      connection(up(101, 'hello'), down(501, 'world', 'A', 106), up(106, 'x', 'FA'), down(506, '', 'FA', 108)),
+describe('segments in order', () => {
+  it('delivers both directions with frame numbers and ends', () => {
+    const { events, connection: found } = assembleOne(
+      connection(
+        fromClient(101, 'hello'),
+        fromServer(501, 'world', 'A', 106),
+        fromClient(106, 'x', 'FA'),
+        fromServer(506, '', 'FA', 108),
+      ),
     );
     expect(events).toEqual(['4 client hello', '5 server world', '6 client x', '6 client .fin', '7 server .fin']);
     expect(found).toMatchObject({
@@ -107,8 +122,8 @@ describe('in order', () => {
     });
   });
 
-  it('over the wrap of the sequence number', () => {
-    const { client } = one([
+  it('handles sequence number wraparound', () => {
+    const { client } = assembleOne([
       { flags: 'S', sequence: 0xfffffffd },
       { from: 'server', flags: 'SA', sequence: 0x7fffffff, acknowledgement: 0xfffffffe },
       { sequence: 0xfffffffe, data: 'ab' },
@@ -119,21 +134,25 @@ describe('in order', () => {
     expect(client).toBe('abcdef.fin');
   });
 
-  it('data in the SYN', () => {
-    expect(one([{ flags: 'S', sequence: 100, data: 'early' }, up(106, ' late')]).client).toBe(
+  it('delivers data in the SYN', () => {
+    expect(assembleOne([{ flags: 'S', sequence: 100, data: 'early' }, fromClient(106, ' late')]).client).toBe(
       'early late.capture ended',
     );
   });
 
-  it('half closed: the other side goes on', () => {
-    const { events } = one(connection(up(101, 'a', 'FA'), down(501, 'b'), down(502, 'c', 'FA')));
+  it('continues the other direction after a half close', () => {
+    const { events } = assembleOne(
+      connection(fromClient(101, 'a', 'FA'), fromServer(501, 'b'), fromServer(502, 'c', 'FA')),
+    );
     expect(events).toEqual(['4 client a', '4 client .fin', '5 server b', '6 server c', '6 server .fin']);
   });
 });
 
-describe('out of order', () => {
-  it('waits for what is missing, and names the packet that brought it', () => {
-    const { events } = one(connection(up(104, 'def'), up(107, 'ghi', 'FA'), up(101, 'abc')));
+describe('segments out of order', () => {
+  it('buffers until the missing bytes arrive, and reports the packet that completed them', () => {
+    const { events } = assembleOne(
+      connection(fromClient(104, 'def'), fromClient(107, 'ghi', 'FA'), fromClient(101, 'abc')),
+    );
     expect(events).toEqual([
       '6 client abc',
       '6 client def',
@@ -144,160 +163,198 @@ describe('out of order', () => {
   });
 
   it.each([
-    ['a retransmission', [up(101, 'abc'), up(101, 'abc'), up(104, 'def')], 'abcdef'],
-    ['one that repeats and goes on', [up(101, 'abc'), up(101, 'ABCdef')], 'abcdef'],
-    ['an overlap: what came first stays', [up(103, 'cd'), up(101, 'ABCDEF')], 'ABcdEF'],
-    ['several overlaps', [up(103, 'c'), up(105, 'e'), up(102, 'BCDEF'), up(101, 'a')], 'aBcDeF'],
-    ['one that is inside another', [up(103, 'cdef'), up(104, 'DE'), up(101, 'ab')], 'abcdef'],
-    ['a keep-alive probe', [up(101, 'abc'), up(103, 'X'), up(103, ''), up(104, 'def')], 'abcdef'],
-    ['bytes behind the end', [up(101, 'abc', 'FA'), up(104, 'zzz')], 'abc'],
-    ['bytes beyond an end that is still missing something', [up(104, 'd', 'FA'), up(101, 'abcdefg')], 'abcd'],
+    ['a retransmission', [fromClient(101, 'abc'), fromClient(101, 'abc'), fromClient(104, 'def')], 'abcdef'],
+    ['a retransmission with new data', [fromClient(101, 'abc'), fromClient(101, 'ABCdef')], 'abcdef'],
+    ['an overlap: bytes captured first are kept', [fromClient(103, 'cd'), fromClient(101, 'ABCDEF')], 'ABcdEF'],
+    [
+      'several overlaps',
+      [fromClient(103, 'c'), fromClient(105, 'e'), fromClient(102, 'BCDEF'), fromClient(101, 'a')],
+      'aBcDeF',
+    ],
+    ['a segment inside another', [fromClient(103, 'cdef'), fromClient(104, 'DE'), fromClient(101, 'ab')], 'abcdef'],
+    [
+      'a keep-alive probe',
+      [fromClient(101, 'abc'), fromClient(103, 'X'), fromClient(103, ''), fromClient(104, 'def')],
+      'abcdef',
+    ],
+    ['bytes after the FIN', [fromClient(101, 'abc', 'FA'), fromClient(104, 'zzz')], 'abc'],
+    [
+      'bytes beyond a FIN with missing bytes before it',
+      [fromClient(104, 'd', 'FA'), fromClient(101, 'abcdefg')],
+      'abcd',
+    ],
   ])('%s', (_, list, text) => {
-    expect(one(connection(...list)).client.split('.')[0]).toBe(text);
+    expect(assembleOne(connection(...list)).client.split('.')[0]).toBe(text);
   });
 
-  it('ignores an end before bytes that were seen already', () => {
-    expect(one(connection(up(104, 'def'), up(102, '', 'FA'), up(101, 'abc'))).client).toBe('abcdef.capture ended');
+  it('ignores a FIN before bytes that were seen already', () => {
+    expect(
+      assembleOne(connection(fromClient(104, 'def'), fromClient(102, '', 'FA'), fromClient(101, 'abc'))).client,
+    ).toBe('abcdef.capture ended');
   });
 
-  it('a SYN captured late', () => {
+  it('accepts a SYN captured late', () => {
     const [syn, synAck, ack] = connection();
-    const list = [synAck, up(101, 'abc'), syn, ack, up(104, 'd')] as Segment[];
-    const { client, connection: found } = one(list);
+    const list = [synAck, fromClient(101, 'abc'), syn, ack, fromClient(104, 'd')] as Segment[];
+    const { client, connection: found } = assembleOne(list);
     expect(client).toBe('abcd.capture ended');
     expect(found.client.port).toBe(50_000);
   });
 });
 
 describe('gaps', () => {
-  it('at the end of the capture', () => {
-    expect(one(connection(up(101, 'ab'), up(106, 'fg'), up(110, 'jk'))).events).toEqual([
-      '4 client ab',
-      '5 client [3]',
-      '5 client fg',
-      '6 client [2]',
-      '6 client jk',
-      '6 client .capture ended',
-      '6 server .capture ended',
-    ]);
+  it('are reported at the end of the capture', () => {
+    expect(assembleOne(connection(fromClient(101, 'ab'), fromClient(106, 'fg'), fromClient(110, 'jk'))).events).toEqual(
+      [
+        '4 client ab',
+        '5 client [3]',
+        '5 client fg',
+        '6 client [2]',
+        '6 client jk',
+        '6 client .capture ended',
+        '6 server .capture ended',
+      ],
+    );
   });
 
-  it('once the receiver has the bytes, and they do not come', () => {
-    const late = Array.from({ length: 5 }, () => acked(108));
-    const list = connection(up(101, 'ab'), up(106, 'fg'), ...late, down(501, 'x'), up(103, 'cde'));
-    expect(one(list, { patience: 3 }).client).toBe('ab[3]fg.capture ended');
-    expect(one(list, { patience: 30 }).client).toBe('abcdefg.capture ended');
+  it('are reported after the threshold for acknowledged bytes', () => {
+    const acks = Array.from({ length: 5 }, () => acked(108));
+    const list = connection(
+      fromClient(101, 'ab'),
+      fromClient(106, 'fg'),
+      ...acks,
+      fromServer(501, 'x'),
+      fromClient(103, 'cde'),
+    );
+    expect(assembleOne(list, { lossThreshold: 3 }).client).toBe('ab[3]fg.capture ended');
+    expect(assembleOne(list, { lossThreshold: 30 }).client).toBe('abcdefg.capture ended');
   });
 
-  it('not while the receiver asks for the bytes', () => {
+  it('are not reported while the receiver sends duplicate ACKs for the bytes', () => {
     const duplicates = Array.from({ length: 50 }, () => acked(103));
-    const list = connection(up(101, 'ab'), up(106, 'fg'), ...duplicates, up(103, 'cde'));
-    expect(one(list, { patience: 3 }).client).toBe('abcdefg.capture ended');
+    const list = connection(fromClient(101, 'ab'), fromClient(106, 'fg'), ...duplicates, fromClient(103, 'cde'));
+    expect(assembleOne(list, { lossThreshold: 3 }).client).toBe('abcdefg.capture ended');
   });
 
-  it('when more waits than is kept', () => {
-    const many = Array.from({ length: 5 }, (_, i) => up(111 + i * 10, '0123456789'));
-    const { client } = one(connection(...many, up(101, 'too late..')), { earlyBytes: 4 * (512 + 10) });
+  it('are reported when a stream exceeds its buffer limit', () => {
+    const many = Array.from({ length: 5 }, (_, i) => fromClient(111 + i * 10, '0123456789'));
+    const { client } = assembleOne(connection(...many, fromClient(101, 'too late..')), {
+      outOfOrderBytes: 4 * (512 + 10),
+    });
     expect(client).toBe(`[10]${'0123456789'.repeat(5)}.capture ended`);
   });
 
-  it('when more waits over all connections than is kept', () => {
+  it('are reported when all connections together exceed the buffer limit', () => {
     const list = [1, 2, 3].flatMap((clientPort) => [
       { flags: 'S', sequence: 100, clientPort },
       { sequence: 103, data: 'c', clientPort },
     ]);
-    const { seen } = assemble(segmentsOf([...list, { sequence: 101, data: 'ab', clientPort: 3 }]), {
-      earlyBytesInAll: 2 * 513,
+    const { outputs } = assemble(segmentsOf([...list, { sequence: 101, data: 'ab', clientPort: 3 }]), {
+      totalOutOfOrderBytes: 2 * 513,
     });
-    expect(seen.map(({ client }) => client)).toEqual(Array(3).fill('[2]c.capture ended'));
+    expect(outputs.map(({ client }) => client)).toEqual(Array(3).fill('[2]c.capture ended'));
   });
 
-  it('where the capture cut a packet short', () => {
-    const cut = segmentsOf(connection(up(101, 'abcdef'), up(107, 'gh'), up(113, 'mnop'), up(109, 'ijkl'))).map(
-      (segment) => ({
-        ...segment,
-        payload: segment.payload.subarray(0, 3),
-      }),
+  it('are reported for truncated packets', () => {
+    const truncated = segmentsOf(
+      connection(fromClient(101, 'abcdef'), fromClient(107, 'gh'), fromClient(113, 'mnop'), fromClient(109, 'ijkl')),
+    ).map((segment) => ({
+      ...segment,
+      payload: segment.payload.subarray(0, 3),
+    }));
+    expect(assemble(truncated).outputs[0]?.client).toBe('abc[3]ghijk[1]mno[1].capture ended');
+  });
+
+  it('are reported at the end according to acknowledgements or a FIN', () => {
+    expect(assembleOne(connection(fromClient(101, 'ab'), acked(113))).client).toBe('ab[10].capture ended');
+    expect(assembleOne(connection(fromClient(101, 'ab'), acked(104))).client).toBe('ab.capture ended');
+    expect(assembleOne(connection(fromClient(101, 'ab'), fromClient(106, '', 'FA'))).client).toBe('ab[3].fin');
+    expect(assembleOne(connection(fromClient(101, 'ab'), fromClient(106, 'fg'), fromClient(110, '', 'R'))).client).toBe(
+      'ab[3]fg.reset',
     );
-    expect(assemble(cut).seen[0]?.client).toBe('abc[3]ghijk[1]mno[1].capture ended');
-  });
-
-  it('at the end, where the receiver or a FIN speaks of more', () => {
-    expect(one(connection(up(101, 'ab'), acked(113))).client).toBe('ab[10].capture ended');
-    expect(one(connection(up(101, 'ab'), acked(104))).client).toBe('ab.capture ended');
-    expect(one(connection(up(101, 'ab'), up(106, '', 'FA'))).client).toBe('ab[3].fin');
-    expect(one(connection(up(101, 'ab'), up(106, 'fg'), up(110, '', 'R'))).client).toBe('ab[3]fg.reset');
   });
 });
 
-describe('a beginning that was not captured', () => {
-  it('joins in the middle, after a gap of unknown length', () => {
-    const { client, server, connection: found } = one([down(700, 'abc', 'A', 900), up(900, 'x'), down(703, 'def')]);
+describe('streams whose start was not captured', () => {
+  it('begin with a gap of unknown length', () => {
+    const {
+      client,
+      server,
+      connection: found,
+    } = assembleOne([fromServer(700, 'abc', 'A', 900), fromClient(900, 'x'), fromServer(703, 'def')]);
     expect([client, server]).toEqual(['[?]x.capture ended', '[?]abcdef.capture ended']);
     expect(found).toMatchObject({ sawStart: false, client: { port: 50_000 }, server: { port: 443 } });
   });
 
-  it('begins where the receiver is, not with the packet that came first', () => {
-    const list: Segment[] = [{ sequence: 900, acknowledgement: 700 }, down(703, 'def'), down(700, 'abc')];
-    expect(one(list).server).toBe('[?]abcdef.capture ended');
+  it('begin at the acknowledged sequence number instead of the first packet', () => {
+    const list: Segment[] = [{ sequence: 900, acknowledgement: 700 }, fromServer(703, 'def'), fromServer(700, 'abc')];
+    expect(assembleOne(list).server).toBe('[?]abcdef.capture ended');
   });
 
-  it('does not take a keep-alive probe for data', () => {
-    const list: Segment[] = [{ sequence: 900, acknowledgement: 700 }, down(699, 'X'), down(700, 'abc')];
-    expect(one(list).server).toBe('[?]abc.capture ended');
+  it('do not include a keep-alive probe', () => {
+    const list: Segment[] = [{ sequence: 900, acknowledgement: 700 }, fromServer(699, 'X'), fromServer(700, 'abc')];
+    expect(assembleOne(list).server).toBe('[?]abc.capture ended');
   });
 
-  it('misses nothing when only one half of the handshake is there', () => {
+  it('have no gap when half of the handshake was captured', () => {
     const [syn, synAck, ack] = connection() as [Segment, Segment, Segment];
-    expect(one([synAck, up(104, 'd'), up(101, 'abc')]).client).toBe('abcd.capture ended');
-    expect(one([syn, ack, down(503, 'c'), down(501, 'ab')]).server).toBe('abc.capture ended');
+    expect(assembleOne([synAck, fromClient(104, 'd'), fromClient(101, 'abc')]).client).toBe('abcd.capture ended');
+    expect(assembleOne([syn, ack, fromServer(503, 'c'), fromServer(501, 'ab')]).server).toBe('abc.capture ended');
   });
 
-  it('of which only the end is there', () => {
-    expect(one([up(900, '', 'FA'), down(503, '', 'FA')])).toMatchObject({ client: '[?].fin', server: '[?][2].fin' });
+  it('consist of a gap when only the FIN was captured', () => {
+    expect(assembleOne([fromClient(900, '', 'FA'), fromServer(503, '', 'FA')])).toMatchObject({
+      client: '[?].fin',
+      server: '[?][2].fin',
+    });
   });
 });
 
-describe('how connections end', () => {
-  it('a reset ends both directions, its sender first', () => {
-    expect(one(connection(up(101, 'a'), down(501, '', 'RA'), up(102, 'late'))).events).toEqual([
-      '4 client a',
-      '5 server .reset',
-      '5 client .reset',
-    ]);
+describe('connection ends', () => {
+  it('a reset ends both directions, that of its sender first', () => {
+    expect(
+      assembleOne(connection(fromClient(101, 'a'), fromServer(501, '', 'RA'), fromClient(102, 'late'))).events,
+    ).toEqual(['4 client a', '5 server .reset', '5 client .reset']);
   });
 
-  it('a refused connection, tried again with the same number', () => {
+  it('a refused connection can be retried with the same sequence number', () => {
     const [syn] = connection() as [Segment];
     const refused: Segment = { from: 'server', flags: 'RA', sequence: 0, acknowledgement: 101 };
-    const { seen } = assemble(segmentsOf([syn, refused, ...connection(up(101, 'abc'))]));
-    expect(seen.map(({ client }) => client)).toEqual(['.reset', 'abc.capture ended']);
+    const { outputs } = assemble(segmentsOf([syn, refused, ...connection(fromClient(101, 'abc'))]));
+    expect(outputs.map(({ client }) => client)).toEqual(['.reset', 'abc.capture ended']);
   });
 
-  it('ignores a reset that is of an older connection', () => {
-    expect(one(connection(up(101, 'ab'), up(50, '', 'R'), up(103, 'c'))).client).toBe('abc.capture ended');
+  it('a reset of an older connection is ignored', () => {
+    expect(assembleOne(connection(fromClient(101, 'ab'), fromClient(50, '', 'R'), fromClient(103, 'c'))).client).toBe(
+      'abc.capture ended',
+    );
   });
 
-  it('ports used again are a new connection', () => {
-    const again = connection(up(101, 'two')).map((segment) => ({
+  it('a SYN on reused ports starts a new connection', () => {
+    const second = connection(fromClient(101, 'two')).map((segment) => ({
       ...segment,
       sequence: (segment.sequence ?? 0) + 7000,
       acknowledgement: (segment.acknowledgement ?? 0) + 7000,
     }));
-    const { seen } = assemble(segmentsOf([...connection(up(101, 'one')), ...again]));
-    expect(seen.map(({ connection, client }) => [connection.number, connection.sawStart, client])).toEqual([
+    const { outputs } = assemble(segmentsOf([...connection(fromClient(101, 'one')), ...second]));
+    expect(outputs.map(({ connection, client }) => [connection.number, connection.sawStart, client])).toEqual([
       [1, true, 'one.capture ended'],
       [2, true, 'two.capture ended'],
     ]);
   });
 
-  it('a repeated SYN is not', () => {
+  it('a retransmitted SYN does not start a new connection', () => {
     const [syn, synAck] = connection() as [Segment, Segment];
-    expect(one([syn, syn, ...connection(up(101, 'ab'), syn, synAck, up(103, 'c'))]).client).toBe('abc.capture ended');
+    expect(
+      assembleOne([syn, syn, ...connection(fromClient(101, 'ab'), syn, synAck, fromClient(103, 'c'))]).client,
+    ).toBe('abc.capture ended');
   });
 
-  it('half open: a SYN that nobody answered', () => {
-    expect(one([{ flags: 'S' }, { flags: 'S' }])).toMatchObject({ client: '.capture ended', server: '.capture ended' });
+  it('a SYN without an answer ends with the capture', () => {
+    expect(assembleOne([{ flags: 'S' }, { flags: 'S' }])).toMatchObject({
+      client: '.capture ended',
+      server: '.capture ended',
+    });
   });
 });
 
@@ -308,15 +365,15 @@ describe('many connections', () => {
       { flags: 'A', sequence: 2, clientPort: i + 1, data: `#${i + 1}` },
     ]);
 
-  it('interleaved, each on its own', () => {
+  it('are reassembled separately when interleaved', () => {
     const lists = many(3000);
-    const { seen } = assemble(
+    const { outputs } = assemble(
       segmentsOf([...lists.map(([syn]) => syn), ...lists.map(([, data]) => data)] as Segment[]),
     );
-    expect(seen.map(({ client }) => client)).toEqual(lists.map((_, i) => `#${i + 1}.capture ended`));
+    expect(outputs.map(({ client }) => client)).toEqual(lists.map((_, i) => `#${i + 1}.capture ended`));
   });
 
-  it('lets go of those that ended, then of those that were silent longest', () => {
+  it('are evicted: ended ones first, then the longest idle', () => {
     const list = many(16).flat();
     list.push({ flags: 'RA', sequence: 10, clientPort: 5 }, { sequence: 4, data: '!', clientPort: 1 });
     list.push(
@@ -324,34 +381,36 @@ describe('many connections', () => {
       { sequence: 4, data: '?', clientPort: 2 },
       { sequence: 4, data: '?', clientPort: 3 },
     );
-    const { seen, counts } = assemble(segmentsOf(list), { connections: 16 });
+    const { outputs, counts } = assemble(segmentsOf(list), { connections: 16 });
     expect(counts).toMatchObject({ connections: 18, evicted: 1 });
-    expect(seen.slice(0, 5).map(({ client }) => client)).toEqual([
+    expect(outputs.slice(0, 5).map(({ client }) => client)).toEqual([
       '#1!.capture ended',
       '#2.capture ended',
       '#3?.capture ended',
       '#4.capture ended',
       '#5.reset',
     ]);
-    // Without its SYN the higher port, here 443, is taken for the client's.
-    expect(seen[17]?.server).toBe('[?]?.capture ended');
+    // Without a SYN the higher port is taken for that of the client: here 443.
+    expect(outputs[17]?.server).toBe('[?]?.capture ended');
   });
 
-  it('that nobody wants cost nothing and break nothing', () => {
+  it('are ignored when they have no sink', () => {
     const assembler = new TcpAssembler(() => undefined);
-    for (const segment of segmentsOf(connection(up(101, 'a'), up(104, 'd')))) assembler.segment(segment);
+    for (const segment of segmentsOf(connection(fromClient(101, 'a'), fromClient(104, 'd'))))
+      assembler.segment(segment);
     assembler.finish();
     expect(assembler.counts).toMatchObject({ connections: 1, segments: 5 });
   });
 });
 
-describe('any capture of a stream', () => {
+describe('random captures of a stream', () => {
   const TEXT = Array.from({ length: 400 }, (_, i) => String.fromCharCode(0xa0 + (i % 90))).join('');
   const pieces = fc.array(fc.tuple(fc.nat(399), fc.integer({ min: 1, max: 60 })), { maxLength: 60 });
   const START = 0xffffff00;
-  const piece = ([at, length]: readonly [number, number]): Segment => up(START + 1 + at, TEXT.slice(at, at + length));
+  const piece = ([at, length]: readonly [number, number]): Segment =>
+    fromClient(START + 1 + at, TEXT.slice(at, at + length));
 
-  it('that is complete gives the stream, in whatever order it comes', () => {
+  it('a complete capture yields the stream in any order of segments', () => {
     const complete = fc.shuffledSubarray(
       Array.from({ length: 40 }, (_, i) => [i * 10, 10] as const),
       { minLength: 40 },
@@ -359,16 +418,16 @@ describe('any capture of a stream', () => {
     fc.assert(
       fc.property(complete, pieces, (all, extra) => {
         const mixed = all.flatMap((item, i) => [item, ...extra.slice(i, i + 1)]);
-        const { client } = one([{ flags: 'S', sequence: START }, ...mixed.map(piece)]);
+        const { client } = assembleOne([{ flags: 'S', sequence: START }, ...mixed.map(piece)]);
         expect(client).toBe(`${TEXT}.capture ended`);
       }),
     );
   });
 
-  it('that is not gives every byte it has, once and at its place', () => {
+  it('an incomplete capture yields every captured byte once and at its position', () => {
     fc.assert(
-      fc.property(pieces, fc.constantFrom(600, 3000, 1_000_000), (list, earlyBytes) => {
-        const { client } = one([{ flags: 'S', sequence: START }, ...list.map(piece)], { earlyBytes });
+      fc.property(pieces, fc.constantFrom(600, 3000, 1_000_000), (list, outOfOrderBytes) => {
+        const { client } = assembleOne([{ flags: 'S', sequence: START }, ...list.map(piece)], { outOfOrderBytes });
         const plain = client.replace('.capture ended', '');
         let at = 0;
         for (const [, gap, text = ''] of plain.matchAll(/\[(\d+)\]|([^[]+)/g)) {
@@ -376,7 +435,7 @@ describe('any capture of a stream', () => {
           at += gap === undefined ? text.length : Number(gap);
         }
         expect(at).toBe(Math.max(0, ...list.map(([from, length]) => Math.min(400, from + length))));
-        if (earlyBytes < 1_000_000) return;
+        if (outOfOrderBytes < 1_000_000) return;
         const known = new Set(
           list.flatMap(([from, length]) => [...TEXT.slice(from, from + length)].map((_, i) => from + i)),
         );
@@ -385,20 +444,20 @@ describe('any capture of a stream', () => {
     );
   });
 
-  it('whatever the headers say: no throw, no bytes after an end, each direction ended once', () => {
-    const near = fc.oneof(fc.integer({ min: 90, max: 140 }), fc.integer({ min: 0, max: 0xffffffff }));
-    const wild = fc.record({
+  it('random headers cause no exception, no bytes after an end, and one end per direction', () => {
+    const sequenceNumber = fc.oneof(fc.integer({ min: 90, max: 140 }), fc.integer({ min: 0, max: 0xffffffff }));
+    const segment = fc.record({
       from: fc.constantFrom('client' as const, 'server' as const),
-      sequence: near,
-      acknowledgement: near,
+      sequence: sequenceNumber,
+      acknowledgement: sequenceNumber,
       flags: fc.constantFrom('A', 'A', 'A', 'A', 'S', 'SA', 'FA', 'R', 'FSRPA', ''),
       data: fc.constantFrom('', 'a', 'bcd', 'efghijklmno'),
       clientPort: fc.constantFrom(1, 2, 443),
     });
-    const limits = { connections: 2, earlyBytes: 2000, earlyBytesInAll: 3000, patience: 2 };
+    const limits = { connections: 2, outOfOrderBytes: 2000, totalOutOfOrderBytes: 3000, lossThreshold: 2 };
     fc.assert(
-      fc.property(fc.array(wild, { maxLength: 80 }), (list) => {
-        for (const { client, server } of assemble(segmentsOf(list), limits).seen) {
+      fc.property(fc.array(segment, { maxLength: 80 }), (list) => {
+        for (const { client, server } of assemble(segmentsOf(list), limits).outputs) {
           expect(client).toMatch(/^[^.]*\.(fin|reset|capture ended)$/);
           expect(server).toMatch(/^[^.]*\.(fin|reset|capture ended)$/);
         }

@@ -1,8 +1,8 @@
-/** Keys that come late, in part or never. */
+/** Keys that are added late, incomplete or missing. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { KeyLog, MAX_HELD, MAX_HELD_TOTAL, TlsStation } from '../../../src/capture/tls/index.js';
 import { FROM_CLIENT, FROM_SERVER, NAMES, packets, type Recordings, recordAll } from './recordings.js';
-import { Outcome, through } from './through.js';
+import { decrypt, Outcome } from './through.js';
 
 let recordings: Recordings;
 beforeAll(async () => {
@@ -10,22 +10,22 @@ beforeAll(async () => {
 });
 
 describe('keys', () => {
-  it('that come late: nothing is lost as long as it fits', () => {
+  it('added late: no data is lost within the buffer limits', () => {
     for (const name of NAMES) {
       const { chunks, keys } = recordings[name];
       for (const after of [1, 3, 6, chunks.length]) {
-        const outcome = through([...chunks.slice(0, after), { keys }, ...chunks.slice(after)], '');
-        expect(outcome.summary).toEqual(through(chunks, keys).summary);
+        const outcome = decrypt([...chunks.slice(0, after), { keys }, ...chunks.slice(after)], '');
+        expect(outcome.summary).toEqual(decrypt(chunks, keys).summary);
       }
     }
   });
 
-  it('that come after the room was full: the first part, a hole, the rest', () => {
+  it('added after the buffer was full: the data has one gap', () => {
     const all = packets(recordings['TLS 1.3']);
     const log = new KeyLog();
-    // Others have taken nearly everything.
+    // Other connections use nearly all of the shared limit.
     log.held = MAX_HELD_TOTAL - 40_000;
-    const outcome = through([...all.slice(0, -12), { keys: recordings['TLS 1.3'].keys }, ...all.slice(-12)], log);
+    const outcome = decrypt([...all.slice(0, -12), { keys: recordings['TLS 1.3'].keys }, ...all.slice(-12)], log);
     expect(outcome.infos.map((info) => info.keys)).toEqual(['missing', 'found']);
     expect(outcome.codes).toEqual(['TLS_NO_KEYS']);
     expect(FROM_SERVER.indexOf(outcome.server[0] ?? 'none')).toBe(0);
@@ -36,11 +36,11 @@ describe('keys', () => {
     expect(log.held).toBe(MAX_HELD_TOTAL - 40_000);
   });
 
-  it('that never come: told once, with the client random, and one gap for each side', () => {
+  it('missing: one note with the client random, and one gap per direction', () => {
     for (const name of NAMES) {
       const { chunks, keys } = recordings[name];
       const random = / ([0-9a-f]{64}) /.exec(keys)?.[1];
-      const outcome = through(chunks, '');
+      const outcome = decrypt(chunks, '');
       expect(outcome.infos).toMatchObject([{ keys: 'missing', sni: 'localhost', clientRandom: random }]);
       expect(outcome.notes).toMatchObject([{ code: 'TLS_NO_KEYS', detail: `client random ${random}` }]);
       expect(outcome.order.sort()).toEqual(['gap client ?', 'gap server ?']);
@@ -48,50 +48,50 @@ describe('keys', () => {
     }
   });
 
-  it('of other connections: told as that, with how many there are', () => {
+  it('of other connections: noted with their number', () => {
     for (const name of NAMES) {
       const { chunks, keys } = recordings[name];
       const random = / ([0-9a-f]{64}) /.exec(keys)?.[1];
       const line = (digit: string): string => `CLIENT_RANDOM ${digit.repeat(64)} ${'01'.repeat(48)}\n`;
-      expect(through(chunks, line('a') + line('b')).notes).toMatchObject([
+      expect(decrypt(chunks, line('a') + line('b')).notes).toMatchObject([
         { code: 'TLS_KEYS_OTHER', detail: `client random ${random}, not among the 2 that it has` },
       ]);
     }
   });
 
-  it('of this connection, but not all: told as that', () => {
+  it('of this connection, but incomplete: noted', () => {
     const { chunks, keys } = recordings['TLS 1.3'];
-    const [note] = through(chunks, keys.replace(/^\w+_TRAFFIC_SECRET_0 .*$/gm, '')).notes;
+    const [note] = decrypt(chunks, keys.replace(/^\w+_TRAFFIC_SECRET_0 .*$/gm, '')).notes;
     expect(note).toMatchObject({
       code: 'TLS_KEYS_OTHER',
       detail: expect.stringMatching(/, only some of its secrets are there$/),
     });
   });
 
-  it('of the data alone will do in TLS 1.3', () => {
+  it('for application data alone are sufficient in TLS 1.3', () => {
     const { chunks, keys } = recordings['TLS 1.3'];
-    const outcome = through(chunks, keys.replace(/^\w+_HANDSHAKE_.*$/gm, ''));
+    const outcome = decrypt(chunks, keys.replace(/^\w+_HANDSHAKE_.*$/gm, ''));
     expect(outcome.text('client').equals(FROM_CLIENT)).toBe(true);
     expect(outcome.text('server').equals(FROM_SERVER)).toBe(true);
     expect(outcome).toMatchObject({ notes: [], gaps: [], infos: [{ keys: 'found' }] });
   });
 
-  it('missing for many connections: what is held stays below the caps and is given back', () => {
+  it('missing for many connections: buffered bytes stay within the limits and are released', () => {
     const log = new KeyLog();
     const { chunks } = recordings['TLS 1.3'];
     const place = { frame: 1, time: 1n };
     const stations = Array.from({ length: 120 }, () => new TlsStation(log, new Outcome()));
-    let most = 0;
+    let peak = 0;
     for (const station of stations) {
       const before = log.held;
-      for (let again = 0; again < 3; again++) {
-        for (const { from, bytes } of again === 0 ? chunks : chunks.slice(12)) station.bytes(from, bytes, place);
+      for (let round = 0; round < 3; round++) {
+        for (const { from, bytes } of round === 0 ? chunks : chunks.slice(12)) station.bytes(from, bytes, place);
       }
       expect(log.held - before).toBeLessThanOrEqual(MAX_HELD);
-      most = Math.max(most, log.held);
+      peak = Math.max(peak, log.held);
     }
-    expect(most).toBeGreaterThan(MAX_HELD_TOTAL - MAX_HELD);
-    expect(most).toBeLessThanOrEqual(MAX_HELD_TOTAL);
+    expect(peak).toBeGreaterThan(MAX_HELD_TOTAL - MAX_HELD);
+    expect(peak).toBeLessThanOrEqual(MAX_HELD_TOTAL);
     for (const station of stations) {
       station.end('client', 'capture ended', place);
       station.end('server', 'capture ended', place);

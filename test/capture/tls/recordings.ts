@@ -1,6 +1,6 @@
-/** A conversation under each kind of record protection, and what a capture may do to its packets. */
-import { type Chunk, makeIdentity, type Recording, recordTls, say } from '../../support/tls-tap.js';
-import { cut, type Input } from './through.js';
+/** Recordings with each kind of record protection, and helpers to split them into packets and drop some. */
+import { type Chunk, makeIdentity, type Recording, recordTls, sendAndWait } from '../../support/tls-tap.js';
+import { type Input, split } from './through.js';
 
 const SUITES = {
   'TLS 1.2 GCM': 'ECDHE-ECDSA-AES128-GCM-SHA256',
@@ -11,9 +11,9 @@ const SUITES = {
 export type Name = keyof typeof SUITES;
 export const NAMES = Object.keys(SUITES) as Name[];
 
-/** Counting bytes: a piece in the wrong place shows. */
-export const FROM_CLIENT = numbered(20 * 1400);
-export const FROM_SERVER = numbered(120_000);
+/** Test data in which every 4 bytes state their own position, so that misplaced bytes are detected. */
+export const FROM_CLIENT = positions(20 * 1400);
+export const FROM_SERVER = positions(120_000);
 
 export type Recordings = Readonly<Record<Name, Recording>>;
 
@@ -26,10 +26,10 @@ export async function recordAll(): Promise<Recordings> {
     recordings[name] = await recordTls(identity, {
       server: { maxVersion, ciphers },
       client: { ciphers },
-      talk: async (client, server) => {
-        for (let turn = 0; turn < 20; turn++) {
-          await say(client, server, FROM_CLIENT.subarray(turn * 1400, (turn + 1) * 1400));
-          await say(server, client, FROM_SERVER.subarray(turn * 6000, (turn + 1) * 6000));
+      exchange: async (client, server) => {
+        for (let round = 0; round < 20; round++) {
+          await sendAndWait(client, server, FROM_CLIENT.subarray(round * 1400, (round + 1) * 1400));
+          await sendAndWait(server, client, FROM_SERVER.subarray(round * 6000, (round + 1) * 6000));
         }
       },
     });
@@ -37,18 +37,18 @@ export async function recordAll(): Promise<Recordings> {
   return recordings;
 }
 
-function numbered(length: number): Buffer {
+function positions(length: number): Buffer {
   const bytes = Buffer.alloc(length);
   for (let at = 0; at < length; at += 4) bytes.writeUInt32BE(at, at);
   return bytes;
 }
 
-/** What TCP makes of it. */
+/** Splits the chunks of a recording into TCP segments of at most `size` bytes. */
 export function packets(recording: Recording, size = 1448): Chunk[] {
-  return [...cut(recording.chunks, () => size)];
+  return [...split(recording.chunks, () => size)];
 }
 
-/** The packets without some; TCP reassembly knows how much is missing. */
+/** Replaces the chunks at the indexes `lost` by gaps of the same length, as TCP reassembly does. */
 export function drop(chunks: readonly Chunk[], lost: ReadonlySet<number>): Input[] {
-  return chunks.map((one, at) => (lost.has(at) ? { from: one.from, gap: one.bytes.length } : one));
+  return chunks.map((chunk, at) => (lost.has(at) ? { from: chunk.from, gap: chunk.bytes.length } : chunk));
 }

@@ -1,7 +1,7 @@
-/** The trace of RFC 8448 section 3, a whole TLS 1.3 connection with all its secrets, through the station. */
+/** Decrypts the trace of RFC 8448 section 3: a complete TLS 1.3 connection with all its secrets. */
 import { describe, expect, it } from 'vitest';
 import { expandLabel } from '../../../src/capture/tls/schedule.js';
-import { through } from './through.js';
+import { decrypt } from './through.js';
 
 const RANDOM = 'cb34ecb1e78163ba1c38c6dacb196a6dffa21a8d9912ec18a2ef6283024dece7';
 const SECRETS = {
@@ -78,8 +78,8 @@ const TRACE = [
   ['server', '1703030013b58fd67166ebf599d24720cfbe7efa7a8864a9'],
 ] as const;
 
-describe('RFC 8448, section 3', () => {
-  it('the write keys and IVs of every secret', () => {
+describe('RFC 8448 section 3', () => {
+  it('derives the write keys and IVs of every secret', () => {
     for (const [label, [key, iv]] of Object.entries(KEYS)) {
       const secret = Buffer.from(SECRETS[label as keyof typeof SECRETS], 'hex');
       expect(expandLabel('sha256', secret, 'key', 16).toString('hex')).toBe(key);
@@ -87,10 +87,10 @@ describe('RFC 8448, section 3', () => {
     }
   });
 
-  it('the whole connection', () => {
+  it('decrypts the whole connection', () => {
     const keys = Object.entries(SECRETS).map(([label, secret]) => `${label} ${RANDOM} ${secret}\n`);
     const chunks = TRACE.map(([from, hex]) => ({ from, bytes: Buffer.from(hex.replace(/\s/g, ''), 'hex') }));
-    const outcome = through(chunks, keys.join(''));
+    const outcome = decrypt(chunks, keys.join(''));
     const fifty = Buffer.from(Array.from({ length: 50 }, (_, at) => at));
     expect(outcome.client).toEqual([fifty]);
     expect(outcome.server).toEqual([fifty]);

@@ -1,29 +1,29 @@
-/** What reaches the station in any cut, damaged or made up. */
+/** Station input in random chunks, with damage, or random bytes. */
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { MAX_FAILURES } from '../../../src/capture/tls/index.js';
 import type { Sender } from '../../../src/capture/types.js';
 import type { Chunk } from '../../support/tls-tap.js';
 import { FROM_CLIENT, FROM_SERVER, NAMES, packets, type Recordings, recordAll } from './recordings.js';
-import { cut, type Input, through } from './through.js';
+import { decrypt, type Input, split } from './through.js';
 
 let recordings: Recordings;
 beforeAll(async () => {
   recordings = await recordAll();
 });
 
-describe('cuts', () => {
-  it('any split of the bytes gives the same events', () => {
+describe('chunk sizes', () => {
+  it('do not change the events', () => {
     for (const name of NAMES) {
       const { chunks, keys } = recordings[name];
-      const whole = through(chunks, keys).summary;
+      const whole = decrypt(chunks, keys).summary;
       fc.assert(
         fc.property(
           fc.infiniteStream(fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 40_000 }))),
           (sizes) => {
             expect(
-              through(
-                cut(chunks, () => sizes.next().value ?? 1),
+              decrypt(
+                split(chunks, () => sizes.next().value ?? 1),
                 keys,
               ).summary,
             ).toEqual(whole);
@@ -34,38 +34,38 @@ describe('cuts', () => {
     }
   });
 
-  it('byte by byte', () => {
+  it('of one byte do not change the events', () => {
     const { chunks, keys } = recordings['TLS 1.3'];
     const start = chunks.slice(0, 20);
     expect(
-      through(
-        cut(start, () => 1),
+      decrypt(
+        split(start, () => 1),
         keys,
       ).summary,
-    ).toEqual(through(start, keys).summary);
+    ).toEqual(decrypt(start, keys).summary);
   });
 
-  it('the server first: a capture may swap packets of the two sides', () => {
+  it('the ServerHello may be captured before the ClientHello', () => {
     const { chunks, keys } = recordings['TLS 1.3'];
-    const [hello, answer, ...rest] = chunks as [Chunk, Chunk, ...Chunk[]];
+    const [hello, answer, ...others] = chunks as [Chunk, Chunk, ...Chunk[]];
     expect([hello.from, answer.from]).toEqual(['client', 'server']);
-    const outcome = through([answer, hello, ...rest], keys);
+    const outcome = decrypt([answer, hello, ...others], keys);
     expect(outcome.text('client').equals(FROM_CLIENT)).toBe(true);
     expect(outcome.text('server').equals(FROM_SERVER)).toBe(true);
     expect(outcome.notes).toEqual([]);
   });
 });
 
-describe('what is no TLS', () => {
-  it('passes through in any split', () => {
+describe('streams other than TLS', () => {
+  it('pass unchanged in any chunk size', () => {
     const chunks: Chunk[] = [
       { from: 'client', bytes: Buffer.from('GET / HTTP/1.1\r\n\r\n') },
       { from: 'server', bytes: Buffer.from('HTTP/1.1 200 OK\r\n\r\n') },
       { from: 'client', bytes: Buffer.from([22, 3, 3, 0, 1]) },
     ];
     for (const size of [1, 2, 3, 100]) {
-      const outcome = through(
-        cut(chunks, () => size),
+      const outcome = decrypt(
+        split(chunks, () => size),
         '',
       );
       expect(outcome.order).toEqual(['client 18', 'server 19', 'client 5']);
@@ -73,42 +73,42 @@ describe('what is no TLS', () => {
     }
   });
 
-  it('keeps gaps, and bytes that were too few to tell', () => {
+  it('keep gaps, and bytes that are too few to detect TLS', () => {
     const gap: Input[] = [
       { from: 'server', gap: 7 },
       { from: 'server', bytes: Buffer.from('plain') },
       { from: 'server', gap: undefined },
     ];
-    expect(through(gap, '').order).toEqual(['gap server 7', 'server 5', 'gap server ?']);
-    const few = through([{ from: 'client', bytes: Buffer.from([22, 3]) }], '');
+    expect(decrypt(gap, '').order).toEqual(['gap server 7', 'server 5', 'gap server ?']);
+    const few = decrypt([{ from: 'client', bytes: Buffer.from([22, 3]) }], '');
     expect(few).toMatchObject({ order: ['client 2'], ends: ['client fin', 'server fin'] });
   });
 
-  it('a server that answers TLS in plain text is told', () => {
+  it('a server that answers TLS in plain text is noted', () => {
     const { chunks, keys } = recordings['TLS 1.3'];
     const answer = Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n');
     for (const size of [1, 100]) {
-      const outcome = through([chunks[0] as Chunk, ...cut([{ from: 'server', bytes: answer }], () => size)], keys);
+      const outcome = decrypt([chunks[0] as Chunk, ...split([{ from: 'server', bytes: answer }], () => size)], keys);
       expect(outcome.text('server').equals(answer)).toBe(true);
       expect(outcome.codes).toEqual(['TLS_NOT_TLS', 'TLS_HANDSHAKE_UNFINISHED']);
     }
   });
 
-  it('a capture that began in the middle', () => {
+  it('a TLS connection without its handshake is dropped and noted', () => {
     const { chunks, keys } = recordings['TLS 1.3'];
-    const outcome = through(chunks.slice(12), keys);
+    const outcome = decrypt(chunks.slice(12), keys);
     expect(outcome).toMatchObject({ infos: [], order: ['gap client ?', 'gap server ?'] });
     expect(outcome.codes).toEqual(['TLS_NO_HANDSHAKE']);
   });
 });
 
 describe('damage', () => {
-  it('one record that does not authenticate is a hole', () => {
+  it('a record that does not authenticate becomes a gap', () => {
     for (const name of NAMES) {
       const { chunks, keys } = recordings[name];
-      const at = chunks.findIndex((one, index) => index > 12 && one.from === 'client' && one.bytes.length > 1400);
-      const outcome = through(
-        chunks.map((one, index) => (index === at ? flip(one, 200) : one)),
+      const at = chunks.findIndex((chunk, index) => index > 12 && chunk.from === 'client' && chunk.bytes.length > 1400);
+      const outcome = decrypt(
+        chunks.map((chunk, index) => (index === at ? flip(chunk, 200) : chunk)),
         keys,
       );
       expect(outcome.codes).toEqual(['TLS_RECORD_NOT_AUTHENTIC']);
@@ -118,16 +118,16 @@ describe('damage', () => {
     }
   });
 
-  it('keys of another connection: given up after a few records', () => {
+  it('wrong keys: the direction is dropped after a few records', () => {
     const { chunks, keys } = recordings['TLS 1.3'];
     const wrong = keys.replace(/ [0-9a-f]{64}$/gm, ` ${'ab'.repeat(32)}`);
-    const outcome = through(chunks, wrong);
+    const outcome = decrypt(chunks, wrong);
     expect(outcome.order.sort()).toEqual(['gap client ?', 'gap server ?']);
     expect(outcome.codes.filter((code) => code === 'TLS_GIVEN_UP')).toHaveLength(2);
     expect(outcome.codes.length).toBeLessThanOrEqual(2 * MAX_FAILURES);
   });
 
-  it('mutations never throw, and what comes out of TLS was in it', () => {
+  it('mutations never cause an exception or wrong plaintext', () => {
     const lines = new Map(NAMES.map((name) => [name, packets(recordings[name], 3000)]));
     const mutation = fc.record({
       kind: fc.constantFrom('flip', 'drop', 'twice', 'swap', 'cut', 'gap', 'end'),
@@ -148,7 +148,7 @@ describe('damage', () => {
           if (kind === 'gap') inputs.splice(at, 0, { from: input.from, gap: bit });
           if (kind === 'end') inputs.splice(at);
         }
-        const outcome = through(inputs, recordings[name].keys);
+        const outcome = decrypt(inputs, recordings[name].keys);
         expect(outcome.ends).toEqual(['client fin', 'server fin']);
         if (outcome.infos.some((info) => info.keys === 'found') && !outcome.codes.includes('TLS_NOT_TLS')) {
           for (const piece of outcome.client) expect(FROM_CLIENT.includes(piece)).toBe(true);
@@ -159,7 +159,7 @@ describe('damage', () => {
     );
   });
 
-  it('any bytes behind a hello never throw', () => {
+  it('random bytes after a ClientHello never cause an exception', () => {
     const hello = recordings['TLS 1.3'].chunks[0] as Chunk;
     const record = fc
       .tuple(fc.integer({ min: 20, max: 24 }), fc.uint8Array({ maxLength: 200 }))
@@ -173,7 +173,7 @@ describe('damage', () => {
     });
     fc.assert(
       fc.property(fc.array(chunk, { maxLength: 20 }), (chunks) => {
-        expect(through([hello, ...chunks], recordings['TLS 1.3'].keys).ends).toEqual(['client fin', 'server fin']);
+        expect(decrypt([hello, ...chunks], recordings['TLS 1.3'].keys).ends).toEqual(['client fin', 'server fin']);
       }),
       { numRuns: 200 },
     );

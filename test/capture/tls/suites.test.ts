@@ -1,8 +1,8 @@
-/** Every suite, against OpenSSL: what both ends said to each other comes out again. */
+/** Decrypts OpenSSL connections with every supported cipher suite. */
 import type { TLSSocket } from 'node:tls';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Identity, makeIdentity, recordTls, say } from '../../support/tls-tap.js';
-import { through } from './through.js';
+import { type Identity, makeIdentity, recordTls, sendAndWait } from '../../support/tls-tap.js';
+import { decrypt } from './through.js';
 
 let ec: Identity;
 let rsa: Identity;
@@ -11,18 +11,18 @@ beforeAll(() => {
   rsa = makeIdentity('rsa');
 });
 
-/** Tiny ones, one that fills several records, and both sides in turn. */
+/** Data sent in turn: small writes, and one that needs several records. */
 const CLIENT = ['a', 'GET / HTTP/1.1\r\n\r\n', 'x'.repeat(1400)].map((text) => Buffer.from(text));
 const SERVER = [Buffer.from('b'), Buffer.alloc(50_000, 'large '), Buffer.from('end')];
 
-async function talk(client: TLSSocket, server: TLSSocket): Promise<void> {
-  for (let turn = 0; turn < 3; turn++) {
-    await say(client, server, CLIENT[turn] ?? Buffer.alloc(0));
-    await say(server, client, SERVER[turn] ?? Buffer.alloc(0));
+async function exchange(client: TLSSocket, server: TLSSocket): Promise<void> {
+  for (let round = 0; round < 3; round++) {
+    await sendAndWait(client, server, CLIENT[round] ?? Buffer.alloc(0));
+    await sendAndWait(server, client, SERVER[round] ?? Buffer.alloc(0));
   }
 }
 
-/** As openssl's ciphers(1) and the IANA registry name them. */
+/** Key type of the certificate, name in openssl ciphers(1), IANA name. */
 const TLS12 = [
   ['ec', 'ECDHE-ECDSA-AES128-GCM-SHA256', 'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256'],
   ['ec', 'ECDHE-ECDSA-AES256-GCM-SHA384', 'TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384'],
@@ -55,7 +55,7 @@ const TLS12 = [
 
 const TLS13 = ['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256'] as const;
 
-/** SSL_OP_NO_ENCRYPT_THEN_MAC, which node:constants does not name. */
+/** SSL_OP_NO_ENCRYPT_THEN_MAC, which node:constants does not export. */
 const NO_ENCRYPT_THEN_MAC = 0x80000;
 
 describe('TLS 1.2', () => {
@@ -63,20 +63,20 @@ describe('TLS 1.2', () => {
     it(openssl, async () => {
       const server = { maxVersion: 'TLSv1.2', ciphers: openssl, dhparam: 'auto' } as const;
       const identity = kind === 'ec' ? ec : rsa;
-      const { chunks, keys } = await recordTls(identity, { server, client: { ciphers: openssl }, talk });
-      const outcome = through(chunks, keys);
+      const { chunks, keys } = await recordTls(identity, { server, client: { ciphers: openssl }, exchange });
+      const outcome = decrypt(chunks, keys);
       expect(outcome.infos).toMatchObject([
         { version: 'TLS 1.2', cipher: iana, sni: 'localhost', alpn: 'http/1.1', keys: 'found', resumed: false },
       ]);
-      expectWhole(outcome);
+      expectAllData(outcome);
     });
   }
 
-  it('CBC with the MAC before the encryption', async () => {
+  it('CBC with MAC-then-encrypt', async () => {
     for (const ciphers of ['ECDHE-RSA-AES128-SHA', 'ECDHE-RSA-AES256-SHA384']) {
       const client = { ciphers, maxVersion: 'TLSv1.2', secureOptions: NO_ENCRYPT_THEN_MAC } as const;
-      const { chunks, keys } = await recordTls(rsa, { client, talk });
-      expectWhole(through(chunks, keys));
+      const { chunks, keys } = await recordTls(rsa, { client, exchange });
+      expectAllData(decrypt(chunks, keys));
     }
   });
 });
@@ -84,17 +84,21 @@ describe('TLS 1.2', () => {
 describe('TLS 1.3', () => {
   for (const cipher of TLS13) {
     it(cipher, async () => {
-      const { chunks, keys } = await recordTls(ec, { server: { ciphers: cipher }, client: { ciphers: cipher }, talk });
-      const outcome = through(chunks, keys);
+      const { chunks, keys } = await recordTls(ec, {
+        server: { ciphers: cipher },
+        client: { ciphers: cipher },
+        exchange,
+      });
+      const outcome = decrypt(chunks, keys);
       expect(outcome.infos).toMatchObject([
         { version: 'TLS 1.3', cipher, sni: 'localhost', alpn: 'http/1.1', keys: 'found', resumed: false },
       ]);
-      expectWhole(outcome);
+      expectAllData(outcome);
     });
   }
 });
 
-function expectWhole(outcome: ReturnType<typeof through>): void {
+function expectAllData(outcome: ReturnType<typeof decrypt>): void {
   expect(outcome.text('client').equals(Buffer.concat(CLIENT))).toBe(true);
   expect(outcome.text('server').equals(Buffer.concat(SERVER))).toBe(true);
   expect(outcome.order).toEqual(['client 1', 'server 1', 'client 18', 'server 50000', 'client 1400', 'server 3']);

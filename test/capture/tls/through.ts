@@ -1,12 +1,13 @@
-/** Puts recorded bytes through the station and writes down what comes out. */
+/** Runs recorded bytes through a `TlsStation` and collects its output. */
 import { type TlsInfo, type TlsSink, TlsStation } from '../../../src/capture/tls/index.js';
 import { KeyLog } from '../../../src/capture/tls/keylog.js';
 import type { NoteEvent, Sender } from '../../../src/capture/types.js';
 import type { Chunk } from '../../support/tls-tap.js';
 
-/** Something that goes into the station; a chunk as it is, or what else happens to a TCP stream. */
+/** Input of the station: bytes or a gap of a TCP stream, or key log text that is added between packets. */
 export type Input = Chunk | { readonly from: Sender; readonly gap: number | undefined } | { readonly keys: string };
 
+/** Collects the output of a station. */
 export class Outcome implements TlsSink {
   readonly client: Buffer[] = [];
   readonly server: Buffer[] = [];
@@ -14,7 +15,7 @@ export class Outcome implements TlsSink {
   readonly notes: NoteEvent[] = [];
   readonly gaps: { from: Sender; length: number | undefined }[] = [];
   readonly ends: string[] = [];
-  /** Who spoke when, neighbours of one sender taken together: `client 12`. */
+  /** Byte runs and gaps in order. Consecutive bytes of one sender are one run: `client 12`. */
   readonly order: string[] = [];
   #last: { from: Sender; length: number } | undefined;
 
@@ -52,7 +53,7 @@ export class Outcome implements TlsSink {
     return this.notes.map((note) => note.code);
   }
 
-  /** Everything that must not depend on how the bytes were cut. */
+  /** All output that must not depend on how the bytes were split into chunks. */
   get summary(): unknown {
     const notes = this.notes.map(({ code, detail }) => ({ code, detail }));
     const [client, server] = [this.text('client').toString('base64'), this.text('server').toString('base64')];
@@ -60,8 +61,8 @@ export class Outcome implements TlsSink {
   }
 }
 
-/** Each input is one packet; at the end both directions end. */
-export function through(inputs: Iterable<Input>, keys: string | KeyLog): Outcome {
+/** Decrypts `inputs`, each of which is one packet, and then ends both directions. */
+export function decrypt(inputs: Iterable<Input>, keys: string | KeyLog): Outcome {
   const outcome = new Outcome();
   const log = typeof keys === 'string' ? new KeyLog() : keys;
   if (typeof keys === 'string') log.add(keys);
@@ -79,11 +80,11 @@ export function through(inputs: Iterable<Input>, keys: string | KeyLog): Outcome
   return outcome;
 }
 
-/** The same bytes, cut into pieces of the sizes that `next` says. */
-export function* cut(chunks: readonly Chunk[], next: () => number): Generator<Chunk> {
+/** Splits the bytes of each chunk into chunks of the sizes that `nextSize` returns. */
+export function* split(chunks: readonly Chunk[], nextSize: () => number): Generator<Chunk> {
   for (const { from, bytes } of chunks) {
     for (let at = 0; at < bytes.length; ) {
-      const size = Math.max(1, next());
+      const size = Math.max(1, nextSize());
       yield { from, bytes: bytes.subarray(at, at + size) };
       at += size;
     }

@@ -40,10 +40,10 @@ describe('the examples of RFC 6455 5.7', () => {
     expect(masked.of('frame')[0]?.[1]).toMatchObject({ masked: true, length: 5, payload: hello });
   });
 
-  it('fragments of a text are not the tunnel', () => {
-    const told = read('server', [hex('010348656c80026c6f')]);
-    expect(told.of('frame').map((said) => (said[1] as { payload: string }).payload)).toEqual(['48656c', '6c6f']);
-    expect(told.of('tunnel')).toEqual([]);
+  it('fragments of a text message are not tunnel bytes', () => {
+    const result = read('server', [hex('010348656c80026c6f')]);
+    expect(result.of('frame').map((event) => (event[1] as { payload: string }).payload)).toEqual(['48656c', '6c6f']);
+    expect(result.of('tunnel')).toEqual([]);
   });
 
   it('ping and its masked pong', () => {
@@ -74,62 +74,62 @@ describe('real clients', () => {
     const { wire, pdus } = stream(id);
     const from = id.endsWith('client') ? 'client' : 'server';
     for (const cuts of [[], [1], [3, 1, 17]]) {
-      const told = read(from, [wire], cuts);
-      expect(told.all('tunnel', from).equals(pdus)).toBe(true);
-      expect(told.said).toHaveLength(1);
+      const result = read(from, [wire], cuts);
+      expect(result.all('tunnel', from).equals(pdus)).toBe(true);
+      expect(result.events).toHaveLength(1);
     }
   });
 });
 
-describe('odd frames', () => {
-  it('a close tells its code and reason', () => {
-    const told = read('server', [hex('880403e8'), Buffer.from('ok')]);
-    expect(told.of('frame')[0]?.[1]).toMatchObject({ name: 'close', closeCode: 1000 });
+describe('unusual frames', () => {
+  it('a close frame is emitted with its status code', () => {
+    const result = read('server', [hex('880403e8'), Buffer.from('ok')]);
+    expect(result.of('frame')[0]?.[1]).toMatchObject({ name: 'close', closeCode: 1000 });
     expect(read('server', [hex('8800')]).of('frame')[0]?.[1]).not.toHaveProperty('closeCode');
   });
 
-  it('frames behind a close are still read', () => {
-    const told = read('server', [hex('8800'), frame(pdu(4))]);
-    expect(told.all('tunnel', 'server').equals(pdu(4))).toBe(true);
-    expect(told.codes()).toEqual(['WS_AFTER_CLOSE']);
+  it('frames after a close frame are read', () => {
+    const result = read('server', [hex('8800'), frame(pdu(4))]);
+    expect(result.all('tunnel', 'server').equals(pdu(4))).toBe(true);
+    expect(result.codes()).toEqual(['WS_AFTER_CLOSE']);
   });
 
-  it('masking the wrong way round is noted once', () => {
+  it('wrong masking is noted once', () => {
     const key = hex('01020304');
     expect(read('server', [frame(pdu(4), key), frame(pdu(5), key)]).codes()).toEqual(['WS_MASK']);
-    const told = read('client', [frame(pdu(9))]);
-    expect(told.codes()).toEqual(['WS_MASK']);
-    expect(told.all('tunnel', 'client').equals(pdu(9))).toBe(true);
+    const result = read('client', [frame(pdu(9))]);
+    expect(result.codes()).toEqual(['WS_MASK']);
+    expect(result.all('tunnel', 'client').equals(pdu(9))).toBe(true);
   });
 
-  it('an oversized pong, as FreeRDP 3 sends it, does not disturb what follows', () => {
+  it('frames after an oversized pong, as FreeRDP 3 sends it, are read', () => {
     const pong = Buffer.concat([hex('8afe0400'), hex('01020304'), Buffer.alloc(1024, 7)]);
-    const told = read('client', [pong, frame(pdu(3), hex('09080706'))]);
-    expect(told.codes()).toEqual(['WS_CONTROL_LONG']);
-    expect(told.of('frame')[0]?.[1]).toMatchObject({
+    const result = read('client', [pong, frame(pdu(3), hex('09080706'))]);
+    expect(result.codes()).toEqual(['WS_CONTROL_LONG']);
+    expect(result.of('frame')[0]?.[1]).toMatchObject({
       length: 1024,
       payload: expect.stringMatching(new RegExp(`^[0-9a-f]{${2 * MAX_PREVIEW}}$`)),
     });
-    expect(told.all('tunnel', 'client').equals(pdu(3))).toBe(true);
+    expect(result.all('tunnel', 'client').equals(pdu(3))).toBe(true);
   });
 
-  it('a PDU in fragments, with a ping between', () => {
+  it('a fragmented PDU with a ping between the fragments is joined', () => {
     const whole = pdu(100);
-    const told = read('server', [
+    const result = read('server', [
       Buffer.concat([hex('020a'), whole.subarray(0, 10)]),
       hex('8900'),
       Buffer.concat([Buffer.from([0x80, 100]), whole.subarray(10)]),
     ]);
-    expect(told.all('tunnel', 'server').equals(whole)).toBe(true);
-    expect(told.codes()).toEqual(['WS_FRAGMENTS']);
+    expect(result.all('tunnel', 'server').equals(whole)).toBe(true);
+    expect(result.codes()).toEqual(['WS_FRAGMENTS']);
   });
 
-  it('what is no frame is stepped over', () => {
+  it('bytes that are not a frame are skipped', () => {
     for (const odd of ['c205', '8305', '827fffffffffffffffff', '827f0000010000000000']) {
-      const told = read('server', [hex(odd), Buffer.from('some bytes'), frame(pdu(50))]);
-      expect(told.codes()).toEqual(['WS_FRAME_ODD', 'WS_FOUND']);
-      expect(told.of('gap')).toEqual([['gap', 'server', undefined, 'unreadable']]);
-      expect(told.all('tunnel', 'server').equals(pdu(50))).toBe(true);
+      const result = read('server', [hex(odd), Buffer.from('some bytes'), frame(pdu(50))]);
+      expect(result.codes()).toEqual(['WS_FRAME_ODD', 'WS_FOUND']);
+      expect(result.of('gap')).toEqual([['gap', 'server', undefined, 'unreadable']]);
+      expect(result.all('tunnel', 'server').equals(pdu(50))).toBe(true);
     }
   });
 
@@ -142,11 +142,11 @@ describe('odd frames', () => {
 describe('gaps', () => {
   const key = hex('a1b2c3d4');
 
-  it('inside a payload cost only what is missing', () => {
+  it('within a payload lose only the missing bytes', () => {
     const bytes = frame(pdu(1000), key);
-    const told = read('client', [bytes.subarray(0, 107), { gap: 333 }, bytes.subarray(440), frame(pdu(20), key)]);
+    const result = read('client', [bytes.subarray(0, 107), { gap: 333 }, bytes.subarray(440), frame(pdu(20), key)]);
     const plain = pdu(1000);
-    expect(told.said).toEqual([
+    expect(result.events).toEqual([
       ['tunnel', 'client', plain.subarray(0, 99).toString('hex')],
       ['gap', 'client', 333, 'missing'],
       ['tunnel', 'client', plain.subarray(432).toString('hex') + pdu(20).toString('hex')],
@@ -160,22 +160,22 @@ describe('gaps', () => {
     const bytes = frame(pdu(1000), key);
     const pieces = [bytes.subarray(0, 100), { gap }, bytes.subarray(500), frame(pdu(20), key), frame(pdu(7), key)];
     for (const cuts of [[], [1], [2, 5]]) {
-      const told = read('client', pieces, cuts);
-      expect(told.codes()).toEqual(['WS_LOST', 'WS_FOUND']);
-      expect(told.of('gap')).toEqual([['gap', 'client', undefined, 'missing']]);
-      expect(told.said.at(-1)).toEqual(['tunnel', 'client', Buffer.concat([pdu(20), pdu(7)]).toString('hex')]);
+      const result = read('client', pieces, cuts);
+      expect(result.codes()).toEqual(['WS_LOST', 'WS_FOUND']);
+      expect(result.of('gap')).toEqual([['gap', 'client', undefined, 'missing']]);
+      expect(result.events.at(-1)).toEqual(['tunnel', 'client', Buffer.concat([pdu(20), pdu(7)]).toString('hex')]);
     }
   });
 
-  it('a keep-alive is landmark enough', () => {
-    const told = read('server', [{ gap: undefined }, Buffer.alloc(30, 0x82), frame(KEEPALIVE.encode({}))]);
-    expect(told.all('tunnel', 'server').equals(KEEPALIVE.encode({}))).toBe(true);
+  it('end at a frame with a keep-alive', () => {
+    const result = read('server', [{ gap: undefined }, Buffer.alloc(30, 0x82), frame(KEEPALIVE.encode({}))]);
+    expect(result.all('tunnel', 'server').equals(KEEPALIVE.encode({}))).toBe(true);
   });
 
-  it('after too much without a frame the direction is given up', () => {
-    const told = read('server', [{ gap: 5 }, Buffer.alloc(MAX_SEEK_BYTES + 1, 0x82), frame(pdu(4))]);
-    expect(told.codes()).toEqual(['WS_LOST', 'WS_GIVEN_UP']);
-    expect(told.of('tunnel')).toEqual([]);
+  it('give the direction up after too many bytes without a frame', () => {
+    const result = read('server', [{ gap: 5 }, Buffer.alloc(MAX_SEEK_BYTES + 1, 0x82), frame(pdu(4))]);
+    expect(result.codes()).toEqual(['WS_LOST', 'WS_GIVEN_UP']);
+    expect(result.of('tunnel')).toEqual([]);
   });
 });
 
@@ -188,15 +188,15 @@ describe('properties', () => {
   });
   const cuts = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 6 });
 
-  it('what ws sends is what we read, and what ws reads', async () => {
+  it('frames from the sender of ws are read as its receiver reads them', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(message, { maxLength: 8 }), fc.boolean(), cuts, async (messages, masked, sizes) => {
         const from = masked ? 'client' : 'server';
         const wire = sendAll(messages, masked);
-        const told = read(from, [wire], sizes);
-        expect(told.all('tunnel', from).equals(await receiveAll(wire, masked))).toBe(true);
+        const result = read(from, [wire], sizes);
+        expect(result.all('tunnel', from).equals(await receiveAll(wire, masked))).toBe(true);
         const controls = messages.filter(({ kind }) => kind === 'ping' || kind === 'pong');
-        expect(told.of('frame').map((said) => (said[1] as { payload: string }).payload)).toEqual(
+        expect(result.of('frame').map((event) => (event[1] as { payload: string }).payload)).toEqual(
           controls.map(({ data }) => data.subarray(0, 125).toString('hex')),
         );
       }),
@@ -204,7 +204,7 @@ describe('properties', () => {
     );
   });
 
-  it('any split of any bytes gives the same', () => {
+  it('any split of any bytes gives the same events', () => {
     const hostile = fc.oneof(
       fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
       fc.tuple(fc.nat(2000), fc.nat(255), fc.nat(400)).map(([at, byte, cut]) => {
@@ -216,7 +216,7 @@ describe('properties', () => {
     );
     fc.assert(
       fc.property(fc.array(hostile, { maxLength: 4 }), cuts, (pieces, sizes) => {
-        expect(read('client', pieces, sizes).said).toEqual(read('client', pieces).said);
+        expect(read('client', pieces, sizes).events).toEqual(read('client', pieces).events);
       }),
       { numRuns: 150 },
     );
@@ -258,7 +258,7 @@ function receiveAll(wire: Buffer, isServer: boolean): Promise<Buffer> {
   });
 }
 
-/** A DATA PDU with so much payload. */
+/** A DATA PDU with a payload of `length` bytes. */
 function pdu(length: number): Buffer {
   return DATA.encode({ data: Buffer.from(Array.from({ length }, (_, index) => (index * 7 + length) & 255)) });
 }

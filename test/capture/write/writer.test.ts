@@ -1,6 +1,7 @@
 /**
- * Files of this writer were read with tshark 4.0.17 once: no warnings with both checksum checks on, the request and confirm
- * shown as RDP, and `-z follow,tcp,raw,0` gives the bytes of DATA. Here our own reader looks at them, and at the checksums.
+ * Files of this writer were once checked with tshark 4.0.17: it reports no warnings with both checksum checks enabled,
+ * shows the X.224 request and confirm as RDP, and `-z follow,tcp,raw,0` prints the bytes of DATA. These tests use the
+ * project's own reader and compute the checksums.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -31,7 +32,7 @@ interface Stream {
   readonly ends: string[];
 }
 
-async function written(use: (writer: PcapWriter) => void): Promise<Read> {
+async function writeAndRead(use: (writer: PcapWriter) => void): Promise<Read> {
   const parts: Buffer[] = [];
   use(new PcapWriter((bytes) => parts.push(bytes)));
   const { packets, problems } = await readCapture(Buffer.concat(parts));
@@ -55,7 +56,7 @@ async function written(use: (writer: PcapWriter) => void): Promise<Read> {
   return { packets, segments, streams };
 }
 
-/** What a receiver computes over the header and over the segment with its pseudo header: 0 when both checksums are right. */
+/** The checksums over the IP header and over the segment with its pseudo header; 0 when they are correct. */
 function sumsOf(packet: Buffer): [ip: number, tcp: number] {
   const four = packet[0] === 0x45;
   const segment = packet.subarray(four ? 20 : 40);
@@ -76,7 +77,7 @@ function onesComplement(bytes: Buffer): number {
 
 describe('a conversation', () => {
   it('is a TCP connection from SYN to FIN with the bytes of both sides', async () => {
-    const { packets, segments, streams } = await written((writer) => {
+    const { packets, segments, streams } = await writeAndRead((writer) => {
       expect(writer.conversation(1, CLIENT, TARGET, AT)).toMatchObject({
         client: CLIENT,
         target: { address: '10.0.0.5', port: 3389 },
@@ -101,10 +102,10 @@ describe('a conversation', () => {
     expect(stream).toMatchObject({ gaps: [], ends: ['client fin', 'server fin'] });
   });
 
-  it('keeps bytes of any length in order, and never runs full', async () => {
+  it('keeps bytes of any length in order, and never fills the window', async () => {
     const lengths = [1, MSS - 1, MSS, MSS + 1, 3 * MSS + 7, 700_001];
     const data = lengths.map((length, i) => Buffer.alloc(length, i + 1));
-    const { segments, streams } = await written((writer) => {
+    const { segments, streams } = await writeAndRead((writer) => {
       writer.conversation(3, CLIENT, TARGET, AT);
       for (const bytes of data) writer.data(3, S, bytes, AT);
       writer.end(3, AT);
@@ -119,8 +120,8 @@ describe('a conversation', () => {
     }
   });
 
-  it('shows gaps', async () => {
-    const { streams } = await written((writer) => {
+  it('has gaps where bytes are missing', async () => {
+    const { streams } = await writeAndRead((writer) => {
       writer.conversation(1, CLIENT, TARGET, AT);
       writer.data(1, S, Buffer.from('before'), AT);
       writer.gap(1, S, 100, AT);
@@ -132,8 +133,8 @@ describe('a conversation', () => {
     expect(Buffer.concat(streams[0]?.server ?? []).toString()).toBe('beforeafter');
   });
 
-  it('whose numbers pass 2^32', async () => {
-    const { segments } = await written((writer) => {
+  it('whose sequence numbers wrap at 2^32', async () => {
+    const { segments } = await writeAndRead((writer) => {
       writer.conversation(1, CLIENT, TARGET, AT);
       writer.gap(1, C, 2 ** 32 - 10, AT);
       writer.data(1, C, Buffer.from('around the corner'), AT);
@@ -144,7 +145,7 @@ describe('a conversation', () => {
     expect(((fin?.sequence ?? 0) - (syn?.sequence ?? 0) + 2 ** 32) % 2 ** 32).toBe(8);
   });
 
-  it('any sequence of calls gives a file that can be read', async () => {
+  it('is readable after any sequence of calls', async () => {
     const call = fc.record({
       what: fc.constantFrom('conversation', 'data', 'gap', 'end'),
       number: fc.integer({ min: 1, max: 3 }),
@@ -153,7 +154,7 @@ describe('a conversation', () => {
       at: fc.bigInt({ min: -5n, max: 2n ** 70n }),
     });
     const run = fc.asyncProperty(fc.array(call, { maxLength: 12 }), async (calls) => {
-      await written((writer) => {
+      await writeAndRead((writer) => {
         for (const { what, number, direction, length, at } of calls) {
           if (what === 'conversation') writer.conversation(number, { ...CLIENT, port: 50_000 + number }, TARGET, at);
           else if (what === 'data') writer.data(number, direction, Buffer.alloc(length, number), at);
@@ -175,7 +176,7 @@ describe('addresses', () => {
     });
   };
 
-  it('of a host name is a documentation address, the same for the same name', () => {
+  it('of a host name are documentation addresses, the same for the same name', () => {
     expect(ends('10.0.0.9', 'pc.example', 'other.example', 'pc.example')).toEqual([
       ['10.0.0.9', '192.0.2.1', true],
       ['10.0.0.9', '192.0.2.2', true],
@@ -191,7 +192,7 @@ describe('addresses', () => {
     expect(ends('10.0.0.9', 'fd00::1')).toEqual([['::ffff:a00:9', 'fd00::1', false]]);
     expect(ends('fe80::1%eth0', '[fd00::1]')).toEqual([['fe80::1', 'fd00::1', false]]);
     expect(ends('', '0x7f.1')).toEqual([['198.51.100.1', '192.0.2.1', true]]);
-    const { streams } = await written((writer) => {
+    const { streams } = await writeAndRead((writer) => {
       writer.conversation(1, { address: 'fd00::9', port: 50_000 }, { address: 'fd00::1', port: 3389 }, AT);
       writer.data(1, C, Buffer.from('odd'), AT);
     });
@@ -200,7 +201,7 @@ describe('addresses', () => {
   });
 });
 
-it('forgets the oldest of too many', () => {
+it('drops the oldest conversation beyond MAX_WRITTEN', () => {
   const writer = new PcapWriter(() => {});
   for (let i = 1; i <= MAX_WRITTEN + 1; i += 1) writer.conversation(i, CLIENT, TARGET, AT);
   const before = writer.packets;

@@ -1,13 +1,16 @@
-/** Request bodies, chunked or counted: the first byte says which, for a counted one the next two are its length. */
+/**
+ * Request bodies. The first byte of the input selects chunked or Content-Length (`counted`); for the latter the next
+ * two bytes are the length.
+ */
 import { bodyDecoder } from '../../../src/http/body.js';
 import { BodyError } from '../../../src/http/errors.js';
 import { STREAMS, stream } from '../../capture/http/vectors.js';
 import type { Stage } from '../stage.js';
-import { inEverySplit } from './splits.js';
+import { sameForEverySplit } from './splits.js';
 import { Views } from './views.js';
 
 const COUNTED = 1;
-/** Within reach of a few lines, unlike those of the gateway. */
+/** Small enough to be reached, unlike the limits of the gateway. */
 const LIMITS = { chunkLineBytes: 48, trailerBytes: 96 };
 
 export const bodies: Stage = {
@@ -28,19 +31,19 @@ export const bodies: Stage = {
   run(input) {
     const isCounted = input[0] === COUNTED && input.length >= 3;
     const wire = input.subarray(isCounted ? 3 : 1);
-    const reading = inEverySplit(wire, (cut) =>
-      read(isCounted ? { length: input.readUInt16LE(1) } : 'chunked', cut(wire)),
+    const reading = sameForEverySplit(wire, (split) =>
+      read(isCounted ? { length: input.readUInt16LE(1) } : 'chunked', split(wire)),
     );
-    if (reading.payload && !isCounted && !naive(wire).equals(reading.payload))
-      throw new Error('the chunks hold something else');
-    return [`${isCounted ? 'counted' : 'chunked'} ${reading.end}${reading.rest?.length ? ' behind' : ''}`];
+    if (reading.payload && !isCounted && !decodeValidChunks(wire).equals(reading.payload))
+      throw new Error('the payload differs from the chunks');
+    return [`${isCounted ? 'counted' : 'chunked'} ${reading.end}${reading.rest?.length ? ' rest' : ''}`];
   },
 };
 
 interface Reading {
   /** `open`, `done`, or the code of the error. */
   readonly end: string;
-  /** Undefined behind an error: how much of a read is given up with it depends on the split. */
+  /** Undefined after an error, because the payload before it depends on the split. */
   readonly payload?: Buffer;
   readonly rest?: Buffer;
 }
@@ -52,18 +55,18 @@ function read(framing: Parameters<typeof bodyDecoder>[0], pieces: readonly Buffe
   try {
     while (!decoder.done) {
       const piece = left.shift();
-      if (!piece) return { end: 'open', payload: views.joined() };
-      views.take(decoder.write(piece));
+      if (!piece) return { end: 'open', payload: views.concat() };
+      views.add(decoder.write(piece));
     }
   } catch (error) {
     if (!(error instanceof BodyError)) throw error;
     return { end: error.code };
   }
-  return { end: 'done', payload: views.joined(), rest: Buffer.concat([decoder.rest, ...left]) };
+  return { end: 'done', payload: views.concat(), rest: Buffer.concat([decoder.rest, ...left]) };
 }
 
-/** What chunks hold that are known to be in order, as far as they go. */
-function naive(wire: Buffer): Buffer {
+/** Decodes the chunks of a valid body, up to its end or the end of the input. */
+function decodeValidChunks(wire: Buffer): Buffer {
   const parts: Buffer[] = [];
   for (let at = 0; ; ) {
     const line = wire.indexOf('\r\n', at);

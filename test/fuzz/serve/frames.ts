@@ -1,15 +1,15 @@
-/** WebSocket frames from a client. */
+/** WebSocket frames of a client. */
 import { FrameError, FrameReader } from '../../../src/websocket/frames.js';
 import { STREAMS, stream } from '../../capture/http/vectors.js';
 import { frame } from '../../support/wire.js';
 import type { Stage } from '../stage.js';
-import { inEverySplit } from './splits.js';
+import { sameForEverySplit } from './splits.js';
 import { Views } from './views.js';
 
 interface Reading {
   readonly bytes: Buffer;
   readonly pings: readonly Buffer[];
-  /** How it ended: `open`, `closed 1000`, or the error. */
+  /** The final state: `open`, `closed 1000`, or the error. */
   readonly end: string;
 }
 
@@ -30,12 +30,16 @@ export const frames: Stage = {
       control(0x80, 'bb'),
     ];
     const long = frame(Buffer.alloc(300, 7), key);
-    return [...webSockets, Buffer.concat([first, ping, rest, long, close]), Buffer.concat([long, longest(key), long])];
+    return [
+      ...webSockets,
+      Buffer.concat([first, ping, rest, long, close]),
+      Buffer.concat([long, frameWith64BitLength(key), long]),
+    ];
   },
   run(input) {
-    const { bytes, pings, end } = inEverySplit(input, (cut) => read(cut(input)));
+    const { bytes, pings, end } = sameForEverySplit(input, (split) => read(split(input)));
     const payload = bytes.length + pings.reduce((sum, { length }) => sum + length, 0);
-    if (payload > input.length) throw new Error(`${payload} bytes of payload come out of ${input.length}`);
+    if (payload > input.length) throw new Error(`${payload} bytes of payload from ${input.length} bytes of input`);
     return [
       end.replace(/ ?\d{4} ?| undefined/, ''),
       ...(pings.length > 0 ? ['ping'] : []),
@@ -48,20 +52,20 @@ function read(pieces: readonly Buffer[]): Reading {
   const views = new Views();
   const pings: Buffer[] = [];
   let end = 'open';
-  const alive = (): void => {
-    if (end !== 'open') throw new Error('something is told behind the close frame');
+  const expectOpen = (): void => {
+    if (end !== 'open') throw new Error('an event after the close frame');
   };
   const reader = new FrameReader({
     bytes: (view) => {
-      alive();
-      views.take(view);
+      expectOpen();
+      views.add(view);
     },
     ping: (payload) => {
-      alive();
+      expectOpen();
       pings.push(payload);
     },
     close: (code) => {
-      alive();
+      expectOpen();
       end = `closed ${code}`;
     },
   });
@@ -71,11 +75,11 @@ function read(pieces: readonly Buffer[]): Reading {
     if (!(error instanceof FrameError)) throw error;
     end = `${error.code} ${error.message}`;
   }
-  return { bytes: views.joined(), pings, end };
+  return { bytes: views.concat(), pings, end };
 }
 
-/** A frame whose length needs eight bytes. */
-function longest(key: Buffer): Buffer {
+/** A frame with a 64-bit length. */
+function frameWith64BitLength(key: Buffer): Buffer {
   const head = Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 0, 0x01, 0x00, ...key]);
   return Buffer.concat([head, Buffer.alloc(0x100, 9)]);
 }

@@ -1,4 +1,4 @@
-/** Request heads: the reader of sockets, the parser behind it, and what a request of the gateway is taken to mean. */
+/** Request heads: the socket reader, the head parser, and the interpretation of gateway requests. */
 import { PassThrough } from 'node:stream';
 import { classify } from '../../../src/gateway/http/peek.js';
 import { readRequest } from '../../../src/gateway/http/reader.js';
@@ -7,9 +7,9 @@ import { HeadError } from '../../../src/http/errors.js';
 import { HeadReader, REQUEST_LINE_BYTES, type RequestHead } from '../../../src/http/head.js';
 import { inRequest, lines, REAL_REQUESTS } from '../../gateway/http/samples.js';
 import type { Stage } from '../stage.js';
-import { inEverySplit } from './splits.js';
+import { sameForEverySplit } from './splits.js';
 
-/** Nearer than those of the gateway, but that a request line can still be too long of itself. */
+/** Below the limits of the gateway, but above REQUEST_LINE_BYTES, so that this limit can be reached too. */
 const LIMITS = { headBytes: REQUEST_LINE_BYTES + 512, headFields: 20 };
 
 type Reading =
@@ -35,10 +35,10 @@ export const heads: Stage = {
     ];
   },
   async run(input) {
-    const reading = inEverySplit(input, (cut) => read(cut(input)));
+    const reading = sameForEverySplit(input, (split) => read(split(input)));
     const fromSocket = await readSocket(input);
     checkSame(input, reading, fromSocket);
-    return [reading.kind, fromSocket.kind, ...('head' in reading ? meaning(reading.head) : [])];
+    return [reading.kind, fromSocket.kind, ...('head' in reading ? requestKinds(reading.head) : [])];
   },
 };
 
@@ -56,7 +56,7 @@ function read(pieces: readonly Buffer[]): Reading {
   return { kind: 'need-more' };
 }
 
-/** A first read that came before, and the rest from a socket that ends. */
+/** Reads the first half of the input as the leftover of an earlier read, and the rest from a socket that ends. */
 async function readSocket(
   input: Buffer,
 ): Promise<Reading | { readonly kind: 'web' | 'closed' | 'idle'; readonly back: Buffer }> {
@@ -79,23 +79,24 @@ async function readSocket(
 }
 
 function checkSame(input: Buffer, reading: Reading, fromSocket: Awaited<ReturnType<typeof readSocket>>): void {
-  const whose = classify(input);
+  const classified = classify(input);
   if ('back' in fromSocket) {
-    const isRight = fromSocket.kind === 'web' ? whose === 'web' : fromSocket.kind === 'closed' && input.length === 0;
-    if (!isRight) throw new Error(`${whose} is taken for ${fromSocket.kind}`);
-    if (!fromSocket.back.equals(input)) throw new Error('node:http gets something else than came');
+    const isRight =
+      fromSocket.kind === 'web' ? classified === 'web' : fromSocket.kind === 'closed' && input.length === 0;
+    if (!isRight) throw new Error(`${classified} was read as ${fromSocket.kind}`);
+    if (!fromSocket.back.equals(input)) throw new Error('node:http gets other bytes than the socket');
     return;
   }
-  const expected = whose === 'need-more' || reading.kind === 'need-more' ? 'HEAD_CUT' : reading.kind;
-  if (whose === 'web' || fromSocket.kind !== expected)
-    throw new Error(`${whose} ${reading.kind} became ${fromSocket.kind}`);
+  const expected = classified === 'need-more' || reading.kind === 'need-more' ? 'HEAD_CUT' : reading.kind;
+  if (classified === 'web' || fromSocket.kind !== expected)
+    throw new Error(`${classified} ${reading.kind} was read as ${fromSocket.kind}`);
   if ('head' in fromSocket && 'head' in reading && !fromSocket.rest.equals(reading.rest)) {
-    throw new Error('behind the head comes something else');
+    throw new Error('the bytes after the head differ');
   }
 }
 
-/** What a head is taken to ask for. */
-function meaning(head: RequestHead): string[] {
+/** The kinds of a request: its method, framing and RDG headers. */
+function requestKinds(head: RequestHead): string[] {
   try {
     const { method, body, ...more } = rdgRequest(head);
     for (const text of [more.userId, more.clientGeneration, more.clientBuild]) checkPrintable(text ?? '');
@@ -109,7 +110,7 @@ function meaning(head: RequestHead): string[] {
   }
 }
 
-/** What the log shows of a stranger may not forge a line in it. */
+/** Checks that text of an unauthenticated client cannot forge a line in the log. */
 function checkPrintable(text: string): void {
   const isPrintable = !/[\p{C}\p{Zl}\p{Zp}]/u.test(text) && text.length <= MAX_LOG_TEXT;
   if (!isPrintable) throw new Error(`the log would show ${JSON.stringify(text)}`);

@@ -1,4 +1,4 @@
-/** Streams of PDUs: the way for DATA that gathers nothing, held against whole PDUs and their tables. */
+/** PDU streams: `DataUnwrapper`, which does not buffer DATA, compared with the framer and the packet tables. */
 import { isDeepStrictEqual } from 'node:util';
 import { DATA_OVERHEAD, DataUnwrapper } from '../../../src/protocol/data.js';
 import {
@@ -14,10 +14,10 @@ import {
 import { STREAMS, stream } from '../../capture/http/vectors.js';
 import { pdusOf } from '../../support/wire.js';
 import type { Stage } from '../stage.js';
-import { inEverySplit } from './splits.js';
+import { sameForEverySplit } from './splits.js';
 import { Views } from './views.js';
 
-/** What stands between two other PDUs as `payload …`, those PDUs by their names, and the error where one ends it. */
+/** The DATA between other PDUs as `payload …`, the other PDUs by name, and the code of the error if there is one. */
 type Reading = readonly string[];
 
 export const pdus: Stage = {
@@ -25,7 +25,7 @@ export const pdus: Stage = {
   async seeds() {
     const clients = STREAMS.filter(({ id }) => id.endsWith('-client')).map(({ id }) => stream(id).pdus);
     const data = clients.flatMap((one) => pdusOf(one).filter(isData));
-    // A count below what is there, and one above it.
+    // A count below and one above the number of bytes present.
     const padded = Buffer.from('0a000000100000000200aabbccddeeff', 'hex');
     const short = Buffer.from('0a0000000c0000000900aabb', 'hex');
     return [
@@ -36,31 +36,31 @@ export const pdus: Stage = {
     ];
   },
   run(input) {
-    const fast = inEverySplit(input, (cut) => quickly(cut(input)));
-    const slow = slowly(input);
-    if (!isDeepStrictEqual(fast, slow)) throw new Error(`${fast} instead of ${slow}`);
-    return fast.map((line) => line.replace(/ .*/, ''));
+    const actual = sameForEverySplit(input, (split) => readLikeSession(split(input)));
+    const expected = readWithTables(input);
+    if (!isDeepStrictEqual(actual, expected)) throw new Error(`${actual} instead of ${expected}`);
+    return actual.map((line) => line.replace(/ .*/, ''));
   },
 };
 
-/** As a session reads while its channel is open. */
-function quickly(pieces: readonly Buffer[]): Reading {
-  const script = new Script();
+/** Reads like a session with an open channel. */
+function readLikeSession(pieces: readonly Buffer[]): Reading {
+  const log = new ReadingLog();
   const framer = new Framer();
   const data = new DataUnwrapper();
   const unwrap = (): void => {
-    const head = framer.peek(data.midway ? 1 : DATA_OVERHEAD);
-    if (!head || !data.begins(head)) return;
+    const head = framer.peek(data.insidePdu ? 1 : DATA_OVERHEAD);
+    if (!head || !data.canUnwrap(head)) return;
     const { payload, rest } = data.unwrap(framer.drain());
     framer.push(rest);
-    script.payload(payload);
+    log.payload(payload);
   };
-  return script.through(() => {
+  return log.run(() => {
     for (const piece of pieces) {
       framer.push(piece);
       unwrap();
       for (let pdu = framer.next(); pdu; pdu = framer.next()) {
-        script.pdu(pdu);
+        log.pdu(pdu);
         unwrap();
       }
       checkWaiting(framer);
@@ -69,53 +69,53 @@ function quickly(pieces: readonly Buffer[]): Reading {
 }
 
 function checkWaiting({ buffered, missing }: Framer): void {
-  if (buffered > MAX_CONTROL_PDU) throw new Error(`${buffered} bytes wait`);
-  if (missing !== undefined && missing <= 0) throw new Error('a PDU is there and was not given');
+  if (buffered > MAX_CONTROL_PDU) throw new Error(`${buffered} bytes are buffered`);
+  if (missing !== undefined && missing <= 0) throw new Error('a complete PDU was not returned');
 }
 
-/** Whole PDUs, and of the last one the payload that is there. */
-function slowly(input: Buffer): Reading {
-  const script = new Script();
+/** Reads whole PDUs, and the available payload of an incomplete last one. */
+function readWithTables(input: Buffer): Reading {
+  const log = new ReadingLog();
   const framer = new Framer();
-  return script.through(() => {
-    // In steps, so that it is not taken for a client that sends ahead.
+  return log.run(() => {
+    // Small steps keep the framer below MAX_WAITING.
     for (let at = 0; at < input.length; at += STEP) {
       framer.push(Buffer.from(input.subarray(at, at + STEP)));
       for (let pdu = framer.next(); pdu; pdu = framer.next()) {
-        if (isData(pdu) && isSound(pdu)) script.payload(dataPayload(pdu));
-        else script.pdu(pdu);
+        if (isData(pdu) && isSound(pdu)) log.payload(dataPayload(pdu));
+        else log.pdu(pdu);
       }
     }
     const rest = framer.drain();
     if (rest.length >= DATA_OVERHEAD && isData(rest) && isSound(rest)) {
-      script.payload(rest.subarray(DATA_OVERHEAD, DATA_OVERHEAD + rest.readUInt16LE(8)));
+      log.payload(rest.subarray(DATA_OVERHEAD, DATA_OVERHEAD + rest.readUInt16LE(8)));
     }
   });
 }
 
 const STEP = 1000;
 
-/** Whether a DATA PDU says to hold no more than it has room for. Offsets by hand: those of the tables are what is in question. */
+/** Whether the count of a DATA PDU fits into its length. The offsets are constants, to be independent of the tables. */
 function isSound(start: Buffer): boolean {
   return start.length >= DATA_OVERHEAD && DATA_OVERHEAD + start.readUInt16LE(8) <= start.readUInt32LE(4);
 }
 
-class Script {
+class ReadingLog {
   readonly #lines: string[] = [];
   #views = new Views();
 
   payload(bytes: Buffer): void {
-    this.#views.take(bytes);
+    this.#views.add(bytes);
   }
 
   pdu(bytes: Buffer): void {
     this.#flush();
-    // Odd ones throw here, as in a session.
+    // Malformed PDUs throw here, as in a session.
     const { type } = decode(bytes);
     this.#lines.push(`${packetName(type)} ${bytes.toString('hex')}`);
   }
 
-  through(read: () => void): Reading {
+  run(read: () => void): Reading {
     try {
       read();
     } catch (error) {
@@ -128,7 +128,7 @@ class Script {
   }
 
   #flush(): void {
-    const bytes = this.#views.joined();
+    const bytes = this.#views.concat();
     this.#views = new Views();
     if (bytes.length > 0) this.#lines.push(`payload ${bytes.toString('hex')}`);
   }

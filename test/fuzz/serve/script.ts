@@ -1,7 +1,10 @@
-/** What happens to a session, as one run of bytes that a fuzzer may damage: what, a number, and bytes where it is `receive`. */
+/**
+ * Encoding of the calls to a session as one byte string, so that the fuzzer can mutate it. Each step is a byte for the
+ * action, a 16-bit value, and for `receive` as many bytes.
+ */
 import type { Random } from '../mutate.js';
 
-export const HAPPENINGS = [
+export const ACTIONS = [
   'receive',
   'allow',
   'deny',
@@ -14,8 +17,8 @@ export const HAPPENINGS = [
 ] as const;
 
 export interface Step {
-  readonly what: (typeof HAPPENINGS)[number];
-  /** A time, a code or a length, as the step needs it. */
+  readonly action: (typeof ACTIONS)[number];
+  /** A time, a result code or a length, depending on the action. */
   readonly value: number;
   readonly bytes: Buffer;
 }
@@ -23,39 +26,40 @@ export interface Step {
 const HEADER = 3;
 const NONE = Buffer.alloc(0);
 
-export function happens(what: Step['what'], value = 0): Buffer {
-  return Buffer.from([HAPPENINGS.indexOf(what), value & 0xff, value >> 8]);
+/** Encodes a step without bytes. */
+export function step(action: Step['action'], value = 0): Buffer {
+  return Buffer.from([ACTIONS.indexOf(action), value & 0xff, value >> 8]);
 }
 
-export function receives(bytes: Buffer): Buffer {
-  return Buffer.concat([happens('receive', bytes.length), bytes]);
+export function receiveStep(bytes: Buffer): Buffer {
+  return Buffer.concat([step('receive', bytes.length), bytes]);
 }
 
-/** Whatever the bytes are. */
+/** Decodes the steps of arbitrary bytes. */
 export function* stepsOf(script: Buffer): Generator<Step> {
   for (let at = 0; at + HEADER <= script.length; ) {
-    const what = HAPPENINGS[(script[at] as number) % HAPPENINGS.length] as Step['what'];
+    const action = ACTIONS[(script[at] as number) % ACTIONS.length] as Step['action'];
     const value = script.readUInt16LE(at + 1);
     at += HEADER;
-    const bytes = what === 'receive' ? script.subarray(at, at + value) : NONE;
+    const bytes = action === 'receive' ? script.subarray(at, at + value) : NONE;
     at += bytes.length;
-    yield { what, value, bytes };
+    yield { action, value, bytes };
   }
 }
 
-/** The script with something more that happens, in the middle of what arrives too, with one step less, or with another number in one. */
-export function disturbed(script: Buffer, random: Random): Buffer {
+/** Adds a step (possibly in the middle of received bytes), removes one, or changes the value of one. */
+export function mutateScript(script: Buffer, random: Random): Buffer {
   const steps = [...stepsOf(script)];
   const at = random() % (steps.length + 1);
-  const other = anyStep(random);
-  const instead = (): Step[] => {
+  const other = randomStep(random);
+  const replacement = (): Step[] => {
     const step = steps[at];
     if (!step) return [other];
     if (random() % 4 === 0) return [];
     if (random() % 4 === 0) return [{ ...step, value: other.value }];
     return interrupted(step, other, random);
   };
-  return Buffer.concat([...steps.slice(0, at), ...instead(), ...steps.slice(at + 1)].map(written));
+  return Buffer.concat([...steps.slice(0, at), ...replacement(), ...steps.slice(at + 1)].map(encodeStep));
 }
 
 function interrupted(step: Step, by: Step, random: Random): Step[] {
@@ -64,11 +68,11 @@ function interrupted(step: Step, by: Step, random: Random): Step[] {
   return [{ ...step, bytes: step.bytes.subarray(0, middle) }, by, { ...step, bytes: step.bytes.subarray(middle) }];
 }
 
-function anyStep(random: Random): Step {
-  const what = HAPPENINGS[random() % HAPPENINGS.length] as Step['what'];
-  return { what, value: random() % 4 === 0 ? 0 : random() & 0xffff, bytes: NONE };
+function randomStep(random: Random): Step {
+  const action = ACTIONS[random() % ACTIONS.length] as Step['action'];
+  return { action, value: random() % 4 === 0 ? 0 : random() & 0xffff, bytes: NONE };
 }
 
-function written({ what, value, bytes }: Step): Buffer {
-  return what === 'receive' ? receives(bytes) : happens(what, value);
+function encodeStep({ action, value, bytes }: Step): Buffer {
+  return action === 'receive' ? receiveStep(bytes) : step(action, value);
 }

@@ -1,4 +1,4 @@
-/** The gateway's side of a tunnel, to which anything happens at any moment. */
+/** The gateway session, with arbitrary calls in arbitrary order. */
 import {
   DATA_PAYLOAD,
   dataPayload,
@@ -25,118 +25,118 @@ import {
 } from '../../protocol/requests.js';
 import { pdusOf } from '../../support/wire.js';
 import type { Stage } from '../stage.js';
-import { disturbed, happens, receives, type Step, stepsOf } from './script.js';
-import { type Cut, inEverySplit } from './splits.js';
+import { SessionOracle } from './oracle.js';
+import { mutateScript, receiveStep, type Step, step, stepsOf } from './script.js';
+import { type Split, sameForEverySplit } from './splits.js';
 import { Views } from './views.js';
-import { Witness } from './witness.js';
 
-/** Of the number in a step: the longest time passes every deadline. */
-const MS = 4;
+/** Milliseconds per unit of a step's value. The largest value is later than every deadline. */
+const MS_PER_UNIT = 4;
 const TARGET_ENDS = Object.keys(TARGET_CAUSE) as TargetEnd[];
 
 export const session: Stage = {
   name: 'session',
   async seeds() {
-    const tunnel = [receives(handshake()), receives(tunnelCreate()), happens('allow'), receives(tunnelAuth())];
-    const channel = [...tunnel, receives(channelCreate(['a', 'b'], ['c'])), happens('connected')];
-    const moving = [...channel, receives(data('hello')), receives(keepAlive()), happens('target sent', 40_000)];
+    const tunnel = [receiveStep(handshake()), receiveStep(tunnelCreate()), step('allow'), receiveStep(tunnelAuth())];
+    const channel = [...tunnel, receiveStep(channelCreate(['a', 'b'], ['c'])), step('connected')];
+    const transfer = [...channel, receiveStep(data('hello')), receiveStep(keepAlive()), step('target sent', 40_000)];
     const tails = [
       [
-        receives(close()),
-        receives(channelCreate()),
-        happens('connected'),
-        receives(data('again')),
-        happens('close', 0xa0),
+        receiveStep(close()),
+        receiveStep(channelCreate()),
+        step('connected'),
+        receiveStep(data('again')),
+        step('close', 0xa0),
       ],
-      [receives(close()), happens('tick', 10_000), happens('tick', 40_000)],
-      [happens('target ended', 0), receives(data('late')), receives(closeResponse())],
-      [happens('target ended', 1), receives(close()), receives(closeResponse())],
-      [happens('target ended', 2), happens('tick', 2000)],
+      [receiveStep(close()), step('tick', 10_000), step('tick', 40_000)],
+      [step('target ended', 0), receiveStep(data('late')), receiveStep(closeResponse())],
+      [step('target ended', 1), receiveStep(close()), receiveStep(closeResponse())],
+      [step('target ended', 2), step('tick', 2000)],
       [
-        happens('tick', 8000),
-        happens('tick', 8000),
-        receives(Buffer.concat([data('a'), data('b'), close(), keepAlive()])),
+        step('tick', 8000),
+        step('tick', 8000),
+        receiveStep(Buffer.concat([data('a'), data('b'), close(), keepAlive()])),
       ],
     ];
     return [
       ...STREAMS.filter(({ id }) => id.endsWith('-client')).map(({ id }) => captured(stream(id).pdus)),
-      ...tails.map((tail) => Buffer.concat([...moving, ...tail])),
-      Buffer.concat([...tunnel, receives(channelCreate()), happens('failed', 0x59dd)]),
-      Buffer.concat([...tunnel.slice(0, 2), happens('deny', 5)]),
-      Buffer.concat([...tunnel.slice(0, 2), happens('allow', 3), happens('tick', 3000), happens('tick', 60_000)]),
+      ...tails.map((tail) => Buffer.concat([...transfer, ...tail])),
+      Buffer.concat([...tunnel, receiveStep(channelCreate()), step('failed', 0x59dd)]),
+      Buffer.concat([...tunnel.slice(0, 2), step('deny', 5)]),
+      Buffer.concat([...tunnel.slice(0, 2), step('allow', 3), step('tick', 3000), step('tick', 60_000)]),
       Buffer.concat([
         ...tunnel.slice(0, 2),
-        happens('allow', 20_000),
+        step('allow', 20_000),
         ...channel.slice(3),
-        happens('tick', 30_000),
-        receives(closeResponse()),
+        step('tick', 30_000),
+        receiveStep(closeResponse()),
       ]),
-      Buffer.concat([receives(handshake(4)), receives(extendedAuth()), receives(tunnelCreateWithoutCookie())]),
-      // All ahead of every answer.
+      Buffer.concat([receiveStep(handshake(4)), receiveStep(extendedAuth()), receiveStep(tunnelCreateWithoutCookie())]),
+      // All PDUs are sent before the first answer.
       Buffer.concat([
-        receives(Buffer.concat([handshake(), tunnelCreate(), tunnelAuth(), channelCreate(), data('x')])),
-        happens('allow'),
-        happens('connected'),
+        receiveStep(Buffer.concat([handshake(), tunnelCreate(), tunnelAuth(), channelCreate(), data('x')])),
+        step('allow'),
+        step('connected'),
       ]),
     ];
   },
-  damage: disturbed,
+  mutate: mutateScript,
   run(input) {
     const kinds = new Set<string>();
-    inEverySplit(input, (cut) => play(input, cut, kinds));
+    sameForEverySplit(input, (split) => play(input, split, kinds));
     return [...kinds];
   },
 };
 
-/** A captured client whose questions are answered as they come. */
+/** A captured client, with the answers that the session requests. */
 function captured(pdus: Buffer): Buffer {
-  const [hello, create, authorize, channel, ...rest] = pdusOf(pdus).map(receives) as [
+  const [hello, create, authorize, channel, ...rest] = pdusOf(pdus).map(receiveStep) as [
     Buffer,
     Buffer,
     Buffer,
     Buffer,
     ...Buffer[],
   ];
-  return Buffer.concat([hello, create, happens('allow'), authorize, channel, happens('connected'), ...rest]);
+  return Buffer.concat([hello, create, step('allow'), authorize, channel, step('connected'), ...rest]);
 }
 
-/** All that a driver would see, step by step. What arrives arrives as `cut` says. */
-function play(input: Buffer, cut: Cut, kinds: Set<string>): unknown {
+/** Plays the script. Returns all that a driver can observe, for each step. Received bytes are split by `split`. */
+function play(input: Buffer, split: Split, kinds: Set<string>): unknown {
   const views = new Views();
-  const witness = new Witness();
+  const oracle = new SessionOracle();
   const gateway = gatewaySession();
-  const told: unknown[] = [];
+  const trace: unknown[] = [];
   let now = 0;
-  witness.watch('start', gateway.start(), gateway, now);
+  oracle.check('start', gateway.start(), gateway, now);
   for (const step of stepsOf(input)) {
-    const { what, value, bytes } = step;
+    const { action, value, bytes } = step;
     const before = gateway.state;
-    if (what === 'tick') now += value * MS;
-    const pieces = what === 'receive' ? cut(bytes) : [bytes];
+    if (action === 'tick') now += value * MS_PER_UNIT;
+    const pieces = action === 'receive' ? split(bytes) : [bytes];
     const effects = pieces.flatMap((piece) => {
-      const some = happen(step, piece, gateway, now);
-      for (const effect of some) if (effect.do === 'deliver') views.take(effect.bytes);
-      witness.watch(what, some, gateway, now);
+      const some = apply(step, piece, gateway, now);
+      for (const effect of some) if (effect.do === 'deliver') views.add(effect.bytes);
+      oracle.check(action, some, gateway, now);
       return some;
     });
-    kinds.add(`${before} ${what} ${gateway.state} ${gateway.ended}`);
+    kinds.add(`${before} ${action} ${gateway.state} ${gateway.ended}`);
     for (const effect of effects) kinds.add(kindOf(effect));
-    told.push(seen(effects), witness.wakeAt, gateway.state, gateway.clientName, gateway.closing);
+    trace.push(comparable(effects), oracle.timerAt, gateway.state, gateway.clientName, gateway.closing);
   }
-  return [told, views.joined()];
+  return [trace, views.concat()];
 }
 
-function happen(
-  { what, value }: Step,
+function apply(
+  { action, value }: Step,
   piece: Buffer,
   gateway: ReturnType<typeof gatewaySession>,
   now: number,
 ): readonly Effect[] {
-  switch (what) {
+  switch (action) {
     case 'receive':
       return gateway.receive(piece, now);
     case 'allow':
-      return gateway.answer({ allow: true, ...(value > 0 && { until: value * MS }) }, now);
+      return gateway.answer({ allow: true, ...(value > 0 && { until: value * MS_PER_UNIT }) }, now);
     case 'deny':
       return gateway.answer({ allow: false, code: value }, now);
     case 'connected':
@@ -146,7 +146,7 @@ function happen(
     case 'target ended':
       return gateway.targetEnded(TARGET_ENDS[value % TARGET_ENDS.length] as TargetEnd, now);
     case 'target sent':
-      wrapped(gateway, value);
+      checkWrap(gateway, value);
       return [];
     case 'tick':
       return gateway.tick(now);
@@ -155,20 +155,20 @@ function happen(
   }
 }
 
-/** Bytes of the target come out as they went in, and only while the channel is open. */
-function wrapped(gateway: ReturnType<typeof gatewaySession>, length: number): void {
+/** Checks that bytes of the target are wrapped unchanged, and only while the channel is open. */
+function checkWrap(gateway: ReturnType<typeof gatewaySession>, length: number): void {
   const bytes = Buffer.alloc(length, 'target');
   const payloads: Buffer[] = [];
   gateway.wrap(bytes, (pdu) => {
-    if (!isData(pdu)) throw new Error('bytes of the target travel in something else than DATA');
+    if (!isData(pdu)) throw new Error('bytes of the target are not in DATA');
     payloads.push(dataPayload(pdu));
   });
   const isRight = Buffer.concat(payloads).equals(gateway.open ? bytes : Buffer.alloc(0));
-  if (!isRight || payloads.some((one) => one.length > DATA_PAYLOAD)) throw new Error('the target is not repeated');
+  if (!isRight || payloads.some((one) => one.length > DATA_PAYLOAD)) throw new Error('wrap changes the bytes');
 }
 
-/** Effects but for deliveries and timers, which may come in more pieces. */
-function seen(effects: readonly Effect[]): unknown[] {
+/** The effects without `deliver` and `timer`, whose number depends on the split. */
+function comparable(effects: readonly Effect[]): unknown[] {
   return effects
     .filter((effect) => effect.do !== 'deliver' && effect.do !== 'timer')
     .map((effect) => (effect.do === 'send' ? effect.pdu.toString('hex') : effect));

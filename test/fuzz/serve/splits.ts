@@ -1,29 +1,35 @@
-/** TCP cuts where it likes: whoever reads a stream has to make the same of every split. */
+/** TCP may split a stream anywhere, so a reader must have the same result for every split. */
 import { isDeepStrictEqual } from 'node:util';
 import { crc32 } from 'node:zlib';
 import { type Random, randomFrom } from '../mutate.js';
 
-/** Longest piece of a split: within every head, within most, and over many. */
-const LONGEST = [1, 5, 60, 1500];
-/** About as many pieces at most: a long input byte by byte would only take long. */
-const MOST_PIECES = 2000;
+/** Largest piece of a split in bytes: below every head, below most heads, and above many. */
+const MAX_PIECE_LENGTHS = [1, 5, 60, 1500];
+/** Approximate largest number of pieces. Splitting a long input into single bytes would only take time. */
+const MAX_PIECES = 2000;
 
-/** What `read` makes of the bytes in one piece, after it made the same of two other splits. The pieces are copies, and `read`'s own. */
-export function inEverySplit<T>(bytes: Buffer, read: (cut: Cut) => T): T {
+/**
+ * Returns the result of `read` for the bytes in one piece. Throws if `read` has another result for one of two random
+ * splits. `read` gets copies of the bytes and may overwrite them.
+ */
+export function sameForEverySplit<T>(bytes: Buffer, read: (split: Split) => T): T {
   const whole = read((piece) => [Buffer.from(piece)]);
   const random = randomFrom(crc32(bytes));
   for (let turn = 0; turn < 2; turn++) {
-    const longest = Math.max(LONGEST[random() % LONGEST.length] as number, Math.floor(bytes.length / MOST_PIECES));
-    const inPieces = read((piece) => cutUp(piece, longest, random));
-    if (!isDeepStrictEqual(inPieces, whole))
-      throw new Error(`in pieces of up to ${longest} bytes something else is read`);
+    const longest = Math.max(
+      MAX_PIECE_LENGTHS[random() % MAX_PIECE_LENGTHS.length] as number,
+      Math.floor(bytes.length / MAX_PIECES),
+    );
+    const inPieces = read((piece) => splitRandomly(piece, longest, random));
+    if (!isDeepStrictEqual(inPieces, whole)) throw new Error(`the result differs for pieces of up to ${longest} bytes`);
   }
   return whole;
 }
 
-export type Cut = (bytes: Buffer) => Buffer[];
+/** Splits bytes into pieces. */
+export type Split = (bytes: Buffer) => Buffer[];
 
-function cutUp(bytes: Buffer, longest: number, random: Random): Buffer[] {
+function splitRandomly(bytes: Buffer, longest: number, random: Random): Buffer[] {
   const pieces: Buffer[] = [];
   for (let at = 0; at < bytes.length; ) {
     const length = 1 + (random() % longest);

@@ -1,15 +1,15 @@
-/** Views that a reader hands out are the receiver's: nothing may be moved over them later. */
+/** Collects the views that a reader returns and checks that the reader does not overwrite them later. */
 export class Views {
-  readonly #taken: { readonly view: Buffer; readonly copy: Buffer }[] = [];
+  readonly #views: { readonly view: Buffer; readonly copy: Buffer }[] = [];
 
-  take(view: Buffer): void {
-    this.#taken.push({ view, copy: Buffer.from(view) });
+  add(view: Buffer): void {
+    this.#views.push({ view, copy: Buffer.from(view) });
   }
 
-  /** All of it joined. Throws when something was overwritten since. */
-  joined(): Buffer {
-    if (this.#taken.some(({ view, copy }) => !view.equals(copy)))
-      throw new Error('bytes change after they were handed out');
-    return Buffer.concat(this.#taken.map(({ copy }) => copy));
+  /** Returns the concatenated views. Throws if one was overwritten. */
+  concat(): Buffer {
+    if (this.#views.some(({ view, copy }) => !view.equals(copy)))
+      throw new Error('a view changed after it was returned');
+    return Buffer.concat(this.#views.map(({ copy }) => copy));
   }
 }

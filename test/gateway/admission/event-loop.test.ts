@@ -4,14 +4,14 @@ import { createLog } from '../../../src/gateway/report/log.js';
 import { sleep } from '../../support/wait.js';
 
 const LIMIT = 200;
-/** After each window of a second: is it overloaded? */
+/** The state after each window of 1 s: overloaded or not. */
 function statesAfter(...delays: readonly number[]): { states: boolean[]; lines: object[] } {
   const lines: object[] = [];
   const log = createLog({ level: 'info', format: 'json', write: (line) => void lines.push(JSON.parse(line)) });
-  const load = new OverloadDetector(LIMIT, log);
+  const detector = new OverloadDetector(LIMIT, log);
   const states = delays.map((delay, index) => {
-    load.observe(delay, index * 1000);
-    return load.overloaded;
+    detector.observe(delay, index * 1000);
+    return detector.overloaded;
   });
   return { states, lines };
 }
@@ -32,31 +32,31 @@ describe('an overload', () => {
     ]);
   });
 
-  it('says so once when it begins and once when it ends, with figures', () => {
+  it('is logged once when it begins and once when it ends, with the measured delays', () => {
     const { lines } = statesAfter(0, 300, 400, 300, 500, 50, 50, 50, 0);
     expect(lines).toMatchObject([
       {
         level: 'warn',
-        msg: 'overloaded: new connections are turned away',
+        event: 'overload.started',
         milliseconds: 300,
         worst: 400,
         limit: LIMIT,
       },
-      { level: 'warn', msg: 'no longer overloaded', milliseconds: 50, worst: 500, limit: LIMIT, seconds: 7 },
+      { level: 'warn', event: 'overload.ended', milliseconds: 50, worst: 500, limit: LIMIT, seconds: 7 },
     ]);
   });
 
-  it('can come again', () => {
+  it('can occur again', () => {
     expect(statesAfter(300, 300, 300, 0, 0, 0, 300, 300, 300).states.slice(-4)).toEqual([false, false, false, true]);
   });
 });
 
-describe('the watch', () => {
-  it('sees a turn that takes long, and tells it until it begins anew', async () => {
+describe('the watch on the event loop', () => {
+  it('measures a long turn, and reports it until it is reset', async () => {
     const log = createLog({ level: 'error', format: 'json', write: () => undefined });
     const loop = watchEventLoop(LIMIT, log);
     expect(loop.overloaded).toBe(false);
-    // The first probe only begins a measurement.
+    // The first probe only starts a measurement.
     await sleep(50);
     const end = performance.now() + 150;
     while (performance.now() < end);

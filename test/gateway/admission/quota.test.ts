@@ -1,32 +1,32 @@
 import { describe, expect, it } from 'vitest';
 import { networkOf, Quota } from '../../../src/gateway/admission/quota.js';
 
-describe('places', () => {
-  it('are as many as there are, until somebody leaves', () => {
-    const places = new Quota('limits.handshakes', 2, 2);
-    expect([places.take('10.0.0.1'), places.take('10.0.0.2')]).toEqual([undefined, undefined]);
-    expect(places.take('10.0.0.3')).toBe('limits.handshakes');
-    places.release('10.0.0.1');
-    expect(places.size).toBe(1);
-    expect(places.take('10.0.0.3')).toBeUndefined();
-    expect(places.take('10.0.0.4')).toBe('limits.handshakes');
+describe('a quota', () => {
+  it('has as many slots as its limit, and a released slot can be taken again', () => {
+    const quota = new Quota('limits.handshakes', 2, 2);
+    expect([quota.take('10.0.0.1'), quota.take('10.0.0.2')]).toEqual([undefined, undefined]);
+    expect(quota.take('10.0.0.3')).toBe('limits.handshakes');
+    quota.release('10.0.0.1');
+    expect(quota.size).toBe(1);
+    expect(quota.take('10.0.0.3')).toBeUndefined();
+    expect(quota.take('10.0.0.4')).toBe('limits.handshakes');
   });
 
-  it('are so many for one network', () => {
-    const places = new Quota('limits.handshakes', 10, 2);
-    expect([places.take('10.0.0.1'), places.take('10.0.0.1')]).toEqual([undefined, undefined]);
-    expect(places.take('10.0.0.1')).toBe('limits.handshakesPerAddress');
-    expect(places.take('10.0.0.2')).toBeUndefined();
-    places.release('10.0.0.1');
-    expect(places.take('10.0.0.1')).toBeUndefined();
-    expect(places.take('10.0.0.1')).toBe('limits.handshakesPerAddress');
+  it('has a limit for each network', () => {
+    const quota = new Quota('limits.handshakes', 10, 2);
+    expect([quota.take('10.0.0.1'), quota.take('10.0.0.1')]).toEqual([undefined, undefined]);
+    expect(quota.take('10.0.0.1')).toBe('limits.handshakesPerAddress');
+    expect(quota.take('10.0.0.2')).toBeUndefined();
+    quota.release('10.0.0.1');
+    expect(quota.take('10.0.0.1')).toBeUndefined();
+    expect(quota.take('10.0.0.1')).toBe('limits.handshakesPerAddress');
   });
 
-  it('are not given back by somebody who had none', () => {
-    const places = new Quota('limits.handshakes', 1, 1);
-    places.take('10.0.0.1');
-    places.release('10.0.0.2');
-    expect(places.size).toBe(1);
+  it('ignores a release for a network without a slot', () => {
+    const quota = new Quota('limits.handshakes', 1, 1);
+    quota.take('10.0.0.1');
+    quota.release('10.0.0.2');
+    expect(quota.size).toBe(1);
   });
 });
 

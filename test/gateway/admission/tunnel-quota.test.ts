@@ -7,7 +7,7 @@ import {
 } from '../../../src/gateway/admission/tunnel-quota.js';
 import { SharedRegistry } from '../../../src/gateway/cluster/shared-registry.js';
 import { answerSharedState, RemoteTunnelQuota } from '../../../src/serve/workers/shared-state.js';
-import { wires } from '../../support/site.js';
+import { rpcPair } from '../../support/site.js';
 import { eventually } from '../../support/wait.js';
 
 const limits = (tunnels: number) => ({
@@ -18,103 +18,103 @@ const limits = (tunnels: number) => ({
   handshakesPerAddress: 10,
 });
 
-/** The places of so many processes that share this ledger. */
-function remotePlaces(ledger: SharedRegistry, count: number): TunnelQuota[] {
+/** The quotas of `count` processes that share this registry. */
+function remoteQuotas(registry: SharedRegistry, count: number): TunnelQuota[] {
   return Array.from({ length: count }, (_, index) => {
-    const [primary, worker] = wires();
-    answerSharedState(primary, ledger, index + 1, () => undefined);
+    const [primary, worker] = rpcPair();
+    answerSharedState(primary, registry, index + 1, () => undefined);
     return new RemoteTunnelQuota(worker);
   });
 }
 
-const FORMS: readonly (readonly [string, (most: number) => TunnelQuota])[] = [
-  ['of one process', (most) => new LocalTunnelQuota(most)],
-  ['shared by processes', (most) => remotePlaces(new SharedRegistry(limits(most)), 1)[0] as TunnelQuota],
+const FORMS: readonly (readonly [string, (limit: number) => TunnelQuota])[] = [
+  ['of one process', (limit) => new LocalTunnelQuota(limit)],
+  ['shared by processes', (limit) => remoteQuotas(new SharedRegistry(limits(limit)), 1)[0] as TunnelQuota],
 ];
 
-describe.each(FORMS)('places %s', (_, make) => {
-  it('are as many as there may be tunnels, and come back', async () => {
-    const places = make(2);
-    expect([await places.take(), await places.take()]).toEqual([undefined, undefined]);
-    expect([await places.full(), await places.take()]).toEqual([TUNNEL_LIMIT_REACHED, TUNNEL_LIMIT_REACHED]);
-    places.release();
-    expect([await places.full(), await places.take(), await places.take()]).toEqual([
+describe.each(FORMS)('the tunnel quota %s', (_, make) => {
+  it('has as many slots as its limit, and a released slot can be taken again', async () => {
+    const quota = make(2);
+    expect([await quota.take(), await quota.take()]).toEqual([undefined, undefined]);
+    expect([await quota.full(), await quota.take()]).toEqual([TUNNEL_LIMIT_REACHED, TUNNEL_LIMIT_REACHED]);
+    quota.release();
+    expect([await quota.full(), await quota.take(), await quota.take()]).toEqual([
       undefined,
       undefined,
       TUNNEL_LIMIT_REACHED,
     ]);
   });
 
-  it('are exact, however many ask at one time', async () => {
-    const places = make(3);
-    const answers = await Promise.all(Array.from({ length: 10 }, () => places.take()));
+  it('is exact for concurrent calls', async () => {
+    const quota = make(3);
+    const answers = await Promise.all(Array.from({ length: 10 }, () => quota.take()));
     expect(answers.filter((answer) => answer === undefined)).toHaveLength(3);
   });
 
-  it('are closed for the reason that is given', async () => {
-    const places = make(1);
-    places.close('shutting down');
-    expect([await places.full(), await places.take()]).toEqual(['shutting down', 'shutting down']);
+  it('fails with the reason that `close` gave', async () => {
+    const quota = make(1);
+    quota.close('shutting down');
+    expect([await quota.full(), await quota.take()]).toEqual(['shutting down', 'shutting down']);
   });
 });
 
-describe('places of several processes', () => {
+describe('tunnel quotas of several processes', () => {
   it('are counted together', async () => {
-    const ledger = new SharedRegistry(limits(3));
-    const all = remotePlaces(ledger, 3);
-    const answers = await Promise.all([...all, ...all, ...all].map((places) => places.take()));
+    const registry = new SharedRegistry(limits(3));
+    const all = remoteQuotas(registry, 3);
+    const answers = await Promise.all([...all, ...all, ...all].map((quota) => quota.take()));
     expect(answers.filter((answer) => answer === undefined)).toHaveLength(3);
-    expect(ledger.tunnels).toBe(3);
+    expect(registry.tunnels).toBe(3);
   });
 
-  it('are free again when a process that had some is gone', async () => {
-    const ledger = new SharedRegistry(limits(2));
-    const [one, other] = remotePlaces(ledger, 2) as [TunnelQuota, TunnelQuota];
+  it('release the slots of a process that exited', async () => {
+    const registry = new SharedRegistry(limits(2));
+    const [one, other] = remoteQuotas(registry, 2) as [TunnelQuota, TunnelQuota];
     await Promise.all([one.take(), one.take()]);
     expect(await other.take()).toBe(TUNNEL_LIMIT_REACHED);
-    expect(ledger.removeWorker(1)).toBe(2);
+    expect(registry.removeWorker(1)).toBe(2);
     expect(await other.take()).toBeUndefined();
   });
 
-  it('are not lost when they close while one is asked for', async () => {
-    const ledger = new SharedRegistry(limits(1));
-    const [places] = remotePlaces(ledger, 1) as [TunnelQuota];
-    const asked = places.take();
-    places.close('shutting down');
-    expect(await asked).toBe('shutting down');
-    await eventually(() => ledger.tunnels === 0);
+  it('lose no slot when they close during a call', async () => {
+    const registry = new SharedRegistry(limits(1));
+    const [quota] = remoteQuotas(registry, 1) as [TunnelQuota];
+    const result = quota.take();
+    quota.close('shutting down');
+    expect(await result).toBe('shutting down');
+    await eventually(() => registry.tunnels === 0);
   });
 
-  it('are denied where nobody answers', async () => {
-    const [primary, worker] = wires();
-    const places = new RemoteTunnelQuota(worker);
-    primary.on('take', () => new Promise(() => undefined));
-    const asked = places.take();
+  it('fail when the primary process does not answer', async () => {
+    const [primary, worker] = rpcPair();
+    const quota = new RemoteTunnelQuota(worker);
+    primary.on('take tunnel', () => new Promise(() => undefined));
+    const result = quota.take();
     worker.close();
-    expect(await asked).toMatch(/does not answer/);
+    expect(await result).toMatch(/does not answer/);
   });
 });
 
-describe('places while this process is too slow', () => {
-  it('are given to nobody, and are there again behind it', async () => {
+describe('the tunnel quota of an overloaded process', () => {
+  it('has no free slot until the overload ends', async () => {
     let overloaded = true;
-    const places = unlessOverloaded(new LocalTunnelQuota(1), () => overloaded);
-    const late = 'limits.loopDelay is exceeded';
-    expect([await places.full(), await places.take()]).toEqual([late, late]);
+    const quota = unlessOverloaded(new LocalTunnelQuota(1), () => overloaded);
+    const overload = 'limits.loopDelay is exceeded';
+    expect([await quota.full(), await quota.take()]).toEqual([overload, overload]);
     overloaded = false;
-    expect([await places.full(), await places.take(), await places.take()]).toEqual([
+    expect([await quota.full(), await quota.take(), await quota.take()]).toEqual([
       undefined,
       undefined,
       TUNNEL_LIMIT_REACHED,
     ]);
-    places.release();
-    expect(await places.take()).toBeUndefined();
+    quota.release();
+    expect(await quota.take()).toBeUndefined();
   });
 });
 
-it('places of one process are as many as a reload says, from the next one on', async () => {
-  const places = new LocalTunnelQuota(1);
-  await places.take();
-  places.adjust(2);
-  expect([await places.take(), await places.take()]).toEqual([undefined, TUNNEL_LIMIT_REACHED]);
+it('the tunnel quota of one process applies the limit of a reload to the next slot', async () => {
+  const quota = new LocalTunnelQuota(1);
+  await quota.take();
+  quota.adjust(2);
+  expect([await quota.take(), await quota.take()]).toEqual([undefined, TUNNEL_LIMIT_REACHED]);
 });

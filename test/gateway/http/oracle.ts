@@ -1,36 +1,36 @@
-/** A second opinion on HTTP/1.1: node:http's own parser behind a real socket, asked with a method that it knows. */
+/** A reference parser of HTTP/1.1: node:http behind a real socket. Requests must use a method that it supports. */
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 
-export interface Opinion {
-  /** The head was taken; undefined when it was refused or is not complete. */
+export interface ParseResult {
+  /** The accepted head; undefined when it was refused or is not complete. */
   readonly head: { readonly url: string; readonly headers: IncomingHttpHeaders } | undefined;
-  /** The body, where it came to its end. */
+  /** The body, if it is complete. */
   readonly body: Buffer | undefined;
 }
 
 export class Oracle {
   readonly #server: Server;
-  readonly #opinions = new Map<Socket, Opinion>();
+  readonly #results = new Map<Socket, ParseResult>();
   #sockets: Socket[] = [];
 
   constructor() {
     this.#server = createServer();
     this.#server.on('connection', (socket) => this.#sockets.push(socket));
     this.#server.on('clientError', (_error, socket) => socket.destroy());
-    const take = (socket: Socket, opinion: Opinion): void => {
-      this.#opinions.set(socket, opinion);
+    const record = (socket: Socket, result: ParseResult): void => {
+      this.#results.set(socket, result);
     };
     this.#server.on('request', (request, response) => {
       const head = { url: request.url ?? '', headers: request.headers };
       const parts: Buffer[] = [];
-      // Only the first request on a connection is asked about.
-      if (this.#opinions.has(request.socket)) return response.destroy();
-      take(request.socket, { head, body: undefined });
+      // Only the first request on a connection is recorded.
+      if (this.#results.has(request.socket)) return response.destroy();
+      record(request.socket, { head, body: undefined });
       request.on('error', () => {});
       request.on('data', (part) => parts.push(part));
       request.on('end', () => {
-        take(request.socket, { head, body: Buffer.concat(parts) });
+        record(request.socket, { head, body: Buffer.concat(parts) });
         response.setHeader('Connection', 'close').end();
       });
     });
@@ -48,8 +48,8 @@ export class Oracle {
     });
   }
 
-  /** One request and the end of the connection. */
-  async ask(bytes: Buffer): Promise<Opinion> {
+  /** Sends one request and ends the connection. */
+  async parse(bytes: Buffer): Promise<ParseResult> {
     this.#sockets = [];
     await new Promise<void>((resolve) => {
       const socket = connect((this.#server.address() as AddressInfo).port, '127.0.0.1');
@@ -58,8 +58,8 @@ export class Oracle {
       socket.resume();
       socket.end(bytes);
     });
-    const opinion = this.#sockets[0] && this.#opinions.get(this.#sockets[0]);
-    this.#opinions.clear();
-    return opinion ?? { head: undefined, body: undefined };
+    const result = this.#sockets[0] && this.#results.get(this.#sockets[0]);
+    this.#results.clear();
+    return result ?? { head: undefined, body: undefined };
   }
 }

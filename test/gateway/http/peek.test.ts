@@ -10,7 +10,7 @@ describe('classify', () => {
     ['RDG_IN_DATA ', 'rdg'],
     ['RPC_IN_DATA ', 'rpc'],
     ['RPC_OUT_DATA ', 'rpc'],
-  ])('waits through every prefix of %j, then knows', (method, reader) => {
+  ])('needs more bytes for every prefix of %j, then recognizes it', (method, reader) => {
     for (let end = 0; end < method.length; end++) expect(of(method.slice(0, end))).toBe('need-more');
     expect(of(method)).toBe(reader);
     expect(of(`${method}/ HTTP/1.1\r\n`)).toBe(reader);
@@ -31,7 +31,7 @@ describe('classify', () => {
     expect(of(text)).toBe('web');
   });
 
-  it.each(REAL_REQUESTS)('knows %s', (_id, bytes) => {
+  it.each(REAL_REQUESTS)('recognizes %s', (_id, bytes) => {
     expect(classify(bytes)).toBe('rdg');
   });
 });

@@ -38,7 +38,7 @@ afterEach(() => {
 });
 
 describe('readRequest', () => {
-  it('gives a head and what came with it, and leaves nothing on the socket', async () => {
+  it('returns a head and the bytes that arrived with it, and leaves no listener', async () => {
     const before = listeners(socket);
     const read = readRequest(socket, OPTIONS);
     client.write(Buffer.concat([vector('fr2-paa-dual-in-3-rdg-in-data'), vector('fr2-paa-dual-in-first-chunk')]));
@@ -53,7 +53,7 @@ describe('readRequest', () => {
     expect(String((await data)[0])).toBe('later');
   });
 
-  it('gives it byte by byte too', async () => {
+  it('reads a head that arrives byte by byte', async () => {
     const bytes = MSTSC_WEBSOCKET;
     const pipe = new PassThrough();
     const read = readRequest(pipe, OPTIONS);
@@ -64,13 +64,13 @@ describe('readRequest', () => {
     expect(await read).toMatchObject({ kind: 'rdg', head: { method: 'RDG_OUT_DATA' } });
   });
 
-  it('names RPC over HTTP', async () => {
+  it('recognizes RPC over HTTP', async () => {
     const read = readRequest(socket, OPTIONS);
     client.write(lines('RPC_IN_DATA /rpc/rpcproxy.dll?gw:3388 HTTP/1.1', 'Host: gw', 'Content-Length: 1073741824'));
     expect(await read).toMatchObject({ kind: 'rpc', head: { path: '/rpc/rpcproxy.dll', body: { length: 2 ** 30 } } });
   });
 
-  it('reads request after request on one connection, the second with what the first left over', async () => {
+  it('reads two requests on one connection, the second with the leftover bytes of the first', async () => {
     const first = readRequest(socket, OPTIONS);
     client.write(
       Buffer.concat([inRequest('Content-Length: 0'), inRequest('Transfer-Encoding: chunked').subarray(0, 20)]),
@@ -95,17 +95,17 @@ describe('readRequest', () => {
     expect(await read).toMatchObject({ kind: 'rdg', rest: Buffer.from('x') });
   });
 
-  it.each(['whole', 'byte by byte'])('hands another request, sent %s, to node:http as it came', async (way) => {
+  it.each(['whole', 'byte by byte'])('passes another request, sent %s, to node:http unchanged', async (split) => {
     const web = createWebServer((request, response) => response.end(`${request.method} ${request.url}`));
-    const handed = readRequest(socket, OPTIONS).then(({ kind }) => {
+    const passed = readRequest(socket, OPTIONS).then(({ kind }) => {
       web.emit('connection', socket);
       return kind;
     });
-    // 'RE' is the start of ours and of the method REPORT.
+    // REPORT starts with the same letter as the methods of the gateway.
     const bytes = lines('REPORT /x HTTP/1.1', 'Host: gw', 'Connection: close');
     const answer: Buffer[] = [];
     client.on('data', (data) => answer.push(data));
-    if (way === 'whole') client.write(bytes);
+    if (split === 'whole') client.write(bytes);
     else {
       for (const byte of bytes) {
         client.write(Buffer.of(byte));
@@ -113,19 +113,19 @@ describe('readRequest', () => {
       }
     }
     await once(client, 'end');
-    expect(await handed).toBe('web');
+    expect(await passed).toBe('web');
     expect(Buffer.concat(answer).toString()).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*REPORT \/x/);
     web.close();
   });
 
-  it('hands one over that ended its side at once', async () => {
+  it('passes a request to node:http whose client has already ended its side', async () => {
     const read = readRequest(socket, OPTIONS);
     client.end('GET / HTTP/1.1\r\n');
     expect(await read).toEqual({ kind: 'web' });
     expect(String((await once(socket, 'data'))[0])).toBe('GET / HTTP/1.1\r\n');
   });
 
-  it('refuses a wrong head and stops', async () => {
+  it('rejects an invalid head and stops', async () => {
     const before = listeners(socket);
     const read = readRequest(socket, OPTIONS);
     client.write('RDG_IN_DATA / HTTP/1.1\nHost: gw\n\n');
@@ -134,28 +134,28 @@ describe('readRequest', () => {
   });
 });
 
-describe('a peer that leaves', () => {
+describe('a peer that disconnects', () => {
   it.each([
     ['ends', () => client.end()],
     ['resets', () => client.resetAndDestroy()],
-  ])('and %s without a byte is no error', async (_how, leave) => {
+  ])('with no byte sent (%s) is not an error', async (_how, disconnect) => {
     const read = readRequest(socket, OPTIONS);
-    leave();
+    disconnect();
     expect(await read).toEqual({ kind: 'closed' });
   });
 
   it.each([
     ['ends', () => client.end()],
     ['resets', () => client.resetAndDestroy()],
-  ])('and %s within a head cuts it', async (_how, leave) => {
+  ])('within a head (%s) is an error', async (_how, disconnect) => {
     const read = readRequest(socket, OPTIONS);
     client.write('RDG_IN');
     await once(socket, 'readable');
-    leave();
+    disconnect();
     await expect(read).rejects.toMatchObject({ code: 'HEAD_CUT' });
   });
 
-  it('or was gone before is seen at once', async () => {
+  it('before the call is detected at once', async () => {
     client.end();
     socket.resume();
     await once(socket, 'close');
@@ -163,21 +163,21 @@ describe('a peer that leaves', () => {
     expect(await readRequest(socket, { ...OPTIONS, leftover: Buffer.from('GET') })).toEqual({ kind: 'closed' });
   });
 
-  it('and ended before anybody read is seen too', async () => {
+  it('before the first read is detected too', async () => {
     client.end();
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(await readRequest(socket, OPTIONS)).toEqual({ kind: 'closed' });
   });
 
-  it('because we closed it', async () => {
+  it('because the gateway closed the socket is not an error', async () => {
     const read = readRequest(socket, OPTIONS);
     socket.destroy();
     expect(await read).toEqual({ kind: 'closed' });
   });
 });
 
-describe('time', () => {
-  it('is not won by trickling', async () => {
+describe('the deadline', () => {
+  it('is not extended by single bytes', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const pipe = new PassThrough();
     const before = listeners(pipe);
@@ -194,14 +194,14 @@ describe('time', () => {
     expect(listeners(pipe)).toEqual(before);
   });
 
-  it('that passes without a byte is idleness, not a fault', async () => {
+  it('that passes without a byte is no error but an idle connection', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const read = readRequest(new PassThrough(), { ...OPTIONS, deadlineMs: 1000 });
     vi.advanceTimersByTime(1000);
     expect(await read).toEqual({ kind: 'idle' });
   });
 
-  it('leaves no timer behind a finished head', async () => {
+  it('leaves no timer after a complete head', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const pipe = new PassThrough();
     pipe.write(inRequest());
@@ -209,7 +209,7 @@ describe('time', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('ends with the signal', async () => {
+  it('does not delay an abort', async () => {
     const before = listeners(socket);
     const stop = new AbortController();
     const read = readRequest(socket, { ...OPTIONS, signal: stop.signal });

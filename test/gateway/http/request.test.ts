@@ -42,7 +42,7 @@ describe('header form', () => {
     });
   });
 
-  it('of FreeRDP 2, odd key and all', () => {
+  it('of FreeRDP 2, with a key that is not base64', () => {
     expect(rdgRequest(headOf(vector('fr2-paa-ws-1-rdg-out-data')))).toEqual({
       method: 'RDG_OUT_DATA',
       connectionId: 'da65a747-1d1c-8a47-e047-0bec5584fb28',
@@ -57,7 +57,7 @@ describe('header form', () => {
     });
   });
 
-  it.each(CAPTURED_REQUESTS)('of %s, as its text says', (id, bytes) => {
+  it.each(CAPTURED_REQUESTS)('of %s, with the values in its text', (id, bytes) => {
     const text = bytes.toString('latin1');
     const read = rdgRequest(headOf(bytes));
     expect(read.connectionId).toBe(/RDG-Connection-Id: \{([0-9a-f-]+)\}/.exec(text)?.[1]);
@@ -80,7 +80,7 @@ describe('query form', () => {
     ClBld: '1.0 + x',
   });
 
-  it('says the same', () => {
+  it('has the same values', () => {
     expect(request(`${PATH}?${query}`, ...UPGRADE)).toEqual({
       method: 'RDG_OUT_DATA',
       connectionId: ID,
@@ -95,7 +95,7 @@ describe('query form', () => {
     });
   });
 
-  it('comes from node:http too', async () => {
+  it('is read from node:http too', async () => {
     const server = createServer();
     const upgrade = new Promise<IncomingMessage>((resolve) => {
       server.on('upgrade', (message, socket) => {
@@ -116,7 +116,7 @@ describe('query form', () => {
     expect(read.upgrade?.protocols).toEqual(['binary']);
   });
 
-  it('may repeat what the headers say, whatever the spelling, but not contradict it', () => {
+  it('may repeat the values of headers in another spelling, but not contradict them', () => {
     expect(request(`${PATH}?conid=${ID.toUpperCase()}&AuthS=paa`, CONNECTION, 'RDG-Auth-Scheme: PAA')).toMatchObject({
       connectionId: ID,
       authScheme: 'PAA',
@@ -127,7 +127,7 @@ describe('query form', () => {
     expect(refusal(`${PATH}?AuthS=SSPI_NTLM`, CONNECTION, 'RDG-Auth-Scheme: PAA').code).toBe('REQUEST_CONFLICT');
   });
 
-  it('is taken from node:http with the same checks as from the wire', () => {
+  it('is checked alike from node:http and from the socket', () => {
     const message = (rawHeaders: string[], method = 'GET', url = `${PATH}?ConId=${ID}`) =>
       ({ method, url, httpVersion: '1.1', rawHeaders }) as IncomingMessage;
     expect(fromIncomingMessage(message(['Host', 'gw'])).connectionId).toBe(ID);
@@ -149,7 +149,7 @@ describe('connection id', () => {
     },
   );
 
-  it('must be there', () => {
+  it('is required', () => {
     expect(refusal(PATH)).toEqual({ code: 'REQUEST_CONNECTION_ID', status: 400 });
   });
 });
@@ -157,7 +157,7 @@ describe('connection id', () => {
 describe('texts for the log', () => {
   const user = (value: string): string | undefined => request(PATH, CONNECTION, `RDG-User-Id: ${value}`).userId;
 
-  it('are decoded, bounded and free of what could forge a line', () => {
+  it('are decoded, limited and free of characters that could forge a line', () => {
     expect(user(base64('a\r\nb\u001b[31m\u202e\u2028\u0085'))).toBe('a��b�[31m���');
     expect(user(base64('x'.repeat(1000)))).toBe('x'.repeat(MAX_LOG_TEXT));
     expect(user(Buffer.from([0x00, 0xd8]).toString('base64'))).toBe('�');
@@ -165,15 +165,15 @@ describe('texts for the log', () => {
     expect(request(PATH, CONNECTION, 'RDG-Client-Generation: a\x9b1m').clientGeneration).toBe('a�1m');
   });
 
-  it.each(['', '***', 'YQ', base64('a').slice(1), 'YWJj'])('leave out a user id that is none: %j', (value) => {
+  it.each(['', '***', 'YQ', base64('a').slice(1), 'YWJj'])('leave out an invalid user id: %j', (value) => {
     expect(user(value)).toBeUndefined();
   });
 
-  it('leave out a correlation id that is no guid', () => {
+  it('leave out a correlation id that is not a guid', () => {
     expect(request(PATH, CONNECTION, 'RDG-Correlation-Id: x').correlationId).toBeUndefined();
   });
 
-  it('understand base64 whose plus signs became spaces', () => {
+  it('accept base64 whose plus signs became spaces', () => {
     const value = base64('ﻻﻻﻻ');
     expect(value).toContain('+');
     expect(request(`${PATH}?ConId=${ID}&UsrId=${value}`).userId).toBe('ﻻﻻﻻ');
@@ -198,19 +198,19 @@ describe('scheme', () => {
 describe('upgrade', () => {
   const without = (name: string): string[] => UPGRADE.filter((line) => !line.startsWith(`${name}:`));
 
-  it('is seen in token lists of any case', () => {
+  it('is recognized in token lists of any case', () => {
     const fields = [...without('Connection'), 'Connection: keep-alive, upGRADE'].map((line) =>
       line.replace('websocket', 'WebSocket'),
     );
     expect(request(PATH, CONNECTION, ...fields).upgrade?.key).toBe('k');
   });
 
-  it('keeps the order of sub-protocols', () => {
+  it('keeps the order of subprotocols', () => {
     const fields = ['Sec-WebSocket-Protocol: binary, b', 'Sec-WebSocket-Protocol: c'];
     expect(request(PATH, CONNECTION, ...UPGRADE, ...fields).upgrade?.protocols).toEqual(['binary', 'b', 'c']);
   });
 
-  it('needs both Upgrade and Connection, as a proxy may have taken one away', () => {
+  it('needs both Upgrade and Connection, since a proxy may have removed one', () => {
     expect(request(PATH, CONNECTION, ...without('Upgrade')).upgrade).toBeUndefined();
     expect(request(PATH, CONNECTION, ...without('Connection')).upgrade).toBeUndefined();
     expect(request(PATH, CONNECTION, ...without('Upgrade'), 'Upgrade: h2c').upgrade).toBeUndefined();
@@ -221,7 +221,7 @@ describe('upgrade', () => {
     expect(rdgRequest(head).upgrade).toBeUndefined();
   });
 
-  it('is refused with another version, without key, with a body, with an odd sub-protocol', () => {
+  it('is refused with another version, without key, with a body, with a malformed subprotocol', () => {
     expect(refusal(PATH, CONNECTION, ...without('Sec-WebSocket-Version'), 'Sec-WebSocket-Version: 8')).toEqual({
       code: 'REQUEST_WEBSOCKET_VERSION',
       status: 426,

@@ -12,7 +12,7 @@ import { HeadError } from '../../../src/http/errors.js';
 import { headOf, vector } from './samples.js';
 
 describe('webSocketAccept', () => {
-  it('gives the example of RFC 6455 1.3', () => {
+  it('matches the example of RFC 6455 1.3', () => {
     expect(webSocketAccept('dGhlIHNhbXBsZSBub25jZQ==')).toBe('s3pPLMBiTxaQ9kYGzzhZRbK+xOo=');
   });
 
@@ -20,7 +20,7 @@ describe('webSocketAccept', () => {
     ['fr2-paa-ws-1-rdg-out-data', 'fr2-paa-ws-2-status-101'],
     ['fr2-ntlm-ws-3-rdg-out-data', 'fr2-ntlm-ws-4-status-101'],
     ['fr3-ext-ws-1-rdg-out-data', 'fr3-ext-ws-2-status-101'],
-  ])('gives for %s the answer that the client took', (request, answer) => {
+  ])('returns for %s the response that the client accepted', (request, answer) => {
     const { upgrade } = rdgRequest(headOf(vector(request)));
     if (upgrade === undefined) throw new Error('no upgrade');
     expect(switchingProtocols(upgrade).toString()).toBe(vector(answer).toString());
@@ -28,24 +28,24 @@ describe('webSocketAccept', () => {
 });
 
 describe('responses', () => {
-  it('are those that clients took in the captures', () => {
+  it('are those that clients accepted in the captures', () => {
     expect(responseHead(200, { Server: 'lab', Connection: 'close' })).toEqual(vector('fr2-paa-dual-out-2-status-200'));
     expect(emptyResponse(200)).toEqual(vector('fr2-paa-dual-in-2-status-200'));
   });
 
-  it('have one line per value of a list', () => {
+  it('have one line for each value of a list', () => {
     expect(closingResponse(401, { 'WWW-Authenticate': ['Negotiate', 'NTLM'] }).toString()).toBe(
       'HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nWWW-Authenticate: Negotiate\r\nWWW-Authenticate: NTLM\r\nContent-Length: 0\r\n\r\n',
     );
   });
 
-  it('echo the first sub-protocol that was offered', () => {
+  it('select the first subprotocol that was offered', () => {
     const answer = switchingProtocols({ key: 'x', protocols: ['binary', 'other'], version: 13 }).toString();
     expect(answer).toContain('\r\nSec-WebSocket-Protocol: binary\r\n');
     expect(switchingProtocols({ key: 'x', protocols: [], version: 13 }).toString()).not.toContain('Protocol:');
   });
 
-  it('carry what a refusal needs', () => {
+  it('have the header fields of the error', () => {
     const error = new HeadError('X', 'secret', { status: 405, headers: { Allow: 'GET' } });
     expect(refusal(error).toString()).toBe(
       'HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nAllow: GET\r\nContent-Length: 0\r\n\r\n',
@@ -57,7 +57,7 @@ describe('responses', () => {
     ['a line break in a name', { 'X\r\nY': 'a' }],
     ['a NUL', { X: 'a\0' }],
     ['a bare CR in a list', { X: ['a', 'b\r'] }],
-  ])('never carry %s', (_what, headers) => {
+  ])('never contain %s', (_what, headers) => {
     expect(() => responseHead(200, headers)).toThrow(TypeError);
   });
 });

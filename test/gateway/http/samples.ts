@@ -1,4 +1,4 @@
-/** Heads of real clients, and small helpers that take heads apart. */
+/** Request heads of real clients, and helpers to parse, mutate and split heads. */
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { type HeadLimits, type HeadResult, parseHead, type RequestHead } from '../../../src/http/head.js';
@@ -12,7 +12,7 @@ interface HttpVector {
 
 const VECTORS: HttpVector[] = JSON.parse(readFileSync(new URL('../../vectors/http.json', import.meta.url), 'utf8'));
 
-/** Every request head in the captures, by name. */
+/** Every request head of the captures, with its id. */
 export const CAPTURED_REQUESTS: readonly (readonly [id: string, bytes: Buffer])[] = VECTORS.filter(
   (vector) => vector.kind === 'request-head',
 ).map((vector) => [vector.id, Buffer.from(vector.text ?? '', 'latin1')]);
@@ -29,7 +29,7 @@ export function lines(...text: string[]): Buffer {
 
 export const ID = '0ba62da7-ed50-dd07-95fa-ada9a03126c5';
 
-/** mstsc 10.0.22621: its names in its order, with made-up values. */
+/** A request of mstsc 10.0.22621: its field names in its order, with invented values. */
 export const MSTSC_WEBSOCKET = lines(
   'RDG_OUT_DATA /remoteDesktopGateway/ HTTP/1.1',
   'Cache-Control: no-cache',
@@ -51,7 +51,7 @@ export const MSTSC_WEBSOCKET = lines(
 
 export const REAL_REQUESTS = [...CAPTURED_REQUESTS, ['mstsc', MSTSC_WEBSOCKET] as const];
 
-/** A small valid IN request with more fields. */
+/** A small valid IN request with further fields. */
 export function inRequest(...more: string[]): Buffer {
   return lines('RDG_IN_DATA /remoteDesktopGateway/ HTTP/1.1', 'Host: gw.test', `RDG-Connection-Id: {${ID}}`, ...more);
 }
@@ -62,7 +62,7 @@ export function headOf(bytes: Buffer, limits?: HeadLimits): RequestHead {
   return result.head;
 }
 
-/** A result, or the error in its place, in a form that `toEqual` can compare. */
+/** The result or the error, in a form that `toEqual` can compare. */
 export function outcome(read: () => HeadResult): unknown {
   try {
     const result = read();
@@ -75,7 +75,7 @@ export function outcome(read: () => HeadResult): unknown {
   }
 }
 
-/** Pieces that have made two HTTP readers disagree, and a few harmless ones. */
+/** Byte sequences that two HTTP parsers have interpreted differently, and a few harmless ones. */
 const HOSTILE = [
   '\r',
   '\n',
@@ -122,7 +122,10 @@ const HOSTILE = [
   '(x): y\r\n',
 ];
 
-/** A few edits on a text, half of them at the start of a line: a hostile piece put in, or some characters left out. */
+/**
+ * A few edits of a text, half of them at the start of a line: each inserts a hostile sequence or removes some
+ * characters.
+ */
 export function mutations(text: fc.Arbitrary<string>): fc.Arbitrary<string> {
   const edit = fc.record({
     at: fc.nat(0xffff),
@@ -132,15 +135,15 @@ export function mutations(text: fc.Arbitrary<string>): fc.Arbitrary<string> {
   });
   return fc.tuple(text, fc.array(edit, { maxLength: 4 })).map(([start, edits]) =>
     edits.reduce((before, { at, atLine, cut, put }) => {
-      const places = atLine ? [...before.matchAll(/\n(?=.)/g)].map((match) => match.index + 1) : [];
-      const index = places[at % (places.length || 1)] ?? at % (before.length + 1);
+      const positions = atLine ? [...before.matchAll(/\n(?=.)/g)].map((match) => match.index + 1) : [];
+      const index = positions[at % (positions.length || 1)] ?? at % (before.length + 1);
       return before.slice(0, index) + put + before.slice(index + cut);
     }, start),
   );
 }
 
-/** Cuts bytes at arbitrary places. */
+/** Splits bytes at arbitrary positions. */
 export function split(bytes: Buffer, cuts: readonly number[]): Buffer[] {
-  const places = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].sort((a, b) => a - b);
-  return [0, ...places].map((start, index) => bytes.subarray(start, places[index]));
+  const positions = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].sort((a, b) => a - b);
+  return [0, ...positions].map((start, index) => bytes.subarray(start, positions[index]));
 }

@@ -21,7 +21,7 @@ afterEach(() => {
 });
 
 describe('a line', () => {
-  it('is read in any split, and what follows stays in the socket', async () => {
+  it('is read however it is split, and later bytes stay in the socket', async () => {
     const line = readLine(other, LONG_MS);
     const text = jsonLine({ name: 'ü\n' });
     for (const byte of Buffer.from(text).subarray(0, -1)) one.write(Buffer.of(byte));
@@ -40,7 +40,7 @@ describe('a line', () => {
     await expect(line).rejects.toThrow(reason);
   });
 
-  it('that does not come is not waited for', async () => {
+  it('that does not arrive in time is refused, and no listener stays', async () => {
     await expect(readLine(other, 10)).rejects.toThrow(/does not answer/);
     expect(other.listenerCount('readable')).toBe(0);
   });

@@ -14,7 +14,9 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A socket that hands all that waits to the system in one piece, as Node's do, when it is told to. */
+/**
+ * A socket that passes all waiting bytes to the system in one write, as Node's sockets do, when `takeAll` is called.
+ */
 class Peer extends Duplex {
   taken = 0;
   #done: (() => void) | undefined;
@@ -35,7 +37,7 @@ class Peer extends Duplex {
     };
   }
 
-  async swallow(): Promise<void> {
+  async takeAll(): Promise<void> {
     this.#done?.();
     await new Promise(setImmediate);
   }
@@ -48,75 +50,75 @@ function ending(pieces: number, linger = LINGER): Peer {
   return peer;
 }
 
-const pass = async (ms: number): Promise<void> => {
+const advance = async (ms: number): Promise<void> => {
   await vi.advanceTimersByTimeAsync(ms);
   await new Promise(setImmediate);
 };
 
 describe('the end of a socket', () => {
-  it('waits for a slow peer to take what was written, then for it to go', async () => {
+  it('waits until a slow peer has taken the written bytes, then until it closes', async () => {
     const peer = ending(8);
-    await pass(LINGER * 2);
-    await peer.swallow();
-    await pass(LINGER * 2);
-    await peer.swallow();
+    await advance(LINGER * 2);
+    await peer.takeAll();
+    await advance(LINGER * 2);
+    await peer.takeAll();
     expect(peer.taken).toBe(8 * PIECE.length);
-    await pass(LINGER - 1);
+    await advance(LINGER - 1);
     expect(peer.destroyed).toBe(false);
-    await pass(1);
+    await advance(1);
     expect(peer.destroyed).toBe(true);
   });
 
-  it.each([LINGER, 60_000])('cuts a peer that takes nothing, with %i ms to go', async (linger) => {
+  it.each([LINGER, 60_000])('cuts a peer that takes nothing, with a linger time of %i ms', async (linger) => {
     const peer = ending(2, linger);
-    await pass(Math.max(linger, LONGEST_LINGER_MS) - 1);
+    await advance(Math.max(linger, LONGEST_LINGER_MS) - 1);
     expect(peer.destroyed).toBe(false);
-    await pass(1);
+    await advance(1);
     expect([peer.destroyed, peer.taken]).toEqual([true, 0]);
   });
 
-  it('cuts a peer that takes the last of it late at the same time', async () => {
+  it('cuts a peer that takes the last bytes late after the same time', async () => {
     const peer = ending(1);
-    await pass(LONGEST_LINGER_MS - 1);
-    await peer.swallow();
-    await pass(1);
+    await advance(LONGEST_LINGER_MS - 1);
+    await peer.takeAll();
+    await advance(1);
     expect(peer.destroyed).toBe(true);
   });
 
-  it('cuts a peer that has everything and does not go', async () => {
+  it('cuts a peer that has taken everything and does not close', async () => {
     const peer = ending(0);
-    await pass(LINGER - 1);
+    await advance(LINGER - 1);
     expect(peer.destroyed).toBe(false);
-    await pass(1);
+    await advance(1);
     expect(peer.destroyed).toBe(true);
   });
 
-  it('is at once for a peer that goes', async () => {
+  it('is complete at once for a peer that closes', async () => {
     const peer = ending(0);
     peer.destroy();
-    await pass(0);
+    await advance(0);
   });
 
-  it('reads and drops what still comes, since unread bytes would make a reset of the close', async () => {
+  it('reads and discards further bytes, since unread bytes would turn the close into a reset', async () => {
     const peer = new Peer();
-    const heard: Buffer[] = [];
-    peer.on('data', (bytes) => heard.push(bytes));
+    const received: Buffer[] = [];
+    peer.on('data', (bytes) => received.push(bytes));
     peer.pause();
     endSocket(peer as unknown as Socket, LINGER);
     peer.push(PIECE);
     peer.push(null);
-    await pass(0);
-    expect([heard.length, peer.readableEnded]).toEqual([0, true]);
+    await advance(0);
+    expect([received.length, peer.readableEnded]).toEqual([0, true]);
   });
 
-  it('cuts a peer that goes on sending without end', async () => {
+  it('cuts a peer that keeps sending', async () => {
     const peer = ending(0);
     const piece = Buffer.alloc(LINGER_BYTES / 16);
     for (let count = 0; count < 16; count++) peer.push(piece);
-    await pass(0);
+    await advance(0);
     expect(peer.destroyed).toBe(false);
     peer.push(PIECE);
-    await pass(0);
+    await advance(0);
     expect(peer.destroyed).toBe(true);
   });
 });

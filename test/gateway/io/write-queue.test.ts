@@ -8,7 +8,7 @@ import { eventually } from '../../support/wait.js';
 let server: Server;
 let near: Socket;
 let far: Socket;
-let outlet: WriteQueue;
+let queue: WriteQueue;
 let drains: number;
 
 beforeEach(async () => {
@@ -19,9 +19,9 @@ beforeEach(async () => {
   near.on('error', () => undefined);
   [far] = (await accepted) as [Socket];
   if (near.connecting) await once(near, 'connect');
-  outlet = new WriteQueue(near);
+  queue = new WriteQueue(near);
   drains = 0;
-  outlet.open(() => {
+  queue.open(() => {
     drains++;
   });
 });
@@ -35,8 +35,8 @@ afterEach(() => {
 it.each([
   ['bytes', 10_000, Math.ceil(WRITE_WINDOW / 10_000)],
   ['writes', 1, WRITES_MAX],
-])('says when %s are too many, loses nothing, and says when there is room again', async (_, size, most) => {
-  // What the system takes by itself is not what is meant here.
+])('reports when too many %s wait, loses nothing, and calls back when there is room again', async (_, size, most) => {
+  // Corked, so that the system takes nothing yet.
   near.cork();
   const pieces: Buffer[] = [];
   const piece = (): Buffer => {
@@ -44,10 +44,10 @@ it.each([
     pieces.push(next);
     return next;
   };
-  while (outlet.write(piece()));
+  while (queue.write(piece()));
   const written = pieces.length * size;
-  expect(outlet.waiting).toBe(written);
-  expect(outlet.taken).toBe(0);
+  expect(queue.waiting).toBe(written);
+  expect(queue.taken).toBe(0);
   expect(pieces.length).toBe(most);
   expect(drains).toBe(0);
   const got: Buffer[] = [];
@@ -56,24 +56,24 @@ it.each([
   near.uncork();
   await eventually(() => drains > 0 && Buffer.concat(got).length === written);
   expect(Buffer.concat(got).equals(Buffer.concat(pieces))).toBe(true);
-  expect(outlet.waiting).toBe(0);
-  expect(outlet.taken).toBe(written);
+  expect(queue.waiting).toBe(0);
+  expect(queue.taken).toBe(written);
 });
 
-it('has room again where both bytes and writes were too many', async () => {
+it('calls back when too many bytes and too many writes waited', async () => {
   near.cork();
-  while (outlet.write(Buffer.from('.')));
-  expect(outlet.write(Buffer.alloc(1024 * 1024))).toBe(false);
+  while (queue.write(Buffer.from('.')));
+  expect(queue.write(Buffer.alloc(1024 * 1024))).toBe(false);
   near.uncork();
   far.resume();
-  await eventually(() => drains > 0 && outlet.waiting === 0);
-  expect(outlet.write(Buffer.from('.'))).toBe(true);
+  await eventually(() => drains > 0 && queue.waiting === 0);
+  expect(queue.write(Buffer.from('.'))).toBe(true);
 });
 
-it('keeps no large chunk for a small view', async () => {
+it('copies a small view of a large buffer', async () => {
   const chunk = Buffer.alloc(64 * 1024, 'a');
   near.cork();
-  outlet.write(chunk.subarray(0, 1));
+  queue.write(chunk.subarray(0, 1));
   chunk.fill('b');
   const first = once(far, 'data') as Promise<[Buffer]>;
   near.uncork();
@@ -81,18 +81,18 @@ it('keeps no large chunk for a small view', async () => {
   expect((await first)[0].toString()).toBe('a');
 });
 
-it('takes what comes for a socket that is gone, and asks nobody to wait', () => {
+it('discards writes to a closed socket, and does not ask the caller to wait', () => {
   near.destroy();
-  for (let count = 0; count < 2 * WRITES_MAX; count++) expect(outlet.write(Buffer.alloc(1000))).toBe(true);
-  expect(outlet.taken).toBe(0);
+  for (let count = 0; count < 2 * WRITES_MAX; count++) expect(queue.write(Buffer.alloc(1000))).toBe(true);
+  expect(queue.taken).toBe(0);
 });
 
-it('keeps the order of what goes at once and what follows on its heels', async () => {
+it('keeps the order of immediate and batched writes', async () => {
   const got: Buffer[] = [];
   far.on('data', (bytes: Buffer) => got.push(bytes));
   far.resume();
   const pieces = Array.from({ length: 200 }, () => randomBytes(100));
-  for (const piece of pieces) outlet.write(piece);
+  for (const piece of pieces) queue.write(piece);
   near.end();
   await once(far, 'end');
   expect(Buffer.concat(got).equals(Buffer.concat(pieces))).toBe(true);

@@ -9,7 +9,7 @@ import { serveMetrics } from '../../../src/serve/metrics.js';
 const GET = 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n';
 const ends: (() => void)[] = [];
 
-// The life alone: the limits of node:http have timers of their own, which no test reaches in its few milliseconds.
+// Only the age is faked: the limits of node:http use other timers, which no test reaches in its few milliseconds.
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
 });
@@ -28,22 +28,22 @@ async function portOf(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** A client that keeps what it hears. */
-async function client(port: number): Promise<{ socket: Socket; heard: () => string }> {
+/** A client that keeps the bytes it receives. */
+async function client(port: number): Promise<{ socket: Socket; received: () => string }> {
   const socket = connect(port, '127.0.0.1');
   ends.push(() => socket.destroy());
   socket.on('error', () => undefined);
-  let heard = '';
-  socket.on('data', (bytes) => (heard += bytes));
+  let received = '';
+  socket.on('data', (bytes) => (received += bytes));
   await once(socket, 'connect');
-  return { socket, heard: () => heard };
+  return { socket, received: () => received };
 }
 
-/** One request, and then what is none, to the end of a life. */
-async function dawdle(port: number): Promise<string> {
-  const { socket, heard } = await client(port);
+/** Sends one request and then empty lines until the connection has its maximum age. Returns the received text. */
+async function sendEmptyLines(port: number): Promise<string> {
+  const { socket, received } = await client(port);
   socket.write(GET);
-  await until(() => heard() !== '');
+  await until(() => received() !== '');
   for (let count = 0; count < 10; count++) {
     vi.advanceTimersByTime(MAX_AGE_MS / 10 - 1);
     await new Promise((resolve) => void socket.write('\r\n', resolve));
@@ -51,7 +51,7 @@ async function dawdle(port: number): Promise<string> {
   }
   vi.advanceTimersByTime(MAX_AGE_MS / 10);
   await until(() => socket.closed);
-  return heard();
+  return received();
 }
 
 const settings = { limits: { headBytes: 8192, headFields: 100 }, headTimeoutMs: 60_000, closeTimeoutMs: 60_000 };
@@ -60,46 +60,46 @@ describe('a client that sends empty lines after its request', () => {
   it('is cut by the port of the gateway', async () => {
     const { server } = createWeb({ settings, unhealthy: () => undefined, upgrade: () => undefined });
     const port = await portOf(createTcpServer((socket) => void server.emit('connection', socket)));
-    expect(await dawdle(port)).toMatch(/^HTTP\/1.1 200 /);
+    expect(await sendEmptyLines(port)).toMatch(/^HTTP\/1.1 200 /);
   });
 
   it('is cut by the port of the metrics', async () => {
     const metrics = await serveMetrics({ host: '127.0.0.1', port: 0 }, () => Promise.reject(new Error()));
     ends.push(() => void metrics.close());
-    expect(await dawdle(metrics.address.port)).toMatch(/^HTTP\/1.1 404 /);
+    expect(await sendEmptyLines(metrics.address.port)).toMatch(/^HTTP\/1.1 404 /);
   });
 });
 
 describe('a connection of ordinary HTTP', () => {
-  it('hears in time which answer is its last', async () => {
+  it('gets `Connection: close` in the second half of its maximum age', async () => {
     const server = createServer((_, response) => {
-      lives.announceEnd(response);
+      connectionAge.announceEnd(response);
       response.end();
     });
-    const lives = limitConnectionAge(server);
-    const { socket, heard } = await client(await portOf(server));
+    const connectionAge = limitConnectionAge(server);
+    const { socket, received } = await client(await portOf(server));
     socket.write(GET);
-    await until(() => heard().includes('\r\n\r\n'));
-    expect(heard()).not.toMatch(/Connection: close/);
+    await until(() => received().includes('\r\n\r\n'));
+    expect(received()).not.toMatch(/Connection: close/);
     vi.advanceTimersByTime(MAX_AGE_MS / 2 + 1);
     socket.write(GET);
     await until(() => socket.readableEnded);
-    expect(heard()).toMatch(/Connection: close/);
+    expect(received()).toMatch(/Connection: close/);
   });
 
-  it('lives on when somebody else has taken it', async () => {
+  it('is not cut after `release`', async () => {
     const server = createServer();
-    const lives = limitConnectionAge(server);
+    const connectionAge = limitConnectionAge(server);
     let taken: Socket | undefined;
     server.on('upgrade', (_, socket: Socket) => {
-      lives.release(socket);
+      connectionAge.release(socket);
       taken = socket;
     });
-    const { socket, heard } = await client(await portOf(server));
+    const { socket, received } = await client(await portOf(server));
     socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n');
     await until(() => taken !== undefined);
     vi.advanceTimersByTime(2 * MAX_AGE_MS);
     taken?.end('still there');
-    await until(() => heard() === 'still there');
+    await until(() => received() === 'still there');
   });
 });

@@ -1,5 +1,5 @@
-/** Everything of pairing.test.ts once more, with two processes that serve one gateway. */
-import { landApart } from '../../support/site.js';
+/** Runs pairing.test.ts with a gateway of two worker processes. */
+import { useTwoWorkers } from '../../support/site.js';
 
-landApart();
+useTwoWorkers();
 await import('./pairing.test.js');

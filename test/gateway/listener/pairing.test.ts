@@ -4,23 +4,23 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   chunk,
   dualPipe,
-  gone,
-  joinIn,
   type OutChannel,
+  openIn,
   openOut,
   type Pipe,
   RawClient,
   rdgHead,
-  readAnswer,
+  readResponse,
   remainder,
   request,
   type Server,
   tcpOf,
   tlsSocket,
+  waitForClose,
 } from '../../support/client.js';
 import type { TestGateway } from '../../support/gateway.js';
-import { testSite as testGateway } from '../../support/site.js';
-import { echoTarget, everything, type TestTarget, testTarget } from '../../support/target.js';
+import { testGatewayOrPair as testGateway } from '../../support/site.js';
+import { collectUntilEnd, echoTarget, type TestTarget, testTarget } from '../../support/target.js';
 
 let server: TestGateway;
 let target: TestTarget;
@@ -51,39 +51,39 @@ const probe = (socket: TLSSocket, id: string) => request(socket, rdgHead('RDG_IN
 const head = (id: string, more: readonly string[]): string =>
   `${rdgHead('RDG_IN_DATA', id, more).join('\r\n')}\r\n\r\n`;
 
-/** That a tunnel on this pipe gets as far as to the target and back. */
+/** Opens a tunnel on this pipe and echoes bytes through its target. */
 async function works(pipe: Pipe): Promise<RawClient> {
   const client = new RawClient(pipe, { token: await server.token(target.name), port: target.port });
   client.start();
   await client.until('opened');
   client.send(Buffer.from('ping'));
-  expect((await client.gets(4)).toString()).toBe('ping');
+  expect((await client.waitForBytes(4)).toString()).toBe('ping');
   return client;
 }
 
 describe('the OUT channel', () => {
   it('is answered with 200, ten bytes of seed and nothing else', async () => {
     const id = randomUUID();
-    const { socket, answer } = await newOut(id);
-    expect(answer.head).not.toMatch(/content-length|transfer-encoding/i);
-    const incoming = await connection(server);
-    expect((await probe(incoming, id)).status).toBe(200);
-    const seed = Buffer.concat([answer.rest, socket.read() ?? Buffer.alloc(0)]);
+    const { socket, response } = await newOut(id);
+    expect(response.head).not.toMatch(/content-length|transfer-encoding/i);
+    const inSocket = await connection(server);
+    expect((await probe(inSocket, id)).status).toBe(200);
+    const seed = Buffer.concat([response.rest, socket.read() ?? Buffer.alloc(0)]);
     expect(seed).toHaveLength(10);
-    incoming.write(head(id, BODY));
-    const client = await works(dualPipe({ socket, answer: { ...answer, rest: seed } }, incoming, chunk));
+    inSocket.write(head(id, BODY));
+    const client = await works(dualPipe({ socket, response: { ...response, rest: seed } }, inSocket, chunk));
     client.pipe.close();
   });
 
-  it('comes in chunks where the settings say so, and ends with the last one', async () => {
+  it('is chunked where the settings require it, and ends with the last chunk', async () => {
     const chunked = await testGateway({ transports: { outEncoding: 'chunked' }, timeouts: { close: 0.3 } });
     const source = await testTarget((socket) => socket.end(randomBytes(100_000)));
     const id = randomUUID();
     const out = await openOut(await connection(chunked), id);
-    expect(out.answer.head).toMatch(/\r\ntransfer-encoding: chunked/i);
-    const raw: Buffer[] = [out.answer.rest];
+    expect(out.response.head).toMatch(/\r\ntransfer-encoding: chunked/i);
+    const raw: Buffer[] = [out.response.rest];
     out.socket.prependListener('data', (bytes: Buffer) => raw.push(bytes));
-    const pipe = await joinIn(out, await connection(chunked), id);
+    const pipe = await openIn(out, await connection(chunked), id);
     const client = new RawClient(pipe, { token: await chunked.token(source.name), port: source.port });
     client.start();
     await client.ended();
@@ -95,7 +95,7 @@ describe('the OUT channel', () => {
     await source.stop();
   });
 
-  it('is answered with 200 where the client asked for a WebSocket and the settings have none', async () => {
+  it('is answered with 200 where the client requests a WebSocket and the settings disable it', async () => {
     const plain = await testGateway({ transports: { websocket: false } });
     const socket = await connection(plain);
     const id = randomUUID();
@@ -105,61 +105,61 @@ describe('the OUT channel', () => {
     await plain.stop();
   });
 
-  it('is refused where the settings have only the WebSocket', async () => {
+  it('is refused where the settings allow only the WebSocket', async () => {
     const modern = await testGateway({ transports: { http: false } });
     const socket = await connection(modern);
     expect((await request(socket, rdgHead('RDG_OUT_DATA', randomUUID()))).status).toBe(403);
     await modern.stop();
   });
 
-  it('may carry the request once more (MS-TSGU 3.3.5.1), and other noise, but not without end', async () => {
+  it('may carry the request once more (MS-TSGU 3.3.5.1) and other bytes, up to a limit', async () => {
     const id = randomUUID();
     const out = await newOut(id);
-    const client = await works(await joinIn(out, await connection(server), id));
+    const client = await works(await openIn(out, await connection(server), id));
     out.socket.write(`${rdgHead('RDG_OUT_DATA', id).join('\r\n')}\r\n\r\n`);
     client.send(Buffer.from('on'));
-    expect((await client.gets(6)).toString()).toBe('pingon');
+    expect((await client.waitForBytes(6)).toString()).toBe('pingon');
     out.socket.write(randomBytes(70_000));
     await client.ended();
-    const line = await server.line('session ended', ({ connection }) => connection === id);
+    const line = await server.line('session.ended', ({ connection }) => connection === id);
     expect(line.cause).toBe('too much data');
   });
 
-  it('a second one under a live id is refused, and the first goes on', async () => {
+  it('a second one with an id in use is refused, and the first one continues', async () => {
     const id = randomUUID();
     const first = await newOut(id);
     const early = await request(await connection(server), rdgHead('RDG_OUT_DATA', id));
     expect(early.status).toBe(409);
-    const client = await works(await joinIn(first, await connection(server), id));
+    const client = await works(await openIn(first, await connection(server), id));
     const late = await request(await connection(server), rdgHead('RDG_OUT_DATA', id.toUpperCase()));
     expect(late.status).toBe(409);
     client.send(Buffer.from('still here'));
-    expect((await client.gets(14)).toString()).toBe('pingstill here');
+    expect((await client.waitForBytes(14)).toString()).toBe('pingstill here');
     client.pipe.close();
   });
 
-  it('is given up after timeouts.pairing', async () => {
-    const hasty = await testGateway({ timeouts: { pairing: 0.1, close: 0.3 } });
+  it('is ended after timeouts.pairing', async () => {
+    const shortTimeouts = await testGateway({ timeouts: { pairing: 0.1, close: 0.3 } });
     const id = randomUUID();
-    const out = await openOut(await connection(hasty), id);
+    const out = await openOut(await connection(shortTimeouts), id);
     await remainder(out.socket);
-    const line = await hasty.line('request ended', ({ connection }) => connection === id);
+    const line = await shortTimeouts.line('pairing.expired', ({ connection }) => connection === id);
     expect(line.reason).toMatch(/in time/);
-    const again = await openOut(await connection(hasty), id);
-    expect(again.answer.status).toBe(200);
-    await hasty.stop();
+    const again = await openOut(await connection(shortTimeouts), id);
+    expect(again.response.status).toBe(200);
+    await shortTimeouts.stop();
   });
 
   it.each([
     ['ends', (socket: TLSSocket) => void socket.end()],
     ['is reset', (socket: TLSSocket) => void tcpOf(socket).resetAndDestroy()],
     ['is dropped', (socket: TLSSocket) => void tcpOf(socket).destroy()],
-  ])('frees its id when it %s while it waits', async (_, leave) => {
+  ])('frees its id when it %s while it waits', async (_, disconnect) => {
     const id = randomUUID();
     const out = await newOut(id);
-    leave(out.socket);
+    disconnect(out.socket);
     await server.idle();
-    (await works(await joinIn(await newOut(id), await connection(server), id))).pipe.close();
+    (await works(await openIn(await newOut(id), await connection(server), id))).pipe.close();
   });
 });
 
@@ -173,28 +173,28 @@ describe('the IN channel', () => {
   it('gets an empty 200 to its probe, and no answer to its body', async () => {
     const id = randomUUID();
     const out = await newOut(id);
-    const incoming = await connection(server);
-    const answer = await probe(incoming, id);
+    const inSocket = await connection(server);
+    const answer = await probe(inSocket, id);
     expect(answer.head).toMatch(/\r\ncontent-length: 0/i);
     expect(answer.rest).toHaveLength(0);
-    incoming.write(head(id, BODY));
-    const said: Buffer[] = [];
-    incoming.on('data', (bytes) => said.push(bytes));
-    const client = await works(dualPipe(out, incoming, chunk));
-    expect(said).toEqual([]);
+    inSocket.write(head(id, BODY));
+    const answers: Buffer[] = [];
+    inSocket.on('data', (bytes) => answers.push(bytes));
+    const client = await works(dualPipe(out, inSocket, chunk));
+    expect(answers).toEqual([]);
     client.pipe.close();
   });
 
-  it('may bring its body with the first request, and the first PDU with it', async () => {
+  it('may have a body in its first request, with the first PDU', async () => {
     const id = randomUUID();
     const out = await newOut(id);
-    const incoming = await connection(server);
-    const pipe = dualPipe(out, incoming, chunk);
+    const inSocket = await connection(server);
+    const pipe = dualPipe(out, inSocket, chunk);
     let first = true;
     const send = (bytes: Buffer): void => {
       if (!first) return pipe.send(bytes);
       first = false;
-      incoming.write(Buffer.concat([Buffer.from(head(id, BODY)), chunk(bytes)]));
+      inSocket.write(Buffer.concat([Buffer.from(head(id, BODY)), chunk(bytes)]));
     };
     (await works({ ...pipe, send })).pipe.close();
   });
@@ -202,13 +202,13 @@ describe('the IN channel', () => {
   it('may send both requests and the first PDU in one segment', async () => {
     const id = randomUUID();
     const out = await newOut(id);
-    const incoming = await connection(server);
-    const pipe = dualPipe(out, incoming, chunk);
+    const inSocket = await connection(server);
+    const pipe = dualPipe(out, inSocket, chunk);
     let first = true;
     const send = (bytes: Buffer): void => {
       if (!first) return pipe.send(bytes);
       first = false;
-      incoming.write(Buffer.concat([Buffer.from(head(id, PROBE) + head(id, BODY)), chunk(bytes)]));
+      inSocket.write(Buffer.concat([Buffer.from(head(id, PROBE) + head(id, BODY)), chunk(bytes)]));
     };
     (await works({ ...pipe, send })).pipe.close();
   });
@@ -216,19 +216,19 @@ describe('the IN channel', () => {
   it('may announce a gigabyte instead of chunks (MS-TSGU 1.5.3)', async () => {
     const id = randomUUID();
     const out = await newOut(id);
-    const incoming = await connection(server);
-    await probe(incoming, id);
-    incoming.write(head(id, ['Content-Length: 1073741824']));
-    (await works(dualPipe(out, incoming, (bytes) => bytes))).pipe.close();
+    const inSocket = await connection(server);
+    await probe(inSocket, id);
+    inSocket.write(head(id, ['Content-Length: 1073741824']));
+    (await works(dualPipe(out, inSocket, (bytes) => bytes))).pipe.close();
   });
 
   it('ends its session at the end of its body', async () => {
     for (const finish of ['0\r\n\r\n', '0\r\nX-Trailer: 1\r\n\r\n']) {
       const id = randomUUID();
-      const client = await works(await joinIn(await newOut(id), await connection(server), id));
+      const client = await works(await openIn(await newOut(id), await connection(server), id));
       client.pipe.up.write(finish);
       await client.ended();
-      const line = await server.line('session ended', ({ connection }) => connection === id);
+      const line = await server.line('session.ended', ({ connection }) => connection === id);
       expect(line.cause).toBe('client closed');
     }
   });
@@ -236,34 +236,34 @@ describe('the IN channel', () => {
   it('with a short Content-Length ends there', async () => {
     const id = randomUUID();
     const out = await newOut(id);
-    const incoming = await connection(server);
-    incoming.write(`${head(id, ['Content-Length: 5'])}01000`);
-    await server.line('session ended', ({ connection }) => connection === id);
+    const inSocket = await connection(server);
+    inSocket.write(`${head(id, ['Content-Length: 5'])}01000`);
+    await server.line('session.ended', ({ connection }) => connection === id);
     await remainder(out.socket);
   });
 
   it.each([
-    ['a size that is none', 'zz\r\n'],
+    ['an invalid size', 'zz\r\n'],
     ['a chunk without its end', '1\r\nab\r\n'],
     ['a bare line feed', '1\na'],
     ['an endless size line', '1'.repeat(400)],
     ['a size of 2^64', '10000000000000000\r\n'],
   ])('with %s for a body ends the session', async (_, bytes) => {
     const id = randomUUID();
-    const client = await works(await joinIn(await newOut(id), await connection(server), id));
+    const client = await works(await openIn(await newOut(id), await connection(server), id));
     client.pipe.up.write(bytes);
     await client.ended();
-    const line = await server.line('session ended', ({ connection }) => connection === id);
+    const line = await server.line('session.ended', ({ connection }) => connection === id);
     expect(line.cause).toBe('bad framing');
   });
 
-  it('gets 100 where it expects that', async () => {
+  it('gets a 100 if it sends `Expect: 100-continue`', async () => {
     const id = randomUUID();
     const out = await newOut(id);
-    const incoming = await connection(server);
-    const answer = await request(incoming, rdgHead('RDG_IN_DATA', id, [...BODY, 'Expect: 100-continue']));
+    const inSocket = await connection(server);
+    const answer = await request(inSocket, rdgHead('RDG_IN_DATA', id, [...BODY, 'Expect: 100-continue']));
     expect(answer.status).toBe(100);
-    (await works(dualPipe(out, incoming, chunk))).pipe.close();
+    (await works(dualPipe(out, inSocket, chunk))).pipe.close();
   });
 
   it('is one per OUT channel: of two the first wins, and the second does not disturb it', async () => {
@@ -276,27 +276,27 @@ describe('the IN channel', () => {
     const client = await works(dualPipe(out, first, chunk));
     expect((await probe(await connection(server), id)).status).toBe(409);
     client.send(Buffer.from('!'));
-    expect((await client.gets(5)).toString()).toBe('ping!');
+    expect((await client.waitForBytes(5)).toString()).toBe('ping!');
     client.pipe.close();
   });
 
-  it('that is reset while the other one is looked for leaves nobody to wait for', async () => {
+  it('that is reset during the claim leaves no session', async () => {
     const site = await testGateway({ timeouts: { close: 0.3 } });
     const attempts = 30;
     for (let attempt = 0; attempt < attempts; attempt++) {
       const id = randomUUID();
       const out = await openOut(await tlsSocket(site), id);
-      const incoming = await tlsSocket(site);
-      incoming.on('error', () => undefined);
-      incoming.write(head(id, BODY));
-      // At every step on its way, from before its head is read to behind the meeting.
+      const inSocket = await tlsSocket(site);
+      inSocket.on('error', () => undefined);
+      inSocket.write(head(id, BODY));
+      // At every step, from before its head is read until after the pairing.
       await new Promise((resolve) => setTimeout(resolve, (attempt % 10) / 4));
-      tcpOf(incoming).resetAndDestroy();
+      tcpOf(inSocket).resetAndDestroy();
       await new Promise((resolve) => setTimeout(resolve, 20));
       out.socket.destroy();
     }
     await site.idle();
-    // Sessions that were forgotten would be waited for until the test is over.
+    // A session that was not removed would keep this waiting until the test times out.
     await site.gateway.settle(600_000);
     await site.stop();
   });
@@ -312,9 +312,9 @@ describe('the IN channel', () => {
   it('from another address is no match, and the right one still is', async () => {
     const id = randomUUID();
     const out = await newOut(id);
-    const stranger = await connection(server, '127.0.0.2');
-    expect((await probe(stranger, id)).status).toBe(409);
-    (await works(await joinIn(out, await connection(server), id))).pipe.close();
+    const otherAddress = await connection(server, '127.0.0.2');
+    expect((await probe(otherAddress, id)).status).toBe(409);
+    (await works(await openIn(out, await connection(server), id))).pipe.close();
   });
 
   it('under another id is no match', async () => {
@@ -331,83 +331,83 @@ describe('the IN channel', () => {
     ['RPC_IN_DATA', () => 'RPC_IN_DATA /rpc/rpcproxy.dll HTTP/1.1\r\nHost: x\r\n\r\n'],
     ['garbage', () => 'RDG_IN_DATA \x01\x02\x03\r\n\r\n'],
     ['HTTP/1.0', (id: string) => head(id, BODY).replace('HTTP/1.1', 'HTTP/1.0')],
-  ])('that goes on with %s is turned away, and its OUT channel ends', async (_, next) => {
+  ])('that continues with %s is refused, and its OUT channel ends', async (_, next) => {
     const id = randomUUID();
     const out = await newOut(id);
-    const incoming = await connection(server);
-    expect((await probe(incoming, id)).status).toBe(200);
-    incoming.write(next(id));
-    expect((await readAnswer(incoming)).status).toBeGreaterThanOrEqual(400);
-    await remainder(incoming);
+    const inSocket = await connection(server);
+    expect((await probe(inSocket, id)).status).toBe(200);
+    inSocket.write(next(id));
+    expect((await readResponse(inSocket)).status).toBeGreaterThanOrEqual(400);
+    await remainder(inSocket);
     await remainder(out.socket);
-    (await works(await joinIn(await newOut(id), await connection(server), id))).pipe.close();
+    (await works(await openIn(await newOut(id), await connection(server), id))).pipe.close();
   });
 
   it.each([
-    ['with a polite end', (socket: TLSSocket) => void socket.end()],
+    ['with an orderly end', (socket: TLSSocket) => void socket.end()],
     ['by reset', (socket: TLSSocket) => void tcpOf(socket).resetAndDestroy()],
-  ])('that leaves behind its probe %s frees the id', async (_, leave) => {
+  ])('that disconnects after its probe %s frees the id', async (_, disconnect) => {
     const id = randomUUID();
     const out = await newOut(id);
-    const incoming = await connection(server);
-    await probe(incoming, id);
-    leave(incoming);
+    const inSocket = await connection(server);
+    await probe(inSocket, id);
+    disconnect(inSocket);
     await remainder(out.socket);
-    (await works(await joinIn(await newOut(id), await connection(server), id))).pipe.close();
+    (await works(await openIn(await newOut(id), await connection(server), id))).pipe.close();
   });
 
-  it('that is silent behind its probe is given up after timeouts.pairing', async () => {
-    const hasty = await testGateway({ timeouts: { pairing: 0.1, close: 0.3 } });
+  it('that is silent after its probe is ended after timeouts.pairing', async () => {
+    const shortTimeouts = await testGateway({ timeouts: { pairing: 0.1, close: 0.3 } });
     const id = randomUUID();
-    const out = await openOut(await connection(hasty), id);
-    const incoming = await connection(hasty);
-    await probe(incoming, id);
-    await Promise.all([remainder(incoming), remainder(out.socket)]);
-    await hasty.idle();
-    await hasty.stop();
+    const out = await openOut(await connection(shortTimeouts), id);
+    const inSocket = await connection(shortTimeouts);
+    await probe(inSocket, id);
+    await Promise.all([remainder(inSocket), remainder(out.socket)]);
+    await shortTimeouts.idle();
+    await shortTimeouts.stop();
   });
 });
 
 describe('a session on two channels', () => {
-  const DEATHS: readonly [string, (pipe: Pipe) => void][] = [
+  const ENDS: readonly [string, (pipe: Pipe) => void][] = [
     ['its OUT channel is reset', ({ sockets }) => void tcpOf(sockets[0]).resetAndDestroy()],
     ['its OUT channel ends', ({ sockets }) => void sockets[0].end()],
     ['its IN channel is reset', ({ up }) => void tcpOf(up).resetAndDestroy()],
     ['its IN channel ends', ({ up }) => void up.end()],
   ];
-  it.each(DEATHS)('ends when %s, and the same id works again', async (_, die) => {
+  it.each(ENDS)('ends when %s, and the same id works again', async (_, end) => {
     const id = randomUUID();
-    const client = await works(await joinIn(await newOut(id), await connection(server), id));
+    const client = await works(await openIn(await newOut(id), await connection(server), id));
     const other = client.pipe.sockets;
-    die(client.pipe);
-    await Promise.all(other.map(gone));
-    await server.line('session ended', ({ connection }) => connection === id);
-    (await works(await joinIn(await newOut(id), await connection(server), id))).pipe.close();
+    end(client.pipe);
+    await Promise.all(other.map(waitForClose));
+    await server.line('session.ended', ({ connection }) => connection === id);
+    (await works(await openIn(await newOut(id), await connection(server), id))).pipe.close();
   });
 
-  it('frees its id as soon as its OUT channel is gone, whatever its IN channel does', async () => {
+  it('frees its id as soon as its OUT channel is closed, even if its IN channel stays open', async () => {
     const slow = await testGateway({ timeouts: { close: 60 } });
     const id = randomUUID();
-    const pipe = await joinIn(await openOut(await connection(slow), id), await connection(slow), id);
+    const pipe = await openIn(await openOut(await connection(slow), id), await connection(slow), id);
     pipe.sockets[0].end();
-    await gone(pipe.sockets[0]);
-    expect((await openOut(await connection(slow), id)).answer.status).toBe(200);
+    await waitForClose(pipe.sockets[0]);
+    expect((await openOut(await connection(slow), id)).response.status).toBe(200);
     await slow.stop();
   });
 
-  it('takes what was on its way on IN when OUT ended', async () => {
+  it('delivers the bytes of the IN channel that arrive after the end of the OUT channel', async () => {
     const sink = await testTarget();
     const id = randomUUID();
-    const pipe = await joinIn(await newOut(id), await connection(server), id);
+    const pipe = await openIn(await newOut(id), await connection(server), id);
     const client = new RawClient(pipe, { token: await server.token(sink.name), port: sink.port });
     client.start();
     await client.until('opened');
-    const got = everything(await sink.socket(0));
+    const got = collectUntilEnd(await sink.socket(0));
     pipe.sockets[0].end();
-    await gone(pipe.sockets[0]);
-    client.send(Buffer.from('last words'));
+    await waitForClose(pipe.sockets[0]);
+    client.send(Buffer.from('last bytes'));
     pipe.up.end();
-    expect((await got).toString()).toBe('last words');
+    expect((await got).toString()).toBe('last bytes');
     await sink.stop();
   });
 });

@@ -4,15 +4,15 @@ import { connect } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   chunk,
-  gone,
   rdgHead,
-  readAnswer,
+  readResponse,
   remainder,
   request,
   type Server,
   tcpOf,
   tlsSocket,
   upgradeHeaders,
+  waitForClose,
 } from '../../support/client.js';
 import { type TestGateway, testGateway } from '../../support/gateway.js';
 
@@ -40,7 +40,7 @@ function https(to: Server, method: string, path: string): Promise<{ status: numb
 }
 
 describe('/healthz', () => {
-  it('says ok to GET, the same without a body to HEAD, and 405 to others', async () => {
+  it('answers GET with ok, HEAD without a body, and other methods with 405', async () => {
     expect(await https(server, 'GET', '/healthz')).toMatchObject({ status: 200, body: 'ok\n' });
     expect(await https(server, 'GET', '/healthz?probe=1')).toMatchObject({ status: 200, body: 'ok\n' });
     const head = await https(server, 'HEAD', '/healthz');
@@ -59,7 +59,7 @@ describe('/healthz', () => {
     expect(rest.toString() + (await remainder(socket)).toString()).toBe('ok\n');
   });
 
-  it('answers several requests on one connection, also when they come at once', async () => {
+  it('answers several requests on one connection, also pipelined ones', async () => {
     const socket = await tlsSocket(server);
     for (let count = 0; count < 3; count++) {
       expect((await request(socket, ['GET /healthz HTTP/1.1', ...host])).status).toBe(200);
@@ -71,26 +71,26 @@ describe('/healthz', () => {
     expect(all.match(/^HTTP\/1\.1 \d+/gm)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 404']);
   });
 
-  it('reads a request that comes byte by byte', async () => {
+  it('reads a request that arrives byte by byte', async () => {
     const socket = await tlsSocket(server);
     for (const byte of 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n') socket.write(byte);
-    expect((await readAnswer(socket)).status).toBe(200);
+    expect((await readResponse(socket)).status).toBe(200);
     socket.destroy();
   });
 });
 
-describe('everything else', () => {
-  it('is not there', async () => {
+describe('other requests', () => {
+  it('are answered with 404', async () => {
     for (const path of ['/', '/rpc/rpcproxy.dll', '/healthz/', '/HEALTHZ', '/remoteDesktopGateway/', '/%2e%2e']) {
       expect((await https(server, 'GET', path)).status).toBe(404);
     }
   });
 
-  it('tells people what the path of the gateway is for', async () => {
+  it('a GET of the gateway path names its purpose', async () => {
     expect((await https(server, 'GET', '/remoteDesktopGateway/')).body).toMatch(/Remote Desktop/);
   });
 
-  it('RPC over HTTP is not there either', async () => {
+  it('RPC over HTTP is answered with 404', async () => {
     for (const method of ['RPC_IN_DATA', 'RPC_OUT_DATA']) {
       const socket = await tlsSocket(server);
       const lines = [`${method} /rpc/rpcproxy.dll?localhost:3388 HTTP/1.1`, ...host, 'Content-Length: 0'];
@@ -101,7 +101,7 @@ describe('everything else', () => {
 
   it.each([
     ['garbage', '\x00\x01\x02\x03\r\n\r\n', 400],
-    ['a method that is none', 'FOO /healthz HTTP/1.1\r\nHost: x\r\n\r\n', 400],
+    ['an unknown method', 'FOO /healthz HTTP/1.1\r\nHost: x\r\n\r\n', 400],
     ['no Host', 'GET /healthz HTTP/1.1\r\n\r\n', 400],
     ['two lengths', 'POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n', 400],
     [
@@ -114,7 +114,7 @@ describe('everything else', () => {
   ])('%s is answered with an error, and the connection ends', async (_, bytes, status) => {
     const socket = await tlsSocket(server);
     socket.write(bytes, 'latin1');
-    expect((await readAnswer(socket)).status).toBe(status);
+    expect((await readResponse(socket)).status).toBe(status);
     await remainder(socket);
   });
 
@@ -128,19 +128,19 @@ describe('everything else', () => {
     ['an upgrade of another path', 'GET /elsewhere', 404],
     ['an upgrade by POST', 'POST /remoteDesktopGateway/', 405],
     ['an upgrade without a connection id', 'GET /remoteDesktopGateway/', 400],
-  ])('%s is refused, and a client that stays is cut', async (_, line, status) => {
+  ])('%s is refused, and a client that does not close is cut', async (_, line, status) => {
     const half = { allowHalfOpen: true };
     const socket = connect({ host: '127.0.0.1', port: server.port, ca: server.ca, servername: 'localhost', ...half });
     socket.on('error', () => undefined);
     const answer = await request(socket, [`${line} HTTP/1.1`, ...host, ...upgradeHeaders()]);
     expect(answer.status).toBe(status);
-    // This client leaves its half open; the gateway must not wait for it.
+    // This client keeps its half open; the gateway must not wait for it.
     socket.resume();
     await server.idle();
     socket.destroy();
   });
 
-  it('an upgrade to something else is refused', async () => {
+  it('an upgrade to another protocol is refused', async () => {
     const socket = await tlsSocket(server);
     const lines = [
       `GET /remoteDesktopGateway/?ConId=${randomUUID()} HTTP/1.1`,
@@ -153,8 +153,8 @@ describe('everything else', () => {
   });
 });
 
-describe('a connection of a browser', () => {
-  it.each(['RDG_OUT_DATA', 'RDG_IN_DATA', 'RPC_IN_DATA'])('does not become one of %s', async (method) => {
+describe('a connection with ordinary HTTP', () => {
+  it.each(['RDG_OUT_DATA', 'RDG_IN_DATA', 'RPC_IN_DATA'])('takes no %s after its first request', async (method) => {
     const socket = await tlsSocket(server);
     expect((await request(socket, ['GET /healthz HTTP/1.1', ...host])).status).toBe(200);
     const before = server.log.length;
@@ -163,7 +163,7 @@ describe('a connection of a browser', () => {
     expect(server.log.slice(before)).toEqual([]);
   });
 
-  it('with a body hides no request in it', async () => {
+  it('does not read a request from the body of another one', async () => {
     const socket = await tlsSocket(server);
     const inner = `${rdgHead('RDG_OUT_DATA', randomUUID()).join('\r\n')}\r\n\r\n`;
     socket.write(
@@ -173,20 +173,24 @@ describe('a connection of a browser', () => {
     expect(all.match(/^HTTP\/1\.1 \d+/gm)).toEqual(['HTTP/1.1 405']);
   });
 
-  it('that promises a body and does not send it is cut', async () => {
-    const hasty = await testGateway({ timeouts: { head: 0.1, close: 0.3 } });
-    const socket = await tlsSocket(hasty);
+  it('that announces a body and does not send it is cut', async () => {
+    const shortTimeouts = await testGateway({ timeouts: { head: 0.1, close: 0.3 } });
+    const socket = await tlsSocket(shortTimeouts);
     socket.write('POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n');
     socket.resume();
-    await gone(socket);
-    await hasty.idle();
-    await hasty.stop();
+    await waitForClose(socket);
+    await shortTimeouts.idle();
+    await shortTimeouts.stop();
   });
 
   it.each([
     ['of a length', 'Content-Length: 1000000000', (bytes: Buffer) => bytes],
     ['in chunks', 'Transfer-Encoding: chunked', chunk],
-    ['that it was to ask for', 'Content-Length: 1000000000\r\nExpect: 100-continue', (bytes: Buffer) => bytes],
+    [
+      'in spite of Expect: 100-continue',
+      'Content-Length: 1000000000\r\nExpect: 100-continue',
+      (bytes: Buffer) => bytes,
+    ],
   ])('that sends a gigabyte %s is cut', async (_, field, framed) => {
     const socket = await tlsSocket(server);
     socket.write(`POST /healthz HTTP/1.1\r\nHost: x\r\n${field}\r\n\r\n`);
@@ -197,11 +201,11 @@ describe('a connection of a browser', () => {
       await new Promise<void>((resolve) => void socket.write(piece, () => resolve()));
       sent += piece.length;
     }
-    // What both systems hold on the way, at most.
+    // At most what the buffers of both systems hold.
     expect(sent).toBeLessThan(100e6);
   });
 
-  it('that resets in the middle of anything leaves nothing behind', async () => {
+  it('that resets at any point leaves no state', async () => {
     for (const text of [
       '',
       'G',
@@ -216,7 +220,7 @@ describe('a connection of a browser', () => {
     await server.idle();
   });
 
-  it('may speak HTTP/1.1 by ALPN, and nothing else', async () => {
+  it('negotiates only HTTP/1.1 by ALPN', async () => {
     const options = { host: '127.0.0.1', port: server.port, ca: server.ca, servername: 'localhost' };
     const protocol = (offer: string[]) =>
       new Promise((resolve) => {

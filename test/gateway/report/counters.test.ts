@@ -3,7 +3,7 @@ import { Counters, sumOf } from '../../../src/gateway/report/counters.js';
 
 const now = { sessions: 1, connections: 3, handshakes: 2, loopDelay: { mean: 0.01, p50: 0.01, p99: 0.02, max: 0.03 } };
 
-function busy(): Counters {
+function countersWithValues(): Counters {
   const counters = new Counters();
   counters.opened();
   counters.opened();
@@ -15,8 +15,8 @@ function busy(): Counters {
 }
 
 describe('counters', () => {
-  it('add what live sessions have carried to what ended ones did', () => {
-    const counters = busy();
+  it('add the traffic of open sessions to that of ended ones', () => {
+    const counters = countersWithValues();
     const counts = counters.snapshot(now, [
       { received: 1, sent: 2 },
       { received: 3, sent: 4 },
@@ -26,7 +26,7 @@ describe('counters', () => {
       opened: 2,
       ended: { 'client closed': 1 },
       refused: { user: 2 },
-      turnedAway: { 'limits.connections': 1 },
+      rejected: { 'limits.connections': 1 },
       received: 14,
       sent: 106,
     });
@@ -35,9 +35,9 @@ describe('counters', () => {
     expect(counters.snapshot(now)).toMatchObject({ received: 11, sent: 102 });
   });
 
-  it('of several processes make one, also when they were sent as text', () => {
-    const one = busy().snapshot(now);
-    const counters = busy();
+  it('of several processes are added up, also after a round trip through JSON', () => {
+    const one = countersWithValues().snapshot(now);
+    const counters = countersWithValues();
     counters.ended('refused', { received: 0, sent: 0 });
     const loopDelay = { mean: 0.02, p50: 0, p99: 0.5, max: 0.01 };
     const other = JSON.parse(JSON.stringify(counters.snapshot({ ...now, loopDelay })));
@@ -49,7 +49,7 @@ describe('counters', () => {
       opened: 4,
       ended: { 'client closed': 2, refused: 1 },
       refused: { user: 4 },
-      turnedAway: { 'limits.connections': 2 },
+      rejected: { 'limits.connections': 2 },
       received: 20,
       sent: 200,
       loopDelay: { mean: 0.02, p50: 0.01, p99: 0.5, max: 0.03 },

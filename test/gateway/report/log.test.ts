@@ -10,13 +10,13 @@ const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/;
 const withoutTime = (line: string | undefined): string | undefined => line?.replace(TIME, 'T');
 
 describe('a line of text', () => {
-  it('has the time, the level, the event and what belongs to it', () => {
+  it('has the time, the level, the message, the name of the event and its fields', () => {
     const { log, lines } = logged({ level: 'info', format: 'text' });
     const fields = { target: '[fe80::1]:3389', bytes: 7, local: false, detail: undefined, names: ['a.lan:1', '*.lan'] };
-    log.with({ peer: '::1', user: 'alice' }).info('channel opened', fields);
+    log.with({ peer: '::1', user: 'alice' }).info('channel.opened', fields);
     expect(lines[0]).toMatch(TIME);
     expect(lines.map(withoutTime)).toEqual([
-      'T info  channel opened peer=::1 user=alice target=[fe80::1]:3389 bytes=7 local=false names=a.lan:1,*.lan\n',
+      'T info  channel opened event=channel.opened peer=::1 user=alice target=[fe80::1]:3389 bytes=7 local=false names=a.lan:1,*.lan\n',
     ]);
   });
 
@@ -34,14 +34,14 @@ describe('a line of text', () => {
     ['"key=value"', 'key=value'],
   ])('shows %s', (text, value) => {
     const { log, lines } = logged({ level: 'info', format: 'text' });
-    log.info('refused', { user: value });
-    expect(withoutTime(lines[0])).toBe(`T info  refused user=${text}\n`);
+    log.info('request.rejected', { user: value });
+    expect(withoutTime(lines[0])).toBe(`T info  request rejected event=request.rejected user=${text}\n`);
   });
 });
 
-it('a line of JSON has the same as an object', () => {
+it('a line of JSON is an object with the same fields', () => {
   const { log, lines } = logged({ level: 'info', format: 'json' });
-  log.with({ peer: '::1' }).warn('user refused', { reason: 'a\nb', detail: undefined, names: ['a', 'b'] });
+  log.with({ peer: '::1' }).warn('authentication.failed', { reason: 'a\nb', detail: undefined, names: ['a', 'b'] });
   expect(lines).toHaveLength(1);
   expect(lines[0]).toMatch(/^[^\n]+\n$/);
   expect(JSON.parse(lines[0] as string)).toEqual({
@@ -50,33 +50,36 @@ it('a line of JSON has the same as an object', () => {
     peer: '::1',
     reason: 'a\nb',
     names: ['a', 'b'],
-    msg: 'user refused',
+    event: 'authentication.failed',
+    msg: 'authentication failed',
   });
 });
 
-it('a field of a line wins over one that every line has', () => {
+it('a field of a line overrides one of its log', () => {
   const { log, lines } = logged({ level: 'info', format: 'text' });
-  log.with({ user: 'alice', peer: '::1' }).info('known', { user: 'bob' });
-  expect(withoutTime(lines[0])).toBe('T info  known user=bob peer=::1\n');
+  log.with({ user: 'alice', peer: '::1' }).info('session.ended', { user: 'bob' });
+  expect(withoutTime(lines[0])).toBe('T info  session ended event=session.ended user=bob peer=::1\n');
 });
 
-it('levels and forms change in every log that came from this one', () => {
+it('level and format change in all derived logs too', () => {
   const { log, lines } = logged({ level: 'warn', format: 'text' });
   const child = log.with({ user: 'alice' });
   for (const one of [log, child]) {
-    one.debug('debug');
-    one.info('info');
-    one.warn('warn');
-    one.error('error');
+    one.debug('session.opened');
+    one.info('session.ended');
+    one.warn('reload.refused');
+    one.error('reload.failed');
   }
   expect(lines.map(withoutTime)).toEqual([
-    'T warn  warn\n',
-    'T error error\n',
-    'T warn  warn user=alice\n',
-    'T error error user=alice\n',
+    'T warn  reload refused event=reload.refused\n',
+    'T error reload failed, the former configuration stays in use event=reload.failed\n',
+    'T warn  reload refused event=reload.refused user=alice\n',
+    'T error reload failed, the former configuration stays in use event=reload.failed user=alice\n',
   ]);
   lines.length = 0;
   log.adjust({ level: 'debug', format: 'json' });
-  child.debug('debug');
-  expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ level: 'debug', user: 'alice', msg: 'debug' }]);
+  child.debug('session.opened');
+  expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+    { level: 'debug', user: 'alice', event: 'session.opened' },
+  ]);
 });

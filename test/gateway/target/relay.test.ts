@@ -21,8 +21,8 @@ async function open(serve?: Parameters<typeof testTarget>[0]) {
   return { drained: () => drained };
 }
 
-describe('what waits to be written to a target', () => {
-  it('is so many writes at most, however short they are, and there is room again when they are taken', async () => {
+describe('bytes that wait to be written to a target', () => {
+  it('are limited to a number of writes of any length, and `drain` follows when they are taken', async () => {
     let got = 0;
     const { drained } = await open((socket) => socket.on('data', ({ length }) => (got += length)));
     for (let turn = 1; turn <= 3; turn++) {
@@ -35,10 +35,10 @@ describe('what waits to be written to a target', () => {
     expect(relay.waiting).toBe(0);
   });
 
-  it('is no more than a window of bytes', async () => {
+  it('are limited to a window', async () => {
     const block = Buffer.alloc(1000);
     const { drained } = await open((socket) => void socket.resume());
-    // The system takes the first; the others wait for the end of the turn.
+    // The system takes the first write; the others wait for the end of the turn of the event loop.
     while (relay.write(block));
     expect(relay.waiting).toBeGreaterThanOrEqual(WRITE_WINDOW);
     expect(relay.waiting).toBeLessThan(WRITE_WINDOW + block.length);
@@ -46,8 +46,8 @@ describe('what waits to be written to a target', () => {
   });
 });
 
-describe('what a target sends', () => {
-  it('is not read before it is wanted', async () => {
+describe('bytes that a target sends', () => {
+  it('are not read before `resume`', async () => {
     target = await testTarget((socket) => void socket.write('hello'));
     relay = await dial('127.0.0.1', target.port, 5_000, new AbortController().signal);
     let got = '';

@@ -4,13 +4,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { HANDSHAKE_REQUEST, PKT_TYPE, TUNNEL_CREATE } from '../../../src/protocol/index.js';
 import {
-  gone,
   RawClient,
   rdgHead,
   remainder,
   request,
   tlsSocket,
   upgradeHeaders,
+  waitForClose,
   webSocketPipe,
 } from '../../support/client.js';
 import { type TestGateway, testGateway } from '../../support/gateway.js';
@@ -18,7 +18,10 @@ import { echoTarget, type TestTarget, testTarget } from '../../support/target.js
 import { sleep } from '../../support/wait.js';
 
 const HELLO = HANDSHAKE_REQUEST.encode({ verMajor: 1, verMinor: 0, clientVersion: 0, extendedAuth: 2 });
-/** What the kernel may hold of one connection in one direction, with room to spare (4 MiB to send, 6 MiB received). */
+/**
+ * Upper bound for the kernel's buffers of one connection in one direction (4 MiB to send and 6 MiB received, with a
+ * margin).
+ */
 const KERNEL_BUFFERS_MAX = 16 * 1024 * 1024;
 const MASK = Buffer.from('1badcafe', 'hex');
 
@@ -33,7 +36,7 @@ afterAll(async () => {
   await target.stop();
 });
 
-/** A frame made by hand (RFC 6455 5.2); `first` is FIN, reserved bits and opcode. */
+/** A frame (RFC 6455 5.2); `first` holds FIN, the reserved bits and the opcode. */
 function frame(first: number, payload: Buffer, masked = true): Buffer {
   const flag = masked ? 0x80 : 0;
   const head =
@@ -76,11 +79,11 @@ async function upgraded(more: readonly string[] = []): Promise<TLSSocket> {
   return socket;
 }
 
-/** What the gateway says to this, until it ends the connection. */
+/** Sends bytes, and returns the frames of the gateway until it ends the connection. */
 async function answers(socket: TLSSocket, bytes: Buffer): Promise<Frame[]> {
   socket.write(bytes);
   const all = await remainder(socket);
-  await gone(socket);
+  await waitForClose(socket);
   return frames(all);
 }
 
@@ -90,7 +93,7 @@ const closeFrame = (code: number): Frame => ({
   payload: Buffer.from([code >> 8, code & 255]),
 });
 
-describe('a stranger', () => {
+describe('an unauthenticated client', () => {
   const open = async (): Promise<TLSSocket> => {
     const socket = await tlsSocket(server);
     expect((await request(socket, rdgHead('RDG_OUT_DATA', randomUUID(), upgradeHeaders()))).status).toBe(101);
@@ -99,18 +102,18 @@ describe('a stranger', () => {
 
   it('may not send more than the largest token and its frames', async () => {
     const socket = await open();
-    // Nothing that is wrong, or that anybody waits for.
+    // Valid PDUs that need no answer.
     const keepAlive = Buffer.from('0d00000008000000', 'hex');
     socket.write(frame(0x82, Buffer.concat(Array(8000).fill(keepAlive))));
     socket.write(frame(0x82, Buffer.concat(Array(8000).fill(keepAlive))));
     const all = await remainder(socket);
     expect(frames(all).map(({ first, payload }) => [first, payload.readUInt16BE(0)])).toEqual([[0x88, 1009]]);
-    expect(await server.line('session ended', ({ cause }) => cause === 'too much data')).toMatchObject({
-      detail: 'more than a token came before the client said who it is',
+    expect(await server.line('session.ended', ({ cause }) => cause === 'too much data')).toMatchObject({
+      detail: 'more bytes than a token needs, before authentication',
     });
   });
 
-  it('may send the largest token there can be', async () => {
+  it('may send the largest possible token', async () => {
     const socket = await open();
     const token = Buffer.alloc(0xffff - 1, 'x\0');
     const create = TUNNEL_CREATE.encode({ capsFlags: 0, paaCookie: token });
@@ -127,7 +130,7 @@ describe('a stranger', () => {
 });
 
 describe('the upgrade', () => {
-  it("hashes FreeRDP 2's key, which is no base64, as it was sent", async () => {
+  it("hashes FreeRDP 2's key, which is not base64, as it was sent", async () => {
     const key = 'LUNVHMQ\\GKKNPR';
     const socket = await tlsSocket(server);
     const { status, head } = await request(socket, rdgHead('RDG_OUT_DATA', randomUUID(), upgradeHeaders(key)));
@@ -145,7 +148,7 @@ describe('the upgrade', () => {
     socket.destroy();
   });
 
-  it('echoes the sub-protocol "binary", and offers nothing by itself', async () => {
+  it('selects the subprotocol "binary", and selects none that was not offered', async () => {
     const socket = await tlsSocket(server);
     const extras = [
       'Sec-WebSocket-Protocol: binary',
@@ -161,7 +164,7 @@ describe('the upgrade', () => {
     other.destroy();
   });
 
-  it('takes frames that came in one segment with the request', async () => {
+  it('reads frames that arrive in one segment with the request', async () => {
     const socket = await tlsSocket(server);
     const head = `${rdgHead('RDG_OUT_DATA', randomUUID(), upgradeHeaders()).join('\r\n')}\r\n\r\n`;
     socket.write(Buffer.concat([Buffer.from(head), frame(0x82, HELLO), frame(0x88, Buffer.alloc(0))]));
@@ -170,7 +173,7 @@ describe('the upgrade', () => {
     expect(handshake?.payload.readUInt16LE(0)).toBe(2);
   });
 
-  it('takes a browser-style GET with everything in the query (MS-TSGU 2.2.3.3)', async () => {
+  it('accepts a browser-style GET with all values in the query (MS-TSGU 2.2.3.3)', async () => {
     const id = randomUUID();
     const user = encodeURIComponent(Buffer.from('DOM\\dave', 'utf16le').toString('base64'));
     const query = `CorId=%7B${id}%7D&ConId=%7B${id}%7D&UsrId=${user}&AuthS=PAA&ClGen=Html%235&ClBld=x`;
@@ -185,13 +188,13 @@ describe('the upgrade', () => {
     client.start();
     await client.until('opened');
     client.send(Buffer.from('by query'));
-    expect((await client.gets(8)).toString()).toBe('by query');
-    const opened = await server.line('channel opened', ({ connection }) => connection === id);
+    expect((await client.waitForBytes(8)).toString()).toBe('by query');
+    const opened = await server.line('channel.opened', ({ connection }) => connection === id);
     expect(opened.correlation).toBe(id);
     client.pipe.close();
   });
 
-  it("speaks with ws's own client, which insists on a proper server", async () => {
+  it("is accepted by ws's own client, which checks the response strictly", async () => {
     const address = `wss://127.0.0.1:${server.port}/remoteDesktopGateway/?ConId=${randomUUID()}`;
     const client = new WebSocket(address, ['binary'], { ca: server.ca });
     const [answer] = await new Promise<[Buffer]>((resolve, reject) => {
@@ -251,7 +254,7 @@ describe('frames from the client', () => {
     expect(more).toEqual([]);
   });
 
-  it('may carry several PDUs, and nothing at all', async () => {
+  it('may carry several PDUs, or no bytes', async () => {
     const socket = await upgraded();
     const two = Buffer.concat([HELLO, Buffer.from('0d00000008000000', 'hex')]);
     const all = await answers(
@@ -279,7 +282,7 @@ describe('frames from the client', () => {
     const answer = await request(socket, rdgHead('RDG_OUT_DATA', id, upgradeHeaders()));
     expect(answer.status).toBe(101);
     expect(await answers(socket, Buffer.concat([bytes, frame(0x82, HELLO)]))).toEqual([closeFrame(code)]);
-    const line = await server.line('session ended', ({ connection }) => connection === id);
+    const line = await server.line('session.ended', ({ connection }) => connection === id);
     expect(line.cause).toBe(code === 1009 ? 'too much data' : 'bad framing');
   });
 
@@ -299,7 +302,7 @@ describe('frames from the client', () => {
 
 describe('a client that pings and never reads', () => {
   it('does not make the gateway hold its pongs', async () => {
-    // One whose user is known: a stranger may not even send this much.
+    // An authenticated client: an unauthenticated one may not send this much.
     const token = await server.token(target.name);
     const client = await RawClient.open(server, { transport: 'websocket', token, port: target.port });
     const [socket] = client.pipe.sockets;
@@ -309,7 +312,7 @@ describe('a client that pings and never reads', () => {
     const rounds = 80;
     for (let count = 0; count < rounds; count++) {
       if (!socket.write(pings)) await new Promise((resolve) => socket.once('drain', resolve));
-      // Lets the gateway, which lives in this process, read and answer.
+      // Lets the gateway, which runs in this process, read and answer.
       await sleep(0);
     }
     socket.write(frame(0x88, Buffer.alloc(0)));

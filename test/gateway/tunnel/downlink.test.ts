@@ -6,15 +6,15 @@ import { WRITES_MAX } from '../../../src/gateway/io/write-queue.js';
 import { READ_BYTES } from '../../../src/gateway/target/relay.js';
 import type { Transport } from '../../../src/gateway/transport/transport.js';
 import { Downlink, WINDOW } from '../../../src/gateway/tunnel/downlink.js';
-import { CHUNKS, encodeChunk } from '../../../src/http/chunked.js';
-import { BARE, type Envelope } from '../../../src/http/envelope.js';
+import { CHUNK_ENVELOPE, encodeChunk } from '../../../src/http/chunked.js';
+import { type Envelope, NO_ENVELOPE } from '../../../src/http/envelope.js';
 import { KEEPALIVE, wrapData } from '../../../src/protocol/index.js';
 import { FRAME_HEAD_MAX, writeFrameHead } from '../../../src/websocket/frames.js';
 
-const FRAMES: Envelope = { most: FRAME_HEAD_MAX, before: writeFrameHead, after: (_to, at) => at };
+const FRAMES: Envelope = { maxOverhead: FRAME_HEAD_MAX, writePrefix: writeFrameHead, writeSuffix: (_to, at) => at };
 
-/** A transport that keeps what is written, and takes it when the test says so. */
-function stage(envelope: Envelope = BARE) {
+/** A downlink on a transport that keeps all writes until the test calls `take`. */
+function newDownlink(envelope: Envelope = NO_ENVELOPE) {
   const writes: { bytes: Buffer; sent: (error?: Error | null) => void }[] = [];
   let ready = 0;
   const transport = { envelope, write: (bytes, sent) => void writes.push({ bytes, sent }) } as Pick<
@@ -27,7 +27,7 @@ function stage(envelope: Envelope = BARE) {
   return {
     downlink,
     writes,
-    wire: () => Buffer.concat(writes.map(({ bytes }) => bytes)),
+    written: () => Buffer.concat(writes.map(({ bytes }) => bytes)),
     ready: () => ready,
     take: (error?: Error) => writes.shift()?.sent(error),
   };
@@ -41,14 +41,14 @@ function framedByWs(pdus: readonly Buffer[]): Buffer {
   return socket.read() ?? Buffer.alloc(0);
 }
 
-/** The readable path: whole PDUs from the tables, each then put into its envelope by somebody else. */
+/** The expected bytes: whole PDUs from the packet tables, each put into its envelope by another implementation. */
 const ENVELOPES: readonly (readonly [string, Envelope, (pdus: readonly Buffer[]) => Buffer])[] = [
   ['frames', FRAMES, framedByWs],
-  ['chunks', CHUNKS, (pdus) => Buffer.concat(pdus.map(encodeChunk))],
-  ['nothing', BARE, (pdus) => Buffer.concat(pdus)],
+  ['chunks', CHUNK_ENVELOPE, (pdus) => Buffer.concat(pdus.map(encodeChunk))],
+  ['nothing', NO_ENVELOPE, (pdus) => Buffer.concat(pdus)],
 ];
 
-/** Lengths of reads: a counterexample of whole buffers could not be read by anybody. */
+/** Lengths of reads, so that counterexamples stay readable. */
 const lengths = fc.array(
   fc.oneof(fc.nat(300), fc.integer({ min: 2000, max: 2100 }), fc.integer({ min: 16_300, max: READ_BYTES })),
   { maxLength: 4 },
@@ -57,29 +57,29 @@ const payloadOf = (length: number): Buffer =>
   Buffer.from(Uint8Array.from({ length }, (_, index) => length + index * 7));
 
 describe.each(ENVELOPES)('PDUs in %s', (_, envelope, expected) => {
-  it('are what the tables and another implementation make of the same bytes', () => {
+  it('are equal to those of the packet tables and another implementation', () => {
     fc.assert(
       fc.property(lengths, (reads) => {
-        const { downlink, wire } = stage(envelope);
+        const { downlink, written } = newDownlink(envelope);
         const pdus: Buffer[] = [];
         for (const bytes of reads.map(payloadOf)) {
-          // The buffer of the reads is one and the same.
+          // All reads share one buffer.
           const shared = Buffer.from(bytes);
-          downlink.carry(shared);
+          downlink.sendData(shared);
           shared.fill(0);
           wrapData(bytes, (pdu) => pdus.push(pdu));
           downlink.send(KEEPALIVE.encode({}));
           pdus.push(KEEPALIVE.encode({}));
         }
-        expect(wire().equals(expected(pdus))).toBe(true);
+        expect(written().equals(expected(pdus))).toBe(true);
       }),
       { numRuns: 50 },
     );
   });
 
-  it('leave in one write for each read', () => {
-    const { downlink, writes } = stage(envelope);
-    downlink.carry(Buffer.alloc(READ_BYTES, 1));
+  it('are sent with one write for each read', () => {
+    const { downlink, writes } = newDownlink(envelope);
+    downlink.sendData(Buffer.alloc(READ_BYTES, 1));
     expect(writes).toHaveLength(1);
   });
 });
@@ -87,10 +87,10 @@ describe.each(ENVELOPES)('PDUs in %s', (_, envelope, expected) => {
 describe('the window', () => {
   const read = Buffer.alloc(READ_BYTES);
 
-  it('is full once so much is under way, and says when there is room again', () => {
-    const { downlink, take, ready } = stage();
+  it('is full when WINDOW bytes wait, and calls back when there is room again', () => {
+    const { downlink, take, ready } = newDownlink();
     let writes = 0;
-    for (; !downlink.full; writes++) downlink.carry(read);
+    for (; !downlink.full; writes++) downlink.sendData(read);
     expect(writes * READ_BYTES).toBe(WINDOW);
     expect(ready()).toBe(0);
     take();
@@ -100,61 +100,61 @@ describe('the window', () => {
     expect(ready()).toBe(1);
   });
 
-  it('counts control PDUs too: nobody fills the memory with them', () => {
-    const { downlink } = stage();
+  it('counts control PDUs too, so that they cannot fill the memory', () => {
+    const { downlink } = newDownlink();
     const large = Buffer.alloc(READ_BYTES);
     while (!downlink.full) downlink.send(large);
     expect(downlink.waiting).toBe(WINDOW);
   });
 
-  it('is full of so many writes too, however short they are', () => {
-    const { downlink, writes, take, ready } = stage();
-    while (!downlink.full) downlink.carry(Buffer.from('.'));
+  it('is full when WRITES_MAX writes of any length wait', () => {
+    const { downlink, writes, take, ready } = newDownlink();
+    while (!downlink.full) downlink.sendData(Buffer.from('.'));
     expect(writes).toHaveLength(WRITES_MAX);
     take();
     expect(downlink.full).toBe(false);
     expect(ready()).toBe(1);
   });
 
-  it('stays full when the connection has failed: what the target sends comes to nothing', () => {
-    const { downlink, take, ready } = stage();
-    downlink.carry(read);
-    take(new Error('gone'));
+  it('stays full when the connection has failed, so that the target is not read any more', () => {
+    const { downlink, take, ready } = newDownlink();
+    downlink.sendData(read);
+    take(new Error('closed'));
     expect(downlink.waiting).toBe(0);
     expect(downlink.full).toBe(true);
     expect(ready()).toBe(0);
   });
 
-  it('is never flooded by a target, which is read no more once it is full', () => {
+  it('is never overfull from data of a target, which is paused when the window is full', () => {
     for (const size of [1, 1000, READ_BYTES]) {
-      const { downlink } = stage(FRAMES);
-      while (!downlink.full) downlink.carry(Buffer.alloc(size));
-      expect(downlink.flooded).toBe(false);
+      const { downlink } = newDownlink(FRAMES);
+      while (!downlink.full) downlink.sendData(Buffer.alloc(size));
+      expect(downlink.overfull).toBe(false);
     }
   });
 
   it.each([
     ['bytes', 10_000],
     ['writes', 8],
-  ])('is flooded by answers that nobody takes: too many %s', (_, size) => {
-    const { downlink, writes, take } = stage();
-    while (!downlink.flooded) downlink.send(Buffer.alloc(size));
+  ])('is overfull when the client takes no answers: too many %s', (_, size) => {
+    const { downlink, writes, take } = newDownlink();
+    while (!downlink.overfull) downlink.send(Buffer.alloc(size));
     expect(downlink.waiting).toBeLessThan(2 * WINDOW + size);
     expect(writes.length).toBeLessThanOrEqual(2 * WRITES_MAX);
     take();
-    expect(downlink.flooded).toBe(false);
+    expect(downlink.overfull).toBe(false);
     expect(downlink.full).toBe(true);
   });
 
-  it('never shows one client what another one still has to be sent', () => {
-    const one = stage();
-    one.downlink.carry(Buffer.alloc(READ_BYTES, 1));
-    one.take(new Error('gone: the system may still read it'));
-    const two = stage();
-    two.downlink.carry(Buffer.alloc(READ_BYTES, 2));
-    const three = stage();
-    three.downlink.carry(Buffer.alloc(READ_BYTES, 3));
-    expect(two.wire().subarray(10, 20)).toEqual(Buffer.alloc(10, 2));
-    expect(three.wire().subarray(10, 20)).toEqual(Buffer.alloc(10, 3));
+  it('never sends one client bytes that wait for another one', () => {
+    const one = newDownlink();
+    one.downlink.sendData(Buffer.alloc(READ_BYTES, 1));
+    one.take(new Error('closed: the system may still read it'));
+    const two = newDownlink();
+    two.downlink.sendData(Buffer.alloc(READ_BYTES, 2));
+    const three = newDownlink();
+    three.downlink.sendData(Buffer.alloc(READ_BYTES, 3));
+    expect(two.written().subarray(10, 20)).toEqual(Buffer.alloc(10, 2));
+    expect(three.written().subarray(10, 20)).toEqual(Buffer.alloc(10, 3));
   });
 });

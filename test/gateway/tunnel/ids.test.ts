@@ -8,7 +8,7 @@ it('ids of several processes are never the same, and never 0', () => {
   expect(Math.min(...ids)).toBe(1);
 });
 
-it('ids begin anew behind the last one that clients take', () => {
+it('ids start again after the last one that clients accept', () => {
   const ids = new Ids({ first: 5, step: 0x40000000 });
   expect([ids.next(), ids.next(), ids.next()]).toEqual([5, 0x40000005, 5]);
 });

@@ -3,7 +3,7 @@ import { createLog } from '../../../src/gateway/report/log.js';
 import type { Relay, RelayEvents } from '../../../src/gateway/target/relay.js';
 import type { Transport, TransportEvents } from '../../../src/gateway/transport/transport.js';
 import { Tunnel, type TunnelServices } from '../../../src/gateway/tunnel/tunnel.js';
-import { BARE } from '../../../src/http/envelope.js';
+import { NO_ENVELOPE } from '../../../src/http/envelope.js';
 import type { Identity } from '../../../src/policy/types.js';
 import {
   CHANNEL_CREATE,
@@ -55,25 +55,25 @@ function relay(): Relay & { opens: number; ends: number; isRead: boolean } {
     end() {
       this.ends++;
     },
-    gone: async () => undefined,
+    closed: async () => undefined,
   };
 }
 
-/** A tunnel on a transport that only remembers. */
-function stage(services: Partial<TunnelServices>) {
+/** A tunnel on a transport that only records calls. */
+function newTunnel(services: Partial<TunnelServices>) {
   const log: Record<string, unknown>[] = [];
   const seen = { sent: [] as Buffer[], transportEnds: 0, trusted: 0, ended: 0, released: 0, paused: false };
-  const untaken: ((error?: Error) => void)[] = [];
+  const pending: ((error?: Error) => void)[] = [];
   let events: TransportEvents | undefined;
   const transport: Transport = {
     kind: 'websocket',
     open: (handlers) => {
       events = handlers;
     },
-    envelope: BARE,
+    envelope: NO_ENVELOPE,
     write: (bytes, sent) => {
       seen.sent.push(bytes);
-      untaken.push(sent);
+      pending.push(sent);
     },
     trust: () => {
       seen.trusted++;
@@ -110,19 +110,19 @@ function stage(services: Partial<TunnelServices>) {
     seen,
     tunnel,
     bytes: (bytes: Buffer) => events?.bytes(bytes),
-    gone: () => events?.end('client closed'),
-    /** The client takes everything that waits for it. */
+    closeClient: () => events?.end('client closed'),
+    /** The client takes all waiting bytes. */
     takeAll: () => {
-      for (const taken of untaken.splice(0)) taken();
+      for (const sent of pending.splice(0)) sent();
     },
   };
 }
 
-describe('a tunnel whose own parts fail', () => {
+describe('a tunnel with an internal error', () => {
   const broken = (): never => {
     throw new Error('our own bug');
   };
-  const odd: Relay = {
+  const brokenRelay: Relay = {
     ...relay(),
     open: ({ bytes }) =>
       bytes({
@@ -132,33 +132,33 @@ describe('a tunnel whose own parts fail', () => {
       } as unknown as Buffer),
   };
   it.each<[string, Partial<TunnelServices>]>([
-    ['the numbering of channels throws', { nextChannelId: broken }],
-    ['the decision about the token is rejected', { authenticate: async () => broken() }],
-    ['opening the target is rejected', { openTarget: async () => broken() }],
-    ['the place for strangers cannot be freed', { authenticated: broken }],
-    ['what the target sends cannot be passed on', { openTarget: async () => ({ relay: odd, ...DESK }) }],
-  ])('ends alone when %s', async (_, services) => {
-    const { log, seen, bytes } = stage(services);
+    ['the allocation of channel ids throws', { nextChannelId: broken }],
+    ['the authentication rejects', { authenticate: async () => broken() }],
+    ['the opening of the target rejects', { openTarget: async () => broken() }],
+    ['the release of the handshake slot throws', { authenticated: broken }],
+    ['bytes of the target cannot be forwarded', { openTarget: async () => ({ relay: brokenRelay, ...DESK }) }],
+  ])('ends only itself when %s', async (_, services) => {
+    const { log, seen, bytes } = newTunnel(services);
     bytes(SETUP);
     await eventually(() => seen.ended > 0);
     expect(seen).toMatchObject({ ended: 1, transportEnds: 1 });
-    expect(log.filter(({ msg }) => msg === 'session failed')).toMatchObject([
+    expect(log.filter(({ event }) => event === 'session.failed')).toMatchObject([
       { level: 'error', reason: 'our own bug' },
     ]);
-    expect(log.filter(({ msg }) => msg === 'session ended')).toMatchObject([{ cause: 'internal error' }]);
+    expect(log.filter(({ event }) => event === 'session.ended')).toMatchObject([{ cause: 'internal error' }]);
     bytes(SETUP);
     expect(seen.ended).toBe(1);
   });
 });
 
-describe('a tunnel whose client sends ahead', () => {
+describe('a tunnel whose client sends without waiting for answers', () => {
   it.each([
     ['CLOSE_CHANNEL', CLOSE_CHANNEL.encode({ statusCode: 0 })],
-    ['what is not allowed', HELLO],
-  ])('never opens the relay of a channel that %s has closed', async (_, pdu) => {
+    ['a PDU that is not allowed', HELLO],
+  ])('never opens the relay of a channel that was closed by %s', async (_, pdu) => {
     const relays = [relay(), relay()];
     let dialled = 0;
-    const { bytes } = stage({
+    const { bytes } = newTunnel({
       openTarget: async () => ({ relay: relays[dialled++] ?? relay(), target: 'desk:3389', address: '10.0.0.1' }),
     });
     bytes(Buffer.concat([SETUP, pdu, CREATE_CHANNEL]));
@@ -170,10 +170,10 @@ describe('a tunnel whose client sends ahead', () => {
 });
 
 describe('a tunnel with many channels', () => {
-  it('has each field once on every line of the log, and a proven client is no stranger', async () => {
+  it('has each field once on every line of the log, and trusts its client once', async () => {
     const lines: string[] = [];
     const relays: ReturnType<typeof relay>[] = [];
-    const { seen, bytes } = stage({
+    const { seen, bytes } = newTunnel({
       log: createLog({ level: 'debug', format: 'json', write: (line) => lines.push(line) }),
       openTarget: async () => {
         relays.push(relay());
@@ -196,8 +196,8 @@ describe('a client that opens channel after channel', () => {
   const CLOSE = CLOSE_CHANNEL.encode({ statusCode: 0 });
   const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
-  it('is read no more while it takes no answers, and again when it has taken them', async () => {
-    const { seen, bytes, takeAll } = stage({});
+  it('is not read while it takes no answers, and is read again when it has taken them', async () => {
+    const { seen, bytes, takeAll } = newTunnel({});
     bytes(SETUP);
     let channels = 0;
     for (; channels < 3_000; channels++) {
@@ -213,27 +213,27 @@ describe('a client that opens channel after channel', () => {
     expect(seen.paused).toBe(false);
   });
 
-  it('gets the next target when the connection to the former one is gone', async () => {
-    let leave: () => void = () => undefined;
+  it('gets the next target when the connection to the former one is closed', async () => {
+    let close: () => void = () => undefined;
     const former = relay();
-    former.gone = () =>
+    former.closed = () =>
       new Promise((resolve) => {
-        leave = resolve;
+        close = resolve;
       });
     const relays = [former, relay()];
     let dialled = 0;
-    const { bytes } = stage({ openTarget: async () => ({ relay: relays[dialled++] ?? relay(), ...DESK }) });
+    const { bytes } = newTunnel({ openTarget: async () => ({ relay: relays[dialled++] ?? relay(), ...DESK }) });
     bytes(SETUP);
     await eventually(() => former.opens === 1);
     bytes(Buffer.concat([CLOSE, CREATE_CHANNEL]));
     await new Promise((resolve) => setImmediate(resolve));
     expect([former.ends, dialled]).toEqual([1, 1]);
-    leave();
+    close();
     await eventually(() => relays[1]?.opens === 1);
     expect(dialled).toBe(2);
   });
 
-  describe('behind a former one that goes only when it is cut', () => {
+  describe('after a former target that closes only when it is cut', () => {
     beforeEach(() => {
       vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     });
@@ -241,34 +241,34 @@ describe('a client that opens channel after channel', () => {
       vi.useRealTimers();
     });
 
-    /** A tunnel whose second channel waits for its first target. */
+    /** A tunnel whose second channel waits for the end of its first target. */
     async function waiting() {
       const former = relay();
       const lingers: number[] = [];
-      let isGone: () => void = () => undefined;
-      const gone = new Promise<void>((resolve) => {
-        isGone = resolve;
+      let closeRelay: () => void = () => undefined;
+      const closed = new Promise<void>((resolve) => {
+        closeRelay = resolve;
       });
-      former.gone = () => gone;
+      former.closed = () => closed;
       former.end = (lingerMs) => {
         lingers.push(lingerMs);
-        if (lingerMs === 0) isGone();
+        if (lingerMs === 0) closeRelay();
       };
       let dialled = 0;
-      const staged = stage({
+      const created = newTunnel({
         openTarget: async () => {
           dialled++;
           return { relay: dialled === 1 ? former : relay(), ...DESK };
         },
       });
-      staged.bytes(SETUP);
+      created.bytes(SETUP);
       await turn();
-      staged.bytes(Buffer.concat([CLOSE, CREATE_CHANNEL]));
+      created.bytes(Buffer.concat([CLOSE, CREATE_CHANNEL]));
       await turn();
-      return { ...staged, lingers, isGone, dialled: () => dialled };
+      return { ...created, lingers, closeRelay, dialled: () => dialled };
     }
 
-    it('gets the next target after three seconds', async () => {
+    it('gets the next target after 3 s', async () => {
       const { lingers, dialled } = await waiting();
       vi.advanceTimersByTime(2_999);
       await turn();
@@ -278,44 +278,44 @@ describe('a client that opens channel after channel', () => {
       expect([lingers, dialled()]).toEqual([[1000, 0], 2]);
     });
 
-    it('gets none when it has left meanwhile: the former one may take its time, and then the place is free', async () => {
-      const { seen, gone, lingers, isGone, dialled } = await waiting();
-      gone();
+    it('gets none when it has disconnected, and the slot is released when the former one closes', async () => {
+      const { seen, closeClient, lingers, closeRelay, dialled } = await waiting();
+      closeClient();
       vi.advanceTimersByTime(3_000);
       await turn();
       expect([seen.ended, seen.released, lingers]).toEqual([1, 0, [1000]]);
-      isGone();
+      closeRelay();
       await turn();
       expect([seen.released, dialled()]).toEqual([1, 1]);
     });
   });
 
-  it('keeps its place until the last target is gone', async () => {
+  it('keeps its tunnel slot until the last target is closed', async () => {
     const target = relay();
-    let leave: () => void = () => undefined;
-    target.gone = () =>
+    let close: () => void = () => undefined;
+    target.closed = () =>
       new Promise((resolve) => {
-        leave = resolve;
+        close = resolve;
       });
-    const { seen, bytes, gone } = stage({ openTarget: async () => ({ relay: target, ...DESK }) });
+    const { seen, bytes, closeClient } = newTunnel({ openTarget: async () => ({ relay: target, ...DESK }) });
     bytes(SETUP);
     await turn();
-    gone();
+    closeClient();
     await turn();
     expect([seen.ended, seen.released]).toEqual([1, 0]);
-    leave();
+    close();
     await turn();
     expect(seen.released).toBe(1);
   });
 
-  it('has nothing read from a new target for it while it is behind, and all of it afterwards', async () => {
+  it('pauses a new target while bytes wait for the client, and resumes it afterwards', async () => {
     const [first, second] = [relay(), relay()];
     const relays = [first, second];
     let events: RelayEvents | undefined;
     first.open = (handlers) => {
       events = handlers;
     };
-    const { bytes, takeAll } = stage({ openTarget: async () => ({ relay: relays.shift() as Relay, ...DESK }) });
+    const { bytes, takeAll } = newTunnel({ openTarget: async () => ({ relay: relays.shift() as Relay, ...DESK }) });
     bytes(SETUP);
     await eventually(() => first.isRead);
     while (first.isRead) events?.bytes(Buffer.alloc(65_536));
@@ -328,28 +328,28 @@ describe('a client that opens channel after channel', () => {
   });
 });
 
-describe('a tunnel whose target leaves', () => {
-  it('while its client closes the channel: that it was closed is told once, with the cause that came first', async () => {
+describe('a tunnel whose target disconnects', () => {
+  it('while its client closes the channel logs the end of the channel once, with the first cause', async () => {
     let events: RelayEvents | undefined;
     const target = relay();
     target.open = (handlers) => {
       events = handlers;
     };
-    const { log, bytes } = stage({ openTarget: async () => ({ relay: target, ...DESK }) });
+    const { log, bytes } = newTunnel({ openTarget: async () => ({ relay: target, ...DESK }) });
     bytes(SETUP);
     await eventually(() => events !== undefined);
     events?.end('end');
     bytes(CLOSE_CHANNEL.encode({ statusCode: 0 }));
-    expect(log.filter(({ msg }) => msg === 'channel closed')).toMatchObject([{ cause: 'target closed' }]);
+    expect(log.filter(({ event }) => event === 'channel.closed')).toMatchObject([{ cause: 'target closed' }]);
   });
 });
 
-describe('a tunnel whose client leaves', () => {
-  it('while its token is judged: the verdict comes to nothing', async () => {
+describe('a tunnel whose client disconnects', () => {
+  it('during the authentication ignores its result', async () => {
     let decide: (verdict: { identity: Identity }) => void = () => undefined;
     let opened = 0;
     let signal: AbortSignal | undefined;
-    const { log, seen, bytes, gone } = stage({
+    const { log, seen, bytes, closeClient } = newTunnel({
       authenticate: (_token, ended) => {
         signal = ended;
         return new Promise((resolve) => {
@@ -362,21 +362,21 @@ describe('a tunnel whose client leaves', () => {
       },
     });
     bytes(SETUP);
-    gone();
+    closeClient();
     const before = seen.sent.length;
     expect(signal?.aborted).toBe(true);
     decide({ identity: IDENTITY });
     await new Promise((resolve) => setImmediate(resolve));
     expect(seen.sent).toHaveLength(before);
     expect(opened).toBe(0);
-    expect(log.map(({ msg }) => msg)).toEqual(['session ended']);
+    expect(log.map(({ event }) => event)).toEqual(['session.ended']);
   });
 
-  it('while its target is dialled: the dial is told, and a connection that is there already is ended', async () => {
+  it('while its target is dialled aborts the dial, and ends a connection that is open already', async () => {
     const late = relay();
     let signal: AbortSignal | undefined;
     let connect: () => void = () => undefined;
-    const { seen, bytes, gone } = stage({
+    const { seen, bytes, closeClient } = newTunnel({
       openTarget: (_identity, _names, _port, ended) => {
         signal = ended;
         return new Promise((resolve) => {
@@ -387,7 +387,7 @@ describe('a tunnel whose client leaves', () => {
     bytes(SETUP);
     await eventually(() => signal !== undefined);
     expect(signal?.aborted).toBe(false);
-    gone();
+    closeClient();
     expect(signal?.aborted).toBe(true);
     connect();
     await eventually(() => late.ends === 1);

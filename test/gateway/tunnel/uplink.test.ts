@@ -5,12 +5,12 @@ import { Uplink } from '../../../src/gateway/tunnel/uplink.js';
 const TIMEOUTS = { stall: 10_000, close: 1_000 };
 const DATA = Buffer.from('data');
 
-/** A connection that does what the test says. */
+/** A connection that the test controls. */
 function relay() {
   let events: RelayEvents | undefined;
-  let isGone: () => void = () => undefined;
-  const gone = new Promise<void>((resolve) => {
-    isGone = resolve;
+  let closeRelay: () => void = () => undefined;
+  const closed = new Promise<void>((resolve) => {
+    closeRelay = resolve;
   });
   const lingers: number[] = [];
   const state = { takes: true, waiting: 0 };
@@ -27,9 +27,9 @@ function relay() {
     pause: () => undefined,
     resume: () => undefined,
     end,
-    gone: () => gone,
+    closed: () => closed,
   };
-  return { connection, lingers, isGone, state, drain: () => events?.drain() };
+  return { connection, lingers, closeRelay, state, drain: () => events?.drain() };
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
@@ -47,7 +47,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-it('is full from the write that says so until the drain, or until the target is dropped', () => {
+it('is full from the write that returns false until the drain, or until the target is dropped', () => {
   const { connection, state, drain } = relay();
   uplink.take(connection);
   open();
@@ -63,7 +63,7 @@ it('is full from the write that says so until the drain, or until the target is 
   expect([uplink.full, uplink.isUp]).toEqual([false, false]);
 });
 
-it('has the patience of each target anew', () => {
+it('has a separate stall time for each target', () => {
   const [first, second] = [relay(), relay()];
   for (const { state } of [first, second]) state.waiting = 1;
   uplink.take(first.connection);
@@ -79,36 +79,36 @@ it('has the patience of each target anew', () => {
   expect(stalls(60_000)).toBe(true);
 });
 
-it('makes room for the next target when the former one is gone, which is cut after three seconds', async () => {
-  const { connection, lingers, isGone } = relay();
+it('waits until the former target is closed, and cuts it after 3 s', async () => {
+  const { connection, lingers, closeRelay } = relay();
   uplink.take(connection);
   uplink.drop();
-  let isClear = false;
+  let cleared = false;
   void uplink.clear().then(() => {
-    isClear = true;
+    cleared = true;
   });
   vi.advanceTimersByTime(2_999);
   expect(lingers).toEqual([TIMEOUTS.close]);
   vi.advanceTimersByTime(1);
   expect(lingers).toEqual([TIMEOUTS.close, 0]);
   await turn();
-  expect(isClear).toBe(false);
-  isGone();
+  expect(cleared).toBe(false);
+  closeRelay();
   await turn();
-  expect(isClear).toBe(true);
+  expect(cleared).toBe(true);
 });
 
-it('is gone at once where no target was, else when the last one is', async () => {
+it('releases at once without a target, otherwise when the last one is closed', async () => {
   let released = 0;
-  uplink.onceGone(() => released++);
+  uplink.onceClosed(() => released++);
   expect(released).toBe(1);
-  const { connection, isGone } = relay();
+  const { connection, closeRelay } = relay();
   uplink.take(connection);
   uplink.drop(0);
-  uplink.onceGone(() => released++);
+  uplink.onceClosed(() => released++);
   await turn();
   expect(released).toBe(1);
-  isGone();
+  closeRelay();
   await turn();
   expect(released).toBe(2);
 });

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { Backoff } from '../../../src/serve/workers/backoff.js';
 
-it('waits twice as long behind every short life, up to a limit, and begins anew behind a long one', () => {
+it('doubles the delay after every short run, up to a limit, and resets it after a long one', () => {
   const backoff = new Backoff();
   const delays = Array.from({ length: 8 }, () => backoff.after(1000));
   expect(delays).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);

@@ -5,14 +5,14 @@ import { failureError, failureOf } from '../../../src/serve/workers/failure.js';
 
 const CONTEXT = { command: 'rdgw serve', flags: [] };
 
-describe('a failure on its way to another process', () => {
+describe('a failure that is sent to another process', () => {
   it.each([
     ['a fault', new Fault({ kind: 'configuration', code: 'X', message: 'is wrong', place: 'a.pem', hint: 'do' })],
     ['a fault without place and hint', new Fault({ kind: 'unreachable', code: 'Y', message: 'cannot' })],
-    ['an error of the system', Object.assign(new Error('EACCES: x'), { code: 'EACCES', path: '/a' })],
+    ['a system error', Object.assign(new Error('EACCES: x'), { code: 'EACCES', path: '/a' })],
     ['a bug', new TypeError('x is undefined')],
-    ['no error at all', 'words'],
-  ])('keeps words and exit code: %s', (_, error) => {
+    ['a thrown string', 'text'],
+  ])('keeps message and exit code: %s', (_, error) => {
     const arrived = failureError(JSON.parse(JSON.stringify(failureOf(error))));
     expect(errorReportOf(arrived, CONTEXT)).toEqual(errorReportOf(error, CONTEXT));
   });

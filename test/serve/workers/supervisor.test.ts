@@ -7,11 +7,11 @@ import { Supervisor } from '../../../src/serve/workers/supervisor.js';
 
 const SECOND = 1000;
 const lines: string[] = [];
-/** Those that the system has started. */
+/** The workers that were forked. */
 let workers: EventEmitter[];
 
-/** A process that the system has refused, as it mostly says it: a moment later. */
-function startNone(): Worker {
+/** A fork that the system refuses, as it usually reports it: by an `error` event a moment later. */
+function forkRefused(): Worker {
   const worker = Object.assign(new EventEmitter(), {
     process: { pid: undefined, kill: () => false },
     send: () => false,
@@ -20,22 +20,22 @@ function startNone(): Worker {
   return worker as unknown as Worker;
 }
 
-/** A process that asks for its duty and is ready at once. */
-function startOne(): Worker {
+/** A worker that asks for its assignment and is ready at once. */
+function forkWorker(): Worker {
   const worker = Object.assign(new EventEmitter(), {
     process: { pid: 1000 + workers.length, kill: () => true },
-    send: (message: object) => void far.receive(message),
+    send: (message: object) => void workerRpc.receive(message),
   });
-  const far = new Rpc((message) => void worker.emit('message', message));
+  const workerRpc = new Rpc((message) => void worker.emit('message', message));
   workers.push(worker);
   queueMicrotask(async () => {
-    await far.call('hello');
-    far.notify('ready', {});
+    await workerRpc.call('get assignment');
+    workerRpc.notify('ready', {});
   });
   return worker as unknown as Worker;
 }
 
-function workforce(count = 1): Supervisor {
+function makeSupervisor(count = 1): Supervisor {
   return new Supervisor({
     count,
     log: createLog({ level: 'info', format: 'text', write: (line) => void lines.push(line) }),
@@ -56,47 +56,47 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** As a system without memory does. */
-const refuse = (): never => {
+/** A fork that fails at once, as without memory. */
+const throwNoMemory = (): never => {
   throw Object.assign(new Error('spawn ENOMEM'), { code: 'ENOMEM' });
 };
 
 describe('a start', () => {
   it.each([
-    ['at once', refuse, 'ENOMEM'],
-    ['a moment later', startNone, 'EAGAIN'],
-  ])('fails with a word for it when the system refuses one of the processes %s', async (_, second, word) => {
-    vi.spyOn(cluster, 'fork').mockImplementationOnce(startOne).mockImplementationOnce(second);
-    await expect(workforce(2).start()).rejects.toMatchObject({
+    ['at once', throwNoMemory, 'ENOMEM'],
+    ['a moment later', forkRefused, 'EAGAIN'],
+  ])('fails with the error code when the system refuses one of the processes %s', async (_, second, errno) => {
+    vi.spyOn(cluster, 'fork').mockImplementationOnce(forkWorker).mockImplementationOnce(second);
+    await expect(makeSupervisor(2).start()).rejects.toMatchObject({
       code: 'WORKER_ENDED',
       kind: 'unreachable',
-      message: expect.stringContaining(word),
+      message: expect.stringContaining(errno),
     });
   });
 });
 
 describe('a worker that crashed', () => {
-  it('is replaced, also when the system refuses a process at first', async () => {
-    const fork = vi.spyOn(cluster, 'fork').mockImplementation(startOne);
-    const force = workforce();
-    await force.start();
-    fork.mockImplementationOnce(refuse).mockImplementationOnce(refuse);
+  it('is replaced, also if the first forks fail', async () => {
+    const fork = vi.spyOn(cluster, 'fork').mockImplementation(forkWorker);
+    const supervisor = makeSupervisor();
+    await supervisor.start();
+    fork.mockImplementationOnce(throwNoMemory).mockImplementationOnce(throwNoMemory);
     workers[0]?.emit('exit', null, 'SIGKILL');
     await vi.advanceTimersByTimeAsync(SECOND);
-    expect([workers.length, force.listening]).toEqual([1, 0]);
-    expect(lines.join('')).toMatch(/worker cannot start worker=1 reason=.*ENOMEM/);
+    expect([workers.length, supervisor.listening]).toEqual([1, 0]);
+    expect(lines.join('')).toMatch(/event=worker\.start_failed worker=1 reason=.*ENOMEM/);
     await vi.advanceTimersByTimeAsync(10 * SECOND);
-    expect([workers.length, force.listening]).toEqual([2, 1]);
-    force.stopReplacing();
+    expect([workers.length, supervisor.listening]).toEqual([2, 1]);
+    supervisor.stopReplacing();
   });
 
-  it('is not replaced once nobody is', async () => {
-    const fork = vi.spyOn(cluster, 'fork').mockImplementation(startOne);
-    const force = workforce();
-    await force.start();
+  it('is not replaced after stopReplacing', async () => {
+    const fork = vi.spyOn(cluster, 'fork').mockImplementation(forkWorker);
+    const supervisor = makeSupervisor();
+    await supervisor.start();
     workers[0]?.emit('exit', 1, null);
     await vi.advanceTimersByTimeAsync(0);
-    force.stopReplacing();
+    supervisor.stopReplacing();
     await vi.advanceTimersByTimeAsync(100 * SECOND);
     expect(fork).toHaveBeenCalledTimes(1);
   });

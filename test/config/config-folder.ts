@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeEach } from 'vitest';
 import { type LoadedConfig, type LoadOptions, loadConfig } from '../../src/config/index.js';
 
-export interface Workplace {
-  /** An empty folder per test. */
+export interface ConfigFolder {
+  /** A new empty folder for each test. */
   readonly cwd: string;
   readonly write: (name: string, text: string) => string;
   readonly load: (options?: LoadOptions) => Promise<LoadedConfig>;
@@ -13,8 +13,8 @@ export interface Workplace {
   readonly loadText: (text: string, options?: LoadOptions) => Promise<LoadedConfig>;
 }
 
-/** A place to load configurations from where nothing of the machine that runs the tests is read. */
-export function workplace(): Workplace {
+/** Creates folders to load configurations from, without the environment and the home folder of the machine. */
+export function configFolder(): ConfigFolder {
   const root = mkdtempSync(join(tmpdir(), 'rdgw-config-'));
   let cwd = root;
   beforeEach(() => {

@@ -15,44 +15,47 @@ import type { LiveConversation } from './live.js';
 
 const DIRECTION: Readonly<Record<Sender, Direction>> = { client: 'client-to-server', server: 'server-to-client' };
 
-/** What a leg asks of the table of all conversations. */
+/** The table of all conversations, as a connection uses it. */
 export interface ConversationTable {
-  /** An ordinary request, which belongs to no conversation. */
+  /** Counts a request that is not a gateway's and belongs to no conversation. */
   countOrdinary(): void;
-  /** The conversation that a request for the gateway belongs to; `current` is the one of this connection until now. */
+  /** The conversation of a gateway request, new or known. `current` is the conversation of its connection so far. */
   ofRequest(
     connection: HttpConnection,
     request: RdgRequest,
     current: LiveConversation | undefined,
     place: Place,
   ): LiveConversation;
-  /** The conversation of a connection whose request was not seen. */
+  /** The conversation of a connection whose request was not captured. */
   ofBytes(connection: HttpConnection, transport: 'websocket' | 'http', place: Place): LiveConversation;
-  /** A connection has left a conversation. */
-  left(live: LiveConversation, how: EndCause, place: Place): void;
+  /** A connection no longer belongs to a conversation. */
+  connectionLeft(live: LiveConversation, how: EndCause, place: Place): void;
 }
 
-/** One TCP connection as part of a conversation. It may change sides: proxies send requests of many clients down one connection. */
-export class Leg implements HttpSink {
+/**
+ * One TCP connection and the conversation it belongs to. A proxy may send requests of many conversations on one
+ * connection.
+ */
+export class ConversationConnection implements HttpSink {
   readonly #connection: HttpConnection;
-  readonly #all: ConversationTable;
+  readonly #table: ConversationTable;
   #live: LiveConversation | undefined;
-  #early: NoteEvent[] = [];
+  #earlyNotes: NoteEvent[] = [];
   readonly #ended = new Set<Sender>();
 
-  constructor(connection: HttpConnection, all: ConversationTable) {
+  constructor(connection: HttpConnection, table: ConversationTable) {
     this.#connection = connection;
-    this.#all = all;
+    this.#table = table;
   }
 
   request(event: RequestEvent): void {
     if (event.rdg.kind === 'other') {
-      this.#all.countOrdinary();
+      this.#table.countOrdinary();
       return;
     }
-    const live = this.#all.ofRequest(this.#connection, event.rdg, this.#live, event.place);
-    this.#belong(live, event.place);
-    live.learn(event.rdg);
+    const live = this.#table.ofRequest(this.#connection, event.rdg, this.#live, event.place);
+    this.#join(live, event.place);
+    live.addIdentifiers(event.rdg);
     live.sink.request(this.#connection.number, event);
   }
 
@@ -62,7 +65,7 @@ export class Leg implements HttpSink {
     const { status, reason } = event.head;
     const method = event.answers?.head.method ?? '';
     const { frame, time } = event.place;
-    live.status({ connection: this.#connection.number, method, status, reason, frame, time });
+    live.addStatus({ connection: this.#connection.number, method, status, reason, frame, time });
     if (status === 200 && event.answers?.rdg.kind === 'rpc-out') live.facts.established = true;
     live.sink.response(this.#connection.number, event);
   }
@@ -70,16 +73,16 @@ export class Leg implements HttpSink {
   auth(event: AuthEvent): void {
     const live = this.#current();
     if (!live) return;
-    if (event.from === 'client') live.scheme(event.summary.scheme);
+    if (event.from === 'client') live.addScheme(event.summary.scheme);
     live.sink.auth(this.#connection.number, event);
   }
 
   upgrade(event: UpgradeEvent): void {
-    if (!this.#current()) this.#belong(this.#all.ofBytes(this.#connection, event.transport, event.place), event.place);
+    if (!this.#current()) this.#join(this.#table.ofBytes(this.#connection, event.transport, event.place), event.place);
     const live = this.#live as LiveConversation;
     if (live.facts.transport !== 'rpc') live.facts.transport = event.transport;
-    // An IN channel alone is a question; only the OUT channel's 200 answers it.
-    if (event.leg !== 'in') live.facts.established = true;
+    // An IN channel alone does not establish the conversation; the 200 of the OUT channel does.
+    if (event.channel !== 'in') live.facts.established = true;
     live.sink.upgrade(this.#connection.number, event);
   }
 
@@ -92,7 +95,7 @@ export class Leg implements HttpSink {
     if (!live || live.over) return;
     const direction = DIRECTION[from];
     if (live.carries(direction, this)) live.sink.bytes(direction, bytes, place);
-    else this.#second(live, direction, place);
+    else this.#leaveAsSecond(live, direction, place);
   }
 
   gap(from: Sender, length: number | undefined, place: Place, cause: GapCause): void {
@@ -117,20 +120,20 @@ export class Leg implements HttpSink {
   note(note: NoteEvent): void {
     const live = this.#current();
     if (live) live.sink.note(this.#connection.number, note);
-    else if (this.#early.length < MAX_EARLY_NOTES) this.#early.push(note);
+    else if (this.#earlyNotes.length < MAX_EARLY_NOTES) this.#earlyNotes.push(note);
   }
 
   #current(): LiveConversation | undefined {
     return this.#live?.over ? undefined : this.#live;
   }
 
-  #belong(live: LiveConversation, place: Place): void {
+  #join(live: LiveConversation, place: Place): void {
     if (this.#live === live) return;
     this.#leave('fin', place);
     this.#live = live;
     live.join(this, this.#connection.number);
-    for (const note of this.#early) live.sink.note(this.#connection.number, note);
-    this.#early = [];
+    for (const note of this.#earlyNotes) live.sink.note(this.#connection.number, note);
+    this.#earlyNotes = [];
   }
 
   #leave(how: EndCause, place: Place): void {
@@ -140,20 +143,20 @@ export class Leg implements HttpSink {
       if (live.carrier(direction) === this) live.end(direction, how, place);
     }
     this.#live = undefined;
-    live.legs.delete(this);
-    this.#all.left(live, how, place);
+    live.members.delete(this);
+    this.#table.connectionLeft(live, how, place);
   }
 
-  #second(live: LiveConversation, direction: Direction, place: Place): void {
+  #leaveAsSecond(live: LiveConversation, direction: Direction, place: Place): void {
     live.sink.note(this.#connection.number, {
       code: 'CHANNEL_SECOND',
       detail: `${direction}: another connection carries this already, or it has ended`,
       frame: place.frame,
       time: place.time,
     });
-    // Once is enough: what else it brings belongs to nobody.
+    // The connection leaves, so that this is noted once and its further bytes are dropped.
     this.#live = undefined;
-    live.legs.delete(this);
-    this.#all.left(live, 'fin', place);
+    live.members.delete(this);
+    this.#table.connectionLeft(live, 'fin', place);
   }
 }

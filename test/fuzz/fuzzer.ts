@@ -1,4 +1,4 @@
-/** One stage under damaged input: what it was given, what it told, and which source that ran. */
+/** A coverage-guided fuzzer for one stage. */
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { Coverage } from './coverage.js';
@@ -7,12 +7,15 @@ import type { Stage } from './stage.js';
 import { Watchdog } from './watchdog.js';
 
 const FOLDER = '.fuzz';
-/** Inputs that are gone on with. */
+/** Largest number of inputs that are kept for mutation. */
 const MAX_CORPUS = 2000;
-/** Inputs between two looks at the coverage: few while each brings something, many when the looks are what takes time. */
+/**
+ * Number of inputs between two reads of the coverage: small while inputs execute new source, large when most of the
+ * time would be spent on reading the coverage.
+ */
 const BATCH = { least: 8, most: 1024 };
 
-export class Hunt {
+export class Fuzzer {
   readonly #stage: Stage;
   readonly #random: Random;
   readonly #corpus: Buffer[] = [];
@@ -28,28 +31,31 @@ export class Hunt {
     this.#watchdog = new Watchdog(`${FOLDER}/${stage.name}-hang.bin`);
   }
 
-  /** What the inputs led to so far, in words. */
-  get found(): string {
+  /** The results so far as text. */
+  get summary(): string {
     return `${this.#kinds.size} kinds of events, ${this.#coverage.size} characters of source`;
   }
 
-  /** Runs what the hunt starts from. */
-  async plant(seeds: readonly Buffer[]): Promise<void> {
+  /** Runs the seeds and adds them to the corpus. */
+  async addSeeds(seeds: readonly Buffer[]): Promise<void> {
     this.#corpus.push(...seeds);
     this.#coverage.take();
     for (const seed of seeds) await this.#run(seed);
-    this.#coverage.learn(this.#coverage.take());
+    this.#coverage.add(this.#coverage.take());
   }
 
-  /** One batch, cut short at `end`; gives how many inputs it had. Time decides nothing else, so a run can be repeated. */
-  async round(end: number): Promise<number> {
+  /**
+   * Runs one batch, which ends early at the time `end`. Returns the number of inputs. Nothing else depends on the time,
+   * so that a run can be repeated.
+   */
+  async runBatch(end: number): Promise<number> {
     const inputs: Buffer[] = [];
     while (inputs.length < this.#batch && performance.now() < end) {
-      const input = this.#damaged();
+      const input = this.#nextInput();
       inputs.push(input);
       if (await this.#run(input)) this.#keep(input);
     }
-    const next = (await this.#sift(inputs)) ? this.#batch / 2 : this.#batch * 2;
+    const next = (await this.#keepCovering(inputs)) ? this.#batch / 2 : this.#batch * 2;
     this.#batch = Math.min(Math.max(next, BATCH.least), BATCH.most);
     return inputs.length;
   }
@@ -59,13 +65,15 @@ export class Hunt {
     await this.#watchdog.stop();
   }
 
-  #damaged(): Buffer {
-    const { damage } = this.#stage;
-    const isShaped = damage && this.#random() % 2 === 0;
-    return isShaped ? damage(this.#any(), this.#random) : mutate(this.#any(), this.#random, this.#any());
+  #nextInput(): Buffer {
+    const { mutate: mutateStructure } = this.#stage;
+    const isStructured = mutateStructure && this.#random() % 2 === 0;
+    return isStructured
+      ? mutateStructure(this.#pick(), this.#random)
+      : mutate(this.#pick(), this.#random, this.#pick());
   }
 
-  #any(): Buffer {
+  #pick(): Buffer {
     return this.#corpus[this.#random() % this.#corpus.length] as Buffer;
   }
 
@@ -74,26 +82,26 @@ export class Hunt {
   }
 
   /**
-   * Keeps those of the inputs, which have just run, that ran new source. A look for each would be all that time is spent on, so
-   * halves that bring something run again until one input stands alone.
+   * Keeps the inputs of the last run that executed new source. Reading the coverage after every input would take most
+   * of the time, so the inputs are bisected: halves with new source run again until one input is left.
    */
-  async #sift(inputs: readonly Buffer[]): Promise<boolean> {
-    const ran = this.#coverage.take();
-    if (!this.#coverage.isNew(ran)) return false;
+  async #keepCovering(inputs: readonly Buffer[]): Promise<boolean> {
+    const covered = this.#coverage.take();
+    if (!this.#coverage.isNew(covered)) return false;
     if (inputs.length === 1) {
-      this.#coverage.learn(ran);
+      this.#coverage.add(covered);
       this.#keep(inputs[0] as Buffer);
       return true;
     }
     const middle = inputs.length >> 1;
     for (const half of [inputs.slice(0, middle), inputs.slice(middle)]) {
       for (const input of half) await this.#run(input);
-      await this.#sift(half);
+      await this.#keepCovering(half);
     }
     return true;
   }
 
-  /** Whether a kind of event was told that was not told before. */
+  /** Runs an input. Returns whether it caused a new kind of event. */
   async #run(input: Buffer): Promise<boolean> {
     const before = this.#kinds.size;
     this.#watchdog.begin(input);

@@ -6,11 +6,11 @@ import type { Lab } from './lab.js';
 import { difference, OTHER_PICTURE_RMSE, type Picture, SAME_PICTURE_RMSE } from './picture.js';
 import { until } from './until.js';
 
-/** A first login at xrdp takes about four seconds here, nine on a slower machine. */
+/** The first login at xrdp takes about four seconds, nine on a slower machine. */
 const PICTURE_LIMIT_MS = 30_000;
 const POLL_MS = 200;
 
-/** How far the client's screen is from the picture at this moment. */
+/** The RMSE of the client's current screen and the picture. */
 export async function distance(lab: Lab, client: RunningClient, picture: Picture): Promise<number> {
   const shot = join(lab.folder, `${client.name}.png`);
   await client.display.screenshot(shot);
@@ -19,8 +19,9 @@ export async function distance(lab: Lab, client: RunningClient, picture: Picture
 
 /**
  * Waits until the client shows the picture.
- * @returns the distance that passed
- * @throws when it does not in time, or ends: with the last distance, the end of its log, and both files under .test-results
+ * @returns the RMSE
+ * @throws when the limit passes or the client ends. The message has the last RMSE and the end of the log; screenshot
+ * and log are saved under .test-results.
  */
 export async function waitForPicture(
   lab: Lab,
@@ -43,24 +44,24 @@ export async function waitForPicture(
       POLL_MS,
     );
   } catch (error) {
-    const kept = keep(lab, client);
+    const saved = saveResults(lab, client);
     throw new Error(
       `${client.name} does not show the picture: ${(error as Error).message}, RMSE ${last}, wanted ${SAME_PICTURE_RMSE}; ` +
-        `screenshot and log in ${kept}\n${tail(client.log())}`,
+        `screenshot and log in ${saved}\n${tail(client.log())}`,
     );
   }
 }
 
-/** Fails unless the client's screen is clearly something else than the picture. Returns the distance. */
+/** Resolves with the RMSE of screen and picture. Rejects unless the screen clearly shows something else. */
 export async function expectOtherPicture(lab: Lab, client: RunningClient, picture: Picture): Promise<number> {
   const found = await distance(lab, client, picture);
   if (found >= OTHER_PICTURE_RMSE) return found;
-  throw new Error(`${client.name} shows the picture, RMSE ${found}; screenshot and log in ${keep(lab, client)}`);
+  throw new Error(`${client.name} shows the picture, RMSE ${found}; screenshot and log in ${saveResults(lab, client)}`);
 }
 
-function keep(lab: Lab, client: RunningClient): string {
-  const place = join(lab.results, client.name);
-  copyFileSync(join(lab.folder, `${client.name}.png`), `${place}.png`);
-  writeFileSync(`${place}.log`, client.log());
-  return `${place}.{png,log}`;
+function saveResults(lab: Lab, client: RunningClient): string {
+  const path = join(lab.results, client.name);
+  copyFileSync(join(lab.folder, `${client.name}.png`), `${path}.png`);
+  writeFileSync(`${path}.log`, client.log());
+  return `${path}.{png,log}`;
 }
