@@ -8,7 +8,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/e2e/**'],
-          // Some start several processes, on machines that are busy with other things: a limit for hangs, not for slowness.
+          // Some tests start several processes, and the machine may be busy. The limit is meant for hangs, not slow tests.
           testTimeout: 60_000,
           disableConsoleIntercept: true,
         },
@@ -24,7 +24,7 @@ export default defineConfig({
         test: {
           name: 'soak',
           include: ['test/soak/*.soak.ts'],
-          // Each measures a process while nothing else is to happen.
+          // Each file measures processes, so no other test may run at the same time.
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 300_000,
@@ -33,9 +33,18 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'screenshot',
+          include: ['test/screenshot/*.shot.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 300_000,
+          disableConsoleIntercept: true,
+        },
+      },
+      {
+        test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          // Real clients share displays, ports and two cores: one file at a time.
+          // The clients share displays, ports and the cores of the machine.
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 300_000,

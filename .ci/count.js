@@ -1,20 +1,20 @@
-// Counts the last test runs: "PASSED FAILED" on stdout, and on stderr what failed and why, so that it stands at the end of the log.
-// A test that was skipped, or a run that left no report, counts as failed.
+// Counts the results of the last test runs. Prints "PASSED FAILED" on stdout and the failures on stderr, so that they
+// are at the end of the log. A skipped test or a run without a report counts as failed.
 import { readFileSync } from 'node:fs';
 
-/** Enough of a message to know what to look for; the whole of it stands where the test ran. */
+/** Lines printed of each failure message. The output of the test run has the complete message. */
 const MESSAGE_LINES = 12;
 
 const passed = [];
 const failed = [];
-for (const name of ['unit', 'e2e', 'fuzz', 'soak']) {
+for (const name of ['unit', 'unit-node-22', 'unit-node-24', 'e2e', 'screenshot', 'fuzz', 'soak']) {
   const report = read(name);
   if (!report) {
     failed.push(`${name}: no report`);
     continue;
   }
   for (const { name: file, status, message, assertionResults } of report.testResults) {
-    // A file that could not even be loaded has no tests to fail.
+    // A file that failed to load has no test results.
     if (status === 'failed' && assertionResults.length === 0) failed.push(`${file}: ${message}`);
     for (const test of assertionResults) {
       const title = `${file}: ${test.fullName}`;
@@ -23,11 +23,10 @@ for (const name of ['unit', 'e2e', 'fuzz', 'soak']) {
     }
   }
 }
-// What a machine does not permit is neither passed nor failed, and nobody may overlook it.
+// A test that the machine does not permit is neither passed nor failed, but must be visible in the log.
 for (const [title, reason] of Object.entries(read('soak-figures')?.notRun ?? {}))
   process.stderr.write(`\nNOT RUN ${title}: ${reason}\n`);
-for (const words of failed)
-  process.stderr.write(`\nFAILED ${words.split('\n').slice(0, MESSAGE_LINES).join('\n  ')}\n`);
+for (const text of failed) process.stderr.write(`\nFAILED ${text.split('\n').slice(0, MESSAGE_LINES).join('\n  ')}\n`);
 process.stdout.write(`${passed.length} ${failed.length}\n`);
 
 function read(name) {
