@@ -1,4 +1,4 @@
-import { Joined } from '../protocol/joined.js';
+import { Joined } from '../protocol/joined-bytes.js';
 import type { Envelope } from './envelope.js';
 import { BodyError } from './errors.js';
 import { isSingletonField, splitFieldLine } from './fields.js';

@@ -2,12 +2,13 @@
  * Fast encoding and decoding of DATA PDUs, which carry nearly all traffic, without building field objects. The offsets
  * are derived from the table in `packets.ts`.
  */
+
+import { headerField, peekHeader } from './codec.js';
 import { PKT_TYPE } from './codes.js';
 import { PduError } from './errors.js';
 import { MAX_COUNTED_BYTES } from './field-kinds.js';
-import { Joined } from './joined.js';
+import { Joined } from './joined-bytes.js';
 import { DATA, dissect } from './packets.js';
-import { headerField, peekHeader } from './pdu.js';
 
 /** An empty DATA PDU: the header of every DATA PDU, before its two lengths are set. */
 const TEMPLATE = DATA.encode({ data: Buffer.alloc(0) });

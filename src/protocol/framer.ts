@@ -1,8 +1,8 @@
+import { HEADER_LENGTH, peekHeader } from './codec.js';
 import { PKT_TYPE, packetName } from './codes.js';
 import { MAX_DATA_PDU } from './data.js';
 import { LimitError, PduError } from './errors.js';
 import { MAX_COUNTED_BYTES } from './field-kinds.js';
-import { HEADER_LENGTH, peekHeader } from './pdu.js';
 
 /** Largest control PDU in bytes: one 64 KiB blob (a token, a cookie, a consent text) and the fixed fields around it. */
 export const MAX_CONTROL_PDU = MAX_COUNTED_BYTES + 256;

@@ -7,6 +7,7 @@
  * - `GatewaySession` and `ClientSession` implement one side of a tunnel.
  */
 export { type ClientEffect, type ClientOptions, ClientSession } from './client.js';
+export { HEADER_LENGTH, type Header, type Pdu, peekHeader } from './codec.js';
 export * from './codes.js';
 export { decodePaaCookie, encodePaaCookie } from './cookie.js';
 export type { Span } from './cursor.js';
@@ -42,5 +43,4 @@ export {
 export { type FlowState, resultOf, type Side, step } from './flow.js';
 export { Framer, MAX_CONTROL_PDU, MAX_WAITING } from './framer.js';
 export * from './packets.js';
-export { HEADER_LENGTH, type Header, type Pdu, peekHeader } from './pdu.js';
 export { GatewaySession } from './session.js';

@@ -2,6 +2,8 @@
  * The tables of all PDUs of MS-TSGU section 2.2.10, in the order of the specification. This is the only place that
  * defines field offsets and widths of the protocol.
  */
+
+import { decodeWith, dissectWith, type Pdu, pdu } from './codec.js';
 import {
   CHANNEL_RESPONSE_FIELD,
   explainResult,
@@ -34,7 +36,6 @@ import {
   u64,
   ustring,
 } from './field-kinds.js';
-import { decodeWith, dissectWith, type Pdu, pdu } from './pdu.js';
 
 const result = code(4, (value) => {
   const { name, description } = explainResult(value);

@@ -1,3 +1,4 @@
+import { peekHeader } from './codec.js';
 import { CHANNEL_PROTOCOL_RDP, HTTP_CAPABILITY_TYPE, PKT_TYPE, packetName, REDIR, RESULT } from './codes.js';
 import { DATA_OVERHEAD, DataUnwrapper, wrapData } from './data.js';
 import { Deadlines } from './deadlines.js';
@@ -25,7 +26,6 @@ import {
   TUNNEL_AUTH_RESPONSE,
   TUNNEL_RESPONSE,
 } from './packets.js';
-import { peekHeader } from './pdu.js';
 import { asFailure, expectedRequest, refusal } from './refusal.js';
 import { refusedHandshake, requestedToken } from './requests.js';
 

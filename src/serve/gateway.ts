@@ -3,7 +3,7 @@ import type { SharedState } from '../gateway/cluster/shared-state.js';
 import { type Gateway, startGateway } from '../gateway/gateway.js';
 import type { Log } from '../gateway/report/log.js';
 import { openKeylog } from './keylog.js';
-import { makeRuntimeSettings, type SettingsFiles } from './runtime-settings.js';
+import { makeRuntimeSettings, type SettingsFiles } from './settings-files.js';
 
 /** Validated runtime settings that are not in use yet. The caller calls either `apply` or `discard`, once. */
 export interface PreparedSettings {

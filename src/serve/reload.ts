@@ -4,9 +4,9 @@ import { loadTokenKey } from '../certs/token-key.js';
 import { errorReportOf } from '../cli/error-report.js';
 import { differingSettings } from '../config/changed-settings.js';
 import type { Config } from '../config/schema.js';
-import { readSettingsFiles, type SettingsFiles } from './runtime-settings.js';
 import type { Serving } from './serve.js';
 import { loadServeSettings, type ServeRequest } from './settings.js';
+import { readSettingsFiles, type SettingsFiles } from './settings-files.js';
 
 export interface ReloadEvents {
   /** A reload waits for both, so that the service manager gets its notifications in order. */

@@ -10,7 +10,7 @@ import type { Counts } from '../gateway/report/counters.js';
 import { createLog, type RootLog } from '../gateway/report/log.js';
 import { openGateway, type PreparedSettings, prepareRuntimeSettings } from './gateway.js';
 import { type Metrics, serveMetrics } from './metrics.js';
-import { readSettingsFiles, type SettingsFiles } from './runtime-settings.js';
+import { readSettingsFiles, type SettingsFiles } from './settings-files.js';
 
 export interface ServeOptions {
   readonly config: Config;

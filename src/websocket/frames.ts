@@ -3,7 +3,7 @@
  * of several frames in one chunk is joined in place. The project has its own reader because all client data passes
  * through it; a test compares it with the receiver of the ws package.
  */
-import { Joined } from '../protocol/joined.js';
+import { Joined } from '../protocol/joined-bytes.js';
 import { unmask } from './unmask.js';
 
 /** Receives the events of a `FrameReader`. */

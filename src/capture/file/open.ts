@@ -47,7 +47,8 @@ async function readInto(frames: Frames, chunks: AsyncGenerator<Buffer>): Promise
   } else {
     const outcome = await gunzip(all, (chunk) => reader.push(chunk));
     if (outcome === 'truncated') frames.problem('CAPTURE_TRUNCATED', 'the gzip data ends in the middle', reader.bytes);
-    if (outcome === 'trailing') frames.problem('CAPTURE_DAMAGED', 'the bytes after the gzip data are not gzip', reader.bytes);
+    if (outcome === 'trailing')
+      frames.problem('CAPTURE_DAMAGED', 'the bytes after the gzip data are not gzip', reader.bytes);
     if (outcome === 'damaged') frames.problem('CAPTURE_DAMAGED', 'the gzip data is damaged', reader.bytes);
   }
   reader.end();

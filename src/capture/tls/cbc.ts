@@ -1,6 +1,6 @@
 /** TLS 1.2 records of CBC suites (RFC 5246 section 6.2.3.2, RFC 7366), which older Windows servers still prefer. */
 import { createDecipheriv, createHmac } from 'node:crypto';
-import { type Opener, RECORD_HEADER, writeMacHeader } from './record-opener.js';
+import { type Opener, RECORD_HEADER, writeMacHeader } from './record-format.js';
 import type { RecordKeys } from './schedule.js';
 import type { Suite } from './suites.js';
 

@@ -1,7 +1,7 @@
 /** The current keys and sequence number of one direction. */
 import { type Gap, NO_GAP, oneRecord, plus } from './gap.js';
 import { createOpener } from './record-cipher.js';
-import type { Opener } from './record-opener.js';
+import type { Opener } from './record-format.js';
 import { keysFromTrafficSecret, nextTrafficSecret } from './schedule.js';
 import type { Suite } from './suites.js';
 

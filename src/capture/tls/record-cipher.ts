@@ -1,7 +1,7 @@
 /** Record protection: openers for the records of one direction under one set of keys. */
 import { createDecipheriv } from 'node:crypto';
 import { cbcOpener } from './cbc.js';
-import { type Opener, RECORD_HEADER, writeMacHeader } from './record-opener.js';
+import { type Opener, RECORD_HEADER, writeMacHeader } from './record-format.js';
 import type { RecordKeys } from './schedule.js';
 import type { Suite } from './suites.js';
 

@@ -1,7 +1,7 @@
 /** TLS record layer of one direction: splits chunks into records. A record inside one chunk is a view of it. */
 import type { Place } from '../types.js';
 import { type Gap, NO_GAP, oneRecord, plus, recordsIn, sum } from './gap.js';
-import { RECORD_HEADER } from './record-opener.js';
+import { RECORD_HEADER } from './record-format.js';
 
 /** Receives the records of one direction. */
 export interface RecordSink {

@@ -6,7 +6,7 @@ import { HANDSHAKE, HandshakeReader } from './handshake.js';
 import { describeAlert, TLS_NOTE, type TlsInfo, type TlsSink } from './info.js';
 import type { KeyLog } from './keylog.js';
 import { Negotiation } from './negotiation.js';
-import { RECORD_HEADER } from './record-opener.js';
+import { RECORD_HEADER } from './record-format.js';
 
 /** Consecutive records that fail to open before a direction is dropped: wrong keys, or the sequence number is lost. */
 export const MAX_FAILURES = 16;

@@ -15,7 +15,7 @@ import { CONTINUE, closingResponse, emptyResponse, refusal, switchingProtocols }
 import { endSocket, ignoreError, peerOf, prepareSocket } from '../io/sockets.js';
 import type { Counters, RefusalKind } from '../report/counters.js';
 import type { Log } from '../report/log.js';
-import type { OpenedTransport } from '../transport/opened.js';
+import type { OpenedTransport } from '../transport/opened-transport.js';
 import { webSocketTransport } from '../transport/websocket.js';
 import { type ChannelDirectory, ChannelPairing } from './pairing.js';
 

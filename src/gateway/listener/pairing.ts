@@ -12,7 +12,7 @@ import { busy, type Refusal } from '../http/refusal.js';
 import type { RdgRequest } from '../http/request.js';
 import type { Log } from '../report/log.js';
 import { acceptOut, dualTransport, type OutChannel } from '../transport/dual.js';
-import type { OpenedTransport } from '../transport/opened.js';
+import type { OpenedTransport } from '../transport/opened-transport.js';
 import type { TransportEnd } from '../transport/transport.js';
 import { WaitingChannels } from './waiting-channels.js';
 

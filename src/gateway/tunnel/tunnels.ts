@@ -7,7 +7,7 @@ import type { Log } from '../report/log.js';
 import type { AccessDecisions } from '../settings/access-decisions.js';
 import type { RuntimeSettings } from '../settings/runtime-settings.js';
 import type { TargetOpener } from '../target/dial.js';
-import type { OpenedTransport } from '../transport/opened.js';
+import type { OpenedTransport } from '../transport/opened-transport.js';
 import type { Ids } from './ids.js';
 import { Tunnel, type Verdict } from './tunnel.js';
 

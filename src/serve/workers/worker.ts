@@ -3,7 +3,7 @@ import { catchUncaughtErrors, UncaughtErrors } from '../../cli/uncaught-errors.j
 import type { Gateway } from '../../gateway/gateway.js';
 import { createLog, type RootLog } from '../../gateway/report/log.js';
 import { openGateway, type PreparedSettings, prepareRuntimeSettings } from '../gateway.js';
-import type { SettingsFiles } from '../runtime-settings.js';
+import type { SettingsFiles } from '../settings-files.js';
 import { type Failure, failureOf } from './failure.js';
 import { Rpc } from './rpc.js';
 import { type SharedStateOptions, sharedStateOver } from './shared-state.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Joined } from '../../src/protocol/joined.js';
+import { Joined } from '../../src/protocol/joined-bytes.js';
 
 /** Ranges with gaps between them, which stand for framing. */
 const ranges = fc.array(fc.record({ gap: fc.nat(5), length: fc.nat(20) }), { maxLength: 12 });
