@@ -3,9 +3,10 @@
  * no random numbers, only some modules use sockets and the environment, and files stay small.
  */
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, posix, relative, sep } from 'node:path';
+import { dirname, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { type Import, syntaxOf } from './house/syntax.js';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -13,13 +14,6 @@ interface Source {
   /** Relative to the root of the repository, with forward slashes. */
   readonly path: string;
   readonly text: string;
-}
-
-interface Import {
-  /** For a relative import, the path from the root of the repository; otherwise the package or `node:` name. */
-  readonly of: string;
-  /** The names between the braces, if any. */
-  readonly names: readonly string[];
 }
 
 /** The files of floor 0 and what each of them may import. */
@@ -67,14 +61,14 @@ const PURE_CRYPTO = /^(?:createHash|createHmac|createCipheriv|createDecipheriv|t
 const SOCKETS = /^(?:node:)?(?:net|http|https|http2|tls|dgram|dns|dns\/promises)$|^ws$/;
 /** Functions of node:net that open no socket. */
 const PURE_NET = /^isIP(?:v4|v6)?$/;
-/** Clock, random numbers and output. On floor 1, time, challenges and nonces are arguments. */
-const IMPURE =
-  /\bnew Date(?:\(\s*\)|(?!\())|\b(?:Date\.now|performance\.now|hrtime|Math\.random|random(?:Bytes|UUID|Int|Fill|FillSync)|getRandomValues|generateKey\w*|set(?:Timeout|Interval|Immediate)|queueMicrotask|console|process)\b/;
 /**
  * The only modules that may read the environment: settings in `config`, conventions of the terminal (NO_COLOR) in
  * `cli`.
  */
-const READS_ENVIRONMENT = /^src\/(?:config|cli)(?:\.ts$|\/)/;
+const READS_ENVIRONMENT = /^src\/(?:config|cli)\//;
+
+/** Loads the module that `auth.module` names. */
+const LOADS_MODULES = 'src/policy/module.ts';
 
 const MAX_LINES = 300;
 const MAX_COMMAND_LINES = 70;
@@ -104,16 +98,17 @@ function breaches(sources: readonly Source[]): string[] {
     const place = placeOf(source.path);
     if (!place) return [`${source.path}: the room has no floor`];
     if (innerRoomOf(source.path)?.level === -1) return [`${source.path}: the inner room has no place in the list`];
-    const code = withoutComments(source.text);
+    const { imports, impure, readsEnvironment } = syntaxOf(source.path, source.text);
     return [
-      ...importsOf(source.path, code).flatMap((one) => wrongImport(source.path, place, one) ?? []),
-      ...(place.floor <= 1 && IMPURE.test(code) ? ['reads a clock, random numbers or the process'] : []),
-      ...(/\bprocess\.env\b/.test(code) && !READS_ENVIRONMENT.test(source.path) ? ['reads process.env'] : []),
+      ...imports.flatMap((one) => wrongImport(source.path, place, one) ?? []),
+      ...(place.floor <= 1 ? impure.map((name) => `is not pure: ${name}`) : []),
+      ...(readsEnvironment && !READS_ENVIRONMENT.test(source.path) ? ['reads process.env'] : []),
     ].map((what) => `${source.path}: ${what}`);
   });
 }
 
 function wrongImport(path: string, from: Place, { of, names }: Import): string | undefined {
+  if (of === undefined) return path === LOADS_MODULES ? undefined : 'imports a computed name';
   const allowed = FOUNDATIONS[path];
   if (allowed) return allowed.includes(of) ? undefined : `a foundation imports ${of}`;
   if (isProtocol(path)) return isProtocol(of) ? undefined : `the protocol imports ${of}`;
@@ -150,7 +145,7 @@ function innerRoomOf(path: string): { readonly parent: string; readonly level: n
 /** Groups of files that import each other, directly or indirectly, one line per group. */
 function circles(sources: readonly Source[]): string[] {
   const imports = new Map(
-    sources.map(({ path, text }) => [path, importsOf(path, withoutComments(text)).map(({ of }) => of)] as const),
+    sources.map(({ path, text }) => [path, syntaxOf(path, text).imports.flatMap(({ of }) => of ?? [])] as const),
   );
   const reach = (from: string): Set<string> => {
     const seen = new Set<string>();
@@ -178,23 +173,6 @@ function circles(sources: readonly Source[]): string[] {
 
 function isProtocol(path: string): boolean {
   return path.startsWith('src/protocol/');
-}
-
-/** Static and dynamic imports and re-exports. */
-function importsOf(path: string, code: string): Import[] {
-  const pattern = /\b(?:import|export)\b([^'"`;()]*?)\bfrom\s*['"]([^'"]+)['"]|\bimport\s*\(?\s*['"]([^'"]+)['"]/g;
-  return [...code.matchAll(pattern)].map(([, clause = '', from, bare]) => {
-    const specifier = (from ?? bare) as string;
-    const names = /\{([^}]*)\}/.exec(clause)?.[1]?.split(',') ?? [];
-    const known = names.map((name) => name.trim().replace(/^type\s+|\s+as\s+.*$/g, '')).filter((name) => name !== '');
-    if (!specifier.startsWith('.')) return { of: specifier, names: known };
-    const target = posix.normalize(posix.join(posix.dirname(path), specifier)).replace(/\.js$/, '.ts');
-    return { of: target, names: known };
-  });
-}
-
-function withoutComments(text: string): string {
-  return text.replace(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, '');
 }
 
 function sourcesIn(folder: string): Source[] {
@@ -229,19 +207,38 @@ describe('the layers', () => {
   it('has no import of a missing file', () => {
     const paths = new Set(SOURCES.map(({ path }) => path));
     const missing = SOURCES.flatMap(({ path, text }) =>
-      importsOf(path, withoutComments(text))
-        .filter(({ of }) => /^(?:src|commands)\//.test(of) && !paths.has(of))
-        .map(({ of }) => `${path}: ${of}`),
+      syntaxOf(path, text)
+        .imports.flatMap(({ of }) => of ?? [])
+        .filter((of) => /^(?:src|commands)\//.test(of) && !paths.has(of))
+        .map((of) => `${path}: ${of}`),
     );
     expect(missing).toEqual([]);
   });
 
   it('finds the sources and their imports', () => {
     const session = SOURCES.find(({ path }) => path === 'src/protocol/session.ts') as Source;
-    expect(importsOf(session.path, session.text).map(({ of }) => of)).toContain('src/protocol/framer.ts');
+    expect(syntaxOf(session.path, session.text).imports.map(({ of }) => of)).toContain('src/protocol/framer.ts');
     expect(SOURCES.filter(({ path }) => path.startsWith('src/')).length).toBeGreaterThan(30);
   });
 });
+
+/** Each reaches a clock, random numbers, the network or the process in a spelling of its own. */
+const PURITY_EVASIONS = [
+  'const { now } = Date;',
+  'const { random } = Math;',
+  'const roll = Math.random;',
+  'const text = Date();',
+  "const at = Date['now']();",
+  'const at = Date?.now();',
+  'const D = Date; const d = new D();',
+  'const d = new Date(undefined);',
+  'const d = Reflect.construct(Date, []);',
+  'const at = performance.timeOrigin;',
+  'const text = Intl.DateTimeFormat().format();',
+  'void fetch(url);',
+  'const { env } = process;',
+  'const later = queueMicrotask;',
+].map((text) => [`floor 1: ${text}`, 'src/ntlm/a.ts', text, 'not pure'] as const);
 
 describe('the check itself', () => {
   const cases: readonly (readonly [string, string, string, string | undefined])[] = [
@@ -272,10 +269,24 @@ describe('the check itself', () => {
     ['a DNS lookup on floor 2', 'src/policy/target.ts', "import { lookup } from 'node:dns/promises';", 'on floor 2'],
     ['a package with sockets on floor 2', 'src/config/file.ts', "import { WebSocket } from 'ws';", 'on floor 2'],
     ['the environment', 'src/gateway/report/log.ts', 'const level = process.env.LEVEL;', 'process.env'],
-    ['a clock in the protocol', 'src/protocol/session.ts', 'const now = Date.now();', 'clock'],
-    ['a clock on floor 1', 'src/ntlm/summary.ts', 'const now = new Date();', 'clock'],
-    ['random numbers on floor 1', 'src/ntlm/a.ts', 'const nonce = globalThis.crypto.getRandomValues(a);', 'random'],
+    ['a clock in the protocol', 'src/protocol/session.ts', 'const now = Date.now();', 'not pure'],
+    ['a clock on floor 1', 'src/ntlm/summary.ts', 'const now = new Date();', 'not pure'],
+    ['random numbers on floor 1', 'src/ntlm/a.ts', 'const nonce = globalThis.crypto.getRandomValues(a);', 'not pure'],
+    ...PURITY_EVASIONS,
     ['random numbers by import', 'src/ntlm/a.ts', "import { randomBytes } from 'node:crypto';", 'on floor 1'],
+    ['all of crypto', 'src/ntlm/a.ts', "import crypto, { createHash } from 'node:crypto';", 'on floor 1'],
+    ['a socket beside an address', 'src/certs/a.ts', "import net, { isIP } from 'node:net';", 'on floor 2'],
+    ['upwards, by a template', 'src/policy/a.ts', 'await import(`../gateway/gateway.js`);', 'upwards'],
+    ['upwards, for a type in place', 'src/policy/a.ts', "let a: import('../gateway/gateway.js').Gateway;", 'upwards'],
+    ['a computed import', 'src/policy/a.ts', 'await import(name);', 'computed'],
+    [
+      'an import behind a string',
+      'src/policy/a.ts',
+      "const a = '/*'; import '../cli/index.js'; const b = '*/';",
+      'upwards',
+    ],
+    ['the environment, taken apart', 'src/gateway/report/a.ts', 'const { env } = process;', 'process.env'],
+    ['the environment, imported', 'src/gateway/report/a.ts', "import { env } from 'node:process';", 'process.env'],
     ['files on floor 1', 'src/kerberos/a.ts', "import { readFileSync } from 'node:fs';", 'on floor 1'],
     [
       'upwards inside the gateway',
@@ -291,6 +302,8 @@ describe('the check itself', () => {
     ['nothing: sockets above', 'src/gateway/target/relay.ts', "import { connect } from 'node:net';", undefined],
     ['nothing: a comment', 'src/policy/a.ts', "// import { x } from '../gateway/x.js';", undefined],
     ['nothing: a hash on floor 1', 'src/ntlm/a.ts', "import { createHmac } from 'node:crypto';", undefined],
+    ['nothing for other mathematics', 'src/ntlm/a.ts', 'const most = Math.max(1, 2);', undefined],
+    ['nothing for a property of such a name', 'src/ntlm/a.ts', 'const a = { process: 1 }.process;', undefined],
     ['nothing: a date from an argument', 'src/ntlm/a.ts', 'const text = new Date(ms).toISOString();', undefined],
     [
       'nothing: down inside the gateway',

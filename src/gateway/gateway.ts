@@ -140,7 +140,7 @@ class RunningGateway implements Gateway {
       if (!this.#admission.answersRejected(socket)) void this.#dispatcher.serve(socket);
     });
     this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
-      log.debug('tls.failed', { peer: peerOf(socket), code: error.code, reason: error.message });
+      log.event('tls.failed', { peer: peerOf(socket), code: error.code, reason: error.message });
       socket.destroy();
     });
     if (keylog) this.#server.on('keylog', keylog);
@@ -157,7 +157,7 @@ class RunningGateway implements Gateway {
       registry: channelRegistry,
       timeouts: () => this.#config.timeouts,
       forwarded: (client) => {
-        this.#options.log.debug('channel.forwarded', { peer: peerOf(client) });
+        this.#options.log.event('channel.forwarded', { peer: peerOf(client) });
         this.#tunnels.addForwarded(client);
       },
     });
@@ -174,7 +174,7 @@ class RunningGateway implements Gateway {
       this.#eventLoop.stop();
       throw error;
     }
-    this.#listener.on('error', (error) => log.error('listener.failed', { reason: error.message }));
+    this.#listener.on('error', (error) => log.event('listener.failed', { reason: error.message }));
   }
 
   get address(): AddressInfo {

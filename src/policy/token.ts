@@ -138,7 +138,7 @@ function readClaims(
   if (now >= exp * 1000 + tolerance) return refuse(`the token expired ${formatDuration(now - exp * 1000)} ago`);
   if (nbf !== undefined && !isSeconds(nbf)) return refuse('the start of validity (nbf) of the token is not a time');
   if (nbf !== undefined && now + tolerance < nbf * 1000)
-    return refuse(`the token is not valid for another ${formatDuration(nbf * 1000 - now)}`);
+    return refuse(`the token becomes valid in ${formatDuration(nbf * 1000 - now)}`);
 
   const audienceNames = (Array.isArray(aud) ? aud : [aud]).filter((name) => typeof name === 'string');
   if (!audienceNames.some((name) => audiences.includes(normalizeAudience(name)))) {

@@ -29,7 +29,7 @@ export async function openGateway(
   { log, logsWarnings = true, sharedState }: GatewayStart,
 ): Promise<Gateway> {
   const { settings, warnings } = await makeRuntimeSettings(files);
-  if (logsWarnings) for (const warning of warnings) log.warn('configuration.warning', { warning });
+  if (logsWarnings) for (const warning of warnings) log.event('configuration.warning', { warning });
   const { keylog } = files.config.log;
   const write = keylog === undefined ? undefined : openKeylog(keylog, log, logsWarnings).write;
   return startGateway({ ...settings, log, keylog: write, sharedState });

@@ -19,9 +19,9 @@ export interface Keylog {
 export function openKeylog(path: string, log: Log, logsWarnings = true): Keylog {
   const { file, wasReadable, hasForeignOwner } = withKeylogFault(path, () => openPrivate(path));
   if (logsWarnings) {
-    log.warn('keylog.opened', { file: path });
-    if (wasReadable) log.warn('keylog.was_readable', { file: path });
-    if (hasForeignOwner) log.warn('keylog.foreign_owner', { file: path });
+    log.event('keylog.opened', { file: path });
+    if (wasReadable) log.event('keylog.was_readable', { file: path });
+    if (hasForeignOwner) log.event('keylog.foreign_owner', { file: path });
   }
   let broken = false;
   return {
@@ -32,7 +32,7 @@ export function openKeylog(path: string, log: Log, logsWarnings = true): Keylog 
       } catch (error) {
         broken = true;
         closeSync(file);
-        log.error('keylog.failed', { file: path, reason: (error as Error).message });
+        log.event('keylog.failed', { file: path, reason: (error as Error).message });
       }
     },
   };

@@ -82,7 +82,7 @@ export class Reloader {
     this.#inUse = files;
     this.#serving.log.adjust(files.config.log);
     for (const warning of [...warnings, ...prepared.warnings])
-      this.#serving.log.warn('configuration.warning', { warning });
+      this.#serving.log.event('configuration.warning', { warning });
     this.#logSuccess(cause, former);
   }
 
@@ -94,26 +94,26 @@ export class Reloader {
   }
 
   #logRefusal(cause: string): void {
-    this.#serving.log.warn('reload.refused', { cause, reason: 'the gateway is shutting down' });
+    this.#serving.log.event('reload.refused', { cause, reason: 'the gateway is shutting down' });
   }
 
   #logSuccess(cause: string, former: SettingsFiles): void {
     const { log } = this.#serving;
     const { config, tls } = this.#inUse;
     const changed = differingSettings(former.config, config).filter(({ needsRestart }) => !needsRestart);
-    log.info('reload.completed', {
+    log.event('reload.completed', {
       cause,
       changed: pathsOf(changed),
       certificate: tls.cert === former.tls.cert ? 'as before' : 'new',
       expires: tls.expires.toISOString(),
     });
     const pending = differingSettings(this.#startConfig, config).filter(({ needsRestart }) => needsRestart);
-    if (pending.length > 0) log.warn('reload.restart_required', { settings: pathsOf(pending) });
+    if (pending.length > 0) log.event('reload.restart_required', { settings: pathsOf(pending) });
   }
 
   #logFailure(cause: string, error: unknown): void {
     const { code, message, place, hint } = errorReportOf(error, { command: 'rdgw serve', flags: [] });
-    this.#serving.log.error('reload.failed', { cause, code, reason: message, place, hint });
+    this.#serving.log.event('reload.failed', { cause, code, reason: message, place, hint });
   }
 }
 

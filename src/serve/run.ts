@@ -54,7 +54,7 @@ export async function runServe(request: ServeRequest, terminal: ServeTerminal): 
   const workers = workerCount(config);
   const options = { config, dataDir: request.dataDir, writeLog: (line: string) => void process.stderr.write(line) };
   const serving = workers === 1 ? await serve(options) : await serveWithWorkers(options, workers);
-  uncaught.reportTo((facts) => serving.log.error('error.uncaught', { ...facts }));
+  uncaught.reportTo((facts) => serving.log.event('error.uncaught', { ...facts }));
   // Before the ready message: its reader may send a signal at once.
   const drained = untilDrained(serving, request, signals);
   const facts = await readyFacts(serving, loaded, request.dataDir);

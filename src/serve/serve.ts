@@ -77,6 +77,6 @@ export async function startMetrics(
   if (listen === undefined) return undefined;
   const metrics = await serveMetrics(listen, counts);
   const { address: host, port } = metrics.address;
-  log.info('metrics.listening', { url: `http://${formatListen({ host, port })}/metrics` });
+  log.event('metrics.listening', { url: `http://${formatListen({ host, port })}/metrics` });
   return metrics;
 }

@@ -85,9 +85,9 @@ export function untilDrained(serving: Serving, request: ServeRequest, signals: S
       reloader.stop();
       unwatch();
       const { drain } = reloader.inUse.config.timeouts;
-      log.info('gateway.draining', { signal, sessions: gateway.tunnels, seconds: drain });
+      log.event('gateway.draining', { signal, sessions: gateway.tunnels, seconds: drain });
       Promise.all([gateway.drain(drain * 1000), notifier.stopping()]).then(() => {
-        log.info('gateway.stopped');
+        log.event('gateway.stopped');
         notifier.close();
         resolve();
       }, reject);
@@ -101,6 +101,6 @@ function watchCertificate(reloader: Reloader, { log }: Serving, { dataDir }: Ser
     inUse: () => ({ ...tlsPaths(reloader.inUse.config, dataDir), tls: reloader.inUse.tls }),
     changed: () => void reloader.reload('certificate'),
     unusable: ({ code, message, place, hint }) =>
-      log.error('certificate.unusable', { code, reason: message, place, hint }),
+      log.event('certificate.unusable', { code, reason: message, place, hint }),
   });
 }

@@ -40,7 +40,7 @@ export class Notifier {
   constructor(options: NotifierOptions) {
     this.#options = options;
     this.#isOn = options.manager !== undefined;
-    if (!this.#isOn) options.log.debug('systemd.absent');
+    if (!this.#isOn) options.log.event('systemd.absent');
   }
 
   /** The port is open: called at the start, and after every reload. The first call starts the watchdog messages. */
@@ -105,7 +105,7 @@ export class Notifier {
 
   #logFailure(error: ExecFileException): void {
     const reason = String(error.code ?? error.signal ?? error.message);
-    this.#options.log.debug('systemd.failed', { reason });
+    this.#options.log.event('systemd.failed', { reason });
     if (error.code === 'ENOENT') this.close();
   }
 }

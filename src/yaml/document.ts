@@ -1,5 +1,6 @@
 /** Reads a YAML document and finds the location of each value in the file. */
 import {
+  type Document,
   isAlias,
   isMap,
   isNode,
@@ -9,6 +10,7 @@ import {
   type Node,
   Parser,
   parseDocument,
+  visit,
   type YAMLError,
 } from 'yaml';
 import { isTree, type Tree } from './tree.js';
@@ -60,22 +62,40 @@ export function readYaml(name: string, text: string): YamlDocument {
   // an exception.
   const exceeded = exceededLimit(text);
   if (exceeded !== undefined) throw new YamlProblem(exceeded, name);
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
+  const document = attempt(name, () => parseDocument(text, { lineCounter: lines, uniqueKeys: true }));
   const [problem] = [...document.errors, ...document.warnings];
   if (problem !== undefined) throw new YamlProblem(messageOf(problem), placeAt(problem.pos[0]));
-  const values: unknown = valuesOf(document, name) ?? {};
+  const dangling = danglingAlias(document);
+  if (dangling !== undefined) throw new YamlProblem('the alias has no anchor', placeAt(dangling));
+  const values: unknown = attempt(name, () => document.toJS({ maxAliasCount: ALIASES_MAX })) ?? {};
   if (!isTree(values)) throw new YamlProblem('the top level is not a mapping of settings', placeAt(0));
   return { values, placeOf: (keys) => placeAt(offsetOf(document.contents, keys)) };
 }
 
-function valuesOf(document: ReturnType<typeof parseDocument>, name: string): unknown {
+/** The library throws for what it finds late: too many aliases, and merge keys of the wrong kind. */
+function attempt<T>(name: string, parse: () => T): T {
   try {
-    return document.toJS({ maxAliasCount: ALIASES_MAX });
+    return parse();
   } catch (cause) {
-    // The library has one class of error for both, without a location.
-    const unresolved = /^Unresolved alias[^:]*: (.+)$/.exec((cause as Error).message)?.[1];
-    throw new YamlProblem(unresolved === undefined ? TOO_MANY_ALIASES : `the alias ${unresolved} has no anchor`, name);
+    const tooMany = cause instanceof ReferenceError && cause.message.startsWith('Excessive alias count');
+    throw new YamlProblem(tooMany ? TOO_MANY_ALIASES : 'the file cannot be read as YAML', name);
   }
+}
+
+/**
+ * The offset of the first alias without an anchor before it. INVARIANT: the message does not repeat the alias, because a misplaced
+ * password may look like one.
+ */
+function danglingAlias(document: Document): number | undefined {
+  let found: number | undefined;
+  visit(document, {
+    Alias(_, alias) {
+      if (alias.resolve(document) !== undefined) return undefined;
+      found = alias.range?.[0] ?? 0;
+      return visit.BREAK;
+    },
+  });
+  return found;
 }
 
 /** The parts of a node of the concrete syntax tree that the limits need. */
@@ -108,6 +128,8 @@ function exceededLimit(text: string): string | undefined {
 
 function messageOf(problem: YAMLError): string {
   if (problem.code === 'DUPLICATE_KEY') return 'the key is a duplicate';
+  // The library would repeat the tag, and a misplaced password may look like one.
+  if (problem.code === 'TAG_RESOLVE_FAILED') return 'the tag is unknown';
   if (problem.code === 'MULTIPLE_DOCS') return 'the file has more than one document';
   const line = (problem.message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '');
   return line.charAt(0).toLowerCase() + line.slice(1);

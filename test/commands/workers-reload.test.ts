@@ -1,9 +1,11 @@
 /** Reloads, counters and the service manager with several workers: the primary handles them for all workers. */
+
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ensureCertificates } from '../../src/certs/ensure.js';
+import type { LogEvent } from '../../src/gateway/report/events.js';
 import { tlsSocket } from '../support/client.js';
 import { keepEchoing } from '../support/moving.js';
 import type { Program } from '../support/program.js';
@@ -52,7 +54,7 @@ function listening(settings: object = {}, more: Partial<WorkersOptions> = {}): P
 }
 
 /** Sends SIGHUP and waits for the next line of the log with this event. */
-async function reload(server: Workers, event: string): Promise<object> {
+async function reload(server: Workers, event: LogEvent): Promise<object> {
   const before = lines(server, event).length;
   server.run.kill('SIGHUP');
   await eventually(() => lines(server, event).length > before);

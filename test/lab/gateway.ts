@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadTokenKey } from '../../src/certs/token-key.js';
+import type { LogEvent } from '../../src/gateway/report/events.js';
 import { type Child, startChild } from './child.js';
 import type { Lab } from './lab.js';
 import { runProgram } from './program.js';
@@ -25,7 +26,7 @@ export interface GatewayProcess {
 }
 
 export type LogLine = Readonly<Record<string, unknown>> & {
-  readonly event: string;
+  readonly event: LogEvent;
   readonly msg: string;
   readonly level: string;
 };

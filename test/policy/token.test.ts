@@ -104,7 +104,7 @@ describe('createSignedVerifier', () => {
     [{ exp: -1 }, 'the token has no expiry'],
     [{ exp: SECONDS - 301 }, 'the token expired 5 min ago'],
     [{ exp: SECONDS - 90_000 }, 'the token expired 25 h ago'],
-    [{ nbf: SECONDS + 600 }, 'the token is not valid for another 10 min'],
+    [{ nbf: SECONDS + 600 }, 'the token becomes valid in 10 min'],
     [{ nbf: 'now' }, /nbf/],
     [{ sub: undefined }, 'the token has no printable user name (sub)'],
     [{ sub: '' }, 'the token has no printable user name (sub)'],

@@ -158,7 +158,16 @@ async function startClient(display: Display, rdpFile: string, trust: readonly st
     'xfreerdp',
     [
       rdpFile,
-      ...['/cert:deny', '/sec:tls', '/u:lab', '/p:lab', `/size:${width}x${height}`, '-clipboard', `/t:${TITLE}`],
+      ...[
+        '/cert:deny',
+        '/sec:tls',
+        '/u:lab',
+        '/p:lab',
+        `/size:${width}x${height}`,
+        '-clipboard',
+        '/client-hostname:LAPTOP',
+        `/t:${TITLE}`,
+      ],
     ],
     { env: { DISPLAY: display.name, HOME: home, SSL_CERT_FILE: ca, SSL_CERT_DIR: home } },
   );

@@ -2,10 +2,12 @@
  * Faults of the machine: exhausted file descriptors, a full disk, a stepped clock, a DNS server that does not answer, a
  * network that loses all packets, processes that hang or are killed.
  */
+
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from 'vitest';
+import type { LogEvent } from '../../src/gateway/report/events.js';
 import type { LogLine } from '../lab/gateway.js';
 import { type Lab, openLab } from '../lab/lab.js';
 import { runProgram } from '../lab/program.js';
@@ -262,7 +264,7 @@ describe('a worker', () => {
 
   itUnless(undefined, 'that hangs is replaced', 2 * NOTICED_MS, async () => {
     const gateway = await startSoakGateway(lab, { flags: ['--workers', '2'] });
-    const lines = (event: string): LogLine[] => gateway.log().filter((line) => line.event === event);
+    const lines = (event: LogEvent): LogLine[] => gateway.log().filter((line) => line.event === event);
     const [first] = lines('worker.started');
     process.kill(Number(first?.pid), 'SIGSTOP');
     await until('the hang to be detected', NOTICED_MS, () => lines('worker.unresponsive').length > 0);
@@ -272,7 +274,7 @@ describe('a worker', () => {
 
   itUnless(undefined, 'that is killed loses only its own sessions and is replaced', LIMIT_MS, async () => {
     const gateway = await startSoakGateway(lab, { flags: ['--workers', '2'] });
-    const lines = (event: string): LogLine[] => gateway.log().filter((line) => line.event === event);
+    const lines = (event: LogEvent): LogLine[] => gateway.log().filter((line) => line.event === event);
     const workerOf = (user: string): unknown => lines('channel.opened').find((line) => line.user === user)?.worker;
     const sessions: { readonly client: RawClient; readonly worker: unknown }[] = [];
     while (new Set(sessions.map(({ worker }) => worker)).size < 2) {

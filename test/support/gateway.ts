@@ -1,4 +1,5 @@
 /** Starts a gateway with real TLS on a free loopback port. Records its log and mints tokens for it. */
+
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { issueAuthority, issueServer } from '../../src/certs/issue.js';
@@ -6,6 +7,7 @@ import { type Config, schema } from '../../src/config/schema.js';
 import type { EventLoop } from '../../src/gateway/admission/event-loop.js';
 import type { SharedState } from '../../src/gateway/cluster/shared-state.js';
 import { type Gateway, startGateway } from '../../src/gateway/gateway.js';
+import type { LogEvent } from '../../src/gateway/report/events.js';
 import { createLog } from '../../src/gateway/report/log.js';
 import { signedAuthenticator } from '../../src/policy/builtin.js';
 import { createGuard, type Guard } from '../../src/policy/guard.js';
@@ -50,9 +52,9 @@ export interface TestGateway {
   /** A token of another issuer whose public key the gateway trusts. Without a target the rules decide. */
   foreignToken(target: string | undefined): Promise<string>;
   /** The log lines so far with this event. */
-  lines(event: string): LogLine[];
+  lines(event: LogEvent): LogLine[];
   /** Waits for the first log line with this event for which `wanted` returns true. */
-  line(event: string, wanted?: (line: LogLine) => boolean): Promise<LogLine>;
+  line(event: LogEvent, wanted?: (line: LogLine) => boolean): Promise<LogLine>;
   /** Discards the log lines so far. */
   clearLog(): void;
   /** Waits until no connection and no tunnel is open. */
@@ -113,7 +115,7 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
       },
     }),
   });
-  const lines = (event: string): LogLine[] => log.filter((line) => line.event === event);
+  const lines = (event: LogEvent): LogLine[] => log.filter((line) => line.event === event);
   return {
     gateway,
     port: gateway.address.port,

@@ -1,9 +1,11 @@
 /** Runs `rdgw serve --workers 2` as processes. The log shows which worker accepted a connection. */
+
 import { randomUUID } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { loadTokenKey } from '../../src/certs/token-key.js';
+import type { LogEvent } from '../../src/gateway/report/events.js';
 import { mintToken } from '../../src/policy/token.js';
 import { RawClient, type Server, type TransportKind } from './client.js';
 import { type Program, startRdgw } from './program.js';
@@ -66,7 +68,7 @@ export async function listeningWorkers(options: WorkersOptions): Promise<Workers
 
 export type Line = Readonly<Record<string, unknown>>;
 /** The log lines so far with this event. */
-export function lines({ run }: Workers, event: string): Line[] {
+export function lines({ run }: Workers, event: LogEvent): Line[] {
   const complete = run.stderr().split('\n').slice(0, -1);
   return complete.map((line) => JSON.parse(line) as Line).filter((line) => line.event === event);
 }

@@ -198,7 +198,7 @@ export class ConnectionAdmission {
     const { counters, log } = this.#options;
     counters.rejected(reason);
     if (this.#rejectedTotal++ % LOG_EVERY !== 0) return;
-    log.warn('connection.rejected', { reason, peer: peerOf(socket), total: this.#rejectedTotal });
+    log.event('connection.rejected', { reason, peer: peerOf(socket), total: this.#rejectedTotal });
   }
 
   /** True when there is a slot to answer this rejected connection. */

@@ -95,9 +95,9 @@ export class OverloadDetector {
     this.#overloaded = !this.#overloaded;
     const figures = { milliseconds: Math.round(delayMs), worst: Math.round(this.#worst), limit: this.#limitMs };
     if (this.#overloaded) {
-      this.#log.warn('overload.started', figures);
+      this.#log.event('overload.started', figures);
     } else {
-      this.#log.warn('overload.ended', { ...figures, seconds: Math.round((now - this.#since) / 1000) });
+      this.#log.event('overload.ended', { ...figures, seconds: Math.round((now - this.#since) / 1000) });
       this.#restart(now);
     }
     this.#opposing = 0;

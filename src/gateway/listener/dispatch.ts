@@ -159,7 +159,7 @@ export class Dispatcher {
   }
 
   #refuse(socket: Socket, { status, reason, headers }: Refusal, request?: RdgRequest): void {
-    this.#log(request, peerOf(socket)).warn('request.rejected', { status, reason });
+    this.#log(request, peerOf(socket)).event('request.rejected', { status, reason });
     this.#options.counters.refused(KINDS[status] ?? 'request');
     if (socket.writable) socket.write(closingResponse(status, headers));
     endSocket(socket, this.#options.config().timeouts.close * 1000);
@@ -170,7 +170,7 @@ export class Dispatcher {
     const { log, counters, config } = this.#options;
     if (error instanceof HeadError) {
       counters.refused('request');
-      log.debug('request.rejected', {
+      log.event('request.invalid', {
         peer: peerOf(socket),
         status: error.status,
         code: error.code,
@@ -179,7 +179,7 @@ export class Dispatcher {
       if (socket.writable) socket.write(refusal(error));
       return endSocket(socket, config().timeouts.close * 1000);
     }
-    log.error('connection.failed', { peer: peerOf(socket), reason: (error as Error).message });
+    log.event('connection.failed', { peer: peerOf(socket), reason: (error as Error).message });
     socket.destroy();
   }
 

@@ -101,7 +101,7 @@ export class ChannelPairing {
     };
     if (!this.#waiting.add(connectionId, peer, waiting)) return OUT_CHANNEL_EXISTS;
     waiting.timer = setTimeout(() => {
-      this.#options.log(request, peer).info('pairing.expired', { reason: 'no IN channel joined in time' });
+      this.#options.log(request, peer).event('pairing.expired', { reason: 'no IN channel joined in time' });
       waiting.closed('client closed');
     }, timeouts.pairing * 1000);
     // The client may have disconnected during the call to the directory, and `close` is emitted only once.

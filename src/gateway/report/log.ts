@@ -3,19 +3,16 @@
  * interpret.
  */
 import { type DestinationStream, pino } from 'pino';
-import { EVENTS, type LogEvent } from './events.js';
+import { EVENTS, type LogEvent, type LogLevel } from './events.js';
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type LogFields = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
 
-/**
- * One method per level. `fields` describe the subject of the event. INVARIANT: no field ever holds a token or a key.
- */
 export interface Log {
-  debug(event: LogEvent, fields?: LogFields): void;
-  info(event: LogEvent, fields?: LogFields): void;
-  warn(event: LogEvent, fields?: LogFields): void;
-  error(event: LogEvent, fields?: LogFields): void;
+  /**
+   * Logs an event with the level and the message of its row in EVENTS. `fields` describe its subject. INVARIANT: no field ever holds a
+   * token or a key.
+   */
+  event(event: LogEvent, fields?: LogFields): void;
   /** Returns a log that adds these fields to every line. */
   with(fields: LogFields): Log;
 }
@@ -64,11 +61,12 @@ class Writer {
     this.#settings = settings;
   }
 
-  log(level: LogLevel, event: LogEvent, always: LogFields, fields: LogFields | undefined): void {
+  log(event: LogEvent, always: LogFields, fields: LogFields | undefined): void {
+    const { level, message } = EVENTS[event];
     if (LEVELS.indexOf(level) < LEVELS.indexOf(this.#settings.level)) return;
     const all = { event, ...always, ...fields };
-    if (this.#settings.format === 'json') this.#logger[level](all, EVENTS[event]);
-    else this.#write(textLine(level, EVENTS[event], all));
+    if (this.#settings.format === 'json') this.#logger[level](all, message);
+    else this.#write(textLine(level, message, all));
   }
 }
 
@@ -84,20 +82,8 @@ class ScopedLog implements RootLog {
     this.#fields = fields;
   }
 
-  debug(event: LogEvent, fields?: LogFields): void {
-    this.#writer.log('debug', event, this.#fields, fields);
-  }
-
-  info(event: LogEvent, fields?: LogFields): void {
-    this.#writer.log('info', event, this.#fields, fields);
-  }
-
-  warn(event: LogEvent, fields?: LogFields): void {
-    this.#writer.log('warn', event, this.#fields, fields);
-  }
-
-  error(event: LogEvent, fields?: LogFields): void {
-    this.#writer.log('error', event, this.#fields, fields);
+  event(event: LogEvent, fields?: LogFields): void {
+    this.#writer.log(event, this.#fields, fields);
   }
 
   with(fields: LogFields): Log {

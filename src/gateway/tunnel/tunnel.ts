@@ -113,7 +113,7 @@ export class Tunnel {
   }
 
   #fail(error: unknown): void {
-    this.#log.error('session.failed', { reason: error instanceof Error ? error.message : String(error) });
+    this.#log.event('session.failed', { reason: error instanceof Error ? error.message : String(error) });
     this.#finish('internal error');
   }
 
@@ -132,7 +132,7 @@ export class Tunnel {
         return;
       case 'disconnect':
         // Without a connection the target has ended it first, which is logged already.
-        if (this.#uplink.isUp) this.#log.info('channel.closed', { target: this.#target, cause: 'client closed' });
+        if (this.#uplink.isUp) this.#log.event('channel.closed', { target: this.#target, cause: 'client closed' });
         return this.#uplink.drop();
       case 'timer':
         return this.#setTimer(effect.at);
@@ -161,9 +161,9 @@ export class Tunnel {
       this.#log = this.#log.with({ user: identity.user });
       this.#services.authenticated();
       this.#transport.trust();
-      this.#log.info('authentication.succeeded', { method: identity.method, targets: identity.targets });
+      this.#log.event('authentication.succeeded', { method: identity.method, targets: identity.targets });
     } else {
-      this.#log.warn('authentication.failed', { reason: verdict.reason });
+      this.#log.event('authentication.failed', { reason: verdict.reason });
     }
     this.#run(() => this.#session.answer(answerOf(verdict), clock()));
   }
@@ -188,14 +188,14 @@ export class Tunnel {
     }
     this.#target = opened.target;
     if (!('relay' in opened)) {
-      this.#log.warn('channel.refused', {
+      this.#log.event('channel.refused', {
         target: opened.target,
         reason: opened.reason,
         code: resultLabel(opened.code),
       });
       return this.#run(() => this.#session.failed(opened.code));
     }
-    this.#log.info('channel.opened', { target: opened.target, address: opened.address });
+    this.#log.event('channel.opened', { target: opened.target, address: opened.address });
     this.#uplink.take(opened.relay);
     this.#run(() => this.#session.connected(clock()));
     // Bytes that the client sent meanwhile may have closed the channel or the session already.
@@ -214,7 +214,7 @@ export class Tunnel {
   }
 
   #targetEnded(how: TargetEnd, detail?: string): void {
-    this.#log.info('channel.closed', { target: this.#target, cause: TARGET_CAUSE[how], detail });
+    this.#log.event('channel.closed', { target: this.#target, cause: TARGET_CAUSE[how], detail });
     this.#uplink.drop(how === 'stall' ? 0 : undefined);
     this.#run(() => this.#session.targetEnded(how, clock()));
   }
@@ -255,7 +255,7 @@ export class Tunnel {
     this.#uplink.drop();
     this.#transport.end(lingerMs);
     const why = this.#session.closing ?? cause;
-    this.#log.info('session.ended', {
+    this.#log.event('session.ended', {
       cause: why,
       detail,
       code: code === undefined ? undefined : resultLabel(code),

@@ -71,7 +71,7 @@ export class Tunnels {
     const { connectionId, correlationId, userId, clientGeneration, clientBuild } = request;
     const fields = { connection: connectionId, correlation: correlationId, peer, transport: transport.kind };
     const tunnelLog = log.with(fields);
-    tunnelLog.debug('session.opened', { userId, clientGeneration, clientBuild });
+    tunnelLog.event('session.opened', { userId, clientGeneration, clientBuild });
     const authentication = { scheme: 'PAA', peer, connectionId, correlationId, clientName: undefined } as const;
     const authenticate = async (token: string, sessionEnd: AbortSignal): Promise<Verdict> => {
       const verdict = await this.#options

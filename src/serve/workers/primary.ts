@@ -192,7 +192,7 @@ class Primary {
     for (const answer of [...answers.filter(({ worker }) => !isLate(worker)), ...lateAnswers]) {
       const { worker, error } = answer;
       if (error === undefined || !this.#supervisor.terminate(answer)) continue;
-      this.#log.error('worker.reload_failed', { worker, reason: error });
+      this.#log.event('worker.reload_failed', { worker, reason: error });
     }
   }
 
@@ -204,7 +204,7 @@ class Primary {
       const missed = error === undefined || !serves ? 0 : (this.#missedChecks.get(worker) ?? 0) + 1;
       this.#missedChecks.set(worker, missed);
       if (missed < MISSED_CHECKS_MAX || !this.#supervisor.terminate(answer)) continue;
-      this.#log.error('worker.unresponsive', {
+      this.#log.event('worker.unresponsive', {
         worker,
         seconds: (MISSED_CHECKS_MAX * HEALTH_CHECK_MS) / 1000,
       });

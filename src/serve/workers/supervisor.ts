@@ -155,7 +155,7 @@ export class Supervisor {
         reject(endedEarly(signal ?? code ?? error?.code ?? null, error));
         if (this.#stopping) return;
         const facts = { worker: number, pid: worker.process.pid, signal: signal ?? undefined, code: code ?? undefined };
-        if (entry.ready) log.error('worker.crashed', { ...facts, sessions });
+        if (entry.ready) log.event('worker.crashed', { ...facts, sessions });
         if (entry.ready || this.#allStarted) this.#replace(number, performance.now() - entry.startedAt);
       });
       const entry: WorkerEntry = {
@@ -182,7 +182,7 @@ export class Supervisor {
         // Too late: it was not listening yet when the other workers got the command to drain.
         if (this.#stopping) return void worker.process.kill('SIGKILL');
         entry.ready = true;
-        log.info('worker.started', { worker: number, pid: worker.process.pid });
+        log.event('worker.started', { worker: number, pid: worker.process.pid });
         resolve(facts);
       });
       rpc.on('failed', (failure: Failure) => {
@@ -210,7 +210,7 @@ export class Supervisor {
   }
 
   #logStartFailure(number: number, { message }: Error): void {
-    if (!this.#stopping) this.#options.log.error('worker.start_failed', { worker: number, reason: message });
+    if (!this.#stopping) this.#options.log.event('worker.start_failed', { worker: number, reason: message });
   }
 }
 

@@ -67,7 +67,7 @@ async function start(rpc: Rpc): Promise<RunningWorker> {
   const log = rootLog.with({ worker: number });
   const shared = sharedStateOver(rpc, sharedState);
   const gateway = await openGateway(settingsFiles, { log, logsWarnings, sharedState: shared });
-  uncaught.reportTo((facts) => log.error('error.uncaught', { ...facts }));
+  uncaught.reportTo((facts) => log.event('error.uncaught', { ...facts }));
   return { gateway, rootLog };
 }
 

@@ -13,7 +13,7 @@ describe('a line of text', () => {
   it('has the time, the level, the message, the name of the event and its fields', () => {
     const { log, lines } = logged({ level: 'info', format: 'text' });
     const fields = { target: '[fe80::1]:3389', bytes: 7, local: false, detail: undefined, names: ['a.lan:1', '*.lan'] };
-    log.with({ peer: '::1', user: 'alice' }).info('channel.opened', fields);
+    log.with({ peer: '::1', user: 'alice' }).event('channel.opened', fields);
     expect(lines[0]).toMatch(TIME);
     expect(lines.map(withoutTime)).toEqual([
       'T info  channel opened event=channel.opened peer=::1 user=alice target=[fe80::1]:3389 bytes=7 local=false names=a.lan:1,*.lan\n',
@@ -34,14 +34,14 @@ describe('a line of text', () => {
     ['"key=value"', 'key=value'],
   ])('shows %s', (text, value) => {
     const { log, lines } = logged({ level: 'info', format: 'text' });
-    log.info('request.rejected', { user: value });
-    expect(withoutTime(lines[0])).toBe(`T info  request rejected event=request.rejected user=${text}\n`);
+    log.event('request.rejected', { user: value });
+    expect(withoutTime(lines[0])).toBe(`T warn  request rejected event=request.rejected user=${text}\n`);
   });
 });
 
 it('a line of JSON is an object with the same fields', () => {
   const { log, lines } = logged({ level: 'info', format: 'json' });
-  log.with({ peer: '::1' }).warn('authentication.failed', { reason: 'a\nb', detail: undefined, names: ['a', 'b'] });
+  log.with({ peer: '::1' }).event('authentication.failed', { reason: 'a\nb', detail: undefined, names: ['a', 'b'] });
   expect(lines).toHaveLength(1);
   expect(lines[0]).toMatch(/^[^\n]+\n$/);
   expect(JSON.parse(lines[0] as string)).toEqual({
@@ -57,7 +57,7 @@ it('a line of JSON is an object with the same fields', () => {
 
 it('a field of a line overrides one of its log', () => {
   const { log, lines } = logged({ level: 'info', format: 'text' });
-  log.with({ user: 'alice', peer: '::1' }).info('session.ended', { user: 'bob' });
+  log.with({ user: 'alice', peer: '::1' }).event('session.ended', { user: 'bob' });
   expect(withoutTime(lines[0])).toBe('T info  session ended event=session.ended user=bob peer=::1\n');
 });
 
@@ -65,10 +65,10 @@ it('level and format change in all derived logs too', () => {
   const { log, lines } = logged({ level: 'warn', format: 'text' });
   const child = log.with({ user: 'alice' });
   for (const one of [log, child]) {
-    one.debug('session.opened');
-    one.info('session.ended');
-    one.warn('reload.refused');
-    one.error('reload.failed');
+    one.event('session.opened');
+    one.event('session.ended');
+    one.event('reload.refused');
+    one.event('reload.failed');
   }
   expect(lines.map(withoutTime)).toEqual([
     'T warn  reload refused event=reload.refused\n',
@@ -78,7 +78,7 @@ it('level and format change in all derived logs too', () => {
   ]);
   lines.length = 0;
   log.adjust({ level: 'debug', format: 'json' });
-  child.debug('session.opened');
+  child.event('session.opened');
   expect(lines.map((line) => JSON.parse(line))).toMatchObject([
     { level: 'debug', user: 'alice', event: 'session.opened' },
   ]);
