@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { canInstall, installPackages, missingPackages } from './debian.js';
+import { canInstall, installPackages, missingPackages, SetupError } from './debian.js';
 
 /** Beside those of test-setup.js. */
 const PACKAGES = [
@@ -22,12 +22,16 @@ const PACKAGES = [
 ];
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
-const missing = missingPackages(PACKAGES);
-if (missing.length > 0 && !canInstall()) {
-  process.stderr.write(`error: the screenshot needs the Debian packages ${missing.join(', ')}\n`);
+try {
+  const missing = missingPackages(PACKAGES);
+  if (missing.length > 0 && !canInstall())
+    throw new SetupError(`error: the screenshot needs the Debian packages ${missing.join(', ')}`);
+  if (missing.length > 0) installPackages(missing);
+} catch (error) {
+  if (!(error instanceof SetupError)) throw error;
+  process.stderr.write(`${error.message}\n`);
   process.exit(1);
 }
-if (missing.length > 0) installPackages(missing);
 
 const check = process.argv.includes('--check');
 mkdirSync('.test-results', { recursive: true });

@@ -58,7 +58,10 @@ const INNER_ROOMS: Readonly<Record<string, readonly string[]>> = {
 const PURE_CRYPTO = /^(?:createHash|createHmac|createCipheriv|createDecipheriv|timingSafeEqual|getHashes|getCiphers)$/;
 
 /** Modules that open or accept connections. */
-const SOCKETS = /^(?:node:)?(?:net|http|https|http2|tls|dgram|dns|dns\/promises)$|^ws$/;
+const SOCKETS =
+  /^(?:node:)?(?:net|http|https|http2|tls|dgram|dns|dns\/promises|child_process|worker_threads|cluster|inspector)$|^ws$/;
+/** Globals that do the same. */
+const NETWORK = /^(?:fetch|WebSocket|EventSource)$/;
 /** Functions of node:net that open no socket. */
 const PURE_NET = /^isIP(?:v4|v6)?$/;
 /**
@@ -83,13 +86,13 @@ interface Place {
 }
 
 function placeOf(path: string): Place | undefined {
-  const [top, first = '', ...deeper] = path.split('/');
+  const [top, first = ''] = path.split('/');
   if (top === 'commands') return { floor: TOP, room: 'commands' };
   const room = first.replace(/\.ts$/, '');
   if (path in FOUNDATIONS) return { floor: 0, room };
   const floor = Object.keys(ROOMS).find((number) => ROOMS[Number(number)]?.includes(room));
   if (floor !== undefined) return { floor: Number(floor), room };
-  return deeper.length === 0 ? { floor: TOP, room } : undefined;
+  return undefined;
 }
 
 /** Every violation of the rules in the sources, one line each. */
@@ -98,16 +101,21 @@ function breaches(sources: readonly Source[]): string[] {
     const place = placeOf(source.path);
     if (!place) return [`${source.path}: the room has no floor`];
     if (innerRoomOf(source.path)?.level === -1) return [`${source.path}: the inner room has no place in the list`];
-    const { imports, impure, readsEnvironment } = syntaxOf(source.path, source.text);
+    const { imports, impure, loaders, readsEnvironment } = syntaxOf(source.path, source.text);
     return [
       ...imports.flatMap((one) => wrongImport(source.path, place, one) ?? []),
       ...(place.floor <= 1 ? impure.map((name) => `is not pure: ${name}`) : []),
+      ...(place.floor === 2
+        ? impure.filter((name) => NETWORK.test(name)).map((name) => `uses ${name} on floor 2`)
+        : []),
+      ...loaders.map((name) => `uses ${name}`),
       ...(readsEnvironment && !READS_ENVIRONMENT.test(source.path) ? ['reads process.env'] : []),
     ].map((what) => `${source.path}: ${what}`);
   });
 }
 
 function wrongImport(path: string, from: Place, { of, names }: Import): string | undefined {
+  if (/^rdgw(?:\/|$)/.test(of ?? '')) return `imports ${of}, its own package`;
   if (of === undefined) return path === LOADS_MODULES ? undefined : 'imports a computed name';
   const allowed = FOUNDATIONS[path];
   if (allowed) return allowed.includes(of) ? undefined : `a foundation imports ${of}`;
@@ -220,6 +228,13 @@ describe('the layers', () => {
     expect(syntaxOf(session.path, session.text).imports.map(({ of }) => of)).toContain('src/protocol/framer.ts');
     expect(SOURCES.filter(({ path }) => path.startsWith('src/')).length).toBeGreaterThan(30);
   });
+
+  it('has no source that these rules do not read', () => {
+    const files = ['src', 'commands'].flatMap((folder) =>
+      readdirSync(`${ROOT}/${folder}`, { recursive: true, encoding: 'utf8' }),
+    );
+    expect(files.filter((name) => /\.\w+$/.test(name) && !name.endsWith('.ts'))).toEqual([]);
+  });
 });
 
 /** Each reaches a clock, random numbers, the network or the process in a spelling of its own. */
@@ -286,6 +301,14 @@ describe('the check itself', () => {
       'upwards',
     ],
     ['the environment, taken apart', 'src/gateway/report/a.ts', 'const { env } = process;', 'process.env'],
+    ['a socket by a global', 'src/policy/a.ts', 'await fetch(url);', 'on floor 2'],
+    ['a process below', 'src/policy/a.ts', "import { execFile } from 'node:child_process';", 'on floor 2'],
+    ['its own package', 'src/policy/a.ts', "export { ALLOW } from 'rdgw/policy';", 'its own package'],
+    ['a module past the imports', 'src/gateway/io/a.ts', "process.getBuiltinModule('node:net');", 'getBuiltinModule'],
+    ['the environment of an alias', 'src/gateway/io/a.ts', 'const P = process; P.env;', 'process.env'],
+    ['the environment, passed on', 'src/gateway/io/a.ts', "export { env } from 'node:process';", 'process.env'],
+    ['the environment, later', 'src/gateway/io/a.ts', "await import('process');", 'process.env'],
+    ['a file beside the rooms', 'src/loose.ts', '', 'no floor'],
     ['the environment, imported', 'src/gateway/report/a.ts', "import { env } from 'node:process';", 'process.env'],
     ['files on floor 1', 'src/kerberos/a.ts', "import { readFileSync } from 'node:fs';", 'on floor 1'],
     [

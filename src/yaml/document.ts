@@ -126,13 +126,30 @@ function exceededLimit(text: string): string | undefined {
   return undefined;
 }
 
-function messageOf(problem: YAMLError): string {
-  if (problem.code === 'DUPLICATE_KEY') return 'the key is a duplicate';
-  // The library would repeat the tag, and a misplaced password may look like one.
-  if (problem.code === 'TAG_RESOLVE_FAILED') return 'the tag is unknown';
-  if (problem.code === 'MULTIPLE_DOCS') return 'the file has more than one document';
-  const line = (problem.message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '');
-  return line.charAt(0).toLowerCase() + line.slice(1);
+/**
+ * By the library's code. INVARIANT: the library's own messages are not used, because some repeat the text, which may be a misplaced
+ * password.
+ */
+const MESSAGES: Readonly<Partial<Record<YAMLError['code'], string>>> = {
+  BAD_ALIAS: 'the alias is not valid',
+  BAD_DIRECTIVE: 'the directive is not known',
+  BAD_DQ_ESCAPE: 'the escape sequence in double quotes is not valid',
+  BAD_INDENT: 'the indentation does not fit the lines above',
+  BAD_SCALAR_START: 'a text must not begin with this character without quotes',
+  BLOCK_AS_IMPLICIT_KEY: 'a nested value must begin on a line of its own',
+  BLOCK_IN_FLOW: 'a block must not stand inside brackets or braces',
+  DUPLICATE_KEY: 'the key is a duplicate',
+  KEY_OVER_1024_CHARS: 'the key is longer than 1024 characters',
+  MISSING_CHAR: 'a character is missing: a quote, a bracket, a comma or a colon',
+  MULTILINE_IMPLICIT_KEY: 'a key must be on one line',
+  MULTIPLE_DOCS: 'the file has more than one document',
+  TAB_AS_INDENT: 'tabs must not be used for indentation',
+  TAG_RESOLVE_FAILED: 'the tag is unknown',
+  UNEXPECTED_TOKEN: 'this does not belong here',
+};
+
+function messageOf({ code }: YAMLError): string {
+  return MESSAGES[code] ?? 'the syntax is wrong';
 }
 
 /** Returns the offset of the innermost existing node on the path `keys`: the key of a mapping, or the item of a list. */

@@ -11,6 +11,8 @@ export interface Import {
 
 export interface Syntax {
   readonly imports: readonly Import[];
+  /** Globals with which a file opens connections or loads modules past its imports. */
+  readonly loaders: readonly string[];
   /** Names through which a pure function must not reach: clocks, random numbers, timers, sockets, output, the process. */
   readonly impure: readonly string[];
   readonly readsEnvironment: boolean;
@@ -20,22 +22,27 @@ export interface Syntax {
 const IMPURE_GLOBALS: ReadonlySet<string> = new Set([
   ...['performance', 'Intl', 'crypto', 'process', 'console', 'globalThis', 'global', 'eval', 'Function', 'Reflect'],
   ...['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'requestIdleCallback', 'Atomics'],
-  ...['fetch', 'WebSocket', 'EventSource', 'MessageChannel', 'BroadcastChannel', 'Worker', 'require'],
+  ...['fetch', 'WebSocket', 'EventSource', 'MessageChannel', 'BroadcastChannel', 'Worker', 'require', 'self'],
+  ...['File', 'Event', 'CustomEvent', 'AbortSignal', 'MessageEvent'],
 ]);
+
+const LOADERS: ReadonlySet<string> = new Set(['getBuiltinModule', 'createRequire', 'globalThis']);
 
 export function syntaxOf(path: string, text: string): Syntax {
   const imports: Import[] = [];
   const impure: string[] = [];
+  const loaders: string[] = [];
   let readsEnvironment = false;
   const visit = (node: ts.Node): void => {
     const found = importOf(path, node);
     if (found) imports.push(found);
     if (ts.isIdentifier(node) && isImpure(node)) impure.push(node.text);
+    if (ts.isIdentifier(node) && LOADERS.has(node.text)) loaders.push(node.text);
     if (isEnvironment(node)) readsEnvironment = true;
     ts.forEachChild(node, visit);
   };
   visit(ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true));
-  return { imports, impure, readsEnvironment };
+  return { imports, impure, loaders, readsEnvironment };
 }
 
 function importOf(path: string, node: ts.Node): Import | undefined {
@@ -100,13 +107,16 @@ function isName(node: ts.Identifier): boolean {
   return 'name' in parent && parent.name === node;
 }
 
-/** `process.env` in any spelling, or `env` imported from node:process. */
+/** `process.env` in any spelling: the name `env` of process, process as a whole, or what node:process exports. */
 function isEnvironment(node: ts.Node): boolean {
-  const isProcess = (one: ts.Node | undefined): boolean => one?.getText() === 'process';
-  if (ts.isPropertyAccessExpression(node)) return node.name.text === 'env' && isProcess(node.expression);
-  if (ts.isElementAccessExpression(node)) return isProcess(node.expression);
-  if (ts.isVariableDeclaration(node)) return ts.isObjectBindingPattern(node.name) && isProcess(node.initializer);
-  if (!ts.isImportDeclaration(node)) return false;
-  const of = node.moduleSpecifier.getText().slice(1, -1);
-  return /^(?:node:)?process$/.test(of);
+  if (ts.isStringLiteralLike(node)) return /^(?:node:)?process$/.test(node.text) && isSpecifier(node);
+  if (!ts.isIdentifier(node) || node.text !== 'process' || isName(node)) return false;
+  const { parent } = node;
+  // Only a named property other than env says what is read.
+  return !(ts.isPropertyAccessExpression(parent) && parent.name.text !== 'env');
+}
+
+/** The name of a module in an import, an export or a dynamic import. */
+function isSpecifier({ parent }: ts.Node): boolean {
+  return ts.isImportDeclaration(parent) || ts.isExportDeclaration(parent) || ts.isCallExpression(parent);
 }

@@ -123,8 +123,17 @@ describe('aliases', () => {
   });
 
   it('never stand in a message, because a password may look like one', () => {
-    const { message, place } = problemOf('password: *hunter2');
-    expect(`${place} ${message}`).not.toContain('hunter2');
+    for (const text of [
+      'a: *hunter2',
+      'a: !hunter2 1',
+      'a: |hunter2\n  x',
+      '%hunter2 x\n---\na: 1',
+      'a: "\\hunter2"',
+      'a: @hunter2',
+    ]) {
+      const { message, place } = problemOf(text);
+      expect(`${place} ${message}`, text).not.toContain('hunter2');
+    }
   });
 });
 

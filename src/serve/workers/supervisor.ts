@@ -107,8 +107,8 @@ export class Supervisor {
 
   /** Kills the process that gave this answer, so that it is replaced. Returns false if it has ended by itself. */
   terminate({ worker: number, pid }: WorkerAnswer<unknown>): boolean {
-    const process = this.#entries.get(number)?.worker.process;
-    return process !== undefined && process.pid === pid && process.kill('SIGKILL');
+    const child = this.#entries.get(number)?.worker.process;
+    return child !== undefined && child.pid === pid && child.kill('SIGKILL');
   }
 
   get #ready(): readonly WorkerEntry[] {
