@@ -17,7 +17,15 @@ for (const [major, version] of Object.entries(VERSIONS)) {
   const reports = ['--reporter=dot', '--reporter=json', `--outputFile.json=.test-results/unit-node-${major}.json`];
   const { status } = spawnSync(
     node,
-    ['node_modules/vitest/vitest.mjs', 'run', '--project', 'unit', ...reports, ...process.argv.slice(2)],
+    [
+      'node_modules/vitest/vitest.mjs',
+      'run',
+      '--project',
+      'unit',
+      '--maxWorkers=100%',
+      ...reports,
+      ...process.argv.slice(2),
+    ],
     // Tests that start `node` by name get the same version.
     { stdio: 'inherit', env: { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH}` } },
   );
