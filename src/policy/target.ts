@@ -1,4 +1,4 @@
-import { domainToASCII } from 'node:url';
+import { domainToASCII, domainToUnicode } from 'node:url';
 import { Fault } from '../fault.js';
 import { canonicalAddress } from './address.js';
 import { quote } from './printable.js';
@@ -80,10 +80,15 @@ function toAscii(text: string): string {
   // Plain names skip the conversion, because it also decodes %41 and converts 0x7f.1 to an address.
   if (!isNonAscii && !/(?:^|\.)xn--/i.test(text)) return text;
   const ascii = text.includes('%') ? '' : domainToASCII(text);
-  if (ascii === '' || canonicalAddress(ascii) !== undefined) {
+  if (ascii === '' || canonicalAddress(ascii) !== undefined || !ascii.toLowerCase().split('.').every(isDecodable)) {
     throw invalid(`${quote(text)} is not a valid internationalized host name`);
   }
   return ascii;
+}
+
+/** Newer versions of Node.js return an invalid label as it is, older ones an empty text. */
+function isDecodable(label: string): boolean {
+  return !label.startsWith('xn--') || !/^(?:xn--|$)/.test(domainToUnicode(label));
 }
 
 function isLabel(label: string): boolean {

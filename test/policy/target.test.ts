@@ -81,6 +81,8 @@ describe('parseTarget', () => {
     'desk?x',
     'ex%61mple',
     'xn--zzzzzz99',
+    'xn--a',
+    'desk.xn--',
     'fd00::1',
     '::1',
     '[desk]:3389',
