@@ -87,11 +87,15 @@ function attempt<T>(name: string, parse: () => T): T {
  * password may look like one.
  */
 function danglingAlias(document: Document): number | undefined {
+  const anchors = new Set<string>();
   let found: number | undefined;
   visit(document, {
-    Alias(_, alias) {
-      if (alias.resolve(document) !== undefined) return undefined;
-      found = alias.range?.[0] ?? 0;
+    Value(_, node) {
+      if (node.anchor !== undefined) anchors.add(node.anchor);
+    },
+    Alias(_, { source, range }) {
+      if (anchors.has(source)) return undefined;
+      found = range?.[0] ?? 0;
       return visit.BREAK;
     },
   });
