@@ -7,6 +7,7 @@ import { type EventLoop, watchEventLoop } from './admission/event-loop.js';
 import { LocalTunnelQuota, type TunnelQuota, unlessOverloaded } from './admission/tunnel-quota.js';
 import { ChannelForwarding } from './cluster/forward.js';
 import type { SharedState } from './cluster/shared-state.js';
+import { Connection, connectionOf } from './io/connection.js';
 import { listen } from './io/listen.js';
 import { peerOf } from './io/sockets.js';
 import { Dispatcher } from './listener/dispatch.js';
@@ -127,7 +128,10 @@ class RunningGateway implements Gateway {
       tunnelQuota: unlessOverloaded(this.#tunnelQuota, overloaded),
       directory: this.#forwarding ?? SINGLE_PROCESS,
       tunnel: (opened) => this.#tunnels.open(opened),
-      authenticated: (socket) => this.#admission.authenticated(socket),
+      authenticated: (socket) => {
+        const connection = connectionOf(socket);
+        if (connection) this.#admission.authenticated(connection);
+      },
     });
     this.#server = createServer({
       ...this.#tls(tls),
@@ -137,7 +141,9 @@ class RunningGateway implements Gateway {
     });
     this.#listener = createListener((socket) => this.#accept(socket));
     this.#server.on('secureConnection', (socket) => {
-      if (!this.#admission.answersRejected(socket)) void this.#dispatcher.serve(socket);
+      const connection = connectionOf(socket);
+      if (connection === undefined) return void socket.destroy();
+      if (!this.#admission.answersRejected(connection, socket)) void this.#dispatcher.serve(socket);
     });
     this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
       log.event('tls.failed', { peer: peerOf(socket), code: error.code, reason: error.message });
@@ -251,7 +257,7 @@ class RunningGateway implements Gateway {
   }
 
   #accept(socket: Socket): void {
-    if (!this.#admission.admit(socket)) return;
+    if (!this.#admission.admit(new Connection(socket))) return;
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
     this.#server.emit('connection', socket);
