@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { type Certificates, ensureCertificates } from '../certs/ensure.js';
 import { preferredName } from '../certs/names.js';
 import { ensureTokenKey } from '../certs/token-key.js';
-import { formatListen } from '../config/listen.js';
+import { clientPort, formatListen } from '../config/listen.js';
 import type { Config } from '../config/schema.js';
 import type { Gateway } from '../gateway/gateway.js';
 import type { Counts } from '../gateway/report/counters.js';
@@ -29,6 +29,7 @@ export interface Serving {
   prepare(files: SettingsFiles): Promise<PreparedSettings>;
   /** The host name that clients use, and the audience of its tokens. */
   readonly name: string;
+  /** The port that clients connect to. */
   readonly port: number;
   /** Path of the CA that clients have to trust, if known. */
   readonly ca: string | undefined;
@@ -48,7 +49,11 @@ export async function serve({ config, dataDir, writeLog }: ServeOptions): Promis
     throw error;
   });
   const prepare = (files: SettingsFiles): Promise<PreparedSettings> => prepareRuntimeSettings(gateway, files);
-  return { gateway, log, settingsFiles, prepare, port: gateway.address.port, metrics, ...facts };
+  const port = clientPort(
+    config,
+    gateway.addresses.map((address) => address?.port),
+  );
+  return { gateway, log, settingsFiles, prepare, port, metrics, ...facts };
 }
 
 /** Reads the files of a start, and creates missing certificates and keys in the data folder. */
@@ -56,7 +61,8 @@ export async function loadStartFiles(
   config: Config,
   dataDir: string,
 ): Promise<Pick<Serving, 'settingsFiles' | 'name' | 'ca' | 'made'>> {
-  const { tls, hostname: name } = config;
+  const { tls } = config;
+  const name = config.hostname?.host;
   const own = tls.cert === undefined ? await ensureCertificates(dataDir, { hostname: name ?? hostname() }) : undefined;
   const { key: localKey } = await ensureTokenKey(dataDir);
   const settingsFiles = await readSettingsFiles(config, dataDir, localKey);

@@ -58,6 +58,9 @@ describe('makeConnection', () => {
     expect(await gateway()).toEqual(['gw.home.example:8443', 'gw.home.example:8443', 0]);
     expect(await gateway({}, { listen: '443' })).toEqual(['gw.home.example', 'gw.home.example:443', 0]);
     expect(await gateway({}, { hostname: 'GW.Example' })).toEqual(['gw.example:8443', 'gw.example:8443', 0]);
+    expect(await gateway({}, { hostname: 'gw.example:443' })).toEqual(['gw.example', 'gw.example:443', 0]);
+    const behindProxy = { hostname: 'gw.example', listen: 'unix:/run/gw' };
+    expect(await gateway({}, behindProxy)).toEqual(['gw.example', 'gw.example:443', 0]);
     expect(await gateway({ gateway: '10.0.0.5:443' }, { hostname: 'gw.example' })).toEqual([
       '10.0.0.5',
       '10.0.0.5:443',

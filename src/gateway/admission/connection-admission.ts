@@ -89,9 +89,9 @@ export class ConnectionAdmission {
    * Decides on a new connection. False: it was closed. True: the caller starts TLS, and then calls `answersRejected`.
    */
   admit(connection: Connection): boolean {
-    const { address } = connection.peer;
+    const { address = '', isTrustedProxy } = connection.peer;
     // A socket that is closed already has no address to count it by.
-    if (address === undefined) return cut(connection.socket);
+    if (address === '' && !isTrustedProxy) return cut(connection.socket);
     const network = networkOf(address);
     const reason = this.#takeSlot(network);
     if (reason === undefined) {
@@ -125,6 +125,10 @@ export class ConnectionAdmission {
     if (admitted === undefined || admitted.isClosed) return;
     this.#releaseHandshake(admitted);
     this.#options.connectionCount?.authenticated(admitted.name);
+  }
+
+  identify(_connection: Connection, _address: string | undefined): string | undefined {
+    return undefined;
   }
 
   #takeSlot(network: string): string | undefined {

@@ -19,6 +19,11 @@ export const EVENTS = {
   'pairing.expired': { level: 'info', message: 'OUT channel expired' },
   'connection.rejected': { level: 'warn', message: 'connection rejected' },
   'connection.failed': { level: 'error', message: 'connection failed by an internal error' },
+  'connection.untrusted': {
+    level: 'warn',
+    message: 'connection refused: a trusted proxy with a PROXY header is expected',
+  },
+  'tls.missing': { level: 'warn', message: 'no TLS on a connection to a TLS port' },
   'tls.failed': { level: 'debug', message: 'TLS handshake failed' },
   'overload.started': { level: 'warn', message: 'event loop overloaded, new connections are rejected' },
   'overload.ended': { level: 'warn', message: 'event loop no longer overloaded' },

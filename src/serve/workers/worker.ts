@@ -21,7 +21,8 @@ export interface Assignment {
 
 /** What a worker reports once it listens. */
 export interface WorkerFacts {
-  readonly port: number;
+  /** The ports of the entries of `listen`; undefined for a Unix socket. */
+  readonly ports: readonly (number | undefined)[];
 }
 
 /** Whether a worker could prepare a reload. */
@@ -51,7 +52,8 @@ export async function runWorker(): Promise<void> {
   rpc.on('report counts', async (scraped: boolean) => rpc.notify('counts', (await running).gateway.counts(scraped)));
   handleReloads(rpc, running);
   try {
-    const facts: WorkerFacts = { port: (await running).gateway.address.port };
+    const { addresses } = (await running).gateway;
+    const facts: WorkerFacts = { ports: addresses.map((address) => address?.port) };
     rpc.notify('ready', facts);
   } catch (error) {
     rpc.notify('failed', failureOf(error));

@@ -1,0 +1,22 @@
+/** The addresses of trusted proxies. */
+import { BlockList, isIPv4 } from 'node:net';
+import { canonicalAddress, networkOf, parseNetwork } from '../policy/address.js';
+
+/** Reports whether an IP address in canonical form is that of a trusted proxy. */
+export type TrustedProxies = (address: string) => boolean;
+
+/** @param entries the setting `trustedProxies`: addresses and CIDR blocks */
+export function trustedProxies(entries: readonly string[]): TrustedProxies {
+  const list = new BlockList();
+  for (const entry of entries) {
+    const address = canonicalAddress(entry);
+    const network = address === undefined ? parseNetwork(entry) : networkOf(address);
+    if (network === undefined) throw new Error(`${entry} is neither an address nor a CIDR block`);
+    list.addSubnet(network.first, network.bits, familyOf(network.first));
+  }
+  return (address) => list.check(address, familyOf(address));
+}
+
+function familyOf(address: string): 'ipv4' | 'ipv6' {
+  return isIPv4(address) ? 'ipv4' : 'ipv6';
+}
