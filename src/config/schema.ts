@@ -20,7 +20,7 @@ export const schema = z.strictObject({
     .prefault('8443')
     .meta(
       row(
-        'Where to listen: one or a list of `[HOST:]PORT`, `unix:PATH`, or `{address, tls, proxyProtocol, mode, group}`. Without a host, all interfaces. Port 443 often requires root. See [proxies](proxies.md).',
+        'Where to listen: one or a list of `[HOST:]PORT`, `unix:PATH`, or `{address, tls, proxyProtocol, mode, group}`. Without a host, all interfaces. Port 443 often requires root.',
         { needsRestart: true },
       ),
     ),
