@@ -1,7 +1,7 @@
 import { canonicalAddress, networkOf, specialRange } from './address.js';
 import { toReason } from './printable.js';
-import { matchesName, matchRule, type Rule } from './rules.js';
-import { formatTarget, normalizeHost, parseTarget, type Target } from './target.js';
+import { isLocalhost, matchesName, matchRule, type Rule } from './rules.js';
+import { formatTarget, normalizeHost, parseTarget, RDP_PORT, type Target } from './target.js';
 import type { AuthorizationVerdict, Identity, TargetRequest } from './types.js';
 
 /** How many addresses of one name are checked and dialled. A longer answer is a mistake or an attempt to use up the dial timeout. */
@@ -44,7 +44,8 @@ export type Plan =
  *
  * An identity with targets of its own (claim `tgt` of a token) may open these and no others. Without them the allow rules
  * decide. A special address (loopback, link-local, cloud metadata) must be allowed explicitly: by a rule for that address, or
- * by a target from the gateway's own key or token list. The gateway's own network addresses are not special: a desktop
+ * by a target from the gateway's own key or token list that is this address, or `localhost`. Another name does not suffice,
+ * because the owner of the name controls what it resolves to. The gateway's own network addresses are not special: a desktop
  * on the same machine is a common target, and a rule without ports allows port 3389 only.
  *
  * Never rejects. A failure, and an abort of `signal` before the decision, deny.
@@ -83,7 +84,7 @@ async function plan(identity: Identity, target: Target, parts: AdmissionParts, s
     return { allow: false, code: nameAllowed ? 'unresolved' : 'denied', reason: 'the name does not resolve' };
   }
   const allowed = found.filter((address) => isAllowed(identity, isOwnTarget, target, address, parts.rules));
-  if (allowed.length === 0) return denied(denialReason(found, isOwnTarget));
+  if (allowed.length === 0) return denied(denialReason(identity, isOwnTarget, target, found));
   if (parts.authorize === undefined) return { allow: true, target, addresses: allowed };
 
   const { authorize } = parts;
@@ -104,7 +105,8 @@ function isAllowed(
   address: string,
   rules: readonly Rule[],
 ): boolean {
-  if (isOwnTarget && (identity.local || specialRange(networkOf(address)) === undefined)) return true;
+  if (isOwnTarget && specialRange(networkOf(address)) === undefined) return true;
+  if (isOwnTarget && identity.local && (target.host === address || isLocalhost(target.host, address))) return true;
   return rules.some((rule) => matchRule(rule, target, address));
 }
 
@@ -119,14 +121,26 @@ async function lookUp(host: string, resolve: Resolve, signal: AbortSignal): Prom
   }
 }
 
-function denialReason(addresses: readonly string[], isOwnTarget: boolean): string {
-  const list = addresses
-    .map((address) => {
-      const special = specialRange(networkOf(address));
-      return special === undefined ? address : `${address} (${special})`;
-    })
-    .join(', ');
-  return isOwnTarget ? `${list} needs an explicit rule` : `no rule allows ${list}`;
+function denialReason(identity: Identity, isOwnTarget: boolean, target: Target, addresses: readonly string[]): string {
+  const [first = '', ...others] = addresses.map((address) => {
+    const special = specialRange(networkOf(address));
+    return special === undefined ? address : `${address} (${special})`;
+  });
+  const list = [first, ...others].join(', ');
+  if (!isOwnTarget) return `no rule allows ${list}`;
+  if (!identity.local) return `${list} needs an explicit rule`;
+  // Only one address, because more could displace the cure from the log line.
+  const found = others.length === 0 ? first : `${first} and ${others.length} more`;
+  const instead = specialTarget(addresses[0] ?? '', target.port);
+  const cure = identity.method === 'static' ? `write ${instead} in the token list` : `use mkrdp --target ${instead}`;
+  return `the name resolves to ${found}, which its token does not open: ${cure}`;
+}
+
+/** Returns the target, in its shortest form, that opens a special address: the address itself, `localhost` for loopback. */
+export function specialTarget(address: string, port: number): string {
+  const host = specialRange(networkOf(address)) === 'loopback' ? 'localhost' : address;
+  if (port !== RDP_PORT) return formatTarget({ host, port });
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 function isTarget(text: string, target: Target): boolean {

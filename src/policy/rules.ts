@@ -72,8 +72,11 @@ export function matchRule(rule: Rule, target: Target, address: string): boolean 
   return matchesName(rule, target) && (!special || (rule.kind === 'name' && isLocalhost(rule.host, address)));
 }
 
-/** RFC 6761 section 6.3: these names always mean a loopback address, whatever the resolver. */
-function isLocalhost(host: string, address: string): boolean {
+/**
+ * Reports whether the name is `localhost` or below it, and the address, which is canonical, is a loopback address. RFC 6761
+ * section 6.3: these names always mean a loopback address, whatever the resolver.
+ */
+export function isLocalhost(host: string, address: string): boolean {
   return /(?:^|\.)localhost$/.test(host) && specialRange(networkOf(address)) === 'loopback';
 }
 
