@@ -1,6 +1,6 @@
 /** Finds target names that a token cannot open, because they resolve to special addresses. */
 import { execFile } from 'node:child_process';
-import { canonicalAddress, networkOf, specialRange } from '../policy/address.js';
+import { canonicalAddress, readAddress } from '../policy/address.js';
 import { specialTarget } from '../policy/admit.js';
 import type { Target } from '../policy/target.js';
 
@@ -27,19 +27,16 @@ export const systemLookup: NameLookup = (host) =>
 /** Returns a warning if each address of a target's name on this machine is special, so that the gateway would not open it. */
 export async function targetNameWarnings({ host, port }: Target, lookUp: NameLookup): Promise<readonly string[]> {
   if (canonicalAddress(host) !== undefined || /(?:^|\.)localhost$/.test(host)) return [];
-  const [first, ...others] = (await lookUp(host)).map((address) => ({
-    address,
-    special: specialRange(networkOf(address)),
-  }));
+  const [first, ...others] = (await lookUp(host)).flatMap((text) => readAddress(text) ?? []);
   if (first?.special === undefined || others.some(({ special }) => special === undefined)) return [];
-  const found = `${host} resolves to ${first.address} (${first.special}) on this machine`;
-  return [`${found}, which a token for a name does not open: use --target ${specialTarget(first.address, port)}`];
+  const found = `${host} resolves to ${first.text} (${first.special}) on this machine`;
+  return [`${found}, which a token for a name does not open: use --target ${specialTarget(first, port)}`];
 }
 
 function readAddresses(json: string): readonly string[] {
   try {
     const found: unknown = JSON.parse(json);
-    return (Array.isArray(found) ? found : []).flatMap((address) => canonicalAddress(String(address)) ?? []);
+    return Array.isArray(found) ? found.map(String) : [];
   } catch {
     return [];
   }

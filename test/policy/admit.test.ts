@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { ADDRESSES_MAX, planTarget, type Resolve } from '../../src/policy/admit.js';
+import { RuleSet } from '../../src/policy/rule-set.js';
 import { parseRule } from '../../src/policy/rules.js';
 import { parseTarget } from '../../src/policy/target.js';
 import type { AuthorizationVerdict, Identity, TargetRequest } from '../../src/policy/types.js';
@@ -34,7 +35,7 @@ interface Case {
 }
 
 function plan(target: string, { rules = [], identity = identityWith(), resolve = lookUp, authorize, signal }: Case) {
-  const parts = { rules: rules.map(parseRule), resolve, authorize };
+  const parts = { rules: new RuleSet(rules.map(parseRule)), resolve, authorize };
   return planTarget(identity, parseTarget(target), parts, signal ?? new AbortController().signal);
 }
 
@@ -101,14 +102,14 @@ describe('planTarget with allow rules', () => {
   });
 
   it.each(['0x7f.1', '2130706433', '', 'a b', 'de\u0000sk'])('denies the host %j', async (host) => {
-    const parts = { rules: [parseRule('*')], resolve: async () => ['10.0.0.1'] };
+    const parts = { rules: new RuleSet([parseRule('*')]), resolve: async () => ['10.0.0.1'] };
     await expect(
       planTarget(identityWith(), { host, port: 3389 }, parts, new AbortController().signal),
     ).resolves.toEqual(denied);
   });
 
   it.each([0, 65536, 1.5, Number.NaN])('denies the port %d', async (port) => {
-    const parts = { rules: [parseRule('*:*')], resolve: lookUp };
+    const parts = { rules: new RuleSet([parseRule('*:*')]), resolve: lookUp };
     const signal = new AbortController().signal;
     await expect(planTarget(identityWith(), { host: '10.0.0.1', port }, parts, signal)).resolves.toEqual(denied);
   });
