@@ -27,6 +27,8 @@ export interface Serving {
   readonly settingsFiles: SettingsFiles;
   /** Prepares a reload without changing anything. Throws a `Fault` for settings that cannot be used. */
   prepare(files: SettingsFiles): Promise<PreparedSettings>;
+  /** Opens the log files anew, in all processes. Never rejects. */
+  reopenLogs(): Promise<void>;
   /** The host name that clients use, and the audience of its tokens. */
   readonly name: string;
   /** The port that clients connect to. */
@@ -43,17 +45,23 @@ export interface Serving {
 export async function serve({ config, dataDir, writeLog }: ServeOptions): Promise<Serving> {
   const log = createLog({ ...config.log, write: writeLog });
   const { settingsFiles, ...facts } = await loadStartFiles(config, dataDir);
-  const gateway = await openGateway(settingsFiles, { log });
+  const { gateway, reopenLogs } = await openGateway(settingsFiles, { log });
   const metrics = await startMetrics(config, log, () => gateway.counts()).catch(async (error) => {
     await gateway.close();
     throw error;
   });
   const prepare = (files: SettingsFiles): Promise<PreparedSettings> => prepareRuntimeSettings(gateway, files);
-  const port = clientPort(
-    config,
-    gateway.addresses.map((address) => address?.port),
-  );
-  return { gateway, log, settingsFiles, prepare, port, metrics, ...facts };
+  const ports = gateway.addresses.map((address) => address?.port);
+  return {
+    gateway,
+    log,
+    settingsFiles,
+    prepare,
+    reopenLogs: async () => reopenLogs(),
+    port: clientPort(config, ports),
+    metrics,
+    ...facts,
+  };
 }
 
 /** Reads the files of a start, and creates missing certificates and keys in the data folder. */

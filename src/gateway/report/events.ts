@@ -47,6 +47,12 @@ export const EVENTS = {
   'keylog.was_readable': { level: 'warn', message: 'key log was readable by other users until now' },
   'keylog.foreign_owner': { level: 'warn', message: 'key log belongs to another user, who can read it' },
   'keylog.failed': { level: 'error', message: 'key log can no longer be written' },
+  'keylog.reopen_failed': {
+    level: 'error',
+    message: 'key log cannot be opened anew, the former file stays in use',
+  },
+  'logs.reopened': { level: 'info', message: 'log files opened anew' },
+  'signal.ignored': { level: 'info', message: 'signal ignored' },
   'systemd.absent': { level: 'debug', message: 'no service manager listens' },
   'systemd.failed': { level: 'debug', message: 'service manager could not be notified' },
   'worker.started': { level: 'info', message: 'worker started' },

@@ -37,6 +37,8 @@ const CLOSE_MS = 10_000;
 const PREPARE_MS = FACTORY_DEADLINE_MS + 15_000;
 /** Applying prepared settings waits for nothing: a worker that takes longer hangs. */
 const APPLY_MS = 5_000;
+/** Opening a file takes no time, except on a network file system that does not answer. */
+const REOPEN_MS = 5_000;
 /** Scrapers time out after some seconds. */
 const COUNTS_MS = 1_000;
 
@@ -68,7 +70,8 @@ export async function serveWithWorkers(options: ServeOptions, count: number): Pr
     throw error;
   });
   const prepare = (files: SettingsFiles): Promise<PreparedSettings> => primary.prepare(files);
-  return { gateway: primary, log, settingsFiles, prepare, port, metrics, ...facts };
+  const reopenLogs = (): Promise<void> => primary.reopenLogs();
+  return { gateway: primary, log, settingsFiles, prepare, reopenLogs, port, metrics, ...facts };
 }
 
 /** This process binds the sockets for its workers. Every other file of rdgw is private as well. */
@@ -220,6 +223,10 @@ class Primary {
         seconds: (MISSED_CHECKS_MAX * HEALTH_CHECK_MS) / 1000,
       });
     }
+  }
+
+  async reopenLogs(): Promise<void> {
+    await this.#supervisor.commandAll('reopen logs', undefined, REOPEN_MS);
   }
 
   async drain(ms: number): Promise<void> {
