@@ -166,7 +166,7 @@ class RunningGateway implements Gateway {
   async listen(): Promise<void> {
     const { config, log } = this.#options;
     try {
-      await this.#forwarding?.listen((connectionId, peer) => this.#dispatcher.pairing.claimHere(connectionId, peer));
+      await this.#forwarding?.listen((key, channel) => this.#dispatcher.pairing.joinHere(key, channel));
       await listen(this.#listener, config.listen, '--listen');
     } catch (error) {
       this.#forwarding?.close();

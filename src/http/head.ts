@@ -1,5 +1,5 @@
 import { HeadError } from './errors.js';
-import { type BodyFraming, bodyFraming, checkHost, Fields, isToken } from './fields.js';
+import { type BodyFraming, bodyFraming, checkHost, Fields, hasListElement, isToken } from './fields.js';
 import { type LineFault, LineReader } from './lines.js';
 
 /** A parsed and syntactically valid request head. */
@@ -14,6 +14,8 @@ export interface RequestHead {
   /** By lower-case name. Values are latin-1 text and may hold credentials. */
   readonly headers: ReadonlyMap<string, string>;
   readonly body: BodyFraming;
+  /** Whether the client asks for the end of the connection after this request (RFC 9112 9.6). */
+  readonly close: boolean;
   /** Whether the client sent `Expect: 100-continue` and waits for a 100 response before it sends the body. */
   readonly expectContinue: boolean;
 }
@@ -158,5 +160,6 @@ function finishHead({ method, target }: RequestLine, headers: ReadonlyMap<string
   const mark = target.indexOf('?');
   const path = mark < 0 ? target : target.slice(0, mark);
   const query = mark < 0 ? '' : target.slice(mark + 1);
-  return { method, target, path, query, headers, body, expectContinue: expect !== undefined };
+  const close = hasListElement(headers.get('connection'), 'close');
+  return { method, target, path, query, headers, body, close, expectContinue: expect !== undefined };
 }
