@@ -188,7 +188,7 @@ class RunningGateway implements Gateway {
 
   async listen(): Promise<void> {
     try {
-      await this.#forwarding?.listen((connectionId, peer) => this.#dispatcher.pairing.claimHere(connectionId, peer));
+      await this.#forwarding?.listen((key, channel) => this.#dispatcher.pairing.joinHere(key, channel));
       for (const endpoint of this.#endpoints) await endpoint.listen();
     } catch (error) {
       this.#forwarding?.close();

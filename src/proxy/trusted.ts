@@ -1,6 +1,6 @@
 /** The addresses of trusted proxies. */
 import { BlockList, isIPv4 } from 'node:net';
-import { canonicalAddress, networkOf, parseNetwork } from '../policy/address.js';
+import { formatNetwork, networkOf, parseNetwork, readAddress } from '../policy/address.js';
 
 /** Reports whether an IP address in canonical form is that of a trusted proxy. */
 export type TrustedProxies = (address: string) => boolean;
@@ -9,10 +9,11 @@ export type TrustedProxies = (address: string) => boolean;
 export function trustedProxies(entries: readonly string[]): TrustedProxies {
   const list = new BlockList();
   for (const entry of entries) {
-    const address = canonicalAddress(entry);
-    const network = address === undefined ? parseNetwork(entry) : networkOf(address);
+    const address = readAddress(entry);
+    const network = address === undefined ? parseNetwork(entry) : networkOf(address.words);
     if (network === undefined) throw new Error(`${entry} is neither an address nor a CIDR block`);
-    list.addSubnet(network.first, network.bits, familyOf(network.first));
+    const [first = ''] = formatNetwork(network).split('/');
+    list.addSubnet(first, network.bits, familyOf(first));
   }
   return (address) => list.check(address, familyOf(address));
 }
