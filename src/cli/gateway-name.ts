@@ -5,8 +5,9 @@ import { dataFiles } from '../certs/folder.js';
 import { namesOf, preferredName } from '../certs/names.js';
 import type { Config } from '../config/schema.js';
 import { Fault } from '../fault.js';
-import { parseTarget, type Target } from '../policy/target.js';
+import type { Target } from '../policy/target.js';
 import { attributeToFlag } from './flag-error.js';
+import { parseTypedAddress } from './typed-address.js';
 
 /** The default port of `rdgw serve`. */
 const DEFAULT_PORT = 8443;
@@ -25,7 +26,7 @@ export async function findGateway(flag: string | undefined, config: Config, data
   const port = config.listen.port || DEFAULT_PORT;
   const path = config.tls.cert ?? dataFiles(dataDir).server;
   if (flag !== undefined) {
-    const named = await attributeToFlag('--gateway', () => parseTarget(flag, port));
+    const named = await attributeToFlag('--gateway', () => parseTypedAddress(flag, port));
     const certificate = await readCertificate(path).catch(() => undefined);
     return { ...named, warnings: certificate === undefined ? [] : nameWarnings(named.host, certificate, config) };
   }
