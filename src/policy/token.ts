@@ -17,6 +17,11 @@ export const TOKEN_WARN_LENGTH = 250;
  * tolerance, because the same machine issues and verifies them.
  */
 export const CLOCK_TOLERANCE_MS = 60_000;
+/**
+ * The latest time in a token, in seconds: 20 November 2286. Until then a time in seconds has at most ten digits, and one in
+ * milliseconds, a common mistake, has thirteen and would be valid for ten thousands of years.
+ */
+const NUMERIC_DATE_MAX = 9_999_999_999;
 /** Maximum number of targets in one token. */
 const TARGETS_MAX = 64;
 
@@ -47,7 +52,7 @@ export async function mintToken(key: Uint8Array, claims: TokenClaims): Promise<s
   if (targets.length === 0 || targets.length > TARGETS_MAX)
     throw invalidClaims(`a token needs 1 to ${TARGETS_MAX} targets`);
   const exp = Math.floor(claims.expiresAt.getTime() / 1000);
-  if (!Number.isFinite(exp)) throw invalidClaims('the expiry of the token is not a valid time');
+  if (!isSeconds(exp)) throw invalidClaims('the expiry of the token is not a valid time');
   const payload = {
     sub: claims.user,
     tgt: targets.length === 1 ? targets[0] : targets,
@@ -134,9 +139,11 @@ function readClaims(
 ): SignedVerdict {
   const { exp, nbf, aud, sub, tgt } = claims;
   const tolerance = local ? 0 : CLOCK_TOLERANCE_MS;
-  if (!isSeconds(exp)) return refuse('the token has no expiry');
+  if (!isNumericDate(exp)) return refuse('the token has no expiry');
+  if (!isSeconds(exp)) return refuse(tooLate('the expiry (exp)', exp));
   if (now >= exp * 1000 + tolerance) return refuse(`the token expired ${formatDuration(now - exp * 1000)} ago`);
-  if (nbf !== undefined && !isSeconds(nbf)) return refuse('the start of validity (nbf) of the token is not a time');
+  if (nbf !== undefined && !isNumericDate(nbf)) return refuse('the start of validity (nbf) of the token is not a time');
+  if (nbf !== undefined && !isSeconds(nbf)) return refuse(tooLate('the start of validity (nbf)', nbf));
   if (nbf !== undefined && now + tolerance < nbf * 1000)
     return refuse(`the token becomes valid in ${formatDuration(nbf * 1000 - now)}`);
 
@@ -166,9 +173,18 @@ function readTargets(tgt: unknown): readonly string[] | undefined {
   }
 }
 
-/** Reports whether `value` is a NumericDate (RFC 7519 section 2) that is exact in milliseconds too. */
+/** Reports whether `value` is a NumericDate (RFC 7519 section 2): seconds since the epoch. */
+function isNumericDate(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+}
+
 function isSeconds(value: unknown): value is number {
-  return typeof value === 'number' && value >= 0 && value * 1000 <= Number.MAX_SAFE_INTEGER;
+  return isNumericDate(value) && value <= NUMERIC_DATE_MAX;
+}
+
+function tooLate(claim: string, value: number): string {
+  const milliseconds = value / 1000 <= NUMERIC_DATE_MAX;
+  return `${claim} of the token is after the year 2286: it is in seconds${milliseconds ? ', not in milliseconds' : ''}`;
 }
 
 function normalizeAudience(name: string): string {
