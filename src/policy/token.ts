@@ -1,6 +1,6 @@
 import { CompactSign } from 'jose';
 import { Fault } from '../fault.js';
-import { keySet, localKey, publicKey, type VerificationKey } from './keys.js';
+import { checkCandidates, keySet, localKey, publicKey, type VerificationKey } from './keys.js';
 import { isPrintable, quote, USER_NAME_MAX } from './printable.js';
 import { checkSignature, parseObject, TOKEN_MAX_LENGTH } from './signature.js';
 import { formatTarget, parseTarget } from './target.js';
@@ -76,6 +76,8 @@ export interface SignedVerifierOptions {
   readonly publicKeys?: readonly { readonly label: string; readonly pem: string }[] | undefined;
   /** A JWK set of another issuer, as JSON text. */
   readonly jwks?: { readonly label: string; readonly json: string } | undefined;
+  /** Called with a sentence for each key of the set that is left out, because it cannot be used. */
+  readonly warn?: ((warning: string) => void) | undefined;
   /** The names of the gateway, at least one. Claim `aud` must have one of them, in any letter case. */
   readonly audiences: readonly string[];
 }
@@ -106,14 +108,18 @@ export type SignedVerifier = (token: string, now: number) => Promise<SignedVerdi
  * A token may be used any number of times until it expires, because clients reconnect with the same token. A token of another
  * issuer may omit claim `tgt`; then the allow rules of the configuration decide about targets.
  *
- * @throws {Fault} of kind `configuration` (`KEY_INVALID`) for a key that cannot be used, or without a key or a name.
+ * @throws {Fault} of kind `configuration` (`KEY_INVALID`) for a key that cannot be used, for more than eight keys of one algorithm
+ * without key ids, or without a key or a name.
  */
 export function createSignedVerifier(options: SignedVerifierOptions): SignedVerifier {
+  const set = options.jwks === undefined ? undefined : keySet(options.jwks.json, options.jwks.label);
+  for (const warning of set?.warnings ?? []) options.warn?.(warning);
   const keys: VerificationKey[] = [
     ...(options.localKey === undefined ? [] : [localKey(options.localKey)]),
     ...(options.publicKeys ?? []).map(({ pem, label }) => publicKey(pem, label)),
-    ...(options.jwks === undefined ? [] : keySet(options.jwks.json, options.jwks.label)),
+    ...(set?.keys ?? []),
   ];
+  checkCandidates(keys);
   const audiences = options.audiences.map(normalizeAudience);
   if (keys.length === 0 || audiences.length === 0) {
     throw new Fault({
