@@ -24,7 +24,8 @@ An existing file for the same target is replaced, any other file only with --for
 
   static override flags = {
     target: Flags.string({
-      summary: 'Host name or address of the desktop. The default port is 3389.',
+      summary:
+        'Host name or address of the desktop. The default port is 3389. An IPv6 address with a port needs brackets.',
       helpValue: 'HOST[:PORT]',
       required: true,
     }),

@@ -5,7 +5,7 @@ import { loadTokenKey } from '../certs/token-key.js';
 import type { Config } from '../config/schema.js';
 import { Fault } from '../fault.js';
 import { quote } from '../policy/printable.js';
-import { formatTarget, parseTarget, type Target } from '../policy/target.js';
+import { formatTarget, RDP_PORT, type Target } from '../policy/target.js';
 import { mintToken, TOKEN_WARN_LENGTH } from '../policy/token.js';
 import { checkSettings, likelyName, parseSetting } from '../rdpfile/check.js';
 import {
@@ -22,6 +22,7 @@ import { attributeToFlag } from './flag-error.js';
 import { findGateway } from './gateway-name.js';
 import { type NameLookup, systemLookup, targetNameWarnings } from './target-name.js';
 import { parseTtl } from './ttl.js';
+import { parseTypedAddress } from './typed-address.js';
 
 /** Arguments of the command line, unparsed. */
 export interface ConnectionRequest {
@@ -66,7 +67,7 @@ export async function makeConnection(
   now: number = Date.now(),
   lookUp: NameLookup = systemLookup,
 ): Promise<Connection> {
-  const target = await attributeToFlag('--target', () => parseTarget(request.target));
+  const target = await attributeToFlag('--target', () => parseTypedAddress(request.target, RDP_PORT));
   const nameWarnings = targetNameWarnings(target, lookUp);
   const set = await attributeToFlag('--set', () => (request.set ?? []).map(parseSetting));
   const expires = new Date(now + (await attributeToFlag('--ttl', () => parseTtl(request.ttl ?? '8h'))));

@@ -6,8 +6,9 @@ import { namesOf, preferredName } from '../certs/names.js';
 import { clientPort } from '../config/listen.js';
 import type { Config } from '../config/schema.js';
 import { Fault } from '../fault.js';
-import { parseTarget, type Target } from '../policy/target.js';
+import type { Target } from '../policy/target.js';
 import { attributeToFlag } from './flag-error.js';
+import { parseTypedAddress } from './typed-address.js';
 
 export interface GatewayName extends Target {
   /** One message each. */
@@ -22,7 +23,7 @@ export async function findGateway(flag: string | undefined, config: Config, data
   const port = clientPort(config);
   const path = config.tls.cert ?? dataFiles(dataDir).server;
   if (flag !== undefined) {
-    const named = await attributeToFlag('--gateway', () => parseTarget(flag, port));
+    const named = await attributeToFlag('--gateway', () => parseTypedAddress(flag, port));
     const certificate = await readCertificate(path).catch(() => undefined);
     return { ...named, warnings: certificate === undefined ? [] : nameWarnings(named.host, certificate, config) };
   }

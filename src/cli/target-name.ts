@@ -14,15 +14,20 @@ const PROGRAM = `require('node:dns').lookup(process.argv[1], { all: true }, (err
   process.stdout.write(JSON.stringify(found.map(({ address }) => address))))`;
 
 /**
- * Looks a name up with the system's resolver, which also reads /etc/hosts. A process of its own does it, because a lookup cannot
- * be cancelled, and Node.js does not exit before its lookups have ended.
+ * Looks names up with the system's resolver, which also reads /etc/hosts. A process of its own does it, because a lookup cannot
+ * be cancelled, and Node.js does not exit before its lookups have ended. `program` writes the addresses as a JSON list.
  */
-export const systemLookup: NameLookup = (host) =>
-  new Promise((resolve) => {
-    const env = { ...process.env, NODE_OPTIONS: '' };
-    const options = { env, timeout: LOOKUP_DEADLINE_MS, killSignal: 'SIGKILL', windowsHide: true } as const;
-    execFile(process.execPath, ['-e', PROGRAM, host], options, (_, stdout) => resolve(readAddresses(stdout)));
-  });
+export function processLookup(program: string, deadlineMs: number): NameLookup {
+  // A debugger or a preloaded module is for this process only.
+  const env = { ...process.env, NODE_OPTIONS: '' };
+  const options = { env, timeout: deadlineMs, killSignal: 'SIGKILL', windowsHide: true } as const;
+  return (host) =>
+    new Promise((resolve) => {
+      execFile(process.execPath, ['-e', program, host], options, (_, stdout) => resolve(readAddresses(stdout)));
+    });
+}
+
+export const systemLookup: NameLookup = processLookup(PROGRAM, LOOKUP_DEADLINE_MS);
 
 /** Returns a warning if each address of a target's name on this machine is special, so that the gateway would not open it. */
 export async function targetNameWarnings({ host, port }: Target, lookUp: NameLookup): Promise<readonly string[]> {

@@ -1,4 +1,4 @@
-import { findToken, type StaticToken } from './static.js';
+import { type StaticToken, tokenFinder } from './static.js';
 import type { SignedVerifier } from './token.js';
 import type { Authenticator } from './types.js';
 
@@ -17,10 +17,11 @@ export function signedAuthenticator(verify: SignedVerifier): Authenticator {
 
 /** Looks tokens up in the token list (mode `static`). Targets in the list are as explicit as allow rules. */
 export function staticAuthenticator(entries: readonly StaticToken[]): Authenticator {
+  const findToken = tokenFinder(entries);
   return {
     name: 'static',
     authenticate({ token }) {
-      const entry = findToken(entries, token);
+      const entry = findToken(token);
       if (entry === undefined) return { allow: false, reason: 'the token is not in the list' };
       const verdict = { allow: true, user: entry.user, local: true } as const;
       return entry.targets === undefined ? verdict : { ...verdict, targets: entry.targets };

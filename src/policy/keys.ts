@@ -1,5 +1,6 @@
 import { createPublicKey, type JsonWebKey, type KeyObject, webcrypto } from 'node:crypto';
 import { Fault } from '../fault.js';
+import { quote } from './printable.js';
 
 /** A key to verify tokens with. INVARIANT: the algorithms follow from the key type, never from the token's header. */
 export interface VerificationKey {
@@ -20,8 +21,13 @@ const SECRET_BYTES_MIN = 32;
 const HS256 = { name: 'HMAC', hash: 'SHA-256' };
 /** RFC 7518 section 3.3. */
 const RSA_BITS_MIN = 2048;
-/** Maximum number of keys in a set. Each candidate key costs a signature verification per token. */
+/** Maximum number of keys in a set. An issuer has one or two, and some more while it changes them. */
 export const KEYS_MAX = 64;
+/**
+ * Maximum number of keys that one token is verified with. Each costs up to 0.4 ms of CPU time, and anybody can send tokens, so a
+ * token must name its key (`kid`) where there are more.
+ */
+export const CANDIDATES_MAX = 8;
 
 /** Imports the gateway's own secret, for HS256 only. Throws a `Fault` (`KEY_INVALID`) if it is shorter than 32 bytes. */
 export function localKey(secret: Uint8Array): VerificationKey {
@@ -45,43 +51,90 @@ export function publicKey(pem: string, label: string): VerificationKey {
   );
 }
 
+/** The usable keys of a JWK set, and a warning for each signature key that was left out. */
+export interface KeySet {
+  readonly keys: readonly VerificationKey[];
+  readonly warnings: readonly string[];
+}
+
 /**
- * Reads the signature keys of a JWK set (RFC 7517 section 5). Encryption keys and keys of unsupported types are ignored, as
- * section 5 requires. Throws a `Fault` (`KEY_INVALID`) for a set with a secret or private key, or without a usable key.
+ * Reads the signature keys of a JWK set (RFC 7517 section 5). Encryption keys are ignored. Keys of unsupported types, with missing
+ * members or with values that are not supported are left out with a warning, as section 5 requires. Throws a `Fault`
+ * (`KEY_INVALID`) for a set with a secret or private key, or without a usable key.
  */
-export function keySet(json: string, label: string): readonly VerificationKey[] {
+export function keySet(json: string, label: string): KeySet {
   const jwks = readSet(json, label);
   if (jwks.length > KEYS_MAX)
     throw invalid(`the key set has more than ${KEYS_MAX} keys`, label, 'remove keys that are no longer in use');
-  const keys = jwks.filter(isSignatureKey).map((jwk, index) => {
+  const keys: VerificationKey[] = [];
+  const warnings: string[] = [];
+  for (const [index, jwk] of jwks.entries()) {
     if (jwk.kty === 'oct')
       throw invalid('the key set has a secret key', label, 'a key set for verification has public keys only');
-    if ('d' in jwk) throw invalid('the key set has a private key', label, 'publish the public part only');
+    if (Object.hasOwn(jwk, 'd')) throw invalid('the key set has a private key', label, 'publish the public part only');
+    if (jwk.use !== undefined && jwk.use !== 'sig') continue;
     const id = typeof jwk.kid === 'string' ? jwk.kid : undefined;
-    const name = `${label} key ${id === undefined ? index + 1 : JSON.stringify(id)}`;
-    return bind(
-      load(() => createPublicKey({ key: jwk, format: 'jwk' }), name, 'the key is not a valid JWK'),
-      name,
-      id,
-    );
-  });
-  if (keys.length === 0)
-    throw invalid('the key set has no usable key', label, 'accepted are Ed25519, RSA and P-256 keys');
-  return keys;
+    const name = `${label} key ${id === undefined ? index + 1 : quote(id)}`;
+    const key = readJwk(jwk, name, id);
+    if (typeof key === 'string') warnings.push(`${name} is left out: ${key}`);
+    else keys.push(key);
+  }
+  if (keys.length === 0) {
+    const hint = 'accepted are Ed25519, RSA and P-256 keys';
+    throw invalid('the key set has no usable key', label, warnings[0] === undefined ? hint : `${hint}; ${warnings[0]}`);
+  }
+  return { keys, warnings };
 }
 
-const JWK_ALGORITHMS: Readonly<Record<string, readonly string[]>> = {
-  RSA: ['RS256'],
-  EC: ['ES256'],
-  OKP: ['EdDSA', 'Ed25519'],
-  oct: ['HS256'],
-};
-const JWK_CURVES: readonly unknown[] = [undefined, 'P-256', 'Ed25519'];
+/** The algorithm of each type and curve of a JWK. INVARIANT: the keys of this table come from foreign texts, hence a Map. */
+const JWK_ALGORITHMS: ReadonlyMap<unknown, readonly string[]> = new Map([
+  ['RSA', ['RS256']],
+  ['EC P-256', ['ES256']],
+  ['OKP Ed25519', ['EdDSA', 'Ed25519']],
+]);
 
-function isSignatureKey(jwk: JsonWebKey): boolean {
-  const algorithms = JWK_ALGORITHMS[String(jwk.kty)];
-  if (algorithms === undefined || !JWK_CURVES.includes(jwk.crv)) return false;
-  return (jwk.use ?? 'sig') === 'sig' && (jwk.alg === undefined || algorithms.includes(String(jwk.alg)));
+/** Returns the key, or the reason to leave it out. */
+function readJwk(jwk: JsonWebKey, label: string, id: string | undefined): VerificationKey | string {
+  const { kty, crv, alg } = jwk as Readonly<Record<string, unknown>>;
+  const type = [kty, ...(crv === undefined ? [] : [crv])]
+    .map((part) => (typeof part === 'string' ? part : '?'))
+    .join(' ');
+  const algorithms = JWK_ALGORITHMS.get(type);
+  if (algorithms === undefined) return `its type ${quote(type)} is not supported`;
+  if (alg !== undefined && !algorithms.includes(alg as string))
+    return `its algorithm ${typeof alg === 'string' ? quote(alg) : '"?"'} is not supported for its type`;
+  try {
+    return bind(createPublicKey({ key: jwk, format: 'jwk' }), label, id);
+  } catch (cause) {
+    return cause instanceof Fault ? cause.message : 'it is not a valid key';
+  }
+}
+
+/**
+ * Checks that no token needs more than `CANDIDATES_MAX` verifications although it names its key. Throws a `Fault` (`KEY_INVALID`)
+ * otherwise.
+ */
+export function checkCandidates(keys: readonly VerificationKey[]): void {
+  for (const { algorithms, id, label } of keys) {
+    const alg = algorithms[0] ?? '';
+    if (candidatesOf(keys, alg, id ?? '').length <= CANDIDATES_MAX) continue;
+    throw invalid(
+      `there are more than ${CANDIDATES_MAX} keys for ${alg} without an id of their own`,
+      label,
+      'put the keys into a JWK set, each with its own key id (kid)',
+    );
+  }
+}
+
+/** Returns the keys that may verify a token with this algorithm and key id. */
+export function candidatesOf(
+  keys: readonly VerificationKey[],
+  alg: string,
+  id: string | undefined,
+): readonly VerificationKey[] {
+  return keys.filter(
+    (key) => key.algorithms.includes(alg) && (id === undefined || key.id === undefined || key.id === id),
+  );
 }
 
 function readSet(json: string, label: string): readonly JsonWebKey[] {

@@ -92,8 +92,11 @@ export async function makeGuard(
   const createBuiltIn = (authenticator: Authenticator): Guard =>
     createGuard({ authenticator, deadline, builtIn: true });
   switch (paa.mode) {
-    case 'signed':
-      return { guard: createBuiltIn(signedAuthenticator(makeVerifier(paa, files, localKey, audiences))), warnings: [] };
+    case 'signed': {
+      const warnings: string[] = [];
+      const verifier = makeVerifier(paa, files, localKey, audiences, (warning) => warnings.push(warning));
+      return { guard: createBuiltIn(signedAuthenticator(verifier)), warnings };
+    }
     case 'static':
       return makeStatic(fileOf(files, paa.tokensFile ?? ''), settings.targets.allow.length > 0, createBuiltIn);
     case 'any':
@@ -124,10 +127,11 @@ function makeVerifier(
   files: GuardFiles,
   localKey: Uint8Array | undefined,
   audiences: readonly string[],
+  warn: (warning: string) => void,
 ): SignedVerifier {
   const publicKeys = keys.map((path) => ({ label: basename(path), pem: fileOf(files, path).text }));
   const set = jwks === undefined ? undefined : { label: basename(jwks), json: fileOf(files, jwks).text };
-  return createSignedVerifier({ localKey, publicKeys, jwks: set, audiences });
+  return createSignedVerifier({ localKey, publicKeys, jwks: set, audiences, warn });
 }
 
 function fileOf(files: GuardFiles, path: string): PolicyFile {

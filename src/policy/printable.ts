@@ -28,6 +28,16 @@ export function quote(text: string): string {
   return JSON.stringify(cut.replace(UNPRINTABLES, '?'));
 }
 
+/** Longest host name in UTF-16 code units that a log line repeats: the longest valid one has 253. */
+const HOST_SHOWN_MAX = 255;
+
+/** Returns a host name that a client sent, truncated for the log. A truncated one is followed by its length. */
+export function shortenHost(host: string): string {
+  if (host.length <= HOST_SHOWN_MAX) return host;
+  // The cut must not leave half a surrogate pair.
+  return `${host.slice(0, HOST_SHOWN_MAX).toWellFormed()}… (${host.length} characters)`;
+}
+
 /** Turns external text into one line for the log: a run of unprintable characters becomes a space, `secret` becomes `[token]`. */
 export function toReason(text: string, secret: string): string {
   const hidden = secret === '' ? text : text.replaceAll(secret, '[token]');

@@ -1,5 +1,5 @@
 import { compactVerify } from 'jose';
-import type { VerificationKey } from './keys.js';
+import { CANDIDATES_MAX, candidatesOf, type VerificationKey } from './keys.js';
 import { quote } from './printable.js';
 
 /**
@@ -28,12 +28,14 @@ export async function checkSignature(token: string, keys: readonly VerificationK
   const header = readHeader(token.slice(0, token.indexOf('.')));
   if (typeof header === 'string') return invalid(header);
 
-  const candidates = keys.filter((key) => key.algorithms.includes(header.alg));
-  if (candidates.length === 0) return invalid(`no key accepts the algorithm ${quote(header.alg)}`);
-  const matching = candidates.filter(
-    (key) => header.kid === undefined || key.id === undefined || key.id === header.kid,
-  );
+  if (!keys.some((key) => key.algorithms.includes(header.alg)))
+    return invalid(`no key accepts the algorithm ${quote(header.alg)}`);
+  const matching = candidatesOf(keys, header.alg, header.kid);
   if (matching.length === 0) return invalid(`no key has the id ${quote(header.kid ?? '')}`);
+  if (matching.length > CANDIDATES_MAX)
+    return invalid(
+      `the token names no key id (kid) of its own, and ${matching.length} keys accept ${quote(header.alg)}`,
+    );
   for (const key of matching) {
     try {
       const { payload } = await compactVerify(token, await key.key, { algorithms: [header.alg] });

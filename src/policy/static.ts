@@ -1,11 +1,12 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { Fault } from '../fault.js';
 import { isPrintable, quote, USER_NAME_MAX } from './printable.js';
 import { formatTarget, parseTarget } from './target.js';
 
 /** One line of a token list. INVARIANT: the token itself is not kept, only its SHA-256 digest. */
 export interface StaticToken {
-  readonly digest: Buffer;
+  /** In base64url. */
+  readonly digest: string;
   readonly user: string;
   /** The targets of the line. Without them the allow rules decide. */
   readonly targets: readonly string[] | undefined;
@@ -16,8 +17,10 @@ export interface StaticToken {
 /** 16 random characters have at least 64 bits, even as hex digits. A shorter secret could be guessed over the network. */
 const TOKEN_MIN = 16;
 const TOKEN_MAX = 1024;
-/** Each received token is compared with every entry. */
+/** A few hundred bytes each, in memory and for each reload. More users need a database, and so a custom authenticator. */
 const ENTRIES_MAX = 10_000;
+/** As many targets as the verdict of an authenticator may have. */
+const TARGETS_MAX = 1000;
 
 /**
  * Parses a token list. Each line has a token, its user and optionally the only targets it may open.
@@ -48,9 +51,9 @@ export function parseTokenList(text: string, place: string): readonly StaticToke
     if (!isPrintable(user, USER_NAME_MAX)) throw lineFault('the line names no user');
     if (more.length > 0) throw lineFault('the line has too many fields');
     const digest = digestOf(token);
-    const duplicate = entries.get(digest.toString('hex'));
+    const duplicate = entries.get(digest);
     if (duplicate !== undefined) throw lineFault(`the same token is in line ${duplicate.line}`);
-    entries.set(digest.toString('hex'), { digest, user, targets: readTargets(targets, lineFault), line });
+    entries.set(digest, { digest, user, targets: readTargets(targets, lineFault), line });
     if (entries.size > ENTRIES_MAX) throw lineFault(`the list has more than ${ENTRIES_MAX} tokens`);
   }
   if (entries.size === 0) {
@@ -60,19 +63,20 @@ export function parseTokenList(text: string, place: string): readonly StaticToke
   return [...entries.values()];
 }
 
-/** Returns the entry of the token. Compares every entry, each in constant time, so the time does not depend on the match. */
-export function findToken(entries: readonly StaticToken[], token: string): StaticToken | undefined {
-  const digest = digestOf(token);
-  let found: StaticToken | undefined;
-  for (const entry of entries) {
-    if (timingSafeEqual(entry.digest, digest)) found = entry;
-  }
-  return found;
+/**
+ * Returns a function that finds the entry of a token. The lookup is not in constant time, but its time depends on the digests
+ * only, and a digest tells nothing about the token.
+ */
+export function tokenFinder(entries: readonly StaticToken[]): (token: string) => StaticToken | undefined {
+  const byDigest = new Map(entries.map((entry) => [entry.digest, entry]));
+  return (token) => byDigest.get(digestOf(token));
 }
 
 function readTargets(text: string | undefined, lineFault: (message: string) => Fault): readonly string[] | undefined {
   if (text === undefined) return undefined;
-  return text.split(',').map((target) => {
+  const targets = text.split(',');
+  if (targets.length > TARGETS_MAX) throw lineFault(`the line names more than ${TARGETS_MAX} targets`);
+  return targets.map((target) => {
     try {
       return formatTarget(parseTarget(target));
     } catch {
@@ -81,6 +85,6 @@ function readTargets(text: string | undefined, lineFault: (message: string) => F
   });
 }
 
-function digestOf(token: string): Buffer {
-  return createHash('sha256').update(token, 'utf8').digest();
+function digestOf(token: string): string {
+  return createHash('sha256').update(token, 'utf8').digest('base64url');
 }

@@ -1,7 +1,7 @@
 import { domainToASCII, domainToUnicode } from 'node:url';
 import { Fault } from '../fault.js';
 import { type Address, canonicalAddress, readAddress } from './address.js';
-import { quote } from './printable.js';
+import { quote, shortenHost } from './printable.js';
 
 /** The RDP server that a client requests a channel to. */
 export interface Target {
@@ -27,6 +27,7 @@ export function parseTarget(text: string, defaultPort: number = RDP_PORT): Targe
   const [, bracketed, plain, port] = /^(?:\[([^[\]]*)\]|([^[\]:]*))(?::([^:]*))?$/.exec(text) ?? [];
   const host = bracketed ?? plain;
   if (host === undefined) {
+    rejectZone(text);
     throw invalid(
       `${quote(text)} is not a target`,
       canonicalAddress(text) === undefined
@@ -56,13 +57,37 @@ export function normalizeHost(text: string): string {
   return canonicalAddress(text) ?? normalizeName(text);
 }
 
-/** Parses a host as `normalizeHost` does. `address` is undefined for a name. */
+/**
+ * Parses the host of a channel request like `normalizeHost`, and accepts an IPv6 address in brackets too, as FreeRDP 2 sends it.
+ * `address` is undefined for a name.
+ */
 export function readHost(text: string): { readonly host: string; readonly address: Address | undefined } {
-  const address = readAddress(text);
-  return { host: address?.text ?? normalizeName(text), address };
+  const [, bracketed] = /^\[([^[\]]*:[^[\]]*)\]$/.exec(text) ?? [];
+  const address = readAddress(bracketed ?? text);
+  return { host: address?.text ?? normalizeName(bracketed ?? text), address };
+}
+
+/** Formats a target that a client requested for the log: in canonical form if there is one, else as it is but not longer than 255 characters. */
+export function showTarget({ host, port }: Target): string {
+  try {
+    return formatTarget({ host: readHost(host).host, port });
+  } catch {
+    return formatTarget({ host: shortenHost(host), port });
+  }
+}
+
+/** RFC 4007 section 11: the zone of a link-local address has a meaning on the machine only that wrote it. */
+function rejectZone(text: string): void {
+  const at = text.indexOf('%');
+  if (at < 0 || !canonicalAddress(text.slice(0, at).replace(/^\[/, ''))?.includes(':')) return;
+  throw invalid(
+    `${quote(text)} has a zone (%), which is a network interface of one machine`,
+    'use an address that is valid on every machine',
+  );
 }
 
 function normalizeName(text: string): string {
+  rejectZone(text);
   const name = toAscii(text).replace(/\.$/, '').toLowerCase();
   const labels = name.split('.');
   if (name.length > NAME_MAX || !labels.every(isLabel))

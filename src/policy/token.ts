@@ -1,6 +1,6 @@
 import { CompactSign } from 'jose';
 import { Fault } from '../fault.js';
-import { keySet, localKey, publicKey, type VerificationKey } from './keys.js';
+import { checkCandidates, keySet, localKey, publicKey, type VerificationKey } from './keys.js';
 import { isPrintable, quote, USER_NAME_MAX } from './printable.js';
 import { checkSignature, parseObject, TOKEN_MAX_LENGTH } from './signature.js';
 import { formatTarget, parseTarget } from './target.js';
@@ -17,6 +17,11 @@ export const TOKEN_WARN_LENGTH = 250;
  * tolerance, because the same machine issues and verifies them.
  */
 export const CLOCK_TOLERANCE_MS = 60_000;
+/**
+ * The latest time in a token, in seconds: 20 November 2286. Until then a time in seconds has at most ten digits, and one in
+ * milliseconds, a common mistake, has thirteen and would be valid for ten thousands of years.
+ */
+const NUMERIC_DATE_MAX = 9_999_999_999;
 /** Maximum number of targets in one token. */
 const TARGETS_MAX = 64;
 
@@ -47,7 +52,7 @@ export async function mintToken(key: Uint8Array, claims: TokenClaims): Promise<s
   if (targets.length === 0 || targets.length > TARGETS_MAX)
     throw invalidClaims(`a token needs 1 to ${TARGETS_MAX} targets`);
   const exp = Math.floor(claims.expiresAt.getTime() / 1000);
-  if (!Number.isFinite(exp)) throw invalidClaims('the expiry of the token is not a valid time');
+  if (!isSeconds(exp)) throw invalidClaims('the expiry of the token is not a valid time');
   const payload = {
     sub: claims.user,
     tgt: targets.length === 1 ? targets[0] : targets,
@@ -71,6 +76,8 @@ export interface SignedVerifierOptions {
   readonly publicKeys?: readonly { readonly label: string; readonly pem: string }[] | undefined;
   /** A JWK set of another issuer, as JSON text. */
   readonly jwks?: { readonly label: string; readonly json: string } | undefined;
+  /** Called with a sentence for each key of the set that is left out, because it cannot be used. */
+  readonly warn?: ((warning: string) => void) | undefined;
   /** The names of the gateway, at least one. Claim `aud` must have one of them, in any letter case. */
   readonly audiences: readonly string[];
 }
@@ -101,14 +108,18 @@ export type SignedVerifier = (token: string, now: number) => Promise<SignedVerdi
  * A token may be used any number of times until it expires, because clients reconnect with the same token. A token of another
  * issuer may omit claim `tgt`; then the allow rules of the configuration decide about targets.
  *
- * @throws {Fault} of kind `configuration` (`KEY_INVALID`) for a key that cannot be used, or without a key or a name.
+ * @throws {Fault} of kind `configuration` (`KEY_INVALID`) for a key that cannot be used, for more than eight keys of one algorithm
+ * without key ids, or without a key or a name.
  */
 export function createSignedVerifier(options: SignedVerifierOptions): SignedVerifier {
+  const set = options.jwks === undefined ? undefined : keySet(options.jwks.json, options.jwks.label);
+  for (const warning of set?.warnings ?? []) options.warn?.(warning);
   const keys: VerificationKey[] = [
     ...(options.localKey === undefined ? [] : [localKey(options.localKey)]),
     ...(options.publicKeys ?? []).map(({ pem, label }) => publicKey(pem, label)),
-    ...(options.jwks === undefined ? [] : keySet(options.jwks.json, options.jwks.label)),
+    ...(set?.keys ?? []),
   ];
+  checkCandidates(keys);
   const audiences = options.audiences.map(normalizeAudience);
   if (keys.length === 0 || audiences.length === 0) {
     throw new Fault({
@@ -134,9 +145,11 @@ function readClaims(
 ): SignedVerdict {
   const { exp, nbf, aud, sub, tgt } = claims;
   const tolerance = local ? 0 : CLOCK_TOLERANCE_MS;
-  if (!isSeconds(exp)) return refuse('the token has no expiry');
+  if (!isNumericDate(exp)) return refuse('the token has no expiry');
+  if (!isSeconds(exp)) return refuse(tooLate('the expiry (exp)', exp));
   if (now >= exp * 1000 + tolerance) return refuse(`the token expired ${formatDuration(now - exp * 1000)} ago`);
-  if (nbf !== undefined && !isSeconds(nbf)) return refuse('the start of validity (nbf) of the token is not a time');
+  if (nbf !== undefined && !isNumericDate(nbf)) return refuse('the start of validity (nbf) of the token is not a time');
+  if (nbf !== undefined && !isSeconds(nbf)) return refuse(tooLate('the start of validity (nbf)', nbf));
   if (nbf !== undefined && now + tolerance < nbf * 1000)
     return refuse(`the token becomes valid in ${formatDuration(nbf * 1000 - now)}`);
 
@@ -166,9 +179,18 @@ function readTargets(tgt: unknown): readonly string[] | undefined {
   }
 }
 
-/** Reports whether `value` is a NumericDate (RFC 7519 section 2) that is exact in milliseconds too. */
+/** Reports whether `value` is a NumericDate (RFC 7519 section 2): seconds since the epoch. */
+function isNumericDate(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+}
+
 function isSeconds(value: unknown): value is number {
-  return typeof value === 'number' && value >= 0 && value * 1000 <= Number.MAX_SAFE_INTEGER;
+  return isNumericDate(value) && value <= NUMERIC_DATE_MAX;
+}
+
+function tooLate(claim: string, value: number): string {
+  const milliseconds = value / 1000 <= NUMERIC_DATE_MAX;
+  return `${claim} of the token is after the year 2286: it is in seconds${milliseconds ? ', not in milliseconds' : ''}`;
 }
 
 function normalizeAudience(name: string): string {

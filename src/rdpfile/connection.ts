@@ -69,8 +69,11 @@ export function parseAddress(text: string, defaultPort: number): Address | undef
   }
 }
 
-/** Formats `host:port` with an IPv6 address in brackets. Omits the port if it is `defaultPort`. */
-export function withPort({ host, port }: Address, defaultPort: number): string {
-  const bracketed = host.includes(':') ? `[${host}]` : host;
-  return port === defaultPort ? bracketed : `${bracketed}:${port}`;
+/**
+ * Formats `host:port` with an IPv6 address in brackets. Omits the port if it is `defaultPort`, except after an IPv6 address:
+ * FreeRDP takes what follows the last colon for the port.
+ */
+export function withPort(address: Address, defaultPort: number): string {
+  const { host, port } = address;
+  return port === defaultPort && !host.includes(':') ? host : formatTarget(address);
 }

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { expect, it } from 'vitest';
-import { systemLookup } from '../../src/cli/target-name.js';
+import { processLookup, systemLookup } from '../../src/cli/target-name.js';
 
 it('finds the addresses that this machine has for a name', async () => {
   expect(await systemLookup('localhost')).toContain('127.0.0.1');
@@ -8,4 +8,10 @@ it('finds the addresses that this machine has for a name', async () => {
 
 it('finds none for a name that does not exist', async () => {
   expect(await systemLookup(`no-such-name.${hostname()}.invalid`)).toEqual([]);
+});
+
+it('ends a lookup that hangs, and ignores a lookup that fails', async () => {
+  expect(await processLookup('setInterval(() => {}, 1000)', 20)('desk')).toEqual([]);
+  expect(await processLookup('process.stdout.write("[1")', 60_000)('desk')).toEqual([]);
+  expect(await processLookup('throw 1', 60_000)('desk')).toEqual([]);
 });

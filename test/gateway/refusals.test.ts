@@ -160,8 +160,8 @@ const CASES: readonly Case[] = [
     why: 'port 0',
     clientOptions: async () => ({ token: await tokenFor(target.name), port: 0 }),
     packetType: CHANNEL_RESPONSE,
-    code: E_PROXY_RAP_ACCESSDENIED,
-    reason: /port/,
+    code: E_PROXY_TS_CONNECTFAILED,
+    reason: /asked for port 0/,
   },
   {
     why: 'a target that refuses the connection',

@@ -68,6 +68,38 @@ describe('loadAuthenticator', () => {
     ['AUTH_MODULE_INVALID', 'export default () => ({ name: "x" });', /has no function authenticate/],
     ['AUTH_MODULE_INVALID', 'export default () => ({ name: "x", authenticate() {}, authorize: 1 });', /authorize/],
     ['AUTH_MODULE_INVALID', 'export default () => ({ name: "x", authenticate() {}, close: 1 });', /close/],
+    ...['name', 'authenticate', 'authorize', 'close', 'then'].flatMap((property): [string, string, RegExp][] => [
+      [
+        'AUTH_MODULE_INVALID',
+        `export default () => ({ name: "x", authenticate() {}, get ${property}() { throw new Error("no"); } });`,
+        /^the authenticator cannot be read: no$/,
+      ],
+    ]),
+    [
+      'AUTH_MODULE_INVALID',
+      'export default () => new Proxy({}, { get() { throw new Error("no"); } });',
+      /^the authenticator cannot be read: no$/,
+    ],
+    [
+      'AUTH_MODULE_INVALID',
+      'export default () => ({ get name() { throw new Proxy({}, { getPrototypeOf() { throw 1; } }); } });',
+      /^the authenticator cannot be read: it threw something that cannot be read$/,
+    ],
+    [
+      'AUTH_MODULE_INVALID',
+      'export default () => ({ get name() { throw { get message() { throw 1; } }; } });',
+      /^the authenticator cannot be read: it threw something that is not an error$/,
+    ],
+    [
+      'AUTH_MODULE_INVALID',
+      'const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); export default () => proxy;',
+      /^the authenticator cannot be read: /,
+    ],
+    [
+      'AUTH_MODULE_FAILED',
+      'export default async () => new Proxy({}, { get() { throw new Error("no"); } });',
+      /^the default export failed: no$/,
+    ],
   ])('throws %s for %j', async (code, text, message) => {
     const path = moduleOf(text);
     await expect(loadAuthenticator(path, {}, folder)).rejects.toMatchObject({
@@ -78,6 +110,17 @@ describe('loadAuthenticator', () => {
       place: join(folder, path),
       hint: expect.any(String),
     });
+  });
+
+  it('reads each property once, so that a getter cannot change what was checked', async () => {
+    const path = moduleOf(
+      'let reads = 0; class A { #user = "erin"; get name() { if (reads++) throw 1; return "a"; } get authenticate() { if (reads++ > 1) throw 1; return () => ({ allow: true, user: this.#user }); } }\nexport default () => new A();',
+    );
+    const authenticator = await loadAuthenticator(path, {}, folder);
+    const guard = createGuard({ authenticator, deadline: 1000 });
+    for (let count = 0; count < 3; count++)
+      await expect(guard.authenticate(request('t'))).resolves.toHaveProperty('identity.user', 'erin');
+    expect(guard.authorize).toBeUndefined();
   });
 
   it.each(['./none.mjs', '.'])('reports that %s is not a file', async (path) => {

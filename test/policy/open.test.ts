@@ -57,6 +57,21 @@ describe('openGuard', () => {
     }
   });
 
+  it('warns about keys of a set that it leaves out', async () => {
+    const { createPublicKey } = await import('node:crypto');
+    const usable = createPublicKey(opensslKey('p256').publicPem).export({ format: 'jwk' });
+    const set = (...keys: object[]) => write('partial.json', JSON.stringify({ keys }));
+    const open = (jwks: string) => openGuard(settings({ jwks }), secret, ['gw.example']);
+    const { warnings } = await open(set({ kty: 'constructor', alg: 'x', kid: 'odd' }, usable));
+    expect(warnings).toEqual(['partial.json key "odd" is left out: its type "constructor" is not supported']);
+    await expect(open(set({ kty: 'constructor', alg: 'x' }))).rejects.toMatchObject({
+      code: 'KEY_INVALID',
+      message: 'the key set has no usable key',
+      hint: expect.stringContaining('"constructor"'),
+    });
+    await expect(open(set(...Array.from({ length: 9 }, () => usable)))).rejects.toHaveProperty('code', 'KEY_INVALID');
+  });
+
   it('warns about a token list that others can read', async () => {
     const tokensFile = write('tokens', 'sesame-open-sesame alice desk.example', 0o644);
     const { warnings } = await openGuard(settings({ mode: 'static', tokensFile }), undefined, []);

@@ -1,7 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { keySet, localKey, publicKey } from '../../src/policy/keys.js';
+import { CANDIDATES_MAX, checkCandidates, keySet, localKey, publicKey } from '../../src/policy/keys.js';
 import { checkSignature, TOKEN_MAX_LENGTH } from '../../src/policy/signature.js';
 import { encode, opensslHmac, opensslKey, signingInput } from './openssl.js';
 
@@ -43,7 +43,7 @@ describe('checkSignature', () => {
 
   it('verifies the Ed25519 example of RFC 8037, from a key set and from PEM', async () => {
     const pem = createPublicKey({ key: RFC8037_JWK, format: 'jwk' }).export({ format: 'pem', type: 'spki' }).toString();
-    for (const keys of [keySet(JSON.stringify({ keys: [RFC8037_JWK] }), 'jwks'), [publicKey(pem, 'pem')]]) {
+    for (const keys of [keySet(JSON.stringify({ keys: [RFC8037_JWK] }), 'jwks').keys, [publicKey(pem, 'pem')]]) {
       const result = await checkSignature(RFC8037_TOKEN, keys);
       expect(result.valid && Buffer.from(result.payload).toString()).toBe('Example of Ed25519 signing');
     }
@@ -155,7 +155,10 @@ describe('key ids', () => {
     ...extra,
   });
   const second = opensslKey('p256');
-  const set = keySet(JSON.stringify({ keys: [jwk(p256, { kid: 'one' }), jwk(second, { kid: 'two' })] }), 'portal.json');
+  const { keys: set } = keySet(
+    JSON.stringify({ keys: [jwk(p256, { kid: 'one' }), jwk(second, { kid: 'two' })] }),
+    'portal.json',
+  );
 
   it('select the key within a set', async () => {
     const result = await checkSignature(second.sign('ES256', {}, { kid: 'two' }), set);
@@ -194,8 +197,77 @@ describe('keys', () => {
     expect(make).toThrow(expect.objectContaining({ kind: 'configuration', code: 'KEY_INVALID' }));
   });
 
-  it('ignores keys of other types in a set', () => {
-    const others = [{ kty: 'EC', crv: 'P-521', x: 'x', y: 'y' }, { kty: 'NEW' }, { ...RFC8037_JWK, alg: 'ES256' }];
-    expect(keySet(JSON.stringify({ keys: [...others, RFC8037_JWK] }), 'k')).toHaveLength(1);
+  it.each([
+    ['another curve', { kty: 'EC', crv: 'P-521', x: 'x', y: 'y' }, 'its type "EC P-521" is not supported'],
+    ['an unknown type', { kty: 'NEW' }, 'its type "NEW" is not supported'],
+    ['another algorithm', { ...RFC8037_JWK, alg: 'ES256' }, 'its algorithm "ES256" is not supported for its type'],
+    ['no curve', { kty: 'EC' }, 'its type "EC" is not supported'],
+    ['a type of Object.prototype', { kty: 'constructor', alg: 'x' }, 'its type "constructor" is not supported'],
+    ['a type of Object.prototype', { kty: '__proto__' }, 'its type "__proto__" is not supported'],
+    ['a type of Object.prototype', { kty: 'toString', alg: 'length' }, 'its type "toString" is not supported'],
+    ['no type', {}, 'its type "?" is not supported'],
+    ['a type that is no text', { kty: { toString: 1 } }, 'its type "?" is not supported'],
+    ['a list as type', { kty: ['RSA'], n: 'x', e: 'x' }, 'its type "?" is not supported'],
+    [
+      'an algorithm that is no text',
+      { ...RFC8037_JWK, alg: { toString: 1 } },
+      'its algorithm "?" is not supported for its type',
+    ],
+    ['missing members', { kty: 'EC', crv: 'P-256' }, 'it is not a valid key'],
+    ['members that are no text', { ...RFC8037_JWK, x: { length: 1 } }, 'it is not a valid key'],
+    ['a weak RSA key', weakJwk(), 'the RSA key has less than 2048 bits'],
+  ])('with %s is left out of a set with a warning', (_, jwk, reason) => {
+    const { keys, warnings } = keySet(JSON.stringify({ keys: [jwk, RFC8037_JWK] }), 'portal.json');
+    expect(keys).toHaveLength(1);
+    expect(warnings).toEqual([`portal.json key 1 is left out: ${reason}`]);
+    expect(() => keySet(JSON.stringify({ keys: [jwk] }), 'portal.json')).toThrow(
+      expect.objectContaining({ code: 'KEY_INVALID', message: 'the key set has no usable key' }),
+    );
+  });
+
+  it('for encryption is ignored, as a set usually has one', () => {
+    const { keys, warnings } = keySet(JSON.stringify({ keys: [{ kty: 'RSA', use: 'enc' }, RFC8037_JWK] }), 'k');
+    expect({ keys: keys.length, warnings }).toEqual({ keys: 1, warnings: [] });
   });
 });
+
+describe('the work for one token', () => {
+  const keysOf = (count: number, more: (index: number) => object) =>
+    keySet(
+      JSON.stringify({ keys: Array.from({ length: count }, (_, index) => ({ ...RFC8037_JWK, ...more(index) })) }),
+      'k',
+    ).keys;
+
+  it('is limited to eight verifications', async () => {
+    const many = keysOf(64, (index) => ({ kid: `k${index}` }));
+    const forged = ed25519.sign('EdDSA', {});
+    await expect(checkSignature(forged, many)).resolves.toEqual({
+      valid: false,
+      reason: 'the token names no key id (kid) of its own, and 64 keys accept "EdDSA"',
+    });
+    await expect(checkSignature(forged, many.slice(0, CANDIDATES_MAX))).resolves.toHaveProperty(
+      'reason',
+      expect.stringMatching(/does not match/),
+    );
+    await expect(checkSignature(ed25519.sign('EdDSA', {}, { kid: 'k7' }), many)).resolves.toHaveProperty(
+      'reason',
+      'the signature does not match k key "k7"',
+    );
+  });
+
+  it.each([
+    ['without ids', () => ({})],
+    ['with the same id', () => ({ kid: 'one' })],
+    ['with an id for one of them', (index: number) => (index === 0 ? { kid: 'one' } : {})],
+  ])('would exceed that with nine keys %s, which are refused at the start', (_, more) => {
+    expect(() => checkCandidates(keysOf(CANDIDATES_MAX, more))).not.toThrow();
+    expect(() => checkCandidates(keysOf(CANDIDATES_MAX + 1, more))).toThrow(
+      expect.objectContaining({ code: 'KEY_INVALID', hint: expect.stringContaining('kid') }),
+    );
+    expect(() => checkCandidates(keysOf(64, (index) => ({ kid: `k${index}` })))).not.toThrow();
+  });
+});
+
+function weakJwk(): object {
+  return createPublicKey(opensslKey('rsa1024').publicPem).export({ format: 'jwk' });
+}

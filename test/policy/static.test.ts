@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { findToken, parseTokenList } from '../../src/policy/static.js';
+import { describe, expect, it, vi } from 'vitest';
+import { parseTokenList, tokenFinder } from '../../src/policy/static.js';
 
 const LIST = `\uFEFF# tokens of the lab
 4f1c09ab5e6d7788aa  alice\r
@@ -28,6 +28,7 @@ describe('parseTokenList', () => {
     ['short alice', 'the token is shorter than 16 characters'],
     ['4f1c09ab5e6d7788aä alice', 'the token is not printable ASCII of at most 1024 characters'],
     ['4f1c09ab5e6d7788aa alice a.example b.example', 'the line has too many fields'],
+    [`4f1c09ab5e6d7788aa alice ${'a,'.repeat(1000)}a`, 'the line names more than 1000 targets'],
     ['4f1c09ab5e6d7788aa alice 10.1', '"10.1" is not a target'],
     ['4f1c09ab5e6d7788aa alice a.example,', '"" is not a target'],
     ['4f1c09ab5e6d7788aa ali\u202ece', 'the line names no user'],
@@ -52,12 +53,12 @@ describe('parseTokenList', () => {
   });
 });
 
-describe('findToken', () => {
-  const entries = parseTokenList(LIST, 'tokens');
+describe('tokenFinder', () => {
+  const findToken = tokenFinder(parseTokenList(LIST, 'tokens'));
 
   it('finds a token by its exact text', () => {
-    expect(findToken(entries, '4f1c09ab5e6d7788aa')?.user).toBe('alice');
-    expect(findToken(entries, 'b7e151628aed2a6abf')?.user).toBe('CORP\\bob');
+    expect(findToken('4f1c09ab5e6d7788aa')?.user).toBe('alice');
+    expect(findToken('b7e151628aed2a6abf')?.user).toBe('CORP\\bob');
   });
 
   it.each([
@@ -68,6 +69,20 @@ describe('findToken', () => {
     'c90fdaa22168c234c4',
     '#c90fdaa22168c234c4',
   ])('does not find %j', (token) => {
-    expect(findToken(entries, token)).toBeUndefined();
+    expect(findToken(token)).toBeUndefined();
+  });
+
+  it('reads the digest of the token only, not every entry', () => {
+    const list = Array.from(
+      { length: 10_000 },
+      (_, index) => `token-number-${String(index).padStart(6, '0')} user${index}`,
+    );
+    const entries = parseTokenList(list.join('\n'), 'tokens');
+    const find = tokenFinder(entries);
+    const reads = vi.fn();
+    for (const entry of entries) Object.defineProperty(entry, 'digest', { get: reads });
+    expect(find('token-number-009999')?.user).toBe('user9999');
+    expect(find('token-number-010000')).toBeUndefined();
+    expect(reads).not.toHaveBeenCalled();
   });
 });

@@ -12,6 +12,8 @@ const verify = createSignedVerifier({
   audiences: ['Gateway.Example.com', '192.0.2.7'],
 });
 
+const IN_MILLISECONDS = 'the expiry (exp) of the token is after the year 2286: it is in seconds, not in milliseconds';
+
 const CLAIMS = { sub: 'alice', tgt: '192.168.0.101:3389', aud: 'gateway.example.com', exp: SECONDS + 60 };
 const local = (claims: object) => verify(opensslHmac(secret, { ...CLAIMS, ...claims }), NOW);
 const foreign = (claims: object) => verify(portal.sign('EdDSA', { ...CLAIMS, ...claims }), NOW);
@@ -59,6 +61,8 @@ describe('mintToken', () => {
     { user: '' },
     { user: 'a\r\nb' },
     { expiresAt: new Date(Number.NaN) },
+    { expiresAt: new Date(-1000) },
+    { expiresAt: new Date(NOW * 1000) },
     { audience: 'x'.repeat(4096) },
   ])('rejects %j', async (odd) => {
     await expect(mintToken(secret, { ...USUAL, ...odd })).rejects.toHaveProperty('kind', 'input');
@@ -84,6 +88,12 @@ describe('createSignedVerifier', () => {
     await expect(local({ tgt: undefined })).resolves.toEqual({ allow: false, reason: 'the token names no target' });
   });
 
+  it('accepts every time until 2286', async () => {
+    await expect(local({ exp: 9_999_999_999, nbf: 0 })).resolves.toHaveProperty('allow', true);
+    await expect(local({ exp: SECONDS + 0.5 })).resolves.toHaveProperty('allow', true);
+    await expect(mintToken(secret, { ...USUAL, expiresAt: new Date(9_999_999_999_000) })).resolves.toContain('.');
+  });
+
   it('compares audiences case-insensitively, in a list too', async () => {
     await expect(local({ aud: 'GATEWAY.example.COM.' })).resolves.toHaveProperty('allow', true);
     await expect(local({ aud: ['other', '192.0.2.7'] })).resolves.toHaveProperty('allow', true);
@@ -100,7 +110,18 @@ describe('createSignedVerifier', () => {
     [{ aud: 'a\nb' }, /"a\?b"/],
     [{ exp: undefined }, 'the token has no expiry'],
     [{ exp: '9999999999' }, 'the token has no expiry'],
-    [{ exp: 1e300 }, 'the token has no expiry'],
+    [{ exp: null }, 'the token has no expiry'],
+    [{ exp: NOW + 60_000 }, IN_MILLISECONDS],
+    [{ exp: 10_000_000_000 }, IN_MILLISECONDS],
+    // 31 December 9999, the latest time of .NET and of SQL.
+    [{ exp: 253_402_300_799 }, IN_MILLISECONDS],
+    [{ exp: (NOW + 60_000) * 1000 }, 'the expiry (exp) of the token is after the year 2286: it is in seconds'],
+    [{ exp: 1e300 }, 'the expiry (exp) of the token is after the year 2286: it is in seconds'],
+    [
+      { nbf: NOW },
+      'the start of validity (nbf) of the token is after the year 2286: it is in seconds, not in milliseconds',
+    ],
+    [{ nbf: 1e300 }, 'the start of validity (nbf) of the token is after the year 2286: it is in seconds'],
     [{ exp: -1 }, 'the token has no expiry'],
     [{ exp: SECONDS - 301 }, 'the token expired 5 min ago'],
     [{ exp: SECONDS - 90_000 }, 'the token expired 25 h ago'],

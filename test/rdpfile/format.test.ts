@@ -130,17 +130,18 @@ describe('connectionSettings', () => {
       'gatewayaccesstoken:s:abc.def.ghi',
     ]);
   });
-  it('omits default ports', () => {
+  it('omits default ports, except after an IPv6 address, which FreeRDP would cut at its last colon', () => {
     expect(lines('desk', 33891, { host: 'gw', port: 443 }).slice(0, 3)).toEqual([
       'full address:s:desk:33891',
       'server port:i:33891',
       'gatewayhostname:s:gw',
     ]);
     expect(lines('fd00::1', 3389, { host: '::1', port: 8443 }).slice(0, 3)).toEqual([
-      'full address:s:[fd00::1]',
+      'full address:s:[fd00::1]:3389',
       'server port:i:3389',
       'gatewayhostname:s:[::1]:8443',
     ]);
+    expect(lines('desk', 3389, { host: '::1', port: 443 })[2]).toBe('gatewayhostname:s:[::1]:443');
   });
 
   it('names its file after the target', () => {

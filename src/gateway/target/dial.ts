@@ -7,7 +7,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type AdmissionParts, type Plan, planTarget } from '../../policy/admit.js';
 import { RuleSet } from '../../policy/rule-set.js';
 import type { Rule } from '../../policy/rules.js';
-import { formatTarget } from '../../policy/target.js';
+import { formatTarget, showTarget } from '../../policy/target.js';
 import type { Identity } from '../../policy/types.js';
 import { RESULT } from '../../protocol/index.js';
 import { dial, type Relay } from './relay.js';
@@ -55,6 +55,7 @@ export function targetOpener(
 ): TargetOpener {
   const ruleSet = new RuleSet(rules);
   return async (identity, names, port, sessionEnd) => {
+    if (port === 0) return withoutPort(names);
     const parts: AdmissionParts = {
       rules: ruleSet,
       resolve: (host, signal) => lookUp(host, identity.user, signal),
@@ -135,7 +136,8 @@ async function dialAll(
       const relay = await dial(address, target.port, timeoutMs, signal);
       return { relay, target: formatTarget(target), address };
     } catch (error) {
-      reasons.push(`${address}: ${(error as Error).message}`);
+      const host = address.includes(':') ? `[${address}]` : address;
+      reasons.push(`${host}: ${(error as Error).message}`);
     }
   }
   return { code: RESULT.E_PROXY_TS_CONNECTFAILED, target: formatTarget(target), reason: reasons.join('; ') };
@@ -143,7 +145,20 @@ async function dialAll(
 
 function refused(plan: Extract<Plan, { allow: false }>, host: string, port: number): Failure {
   const code = plan.code === 'denied' ? RESULT.E_PROXY_RAP_ACCESSDENIED : RESULT.E_PROXY_TS_CONNECTFAILED;
-  return { code, target: `${host}:${port}`, reason: plan.reason };
+  return { code, target: showTarget({ host, port }), reason: plan.reason };
+}
+
+/** The port of the request is a number of 16 bits, so that 0 is the only wrong one. It is wrong for every target. */
+function withoutPort(names: readonly string[]): Failure {
+  const reason = 'the client asked for port 0, which is not a port: check "server port" in its .rdp file';
+  return {
+    code: RESULT.E_PROXY_TS_CONNECTFAILED,
+    target: listOf(
+      names.map((host) => showTarget({ host, port: 0 })),
+      ',',
+    ),
+    reason,
+  };
 }
 
 /**
@@ -153,17 +168,31 @@ function refused(plan: Extract<Plan, { allow: false }>, host: string, port: numb
 function summary(failures: readonly Failure[], names: readonly string[], port: number): Failure {
   const main = failures.find(({ code }) => code === RESULT.E_PROXY_TS_CONNECTFAILED) ?? failures[0];
   if (main === undefined) {
-    return {
-      code: RESULT.E_PROXY_TS_CONNECTFAILED,
-      target: names.map((name) => `${name}:${port}`).join(','),
-      reason: 'no time left',
-    };
+    const target = listOf(
+      names.map((host) => showTarget({ host, port })),
+      ',',
+    );
+    return { code: RESULT.E_PROXY_TS_CONNECTFAILED, target, reason: 'no time left' };
   }
   const left = names.length - failures.length;
-  const rest = left > 0 ? [`${left} more names were not tried`] : [];
+  const reason = listOf(
+    failures.map(({ reason }) => reason),
+    '; ',
+  );
   return {
     code: main.code,
-    target: failures.map(({ target }) => target).join(','),
-    reason: [...failures.map(({ reason }) => reason), ...rest].join('; '),
+    target: listOf(
+      failures.map(({ target }) => target),
+      ',',
+    ),
+    reason: left > 0 ? `${reason}; ${left} more names were not tried` : reason,
   };
+}
+
+/** How many targets and reasons one log line lists: as many as may be denied. */
+const LISTED_MAX = DENIED_MAX;
+
+function listOf(texts: readonly string[], separator: string): string {
+  const more = texts.length - LISTED_MAX;
+  return [...texts.slice(0, LISTED_MAX), ...(more > 0 ? [`${more} more`] : [])].join(separator);
 }

@@ -66,3 +66,48 @@ describe('a channel request with many names', () => {
     expect(result).toMatchObject({ code: RESULT.E_PROXY_TS_CONNECTFAILED });
   });
 });
+
+describe('a refused channel', () => {
+  const refuse = async (hosts: readonly string[], port = 3389) => {
+    const result = await targetOpener({ rules: [], authorize: undefined }, TIMEOUTS)(alice, hosts, port, signal);
+    if ('relay' in result) throw new Error('a channel was opened');
+    return result;
+  };
+
+  it('names its target in canonical form, an IPv6 address in brackets', async () => {
+    expect((await refuse(['FD00:0::5'])).target).toBe('[fd00::5]:3389');
+    expect((await refuse(['[fd00::5]'])).target).toBe('[fd00::5]:3389');
+    expect((await refuse(['fe80::1%eth0'])).target).toBe('[fe80::1%eth0]:3389');
+    expect((await refuse(['DESK.', 'BÜRO', '10.1'])).target).toBe('desk:3389,xn--bro-hoa:3389,10.1:3389');
+  });
+
+  it('gives the reason for an address with a zone', async () => {
+    expect(await refuse(['fe80::1%eth0'])).toMatchObject({
+      code: RESULT.E_PROXY_RAP_ACCESSDENIED,
+      reason: '"fe80::1%eth0" has a zone (%), which is a network interface of one machine',
+    });
+  });
+
+  it('is a failed connection for port 0, which no policy can allow', async () => {
+    expect(await refuse(['desk', '::1'], 0)).toEqual({
+      code: RESULT.E_PROXY_TS_CONNECTFAILED,
+      target: 'desk:0,[::1]:0',
+      reason: 'the client asked for port 0, which is not a port: check "server port" in its .rdp file',
+    });
+  });
+
+  it('has a short log line for the longest names', async () => {
+    const { target, reason } = await refuse(['ä'.repeat(32_000)]);
+    expect(target).toBe(`${'ä'.repeat(255)}… (32000 characters):3389`);
+    expect(reason.length).toBeLessThan(200);
+    const many = await refuse(names((index) => `${index}${'\u{1f600}'.repeat(16_000)}`));
+    expect(many.target.length + many.reason.length).toBeLessThan(5000);
+    expect(many.target.isWellFormed()).toBe(true);
+    const portless = await refuse(
+      names(() => 'ä'.repeat(600)),
+      0,
+    );
+    expect(portless.target).toMatch(/,45 more$/);
+    expect(portless.target.length).toBeLessThan(3000);
+  });
+});
