@@ -97,7 +97,7 @@ export class FrameReader {
         if (this.#opcode === undefined) return;
         const end = Math.min(chunk.length, at + this.#left);
         unmask(chunk, at, end, this.#mask);
-        if (this.#opcode >= OPCODE.CLOSE) this.#control = Buffer.concat([this.#control, chunk.subarray(at, end)]);
+        if (this.#opcode >= OPCODE.CLOSE) this.#keepControl(chunk, at, end);
         else joined.add(at, end);
         this.#left -= end - at;
         if (this.#left > 0) return this.#rotateMask(end - at);
@@ -160,6 +160,15 @@ export class FrameReader {
     // Buffer.copy and Buffer.set would create a view for each frame.
     const mask = at + length - MASK_BYTES;
     for (let index = 0; index < MASK_BYTES; index++) this.#mask[index] = head[mask + index] as number;
+  }
+
+  /**
+   * Copies payload of a ping or a close frame, because `Joined` overwrites the chunk. Nothing is copied for pongs and
+   * empty frames, of which a client may send one every six bytes.
+   */
+  #keepControl(chunk: Buffer, from: number, to: number): void {
+    if (from === to || this.#opcode === OPCODE.PONG) return;
+    this.#control = Buffer.concat([this.#control, chunk.subarray(from, to)]);
   }
 
   /**

@@ -35,11 +35,18 @@ export function webSettings({ limits, timeouts }: RuntimeSettings['config']): We
 }
 
 /**
+ * Groups for the key exchange, which Windows, FreeRDP and browsers all have. The client chooses among them before it is
+ * known. OpenSSL would also take finite fields of up to 8192 bits, which cost 90 ms of CPU time for each handshake, and
+ * a client only has to send a random number for them (CVE-2002-20001). P-521 costs as much as eight handshakes.
+ */
+const GROUPS = 'X25519:P-256:P-384';
+
+/**
  * Throws a `Fault` (`TLS_UNUSABLE`) for a matching pair that OpenSSL rejects: a weak key, or a damaged certificate in
  * the chain.
  */
 export function secureContext(tls: RuntimeSettings['tls']): SecureContextOptions {
-  const options = { ...tls, minVersion: 'TLSv1.2' } as const;
+  const options = { ...tls, minVersion: 'TLSv1.2', ecdhCurve: GROUPS } as const;
   try {
     createSecureContext(options);
     return options;

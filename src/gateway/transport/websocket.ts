@@ -19,6 +19,8 @@ export function webSocketTransport(socket: Socket, rest: Buffer): Transport {
   let events: TransportEvents | undefined;
   let finished = false;
   let allowance = UNAUTHENTICATED_BYTES;
+  /** Payload of the last ping that has not been answered. */
+  let ping: Buffer | undefined;
 
   const finish = (how: TransportEnd, detail?: string): void => {
     if (finished) return;
@@ -31,16 +33,24 @@ export function webSocketTransport(socket: Socket, rest: Buffer): Transport {
     finish(how, detail);
   };
 
+  // The gateway sends no pings (FreeRDP 3.10 to 3.30 cannot answer one) and answers those of proxies. One pong answers
+  // all pings of a read (RFC 6455 5.5.3): a client can send one every six bytes, and each pong costs a write. None is
+  // sent while earlier bytes wait, since an unauthenticated client that pings and never reads must not fill the memory.
+  const answerPing = (): void => {
+    if (ping === undefined) return;
+    if (socket.writable && !finished && !socket.writableNeedDrain) new Sender(socket).pong(ping, false);
+    ping = undefined;
+  };
+
   const reader = new FrameReader({
     bytes(bytes) {
       if (!finished) events?.bytes(bytes);
     },
-    // The gateway sends no pings (FreeRDP 3.10 to 3.30 cannot answer one) and answers those of proxies. No pong is sent
-    // while earlier bytes wait, since an unauthenticated client that pings and never reads must not fill the memory.
     ping(payload) {
-      if (socket.writable && !finished && !socket.writableNeedDrain) new Sender(socket).pong(payload, false);
+      ping = payload;
     },
     close(code) {
+      answerPing();
       if (socket.writable && !finished) new Sender(socket).close(code, undefined, false);
       finish('client closed');
     },
@@ -54,6 +64,7 @@ export function webSocketTransport(socket: Socket, rest: Buffer): Transport {
     }
     try {
       reader.read(chunk);
+      answerPing();
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
       refuse(error.code, error.code === CLOSE.TOO_BIG ? 'too much data' : 'bad framing', error.message);

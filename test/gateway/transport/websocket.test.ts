@@ -247,7 +247,7 @@ describe('frames from the client', () => {
       frame(0x80, HELLO.subarray(9)),
       frame(0x88, Buffer.from([0x03, 0xe8])),
     ];
-    const [pong, handshake, close, ...more] = await answers(socket, Buffer.concat(parts));
+    const [handshake, pong, close, ...more] = await answers(socket, Buffer.concat(parts));
     expect(pong).toEqual({ first: 0x8a, masked: false, payload: Buffer.from('ping') });
     expect(handshake?.payload.readUInt16LE(0)).toBe(2);
     expect(close).toEqual(closeFrame(1000));
@@ -297,6 +297,18 @@ describe('frames from the client', () => {
     await client.ended();
     expect(client.pipe.closeCode).toBe(1000);
     if (!reached.closed) await new Promise((resolve) => reached.once('close', resolve));
+  });
+});
+
+describe('several pings in one read', () => {
+  it('get one pong, for the last of them (RFC 6455 5.5.3)', async () => {
+    const socket = await upgraded();
+    const pings = ['first', 'second', 'last'].map((text) => frame(0x89, Buffer.from(text)));
+    const end = frame(0x88, Buffer.from([0x03, 0xe8]));
+    const [pong, close, ...more] = await answers(socket, Buffer.concat([...pings, end]));
+    expect(pong).toEqual({ first: 0x8a, masked: false, payload: Buffer.from('last') });
+    expect(close).toEqual(closeFrame(1000));
+    expect(more).toEqual([]);
   });
 });
 
