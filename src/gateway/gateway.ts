@@ -4,6 +4,7 @@ import { createServer, type Server, type TlsOptions } from 'node:tls';
 import type { Config } from '../config/schema.js';
 import { ConnectionAdmission } from './admission/connection-admission.js';
 import { type EventLoop, watchEventLoop } from './admission/event-loop.js';
+import type { Milestone } from './admission/milestones.js';
 import { LocalTunnelQuota, type TunnelQuota, unlessOverloaded } from './admission/tunnel-quota.js';
 import { ChannelForwarding } from './cluster/forward.js';
 import type { SharedState } from './cluster/shared-state.js';
@@ -100,6 +101,7 @@ class RunningGateway implements Gateway {
     const current = (): RuntimeSettings['config'] => this.#config;
     this.#admission = new ConnectionAdmission({
       limits,
+      timeouts,
       overloaded,
       counters,
       log,
@@ -112,6 +114,7 @@ class RunningGateway implements Gateway {
       counters,
       ids: new Ids(sharedState?.ids ?? { first: 1, step: 1 }),
       tunnelQuota: this.#tunnelQuota,
+      progressed: (socket, milestone) => this.#progressed(socket, milestone),
       log,
     });
     this.#forwarding = sharedState && this.#forwardingOf(sharedState);
@@ -128,6 +131,7 @@ class RunningGateway implements Gateway {
       tunnelQuota: unlessOverloaded(this.#tunnelQuota, overloaded),
       directory: this.#forwarding ?? SINGLE_PROCESS,
       tunnel: (opened) => this.#tunnels.open(opened),
+      progressed: (socket, milestone) => this.#progressed(socket, milestone),
       authenticated: (socket) => {
         const connection = connectionOf(socket);
         if (connection) this.#admission.authenticated(connection);
@@ -164,6 +168,7 @@ class RunningGateway implements Gateway {
       timeouts: () => this.#config.timeouts,
       forwarded: (client) => {
         this.#options.log.event('channel.forwarded', { peer: peerOf(client) });
+        this.#progressed(client, 'transport');
         this.#tunnels.addForwarded(client);
       },
     });
@@ -257,10 +262,19 @@ class RunningGateway implements Gateway {
   }
 
   #accept(socket: Socket): void {
-    if (!this.#admission.admit(new Connection(socket))) return;
+    const connection = new Connection(socket);
+    if (!this.#admission.admit(connection)) return;
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
-    this.#server.emit('connection', socket);
+    const start = (): void => void this.#server.emit('connection', socket);
+    this.#admission.startTls(connection, start, (reason) =>
+      this.#options.log.event('tls.failed', { peer: peerOf(socket), code: 'NO_CLIENT_HELLO', reason }),
+    );
+  }
+
+  #progressed(socket: Socket, milestone: Milestone): void {
+    const connection = connectionOf(socket);
+    if (connection) this.#admission.progressed(connection, milestone);
   }
 
   get #unhealthy(): 'draining' | 'overloaded' | undefined {

@@ -7,6 +7,7 @@ import type { Config } from '../../config/schema.js';
 import { HeadError } from '../../http/errors.js';
 import type { BodyFraming } from '../../http/fields.js';
 import type { RequestHead } from '../../http/head.js';
+import type { Milestone } from '../admission/milestones.js';
 import type { NewTunnelQuota } from '../admission/tunnel-quota.js';
 import { readRequest } from '../http/reader.js';
 import { busy, type Refusal } from '../http/refusal.js';
@@ -30,6 +31,8 @@ export interface DispatcherOptions {
   readonly directory: ChannelDirectory;
   /** Opens a tunnel, which then owns the transport and the tunnel slot taken for it. */
   readonly tunnel: (opened: OpenedTransport) => void;
+  /** Called when this connection has reached a milestone. */
+  readonly progressed: (socket: Socket, milestone: Milestone) => void;
   /** Called when the user of this connection is authenticated. */
   readonly authenticated: (socket: Socket) => void;
 }
@@ -62,6 +65,7 @@ export class Dispatcher {
     const { limits, timeouts } = this.#options.config();
     try {
       const read = await readRequest(socket, { limits, deadlineMs: timeouts.head * 1000 });
+      this.#options.progressed(socket, 'request');
       if (read.kind === 'web') this.#options.web.emit('connection', socket);
       else if (read.kind === 'closed' || read.kind === 'idle') socket.destroy();
       else if (read.kind === 'rpc') this.#refuse(socket, { status: 404, reason: 'RPC over HTTP is not offered' });
@@ -100,7 +104,9 @@ export class Dispatcher {
     if (request.upgrade && transports.websocket) return this.#openWebSocket(socket, request, request.upgrade, rest);
     if (request.method === 'GET') return { status: 404, reason: 'a browser-style request needs the WebSocket' };
     if (!transports.http) return { status: 403, reason: 'only the WebSocket transport is offered' };
-    return this.pairing.wait(socket, request, peerOf(socket));
+    const refusedOut = await this.pairing.wait(socket, request, peerOf(socket));
+    if (refusedOut === undefined) this.#options.progressed(socket, 'transport');
+    return refusedOut;
   }
 
   async #openWebSocket(
