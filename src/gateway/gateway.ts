@@ -1,22 +1,21 @@
-/** The gateway: one TLS port, its tunnels, reload and graceful shutdown. */
+/** The gateway: its listeners, its tunnels, reload and graceful shutdown. */
 import type { AddressInfo, Socket } from 'node:net';
-import type { Server, TlsOptions } from 'node:tls';
+import type { TlsOptions } from 'node:tls';
 import type { Config } from '../config/schema.js';
 import { type TrustedProxies, trustedProxies } from '../proxy/trusted.js';
 import { ConnectionAdmission } from './admission/connection-admission.js';
 import { type EventLoop, watchEventLoop } from './admission/event-loop.js';
+import type { Milestone } from './admission/milestones.js';
 import { LocalTunnelQuota, type TunnelQuota, unlessOverloaded } from './admission/tunnel-quota.js';
 import { ChannelForwarding } from './cluster/forward.js';
 import type { SharedState } from './cluster/shared-state.js';
-import { type Connection, connectionOf } from './io/connection.js';
+import { connectionOf } from './io/connection.js';
 import { peerOf } from './io/sockets.js';
 import { Dispatcher } from './listener/dispatch.js';
-import { Endpoint } from './listener/endpoint.js';
+import { Listeners } from './listener/listeners.js';
 import { SINGLE_PROCESS } from './listener/pairing.js';
-import { createTlsServer } from './listener/tls-server.js';
 import { createWeb, type Web } from './listener/web.js';
 import { Counters, type Counts } from './report/counters.js';
-import { LineLimit } from './report/line-limit.js';
 import type { Log } from './report/log.js';
 import type { AccessDecisions } from './settings/access-decisions.js';
 import { accessDecisionsOf, type RuntimeSettings, secureContext, webSettings } from './settings/runtime-settings.js';
@@ -78,15 +77,12 @@ class RunningGateway implements Gateway {
   #accessDecisions: AccessDecisions;
   /** Resolves when the guards of all replaced settings are closed. */
   #formerGuards: Promise<unknown> = Promise.resolve();
-  readonly #endpoints: readonly Endpoint[];
-  /** Never listens: it gets the connections that were admitted. */
-  readonly #server: Server;
+  readonly #listeners: Listeners;
   readonly #web: Web;
   readonly #dispatcher: Dispatcher;
   readonly #tunnelQuota: TunnelQuota;
   readonly #tunnels: Tunnels;
   readonly #forwarding: ChannelForwarding | undefined;
-  readonly #sockets = new Set<Socket>();
   readonly #admission: ConnectionAdmission;
   readonly #eventLoop: EventLoop;
   readonly #counters = new Counters();
@@ -104,8 +100,10 @@ class RunningGateway implements Gateway {
     const counters = this.#counters;
     const overloaded = (): boolean => this.#eventLoop.overloaded;
     const current = (): RuntimeSettings['config'] => this.#config;
+    const isTrusted: TrustedProxies = (address) => this.#isTrusted(address);
     this.#admission = new ConnectionAdmission({
       limits,
+      timeouts,
       overloaded,
       counters,
       log,
@@ -118,6 +116,7 @@ class RunningGateway implements Gateway {
       counters,
       ids: new Ids(sharedState?.ids ?? { first: 1, step: 1 }),
       tunnelQuota: this.#tunnelQuota,
+      progressed: (socket, milestone) => this.#progressed(socket, milestone),
       log,
     });
     this.#forwarding = sharedState && this.#forwardingOf(sharedState);
@@ -133,45 +132,28 @@ class RunningGateway implements Gateway {
       web: this.#web.server,
       tunnelQuota: unlessOverloaded(this.#tunnelQuota, overloaded),
       directory: this.#forwarding ?? SINGLE_PROCESS,
-      isTrusted: (address) => this.#isTrusted(address),
+      isTrusted,
       identify: (socket, address) => {
         const connection = connectionOf(socket);
         return connection && this.#admission.identify(connection, address);
       },
       tunnel: (opened) => this.#tunnels.open(opened),
+      progressed: (socket, milestone) => this.#progressed(socket, milestone),
       authenticated: (socket) => {
         const connection = connectionOf(socket);
         if (connection) this.#admission.authenticated(connection);
       },
     });
-    const lineLimit = new LineLimit();
-    const serve = (connection: Connection, socket: Socket): void => {
-      if (!this.#admission.answersRejected(connection, socket)) void this.#dispatcher.serve(socket);
-    };
-    const server = createTlsServer({
+    this.#listeners = new Listeners({
+      entries: options.config.listen,
       tls: this.#tls(tls),
-      handshakeTimeoutMs: timeouts.tls * 1000,
-      closeTimeoutMs: () => this.#config.timeouts.close * 1000,
+      timeouts: () => this.#config.timeouts,
+      isTrusted,
+      admission: this.#admission,
       log,
-      lineLimit,
       keylog,
-      serve,
+      serve: (socket) => void this.#dispatcher.serve(socket),
     });
-    this.#server = server;
-    this.#endpoints = options.config.listen.map(
-      (entry) =>
-        new Endpoint({
-          entry,
-          log,
-          lineLimit,
-          isTrusted: (address) => this.#isTrusted(address),
-          headerTimeoutMs: () => this.#config.timeouts.tls * 1000,
-          admit: (connection) => this.#admit(connection),
-          identify: (connection, address) => this.#admission.identify(connection, address) === undefined,
-          startTls: ({ socket }) => void server.emit('connection', socket),
-          servePlain: (connection) => serve(connection, connection.socket),
-        }),
-    );
   }
 
   #tls(certificate: RuntimeSettings['tls']): TlsOptions {
@@ -186,6 +168,7 @@ class RunningGateway implements Gateway {
       timeouts: () => this.#config.timeouts,
       forwarded: (client) => {
         this.#options.log.event('channel.forwarded', { peer: peerOf(client) });
+        this.#progressed(client, 'transport');
         this.#tunnels.addForwarded(client);
       },
     });
@@ -194,18 +177,17 @@ class RunningGateway implements Gateway {
   async listen(): Promise<void> {
     try {
       await this.#forwarding?.listen((key, channel) => this.#dispatcher.pairing.joinHere(key, channel));
-      for (const endpoint of this.#endpoints) await endpoint.listen();
+      await this.#listeners.listen();
     } catch (error) {
       this.#forwarding?.close();
       this.#tunnels.stop();
       this.#eventLoop.stop();
-      for (const endpoint of this.#endpoints) if (endpoint.listening) void endpoint.close();
       throw error;
     }
   }
 
   get addresses(): readonly (AddressInfo | undefined)[] {
-    return this.#endpoints.map(({ address }) => address);
+    return this.#listeners.addresses;
   }
 
   get tunnels(): number {
@@ -213,7 +195,7 @@ class RunningGateway implements Gateway {
   }
 
   get connections(): number {
-    return this.#sockets.size;
+    return this.#listeners.connections;
   }
 
   counts(scraped = true): Counts {
@@ -227,13 +209,13 @@ class RunningGateway implements Gateway {
   }
 
   get listening(): boolean {
-    return this.#endpoints.every(({ listening }) => listening);
+    return this.#listeners.listening;
   }
 
   reload(settings: RuntimeSettings): void {
     const { config, tls } = settings;
     // The only step that can fail comes first.
-    this.#server.setSecureContext(this.#tls(tls));
+    this.#listeners.setTls(this.#tls(tls));
     this.#config = config;
     this.#isTrusted = trustedProxies(config.trustedProxies);
     const former = this.#accessDecisions;
@@ -264,11 +246,8 @@ class RunningGateway implements Gateway {
     this.#stopAccepting();
     this.#tunnels.stop();
     this.#forwarding?.close();
-    const listeners = this.#endpoints.map((endpoint) => endpoint.close());
     this.#web.close();
-    const sockets = [...this.#sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
-    for (const socket of this.#sockets) socket.destroy();
-    await Promise.all([...listeners, ...sockets]);
+    await this.#listeners.close();
     this.#eventLoop.stop();
     await Promise.all([this.#formerGuards, this.#accessDecisions.close()]);
   }
@@ -278,12 +257,9 @@ class RunningGateway implements Gateway {
     this.#tunnelQuota.close(SHUTTING_DOWN);
   }
 
-  #admit(connection: Connection): boolean {
-    if (!this.#admission.admit(connection)) return false;
-    const { socket } = connection;
-    this.#sockets.add(socket);
-    socket.once('close', () => this.#sockets.delete(socket));
-    return true;
+  #progressed(socket: Socket, milestone: Milestone): void {
+    const connection = connectionOf(socket);
+    if (connection) this.#admission.progressed(connection, milestone);
   }
 
   get #unhealthy(): 'draining' | 'overloaded' | undefined {

@@ -123,6 +123,12 @@ async function openRegistry(): Promise<{ registry: Registry; update: Update }> {
       'limit',
       ({ rejected }) => rejected,
     ),
+    labelledCounter(
+      'rdgw_evicted_total',
+      'Unauthenticated connections ended for new ones, by the setting that limits them.',
+      'limit',
+      ({ evicted }) => evicted,
+    ),
     ({ loopDelay }) => {
       for (const [stat, seconds] of Object.entries(loopDelay)) delay.set({ stat }, seconds);
     },

@@ -25,6 +25,8 @@ describe('defaults', () => {
         headFields: 100,
         handshakes: 1024,
         handshakesPerAddress: 512,
+        handshakeRate: 400,
+        handshakeRatePerAddress: 200,
         connections: 24_000,
         connectionsPerAddress: 4096,
         loopDelay: 200,

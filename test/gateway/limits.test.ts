@@ -24,21 +24,36 @@ import {
 import { testGateway as oneProcess, type TestGateway } from '../support/gateway.js';
 import { collectGarbage } from '../support/memory.js';
 import { testGatewayOrPair as testGateway } from '../support/site.js';
-import { closedPort, echoTarget, silentPort, testTarget } from '../support/target.js';
+import { closedPort, echoTarget, silentPort, type TestTarget, testTarget } from '../support/target.js';
 import { eventually, sleep } from '../support/wait.js';
 
 /** A TCP connection that sends nothing. */
-async function silent({ port }: TestGateway): Promise<Socket> {
-  const socket = connect(port, '127.0.0.1');
+async function silent({ port }: TestGateway, localAddress = '127.0.0.1'): Promise<Socket> {
+  const socket = connect({ port, host: '127.0.0.1', localAddress });
   socket.on('error', () => undefined);
   await once(socket, 'connect');
   return socket;
+}
+
+/** A session with an echo target. */
+async function session(server: TestGateway): Promise<{ client: RawClient; target: TestTarget }> {
+  const target = await echoTarget();
+  const token = await server.token(target.name);
+  return { client: await RawClient.open(server, { transport: 'websocket', token, port: target.port }), target };
 }
 
 const closed = async (socket: Socket): Promise<void> => {
   socket.resume();
   if (!socket.closed) await once(socket, 'close');
 };
+
+/** A new connection whose health check is answered with 200; the gateway closes it. */
+async function healthy(server: TestGateway, from?: string): Promise<Socket> {
+  const socket = await tlsSocket(server, from);
+  const answer = await request(socket, ['GET /healthz HTTP/1.1', 'Host: localhost', 'Connection: close']);
+  expect(answer.status).toBe(200);
+  return socket;
+}
 
 /** The response to a connection that is rejected by a limit. */
 async function rejected(server: TestGateway): Promise<HttpResponse> {
@@ -77,19 +92,19 @@ describe('limits.connections', () => {
 describe('limits.connectionsPerAddress', () => {
   it('leaves slots for other addresses', async () => {
     const server = await testGateway({ limits: { connectionsPerAddress: 1 } });
-    const first = await tlsSocket(server);
+    const { client, target } = await session(server);
     expect((await rejected(server)).status).toBe(503);
     expect(await server.line('connection.rejected')).toMatchObject({ reason: 'limits.connectionsPerAddress' });
-    const elsewhere = await tlsSocket(server, '127.0.0.9');
-    expect((await request(elsewhere, ['GET /healthz HTTP/1.1', 'Host: localhost'])).status).toBe(200);
-    for (const socket of [first, elsewhere]) socket.destroy();
+    await closed(await healthy(server, '127.0.0.9'));
+    client.pipe.close();
     await server.stop();
+    await target.stop();
   });
 
   it('closes connections without an answer when no rejection slot is free', async () => {
     // Each process has its own rejection slots.
     const server = await oneProcess({ limits: { connectionsPerAddress: 1 } });
-    const first = await tlsSocket(server);
+    const { client, target } = await session(server);
     const statuses = [];
     for (let count = 0; count < 16; count++) statuses.push((await rejected(server)).status);
     expect(new Set(statuses)).toEqual(new Set([503]));
@@ -97,8 +112,9 @@ describe('limits.connectionsPerAddress', () => {
     await closed(cut);
     expect(server.gateway.connections).toBe(1);
     expect(server.lines('connection.rejected')).toHaveLength(1);
-    first.destroy();
+    client.pipe.close();
     await server.stop();
+    await target.stop();
   });
 });
 
@@ -148,7 +164,7 @@ describe('limits.loopDelay', () => {
 });
 
 describe('limits.handshakes', () => {
-  it('rejects unauthenticated connections, and frees the slot of one that authenticates or closes', async () => {
+  it('ends an unauthenticated connection for a new one, and frees the slot of one that authenticates', async () => {
     const server = await testGateway({ limits: { handshakes: 3 } });
     const target = await echoTarget();
     const [first, second] = [await silent(server), await silent(server)];
@@ -158,17 +174,16 @@ describe('limits.handshakes', () => {
     for (let count = 0; count < 3; count++) {
       clients.push(await RawClient.open(server, { transport: 'websocket', token, port: target.port }));
     }
+    expect([first.closed, second.closed]).toEqual([false, false]);
     const third = await silent(server);
-    expect((await rejected(server)).status).toBe(503);
-    expect(server.lines('connection.rejected')).toHaveLength(1);
+    await closed(await healthy(server));
+    expect([first.closed, second.closed, third.closed]).toEqual([true, false, false]);
+    expect(await server.line('connection.evicted')).toMatchObject({ reason: 'limits.handshakes', total: 1 });
+    expect(server.lines('connection.rejected')).toEqual([]);
     for (const client of clients) {
       client.send(Buffer.from('hello'));
       expect((await client.waitForBytes(5)).toString()).toBe('hello');
     }
-    const before = server.gateway.connections;
-    first.destroy();
-    await eventually(() => server.gateway.connections < before);
-    clients.push(await RawClient.open(server, { transport: 'websocket', token, port: target.port }));
     for (const socket of [second, third]) socket.destroy();
     for (const client of clients) client.pipe.close();
     await server.idle();
@@ -191,21 +206,20 @@ describe('limits.handshakes', () => {
 });
 
 describe('limits.handshakesPerAddress', () => {
-  it('leaves slots for other addresses', async () => {
+  it('ends one of the same address for a new one, and leaves those of other addresses', async () => {
     const server = await testGateway({ limits: { handshakes: 10, handshakesPerAddress: 2 } });
-    const target = await echoTarget();
+    const other = await silent(server, '127.0.0.9');
     const sockets = [await silent(server), await silent(server)];
-    expect((await rejected(server)).status).toBe(503);
-    expect(await server.line('connection.rejected')).toMatchObject({
+    const newer = await healthy(server);
+    await closed(sockets[0] as Socket);
+    expect([other.closed, sockets[1]?.closed]).toEqual([false, false]);
+    expect(await server.line('connection.evicted')).toMatchObject({
       reason: 'limits.handshakesPerAddress',
       peer: '127.0.0.1',
     });
-    const elsewhere = await tlsSocket(server, '127.0.0.9');
-    const answer = await request(elsewhere, ['GET /healthz HTTP/1.1', 'Host: localhost']);
-    expect(answer.status).toBe(200);
-    for (const socket of [...sockets, elsewhere]) socket.destroy();
+    await closed(await healthy(server, '127.0.0.9'));
+    for (const socket of [...sockets, other, newer]) socket.destroy();
     await server.stop();
-    await target.stop();
   });
 });
 

@@ -6,7 +6,7 @@ import type { RuntimeSettings } from '../../src/gateway/settings/runtime-setting
 import { createGuard, type Guard } from '../../src/policy/guard.js';
 import { parseRule } from '../../src/policy/rules.js';
 import type { Authenticator } from '../../src/policy/types.js';
-import { RawClient, rdgHead, request, TRANSPORTS, tlsSocket, upgradeHeaders } from '../support/client.js';
+import { RawClient, rdgHead, request, TRANSPORTS, tlsSocket, upgradeHeaders, waitForClose } from '../support/client.js';
 import { testGateway } from '../support/gateway.js';
 import { closedPort, echoTarget } from '../support/target.js';
 import { eventually } from '../support/wait.js';
@@ -177,9 +177,9 @@ describe('a reload', () => {
     server.gateway.reload(settingsWith({ limits: { handshakes: 1 } }));
     await eventually(() => server.gateway.connections === 1);
     const only = await tlsSocket(later(server));
-    expect((await request(await tlsSocket(later(server)), head)).status).toBe(503);
-    expect(await server.line('connection.rejected')).toMatchObject({ reason: 'limits.handshakes' });
-    only.destroy();
+    expect((await request(await tlsSocket(later(server)), head)).status).toBe(101);
+    expect(await server.line('connection.evicted')).toMatchObject({ reason: 'limits.handshakes' });
+    await waitForClose(only);
     client.pipe.close();
     await server.stop();
     await target.stop();

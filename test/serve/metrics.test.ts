@@ -13,7 +13,8 @@ const COUNTS: Counts = {
   sent: 2_000_000,
   connections: 7,
   handshakes: 1,
-  rejected: { 'limits.handshakes': 5 },
+  rejected: { 'limits.connections': 5 },
+  evicted: { 'limits.handshakes': 6 },
   loopDelay: { mean: 0.001, p50: 0.0005, p99: 0.02, max: 0.25 },
 };
 const HERE = { host: '127.0.0.1', port: 0 };
@@ -66,7 +67,8 @@ describe('/metrics', () => {
       'rdgw_sent_bytes_total 2000000',
       'rdgw_connections 7',
       'rdgw_handshakes 1',
-      'rdgw_turned_away_total{limit="limits.handshakes"} 5',
+      'rdgw_turned_away_total{limit="limits.connections"} 5',
+      'rdgw_evicted_total{limit="limits.handshakes"} 6',
     ]);
     expect(body).toMatch(/^process_cpu_seconds_total \d/m);
     expect(body).toMatch(/^# TYPE rdgw_sent_bytes_total counter$/m);

@@ -42,14 +42,19 @@ afterEach(() => echo.stop());
 const events = (gateway: SoakGateway): string[] => gateway.log().map(({ event }) => event);
 
 describe('file descriptors', () => {
-  itUnless(UNAVAILABLE.limits, 'limit the number of clients, and further ones are rejected', LIMIT_MS, async () => {
-    const gateway = await startSoakGateway(lab, { wrapper: ['prlimit', '--nofile=256:256'] });
-    const clients: TLSSocket[] = [];
-    while (!events(gateway).includes('connection.rejected')) clients.push(await tlsSocket(gateway));
-    const [line] = gateway.log().filter(({ event }) => event === 'connection.rejected');
-    expect(line).toMatchObject({ reason: 'limits.connections' });
-    for (const socket of clients) socket.destroy();
-  });
+  itUnless(
+    UNAVAILABLE.limits,
+    'limit the number of clients, and idle ones are ended for further ones',
+    LIMIT_MS,
+    async () => {
+      const gateway = await startSoakGateway(lab, { wrapper: ['prlimit', '--nofile=256:256'] });
+      const clients: TLSSocket[] = [];
+      while (!events(gateway).includes('connection.evicted')) clients.push(await tlsSocket(gateway));
+      const [line] = gateway.log().filter(({ event }) => event === 'connection.evicted');
+      expect(line).toMatchObject({ reason: 'limits.connections' });
+      for (const socket of clients) socket.destroy();
+    },
+  );
 
   /** Enough for the gateway itself and a dozen sessions. */
   const FILES = 64;

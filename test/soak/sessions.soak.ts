@@ -14,12 +14,15 @@ const WARM_UP = 1_000;
 const HEAP_SLACK = 3 * MIB;
 const RESIDENT_SLACK = 24 * MIB;
 
+/** All sessions come from one address, and as fast as they can. */
+const NO_RATES = { RDGW_LIMITS_HANDSHAKE_RATE: '100000', RDGW_LIMITS_HANDSHAKE_RATE_PER_ADDRESS: '100000' };
+
 let lab: Lab;
 let gateway: SoakGateway;
 
 beforeAll(async () => {
   lab = await openLab('soak-sessions');
-  gateway = await startSoakGateway(lab);
+  gateway = await startSoakGateway(lab, { env: NO_RATES });
 });
 
 afterAll(() => lab?.close());

@@ -1,204 +1,223 @@
 /**
- * Connection admission: enforces every limit on connections before TLS starts, and answers a part of the rejected
- * connections.
+ * Connection admission: enforces every limit on connections before TLS starts. When a limit is reached, a connection
+ * without an identity is ended for the new one; if there is none, the new one is rejected.
  */
 import type { Socket } from 'node:net';
 import type { Config } from '../../config/schema.js';
-import { serviceUnavailable } from '../http/respond.js';
 import type { Connection } from '../io/connection.js';
-import { endSocket, ignoreError, peerOf } from '../io/sockets.js';
+import { peerOf } from '../io/sockets.js';
 import type { Counters } from '../report/counters.js';
 import type { Log } from '../report/log.js';
+import { ThrottledEvent } from '../report/throttled-event.js';
+import { awaitClientHello } from './client-hello.js';
 import type { ConnectionCount } from './connection-count.js';
-import { networkOf, Quota } from './quota.js';
+import { type ConnectionLimits, ConnectionQuota, type CountedConnection } from './connection-quota.js';
+import { HandshakeQueue, type HandshakeRates } from './handshake-queue.js';
+import type { Milestone } from './milestones.js';
+import { networkOf } from './networks.js';
+import { cut, Rejections } from './rejections.js';
 
 export interface ConnectionAdmissionOptions {
-  readonly limits: Pick<
-    Config['limits'],
-    'connections' | 'connectionsPerAddress' | 'handshakes' | 'handshakesPerAddress'
-  >;
+  readonly limits: ConnectionLimits & HandshakeRates;
+  readonly timeouts: Pick<Config['timeouts'], 'tls'>;
   /** Whether the event loop is overloaded: then every new connection is rejected. */
   readonly overloaded: () => boolean;
   readonly counters: Counters;
   readonly log: Log;
   /** The count over all processes, where several share the limits. */
   readonly connectionCount?: ConnectionCount | undefined;
+  /** The monotonic clock, in milliseconds. */
+  readonly now?: () => number;
 }
 
 /**
- * Slots for rejected connections that get a reason: a TLS handshake and a 503. That costs as much as serving an honest
- * client, so there are few slots. A slot is held for REJECTION_MS however soon its connection ends, which limits the
- * TLS handshakes of rejected connections to 21 a second, about a hundredth of a core. All other rejected connections
- * are closed at once.
+ * Time for the whole ClientHello, which follows the handshake of TCP at once: two lost packets, which TCP repeats after
+ * one and three seconds. A browser that connects ahead of a request sends nothing for longer, and connects again.
  */
-const ANSWERED_AT_A_TIME = 64;
-/** A quarter of all slots, so that a flood from one address leaves slots for others. */
-const ANSWERED_PER_ADDRESS = 16;
-/** Covers the round trips of TCP, TLS 1.2 and a request between continents, on a busy machine. */
-const REJECTION_MS = 3_000;
-/** One log line for this many rejections, so that a flood of connections does not flood the log. */
-const LOG_EVERY = 1000;
-
+const HELLO_MS = 4_000;
 /** The reason while the process is overloaded. Every reason is the name of a setting. */
 const OVERLOADED = 'limits.loopDelay';
 
 interface AdmittedConnection {
+  readonly connection: Connection;
   /** The name in the connection count of all processes. */
   readonly name: string;
-  readonly network: string;
-  isClosed: boolean;
-  /** The client has not proven its identity yet. */
-  isUnauthenticated: boolean;
   /** The TLS handshake is complete. */
   hasTls: boolean;
 }
 
-/** A rejected connection that holds a slot and gets a reason. */
-interface Rejection {
-  readonly reason: string;
-}
+type Counted = CountedConnection<AdmittedConnection>;
 
 export class ConnectionAdmission {
   readonly #options: ConnectionAdmissionOptions;
-  readonly #connections: Quota;
-  readonly #handshakes: Quota;
-  readonly #rejectionSlots = new Quota('rejection slots', ANSWERED_AT_A_TIME, ANSWERED_PER_ADDRESS);
-  readonly #admitted = new WeakMap<Connection, AdmittedConnection>();
-  readonly #rejections = new WeakMap<Connection, Rejection>();
-  #rejectedTotal = 0;
+  readonly #quota: ConnectionQuota<AdmittedConnection>;
+  readonly #handshakes: HandshakeQueue;
+  readonly #rejections = new Rejections();
+  readonly #admitted = new WeakMap<Connection, Counted>();
+  readonly #rejectedLine: ThrottledEvent<{ reason: string; peer: string }>;
+  readonly #endedLine: ThrottledEvent<{ reason: string; peer: string }>;
 
   constructor(options: ConnectionAdmissionOptions) {
-    const { limits } = options;
+    const { limits, log, now = () => performance.now() } = options;
     this.#options = options;
-    this.#connections = new Quota('limits.connections', limits.connections, limits.connectionsPerAddress);
-    this.#handshakes = new Quota('limits.handshakes', limits.handshakes, limits.handshakesPerAddress);
+    this.#quota = new ConnectionQuota({ limits, now, end: (admitted, setting) => this.#endFor(admitted, setting) });
+    this.#handshakes = new HandshakeQueue({ rates: limits, now });
+    this.#rejectedLine = new ThrottledEvent((fields) => log.event('connection.rejected', fields));
+    this.#endedLine = new ThrottledEvent((fields) => log.event('connection.evicted', fields));
   }
 
-  /** Applies to new connections; admitted ones stay. */
+  /** Applies to new connections; admitted ones stay until others need their slots. */
   adjust(limits: ConnectionAdmissionOptions['limits']): void {
-    this.#connections.adjust(limits.connections, limits.connectionsPerAddress);
-    this.#handshakes.adjust(limits.handshakes, limits.handshakesPerAddress);
+    this.#quota.adjust(limits);
+    this.#handshakes.adjust(limits);
   }
 
   /** Number of connections whose user is not authenticated. */
   get unauthenticated(): number {
-    return this.#handshakes.size;
+    return this.#quota.unauthenticated;
   }
 
   /**
-   * Decides on a new connection. False: it was closed. True: the caller starts TLS, and then calls `answersRejected`.
+   * Decides on a new connection. False: it was closed. True: the caller calls `startTls`, if it speaks TLS, and then
+   * `answersRejected`. A trusted proxy counts in total only, until `identify` names a client.
    */
   admit(connection: Connection): boolean {
-    const { address = '', isTrustedProxy } = connection.peer;
+    const { address, isTrustedProxy } = connection.peer;
     // A socket that is closed already has no address to count it by.
-    if (address === '' && !isTrustedProxy) return cut(connection.socket);
-    const network = networkOf(address);
-    const reason = this.#takeSlot(network);
-    if (reason === undefined) {
-      this.#register(connection, network);
-      return true;
-    }
-    this.#countRejection(connection.socket, reason);
-    return this.#takeRejectionSlot(connection, network, reason) || cut(connection.socket);
-  }
-
-  /** Called when the TLS handshake is complete. True: the connection was rejected, and is answered and closed here. */
-  answersRejected(connection: Connection, socket: Socket): boolean {
-    const rejection = this.#rejections.get(connection);
-    if (rejection === undefined) {
-      const admitted = this.#admitted.get(connection);
-      if (admitted) admitted.hasTls = true;
-      return false;
-    }
-    socket.on('error', ignoreError);
-    // The answer waits for the first bytes of the request: a response without a request confuses HTTP clients.
-    socket.once('data', () => {
-      if (socket.writable) socket.write(serviceUnavailable(rejection.reason === OVERLOADED ? 'overloaded' : 'full'));
-      endSocket(socket, REJECTION_MS);
-    });
+    if (address === undefined && !isTrustedProxy) return cut(connection.socket);
+    const client = isTrustedProxy ? undefined : address;
+    if (this.#options.overloaded()) return this.#reject(connection, client, OVERLOADED);
+    const admitted: AdmittedConnection = { connection, name: String(connection.number), hasTls: false };
+    const counted = this.#quota.add(admitted, client);
+    if (typeof counted === 'string') return this.#reject(connection, client, counted);
+    this.#register(counted, client);
     return true;
   }
 
-  /** The user of this connection is authenticated: its handshake slot becomes free. */
-  authenticated(connection: Connection): void {
-    const admitted = this.#admitted.get(connection);
-    if (admitted === undefined || admitted.isClosed) return;
-    this.#releaseHandshake(admitted);
-    this.#options.connectionCount?.authenticated(admitted.name);
+  /**
+   * The connection speaks for the client at `address` from now on, whose shares it counts for; undefined: for nobody.
+   * Returns the name of the setting if that client has used up a share, and then changes nothing.
+   */
+  identify(connection: Connection, address: string | undefined): string | undefined {
+    const counted = this.#admitted.get(connection);
+    if (counted === undefined) return undefined;
+    const before = counted.network;
+    const reached = this.#quota.identify(counted, address);
+    if (counted.network !== before) this.#options.connectionCount?.identify(counted.owner.name, address);
+    return reached;
   }
 
-  identify(_connection: Connection, _address: string | undefined): string | undefined {
-    return undefined;
-  }
-
-  #takeSlot(network: string): string | undefined {
-    if (this.#options.overloaded()) return OVERLOADED;
-    const connectionsFull = this.#connections.take(network);
-    if (connectionsFull !== undefined) return connectionsFull;
-    const handshakesFull = this.#handshakes.take(network);
-    if (handshakesFull !== undefined) this.#connections.release(network);
-    return handshakesFull;
-  }
-
-  #register(connection: Connection, network: string): void {
-    const name = String(connection.number);
-    const admitted: AdmittedConnection = {
-      name,
-      network,
-      isClosed: false,
-      isUnauthenticated: true,
-      hasTls: false,
+  /**
+   * Calls `start` when the TLS handshake is to begin: its ClientHello is here, and `limits.handshakeRate` allows it. Calls
+   * `failed` and closes the connection when it sends none in time.
+   */
+  startTls(connection: Connection, start: () => void, failed: (reason: string) => void): void {
+    const counted = this.#admitted.get(connection);
+    if (counted === undefined) return start();
+    const { socket } = connection;
+    const limitMs = Math.min(HELLO_MS, this.#options.timeouts.tls * 1000);
+    const arrived = (): void => {
+      this.progressed(connection, 'hello');
+      const waiting = this.#handshakes.add(counted.network, () => {
+        this.progressed(connection, 'handshake');
+        start();
+      });
+      if (waiting) socket.once('close', () => waiting.cancel());
     };
-    this.#admitted.set(connection, admitted);
-    this.#options.connectionCount?.add(name, network, (setting) => this.#rejectAdmitted(connection, admitted, setting));
-    connection.socket.once('close', () => this.#release(admitted));
+    awaitClientHello(socket, limitMs, arrived, () => {
+      failed(`no ClientHello within ${limitMs / 1000} s`);
+      socket.destroy();
+    });
   }
 
-  #release(connection: AdmittedConnection): void {
-    if (connection.isClosed) return;
-    connection.isClosed = true;
-    this.#releaseHandshake(connection);
-    this.#connections.release(connection.network);
-    this.#options.connectionCount?.remove(connection.name);
+  /** The connection has reached a milestone on the way to an identity. */
+  progressed(connection: Connection, milestone: Milestone): void {
+    const counted = this.#admitted.get(connection);
+    if (counted?.waiting === undefined) return;
+    this.#quota.progressed(counted, milestone);
+    this.#options.connectionCount?.progressed(counted.owner.name, milestone);
   }
 
-  #releaseHandshake(connection: AdmittedConnection): void {
-    if (!connection.isUnauthenticated) return;
-    connection.isUnauthenticated = false;
-    this.#handshakes.release(connection.network);
+  /**
+   * Called when the TLS handshake is complete, or for the first request without TLS. True: the connection was rejected,
+   * and is answered and closed here.
+   */
+  answersRejected(connection: Connection, socket: Socket): boolean {
+    if (!this.#rejections.has(connection)) {
+      const counted = this.#admitted.get(connection);
+      if (counted) counted.owner.hasTls = true;
+      this.progressed(connection, 'tls');
+      return false;
+    }
+    this.#rejections.answer(connection, socket);
+    return true;
+  }
+
+  /** The user of this connection is authenticated: its handshake slot becomes free, and it is never ended for others. */
+  authenticated(connection: Connection): void {
+    const counted = this.#admitted.get(connection);
+    if (counted?.waiting === undefined) return;
+    this.#quota.authenticated(counted);
+    this.#options.connectionCount?.authenticated(counted.owner.name);
+  }
+
+  #register(counted: Counted, client: string | undefined): void {
+    const { connection, name } = counted.owner;
+    this.#admitted.set(connection, counted);
+    this.#options.connectionCount?.add(name, client, {
+      reject: (setting) => this.#rejectAdmitted(counted, setting),
+      end: (setting) => this.#endAdmitted(counted, setting),
+    });
+    connection.socket.once('close', () => this.#release(counted));
+  }
+
+  #release(counted: Counted): void {
+    if (!counted.isCounted) return;
+    this.#quota.remove(counted);
+    this.#options.connectionCount?.remove(counted.owner.name);
+  }
+
+  /** Ends a connection, which is counted no longer in this process, for a new one. */
+  #endFor({ connection, name }: AdmittedConnection, setting: string): void {
+    const { counters, connectionCount } = this.#options;
+    counters.evicted(setting);
+    this.#endedLine.add({ reason: setting, peer: peerOf(connection.socket) });
+    connectionCount?.remove(name);
+    cut(connection.socket);
+  }
+
+  /** An admitted connection is the one to end in the count of all processes. */
+  #endAdmitted(counted: Counted, setting: string): void {
+    if (counted.waiting === undefined) return;
+    this.#quota.remove(counted);
+    this.#endFor(counted.owner, setting);
   }
 
   /**
    * An admitted connection exceeds a limit in the count of all processes; its TLS handshake is usually still under way.
    */
-  #rejectAdmitted(connection: Connection, admitted: AdmittedConnection, reason: string): void {
-    if (admitted.isClosed) return;
-    this.#release(admitted);
-    this.#countRejection(connection.socket, reason);
-    if (admitted.hasTls || !this.#takeRejectionSlot(connection, admitted.network, reason)) cut(connection.socket);
+  #rejectAdmitted(counted: Counted, setting: string): void {
+    if (!counted.isCounted) return;
+    const { connection, hasTls } = counted.owner;
+    const { network } = counted;
+    this.#release(counted);
+    if (hasTls) this.#countRejection(connection, setting);
+    if (hasTls) cut(connection.socket);
+    else this.#rejectFrom(connection, network, setting);
   }
 
-  #countRejection(socket: Socket, reason: string): void {
-    const { counters, log } = this.#options;
-    counters.rejected(reason);
-    if (this.#rejectedTotal++ % LOG_EVERY !== 0) return;
-    log.event('connection.rejected', { reason, peer: peerOf(socket), total: this.#rejectedTotal });
+  #reject(connection: Connection, client: string | undefined, setting: string): boolean {
+    return this.#rejectFrom(connection, client === undefined ? undefined : networkOf(client), setting);
   }
 
-  /** True when there is a slot to answer this rejected connection. */
-  #takeRejectionSlot(connection: Connection, network: string, reason: string): boolean {
-    if (this.#rejectionSlots.take(network) !== undefined) return false;
-    this.#rejections.set(connection, { reason });
-    setTimeout(() => {
-      connection.socket.destroy();
-      this.#rejectionSlots.release(network);
-    }, REJECTION_MS).unref();
-    return true;
+  /** False: the connection was closed. True: it gets a reason after its TLS handshake. */
+  #rejectFrom(connection: Connection, network: string | undefined, setting: string): boolean {
+    this.#countRejection(connection, setting);
+    return this.#rejections.add(connection, network, setting === OVERLOADED ? 'overloaded' : 'full');
   }
-}
 
-function cut(socket: Socket): false {
-  socket.on('error', ignoreError);
-  socket.destroy();
-  return false;
+  #countRejection({ socket }: Connection, setting: string): void {
+    this.#options.counters.rejected(setting);
+    this.#rejectedLine.add({ reason: setting, peer: peerOf(socket) });
+  }
 }

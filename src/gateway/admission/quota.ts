@@ -1,4 +1,4 @@
-/** A limited number of slots, with a share for each network. Every limit on clients uses it. */
+/** A limited number of slots, with a share for each network. What belongs to no network counts in total only. */
 export class Quota {
   readonly #name: string;
   #limit: number;
@@ -29,34 +29,42 @@ export class Quota {
   /**
    * Takes a slot, to be returned with `release`. Returns the name of the setting whose limit is reached, or undefined.
    */
-  take(network: string): string | undefined {
-    if (this.#size >= this.#limit) return this.#name;
-    const taken = this.#taken.get(network) ?? 0;
-    if (taken >= this.#limitPerNetwork) return `${this.#name}PerAddress`;
-    this.#taken.set(network, taken + 1);
+  take(network: string | undefined): string | undefined {
+    const reached = this.shareReached(network) ?? this.reached();
+    if (reached === undefined) this.add(network);
+    return reached;
+  }
+
+  /** The name of the setting if no slot is free. */
+  reached(): string | undefined {
+    return this.#size >= this.#limit ? this.#name : undefined;
+  }
+
+  /** The name of the setting if the network has used up its share. */
+  shareReached(network: string | undefined): string | undefined {
+    if (network === undefined) return undefined;
+    return (this.#taken.get(network) ?? 0) >= this.#limitPerNetwork ? `${this.#name}PerAddress` : undefined;
+  }
+
+  /** Takes a slot beyond all limits. */
+  add(network: string | undefined): void {
     this.#size++;
-    return undefined;
+    if (network !== undefined) this.#taken.set(network, (this.#taken.get(network) ?? 0) + 1);
   }
 
-  release(network: string): void {
-    const taken = this.#taken.get(network);
-    if (taken === undefined) return;
+  /** Moves a slot from one network to another, beyond the limit of either. */
+  move(from: string | undefined, to: string | undefined): void {
+    this.release(from);
+    this.add(to);
+  }
+
+  release(network: string | undefined): void {
+    if (network !== undefined) {
+      const taken = this.#taken.get(network);
+      if (taken === undefined) return;
+      if (taken > 1) this.#taken.set(network, taken - 1);
+      else this.#taken.delete(network);
+    }
     this.#size--;
-    if (taken > 1) this.#taken.set(network, taken - 1);
-    else this.#taken.delete(network);
   }
-}
-
-/**
- * The unit that counts as one client: an IPv4 address, or the /64 of an IPv6 address, which one subscriber has (RFC
- * 6177).
- */
-export function networkOf(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address);
-  if (mapped?.[1] !== undefined || !address.includes(':')) return mapped?.[1] ?? address;
-  const [head = '', tail] = address.split('::');
-  const front = head === '' ? [] : head.split(':');
-  const back = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = tail === undefined ? 0 : 8 - front.length - back.length;
-  return [...front, ...new Array(Math.max(0, zeros)).fill('0'), ...back].slice(0, 4).join(':');
 }

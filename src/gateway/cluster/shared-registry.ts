@@ -3,19 +3,21 @@
  * worker.
  */
 import type { Config } from '../../config/schema.js';
-import { Quota } from '../admission/quota.js';
+import { type ConnectionLimits, ConnectionQuota, type CountedConnection } from '../admission/connection-quota.js';
+import type { Milestone } from '../admission/milestones.js';
 import { TUNNEL_LIMIT_REACHED } from '../admission/tunnel-quota.js';
 import { type ChannelKey, ChannelTable } from '../listener/channel-table.js';
 
-export type SharedLimits = Pick<
-  Config['limits'],
-  'tunnels' | 'connections' | 'connectionsPerAddress' | 'handshakes' | 'handshakesPerAddress'
->;
+export type SharedLimits = ConnectionLimits & Pick<Config['limits'], 'tunnels'>;
 
-interface CountedConnection {
-  readonly network: string;
-  isUnauthenticated: boolean;
+/** A connection of a worker, named by the worker. */
+interface WorkerConnection {
+  readonly worker: number;
+  readonly name: string;
 }
+
+/** Tells a worker to end a connection for a new one. `setting` is the limit that was reached. */
+export type EndConnection = (name: string, setting: string) => void;
 
 /**
  * The entry of one worker. The tables need no limits of their own: every OUT channel is a connection, connections are
@@ -24,30 +26,36 @@ interface CountedConnection {
 interface WorkerEntry {
   tunnels: number;
   /** By name. */
-  readonly connections: Map<string, CountedConnection>;
+  readonly connections: Map<string, CountedConnection<WorkerConnection>>;
   readonly channels: Set<ChannelKey>;
+  endConnection: EndConnection;
 }
 
 /** Workers are identified by number. INVARIANT: no two running workers have the same number. */
 export class SharedRegistry {
   #tunnelLimit: number;
-  readonly #connections: Quota;
-  readonly #handshakes: Quota;
+  readonly #connections: ConnectionQuota<WorkerConnection>;
   readonly #entries = new Map<number, WorkerEntry>();
   readonly #owners = new ChannelTable<number>();
   #tunnels = 0;
 
-  constructor(limits: SharedLimits) {
+  /** `now` is the monotonic clock, in milliseconds. */
+  constructor(limits: SharedLimits, now: () => number = () => performance.now()) {
     this.#tunnelLimit = limits.tunnels;
-    this.#connections = new Quota('limits.connections', limits.connections, limits.connectionsPerAddress);
-    this.#handshakes = new Quota('limits.handshakes', limits.handshakes, limits.handshakesPerAddress);
+    const end = ({ worker, name }: WorkerConnection, setting: string): void =>
+      this.#entryOf(worker).endConnection(name, setting);
+    this.#connections = new ConnectionQuota({ limits, now, end });
+  }
+
+  /** `endConnection` is called for connections of this worker from now on, until it is removed. */
+  addWorker(worker: number, endConnection: EndConnection): void {
+    this.#entryOf(worker).endConnection = endConnection;
   }
 
   /** Applies to new tunnels and connections; existing ones stay. */
   adjust(limits: SharedLimits): void {
     this.#tunnelLimit = limits.tunnels;
-    this.#connections.adjust(limits.connections, limits.connectionsPerAddress);
-    this.#handshakes.adjust(limits.handshakes, limits.handshakesPerAddress);
+    this.#connections.adjust(limits);
   }
 
   /** Number of tunnels of all workers. */
@@ -76,33 +84,44 @@ export class SharedRegistry {
   }
 
   /**
-   * Counts a new, unauthenticated connection. If it exceeds a limit, it is not counted, and the setting of the limit is
-   * returned.
+   * Counts a new, unauthenticated connection, for which another one may be ended. If it is rejected, it is not counted,
+   * and the setting of the limit is returned. An `address` of undefined is a trusted proxy.
    */
-  addConnection(worker: number, name: string, network: string): string | undefined {
-    const connectionsFull = this.#connections.take(network);
-    if (connectionsFull !== undefined) return connectionsFull;
-    const handshakesFull = this.#handshakes.take(network);
-    if (handshakesFull === undefined) this.#entryOf(worker).connections.set(name, { network, isUnauthenticated: true });
-    else this.#connections.release(network);
-    return handshakesFull;
+  addConnection(worker: number, name: string, address: string | undefined): string | undefined {
+    const counted = this.#connections.add({ worker, name }, address);
+    if (typeof counted === 'string') return counted;
+    this.#entryOf(worker).connections.set(name, counted);
+    return undefined;
+  }
+
+  /**
+   * A connection speaks for another client from now on. If that client has used up a share, the connection is not
+   * counted any more, and the setting is returned.
+   */
+  identify(worker: number, name: string, address: string | undefined): string | undefined {
+    const connection = this.#entryOf(worker).connections.get(name);
+    const reached = connection && this.#connections.identify(connection, address);
+    if (reached !== undefined) this.removeConnection(worker, name);
+    return reached;
+  }
+
+  progressed(worker: number, name: string, milestone: Milestone): void {
+    const connection = this.#entryOf(worker).connections.get(name);
+    if (connection) this.#connections.progressed(connection, milestone);
   }
 
   /** The user of a connection is authenticated. */
   authenticated(worker: number, name: string): void {
     const connection = this.#entryOf(worker).connections.get(name);
-    if (!connection?.isUnauthenticated) return;
-    connection.isUnauthenticated = false;
-    this.#handshakes.release(connection.network);
+    if (connection) this.#connections.authenticated(connection);
   }
 
   removeConnection(worker: number, name: string): void {
-    this.authenticated(worker, name);
     const { connections } = this.#entryOf(worker);
     const connection = connections.get(name);
     if (connection === undefined) return;
     connections.delete(name);
-    this.#connections.release(connection.network);
+    this.#connections.remove(connection);
   }
 
   /** Registers an OUT channel. Returns false when any worker has one with the same key. */
@@ -134,7 +153,14 @@ export class SharedRegistry {
   }
 
   #entryOf(worker: number): WorkerEntry {
-    const entry = this.#entries.get(worker) ?? { tunnels: 0, connections: new Map(), channels: new Set() };
+    const known = this.#entries.get(worker);
+    if (known) return known;
+    const entry: WorkerEntry = {
+      tunnels: 0,
+      connections: new Map(),
+      channels: new Set(),
+      endConnection: () => undefined,
+    };
     this.#entries.set(worker, entry);
     return entry;
   }

@@ -7,6 +7,7 @@ import type { Config } from '../../config/schema.js';
 import { HeadError } from '../../http/errors.js';
 import type { BodyFraming } from '../../http/fields.js';
 import type { TrustedProxies } from '../../proxy/trusted.js';
+import type { Milestone } from '../admission/milestones.js';
 import type { NewTunnelQuota } from '../admission/tunnel-quota.js';
 import { type Client, clientFields, clientOf } from '../http/client.js';
 import { readRequest } from '../http/reader.js';
@@ -38,6 +39,8 @@ export interface DispatcherOptions {
   readonly directory: ChannelDirectory;
   /** Opens a tunnel, which then owns the transport and the tunnel slot taken for it. */
   readonly tunnel: (opened: OpenedTransport) => void;
+  /** Called when this connection has reached a milestone. */
+  readonly progressed: (socket: Socket, milestone: Milestone) => void;
   /** Called when the user of this connection is authenticated. */
   readonly authenticated: (socket: Socket) => void;
 }
@@ -106,6 +109,7 @@ export class Dispatcher {
   async #serveNext(socket: Socket, leftover: Buffer, count: number): Promise<Buffer | undefined> {
     const { limits, timeouts } = this.#options.config();
     const read = await readRequest(socket, { limits, deadlineMs: timeouts.head * 1000, leftover });
+    this.#options.progressed(socket, 'request');
     if (read.kind === 'web') return void this.#options.web.emit('connection', socket);
     if (read.kind === 'closed' || read.kind === 'idle') return void socket.destroy();
     if (read.kind === 'rpc') return this.#refuse(socket, { status: 404, reason: 'RPC over HTTP is not offered' });
@@ -133,7 +137,9 @@ export class Dispatcher {
     if (upgrade && transports.websocket) return this.#openWebSocket(socket, request, client, upgrade, rest);
     if (request.method === 'GET') return { status: 404, reason: 'a browser-style request needs the WebSocket' };
     if (!transports.http) return ONLY_WEBSOCKET;
-    return this.pairing.wait(socket, request, client);
+    const refusedOut = await this.pairing.wait(socket, request, client);
+    if (refusedOut === undefined) this.#options.progressed(socket, 'transport');
+    return refusedOut;
   }
 
   async #openWebSocket(

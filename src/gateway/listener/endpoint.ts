@@ -22,8 +22,8 @@ export interface EndpointOptions {
   readonly headerTimeoutMs: () => number;
   /** Admits a new connection, or closes it and returns false. */
   readonly admit: (connection: Connection) => boolean;
-  /** Counts an admitted connection for the client that a PROXY header named. Closes it and returns false beyond a limit. */
-  readonly identify: (connection: Connection, address: string) => boolean;
+  /** Counts an admitted connection for the client that a PROXY header named. Returns the setting whose limit it has reached. */
+  readonly identify: (connection: Connection, address: string) => string | undefined;
   /** Starts TLS on an admitted connection. */
   readonly startTls: (connection: Connection) => void;
   /** Serves an admitted connection of a plain listener. */
@@ -99,7 +99,7 @@ export class Endpoint {
     const { peer, socket } = connection;
     if (socket.destroyed) return;
     if (entry.proxyProtocol === 'required' && peer.address !== undefined && !peer.isTrustedProxy) {
-      if (!identify(connection, peer.address)) return;
+      if (identify(connection, peer.address) !== undefined) return void socket.destroy();
     }
     if (entry.tls === 'on') startTls(connection);
     else servePlain(connection);

@@ -36,6 +36,13 @@ const MAX_BODY_BYTES = 65_536;
 /** Interval at which node:http checks for request heads that exceed their time limit. */
 const CHECK_INTERVAL_MS = 1_000;
 
+/** The status for the errors of node:http that are no bad request. */
+const STATUS_OF_ERROR: Readonly<Record<string, number>> = {
+  HPE_HEADER_OVERFLOW: 431,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+};
+
 export interface Web {
   /** Never listens: it gets sockets through its `connection` event. */
   readonly server: Server;
@@ -68,6 +75,11 @@ export function createWeb({ settings, unhealthy, upgrade }: WebOptions): Web {
       socket.write(closingResponse(404));
       endSocket(socket, current.closeTimeoutMs);
     }
+  });
+  // node:http would destroy the socket right after its answer, which is lost while TLS is still sending session tickets.
+  web.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    if (socket.writable) socket.write(closingResponse(STATUS_OF_ERROR[error.code ?? ''] ?? 400));
+    endSocket(socket, current.closeTimeoutMs);
   });
   // Node starts the timer for its time limits when a server begins to listen, which this one never does.
   web.emit('listening');

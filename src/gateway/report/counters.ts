@@ -45,6 +45,8 @@ export interface Counts extends Traffic {
   readonly handshakes: number;
   /** Rejected connections, by the setting whose limit was reached. */
   readonly rejected: Readonly<Record<string, number>>;
+  /** Unauthenticated connections that were ended for new ones, by the setting whose limit was reached. */
+  readonly evicted: Readonly<Record<string, number>>;
   readonly loopDelay: LoopDelay;
 }
 
@@ -56,6 +58,7 @@ export class Counters {
   readonly #ended: Record<string, number> = {};
   readonly #refused: Partial<Record<RefusalKind, number>> = {};
   readonly #rejections: Record<string, number> = {};
+  readonly #evictions: Record<string, number> = {};
 
   opened(): void {
     this.#opened++;
@@ -75,6 +78,10 @@ export class Counters {
     add(this.#rejections, setting, 1);
   }
 
+  evicted(setting: string): void {
+    add(this.#evictions, setting, 1);
+  }
+
   /** `now` has the current values, which are not counted here; `live` has the traffic so far of the open sessions. */
   snapshot(
     now: Pick<Counts, 'sessions' | 'connections' | 'handshakes' | 'loopDelay'>,
@@ -91,6 +98,7 @@ export class Counters {
       ended: { ...this.#ended },
       refused: { ...this.#refused },
       rejected: { ...this.#rejections },
+      evicted: { ...this.#evictions },
       received,
       sent,
     };
@@ -112,6 +120,7 @@ function sum(one: Counts, other: Counts): Counts {
     connections: one.connections + other.connections,
     handshakes: one.handshakes + other.handshakes,
     rejected: sumOfTables(one.rejected, other.rejected),
+    evicted: sumOfTables(one.evicted, other.evicted),
     received: one.received + other.received,
     sent: one.sent + other.sent,
     loopDelay: { mean: slower('mean'), p50: slower('p50'), p99: slower('p99'), max: slower('max') },

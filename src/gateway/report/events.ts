@@ -18,6 +18,7 @@ export const EVENTS = {
   'request.invalid': { level: 'debug', message: 'invalid request rejected' },
   'pairing.expired': { level: 'info', message: 'OUT channel expired' },
   'connection.rejected': { level: 'warn', message: 'connection rejected' },
+  'connection.evicted': { level: 'warn', message: 'unauthenticated connection ended for a new one' },
   'connection.failed': { level: 'error', message: 'connection failed by an internal error' },
   'connection.untrusted': {
     level: 'warn',

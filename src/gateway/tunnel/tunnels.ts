@@ -1,6 +1,7 @@
 /** The tunnels of this process: opens them, counts them, checks them for stalls and waits for their end. */
 import type { Socket } from 'node:net';
 import { RESULT } from '../../protocol/index.js';
+import type { Milestone } from '../admission/milestones.js';
 import type { TunnelQuota } from '../admission/tunnel-quota.js';
 import { clientFields } from '../http/client.js';
 import type { Counters, Traffic } from '../report/counters.js';
@@ -20,6 +21,8 @@ export interface TunnelsOptions {
   readonly ids: Ids;
   /** The quota in which the caller took a slot for each tunnel. */
   readonly tunnelQuota: TunnelQuota;
+  /** Called when a connection has reached a milestone. */
+  readonly progressed: (socket: Socket, milestone: Milestone) => void;
   readonly log: Log;
 }
 
@@ -79,7 +82,11 @@ export class Tunnels {
     tunnelLog.event('session.opened', { userId, clientGeneration, clientBuild });
     const { address: peer } = client;
     const authentication = { scheme: 'PAA', peer, connectionId, correlationId, clientName: undefined } as const;
+    const progressed = (milestone: Milestone): void => {
+      for (const socket of sockets) this.#options.progressed(socket, milestone);
+    };
     const authenticate = async (token: string, sessionEnd: AbortSignal): Promise<Verdict> => {
+      progressed('token');
       const verdict = await this.#options
         .accessDecisions()
         .authenticate({ ...authentication, token, now: Date.now() }, sessionEnd);
@@ -108,6 +115,7 @@ export class Tunnels {
       },
       released: () => tunnelQuota.release(),
     });
+    progressed('transport');
     for (const socket of sockets) {
       if (socket.closed) continue;
       this.#sockets.add(socket);

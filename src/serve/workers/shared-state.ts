@@ -1,5 +1,6 @@
 /** Both ends of the RPC that shares state between workers. The primary holds the registry, the workers call it. */
-import type { ConnectionCount } from '../../gateway/admission/connection-count.js';
+import type { ConnectionCount, ConnectionDecisions } from '../../gateway/admission/connection-count.js';
+import type { Milestone } from '../../gateway/admission/milestones.js';
 import type { TunnelQuota } from '../../gateway/admission/tunnel-quota.js';
 import type { ChannelPlace, ChannelRegistry } from '../../gateway/cluster/forward.js';
 import type { SharedRegistry } from '../../gateway/cluster/shared-registry.js';
@@ -11,6 +12,12 @@ import type { CallOptions, Rpc } from './rpc.js';
 
 const NO_ANSWER = 'the primary process does not answer';
 
+/** The client that a connection speaks for. */
+interface ClientOf {
+  readonly name: string;
+  readonly address?: string;
+}
+
 /** The primary's end: answers one worker. `addressOf` returns the local socket address of another worker. */
 export function answerSharedState(
   rpc: Rpc,
@@ -21,10 +28,17 @@ export function answerSharedState(
   rpc.on('tunnel limit reached', () => registry.tunnelLimitReached());
   rpc.on('take tunnel', () => registry.takeTunnel(worker));
   rpc.on('release tunnel', () => registry.releaseTunnel(worker));
-  rpc.on('add connection', ({ name, network }: { name: string; network: string }) => {
-    const setting = registry.addConnection(worker, name, network);
+  registry.addWorker(worker, (name, setting) => rpc.notify('end connection', { name, setting }));
+  const rejectUnless = (name: string, setting: string | undefined): void => {
     if (setting !== undefined) rpc.notify('reject connection', { name, setting });
-  });
+  };
+  rpc.on('add connection', ({ name, address }: ClientOf) =>
+    rejectUnless(name, registry.addConnection(worker, name, address)),
+  );
+  rpc.on('identify', ({ name, address }: ClientOf) => rejectUnless(name, registry.identify(worker, name, address)));
+  rpc.on('progressed', ({ name, milestone }: { name: string; milestone: Milestone }) =>
+    registry.progressed(worker, name, milestone),
+  );
   rpc.on('authenticated', (name: string) => registry.authenticated(worker, name));
   rpc.on('remove connection', (name: string) => registry.removeConnection(worker, name));
   rpc.on('add channel', (key: ChannelKey) => registry.addChannel(worker, key));
@@ -92,20 +106,28 @@ export class RemoteTunnelQuota implements TunnelQuota {
   }
 }
 
+/** A decision of the primary. */
+interface Decided {
+  readonly name: string;
+  readonly setting: string;
+}
+
 /**
- * A worker accepts a connection at once and notifies the primary, which notifies back if the connection exceeds a
- * limit. For the time of this round trip there may be more connections than the limit.
+ * A worker accepts a connection at once and notifies the primary, which notifies back if a limit is reached: to reject
+ * this connection, or to end another one of this or another worker. For the time of this round trip there may be more
+ * connections than the limit.
  */
 function connectionCountOver(rpc: Rpc): ConnectionCount {
-  const connections = new Map<string, (setting: string) => void>();
-  rpc.on('reject connection', ({ name, setting }: { name: string; setting: string }) =>
-    connections.get(name)?.(setting),
-  );
+  const connections = new Map<string, ConnectionDecisions>();
+  rpc.on('reject connection', ({ name, setting }: Decided) => connections.get(name)?.reject(setting));
+  rpc.on('end connection', ({ name, setting }: Decided) => connections.get(name)?.end(setting));
   return {
-    add(name, network, reject) {
-      connections.set(name, reject);
-      rpc.notify('add connection', { name, network });
+    add(name, address, decisions) {
+      connections.set(name, decisions);
+      rpc.notify('add connection', { name, address });
     },
+    identify: (name, address) => rpc.notify('identify', { name, address }),
+    progressed: (name, milestone) => rpc.notify('progressed', { name, milestone }),
     authenticated: (name) => rpc.notify('authenticated', name),
     remove(name) {
       connections.delete(name);

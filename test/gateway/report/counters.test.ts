@@ -11,6 +11,7 @@ function countersWithValues(): Counters {
   counters.refused('user');
   counters.refused('user');
   counters.rejected('limits.connections');
+  counters.evicted('limits.handshakes');
   return counters;
 }
 
@@ -27,6 +28,7 @@ describe('counters', () => {
       ended: { 'client closed': 1 },
       refused: { user: 2 },
       rejected: { 'limits.connections': 1 },
+      evicted: { 'limits.handshakes': 1 },
       received: 14,
       sent: 106,
     });
@@ -50,6 +52,7 @@ describe('counters', () => {
       ended: { 'client closed': 2, refused: 1 },
       refused: { user: 4 },
       rejected: { 'limits.connections': 2 },
+      evicted: { 'limits.handshakes': 2 },
       received: 20,
       sent: 200,
       loopDelay: { mean: 0.02, p50: 0.01, p99: 0.5, max: 0.03 },

@@ -1,0 +1,5 @@
+/** Runs flood.test.ts with a gateway of two worker processes. */
+import { useTwoWorkers } from '../support/site.js';
+
+useTwoWorkers();
+await import('./flood.test.js');
