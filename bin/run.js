@@ -4,6 +4,10 @@
 // threads.
 process.env.UV_THREADPOOL_SIZE ??= '32';
 
+// By default Node.js starts its debugger on SIGUSR1, for every local user, and SIGUSR2 ends the process. Log rotation and
+// monitoring send both to services. A listener prevents that, here before any module is loaded. `serve` adds its own.
+for (const signal of ['SIGUSR1', 'SIGUSR2']) process.on(signal, () => {});
+
 const { join } = require('node:path');
 
 import('@oclif/core').then(({ execute }) =>

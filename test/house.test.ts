@@ -29,7 +29,7 @@ const TOP = 4;
 /** The modules ("rooms") of each floor. `files` is the file src/files.ts. Planned modules are listed too. */
 const ROOMS: Readonly<Record<number, readonly string[]>> = {
   1: ['protocol', 'ntlm', 'spnego', 'kerberos'],
-  2: ['policy', 'config', 'yaml', 'http', 'websocket', 'rdpfile', 'certs', 'explain', 'files'],
+  2: ['policy', 'config', 'yaml', 'http', 'websocket', 'proxy', 'rdpfile', 'certs', 'explain', 'files'],
   3: ['gateway', 'client', 'capture', 'render', 'identity', 'admin', 'store'],
   [TOP]: ['cli', 'decode', 'serve'],
 };
@@ -62,8 +62,8 @@ const SOCKETS =
   /^(?:node:)?(?:net|http|https|http2|tls|dgram|dns|dns\/promises|child_process|worker_threads|cluster|inspector)$|^ws$/;
 /** Globals that do the same. */
 const NETWORK = /^(?:fetch|WebSocket|EventSource)$/;
-/** Functions of node:net that open no socket. */
-const PURE_NET = /^isIP(?:v4|v6)?$/;
+/** What node:net has that opens no socket. */
+const PURE_NET = /^(?:isIP(?:v4|v6)?|BlockList)$/;
 /**
  * The only modules that may read the environment: settings in `config`, conventions of the terminal (NO_COLOR) in
  * `cli`.

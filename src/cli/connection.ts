@@ -20,6 +20,7 @@ import { settingValue } from '../rdpfile/parse.js';
 import type { RdpSetting } from '../rdpfile/settings.js';
 import { attributeToFlag } from './flag-error.js';
 import { findGateway } from './gateway-name.js';
+import { type NameLookup, systemLookup, targetNameWarnings } from './target-name.js';
 import { parseTtl } from './ttl.js';
 
 /** Arguments of the command line, unparsed. */
@@ -63,8 +64,10 @@ export async function makeConnection(
   config: Config,
   dataDir: string,
   now: number = Date.now(),
+  lookUp: NameLookup = systemLookup,
 ): Promise<Connection> {
   const target = await attributeToFlag('--target', () => parseTarget(request.target));
+  const nameWarnings = targetNameWarnings(target, lookUp);
   const set = await attributeToFlag('--set', () => (request.set ?? []).map(parseSetting));
   const expires = new Date(now + (await attributeToFlag('--ttl', () => parseTtl(request.ttl ?? '8h'))));
   const user = request.user ?? systemUser();
@@ -94,7 +97,9 @@ export async function makeConnection(
       ...settingWarnings(set),
       ...lengthWarnings(tokenInFile),
       // The targets of a token given with --set are unknown here.
-      ...(tokenInFile === token ? [...modeWarnings(config), ...destinationWarnings(settings, target, gateway)] : []),
+      ...(tokenInFile === token
+        ? [...modeWarnings(config), ...destinationWarnings(settings, target, gateway), ...(await nameWarnings)]
+        : []),
     ],
   };
 }

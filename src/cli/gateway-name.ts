@@ -3,13 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { dataFiles } from '../certs/folder.js';
 import { namesOf, preferredName } from '../certs/names.js';
+import { clientPort } from '../config/listen.js';
 import type { Config } from '../config/schema.js';
 import { Fault } from '../fault.js';
 import { parseTarget, type Target } from '../policy/target.js';
 import { attributeToFlag } from './flag-error.js';
-
-/** The default port of `rdgw serve`. */
-const DEFAULT_PORT = 8443;
 
 export interface GatewayName extends Target {
   /** One message each. */
@@ -21,15 +19,14 @@ export interface GatewayName extends Target {
  * the server certificate. Throws a `Fault` of kind `usage` for the flag, and `GATEWAY_UNKNOWN` if there is no name.
  */
 export async function findGateway(flag: string | undefined, config: Config, dataDir: string): Promise<GatewayName> {
-  // Port 0 lets the system choose the port, which is not known here.
-  const port = config.listen.port || DEFAULT_PORT;
+  const port = clientPort(config);
   const path = config.tls.cert ?? dataFiles(dataDir).server;
   if (flag !== undefined) {
     const named = await attributeToFlag('--gateway', () => parseTarget(flag, port));
     const certificate = await readCertificate(path).catch(() => undefined);
     return { ...named, warnings: certificate === undefined ? [] : nameWarnings(named.host, certificate, config) };
   }
-  if (config.hostname !== undefined) return { host: config.hostname, port, warnings: [] };
+  if (config.hostname !== undefined) return { host: config.hostname.host, port, warnings: [] };
   const host = preferredName(namesOf(await readCertificate(path)));
   if (host === undefined) throw noGateway('the server certificate contains no host name', path);
   const isLocal = host === 'localhost' || host === '::1' || host.startsWith('127.');
@@ -39,7 +36,7 @@ export async function findGateway(flag: string | undefined, config: Config, data
 
 function nameWarnings(host: string, certificate: X509Certificate, { hostname }: Config): readonly string[] {
   const covered = isIP(host) === 0 ? certificate.checkHost(host) : certificate.checkIP(host);
-  if (covered !== undefined || host === hostname) return [];
+  if (covered !== undefined || host === hostname?.host) return [];
   return [`the server certificate is not valid for ${host}: clients and the gateway will reject this file`];
 }
 

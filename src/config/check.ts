@@ -1,4 +1,5 @@
 import { Fault } from '../fault.js';
+import { isLocal, isUnix, type ListenEntry } from './listen.js';
 import type { Origin } from './origin.js';
 import type { Config } from './schema.js';
 
@@ -26,11 +27,26 @@ interface Conflict {
 }
 
 function conflicts(config: Config, isSet: (path: string) => boolean): readonly Conflict[] {
-  const { tls, auth, targets, transports } = config;
+  const { listen, trustedProxies, forwarded, tls, auth, targets, transports } = config;
   const { paa, module } = auth;
   const builtIn = module === undefined;
   const other = ['mode', 'keys', 'jwks', 'tokensFile'].map((key) => `auth.paa.${key}`).find(isSet);
+  const hasProxies = trustedProxies.length > 0;
+  const needsProxies = ({ address, tls, proxyProtocol }: ListenEntry): boolean =>
+    !isUnix(address) && (proxyProtocol === 'required' || (tls === 'off' && !isLocal(address)));
   return [
+    {
+      when: !hasProxies && listen.some(needsProxies),
+      at: 'listen',
+      message: 'a listener for proxies would serve nobody: trustedProxies is empty',
+      hint: 'set the addresses of the proxies, for example trustedProxies: ["192.168.0.10"]',
+    },
+    {
+      when: forwarded !== 'none' && !hasProxies && !listen.some(({ address }) => isUnix(address)),
+      at: 'forwarded',
+      message: 'has no effect: trustedProxies is empty',
+      hint: 'set the addresses of the proxies that set this field',
+    },
     {
       when: (tls.cert === undefined) !== (tls.key === undefined),
       at: tls.cert === undefined ? 'tls.key' : 'tls.cert',

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 import { isTree, setAt, type Tree, valueAt } from '../yaml/tree.js';
-import { formatListen, formatLocalListen } from './listen.js';
+import { describeListen, formatHostname, formatLocalListen } from './listen.js';
 import type { LoadedConfig } from './loaded-config.js';
 import { formatDefault, SETTINGS, type Setting } from './settings.js';
 
@@ -36,7 +36,8 @@ export function effectiveSettings({ config }: Pick<LoadedConfig, 'config'>): Tre
     const value = valueAt(config, path);
     if (value !== undefined) setAt(tree, path, value);
   }
-  tree.listen = formatListen(config.listen);
+  tree.listen = describeListen(config.listen);
+  if (config.hostname !== undefined) tree.hostname = formatHostname(config.hostname);
   if (config.metrics.listen !== undefined) setAt(tree, 'metrics.listen', formatLocalListen(config.metrics.listen));
   const { module } = config.auth;
   if (module !== undefined) {

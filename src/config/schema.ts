@@ -1,10 +1,13 @@
 import { z } from 'zod';
+import { canonicalAddress, parseNetwork } from '../policy/address.js';
 import { parseRule } from '../policy/rules.js';
-import { normalizeHost } from '../policy/target.js';
-import { parseListen, parseLocalListen } from './listen.js';
+import { parseHostname, parseLocalListen } from './listen.js';
+import { listenSchema } from './listen-schema.js';
 import { count, fail, fromFault, path, paths, row, seconds, section, toggle } from './setting-kinds.js';
 
 const ALLOW_MAX = 1000;
+/** A content delivery network publishes some hundred blocks. */
+const PROXIES_MAX = 1000;
 /** Each worker uses about 60 MB. Machines with more cores are not expected. */
 const WORKERS_MAX = 256;
 
@@ -13,25 +16,43 @@ const WORKERS_MAX = 256;
  * configuration reference are derived from it.
  */
 export const schema = z.strictObject({
-  listen: z
-    .union([z.string(), z.number()])
-    .transform((value, context) => parseListen(String(value)) ?? fail(context, 'must be [HOST:]PORT, for example 8443'))
+  listen: listenSchema
     .prefault('8443')
     .meta(
       row(
-        'Address and port to listen on, `[HOST:]PORT`. Without a host, all interfaces. Port 443 often requires root.',
-        {
-          needsRestart: true,
-        },
+        'Where to listen: one or a list of `[HOST:]PORT`, `unix:PATH`, or `{address, tls, proxyProtocol, mode, group}`. Without a host, all interfaces. Port 443 often requires root.',
+        { needsRestart: true },
+      ),
+    ),
+  trustedProxies: z
+    .array(
+      z.string().transform((text, context) => {
+        const canonical = canonicalAddress(text);
+        return canonical ?? (parseNetwork(text) ? text : fail(context, 'must be an address or a CIDR block'));
+      }),
+    )
+    .max(PROXIES_MAX)
+    .default([])
+    .meta(
+      row(
+        'Addresses and CIDR blocks of proxies. Only they may send PROXY headers, name the client in a header field, or speak plain HTTP. A Unix socket is always trusted.',
+      ),
+    ),
+  forwarded: z
+    .enum(['none', 'x-forwarded-for', 'forwarded'])
+    .default('none')
+    .meta(
+      row(
+        'The header field in which trusted proxies name the client. They must overwrite it: a proxy passes on what it does not set itself.',
       ),
     ),
   hostname: z
     .string()
-    .transform((value, context) => fromFault(context, () => normalizeHost(value)))
+    .transform((value, context) => fromFault(context, () => parseHostname(value)))
     .optional()
     .meta(
       row(
-        'The name that clients use for the gateway, and the audience of its tokens. Default: the names of the certificate.',
+        'The name that clients use for the gateway, `NAME[:PORT]`, and the audience of its tokens. Default: the names of the certificate, and the port of `listen`.',
       ),
     ),
   workers: z

@@ -1,18 +1,22 @@
 /** The gateway: one TLS port, its tunnels, reload and graceful shutdown. */
-import { type AddressInfo, createServer as createListener, type Server as Listener, type Socket } from 'node:net';
-import { createServer, type Server, type TlsOptions } from 'node:tls';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Server, TlsOptions } from 'node:tls';
 import type { Config } from '../config/schema.js';
+import { type TrustedProxies, trustedProxies } from '../proxy/trusted.js';
 import { ConnectionAdmission } from './admission/connection-admission.js';
 import { type EventLoop, watchEventLoop } from './admission/event-loop.js';
 import { LocalTunnelQuota, type TunnelQuota, unlessOverloaded } from './admission/tunnel-quota.js';
 import { ChannelForwarding } from './cluster/forward.js';
 import type { SharedState } from './cluster/shared-state.js';
-import { listen } from './io/listen.js';
+import { type Connection, connectionOf } from './io/connection.js';
 import { peerOf } from './io/sockets.js';
 import { Dispatcher } from './listener/dispatch.js';
+import { Endpoint } from './listener/endpoint.js';
 import { SINGLE_PROCESS } from './listener/pairing.js';
+import { createTlsServer } from './listener/tls-server.js';
 import { createWeb, type Web } from './listener/web.js';
 import { Counters, type Counts } from './report/counters.js';
+import { LineLimit } from './report/line-limit.js';
 import type { Log } from './report/log.js';
 import type { AccessDecisions } from './settings/access-decisions.js';
 import { accessDecisionsOf, type RuntimeSettings, secureContext, webSettings } from './settings/runtime-settings.js';
@@ -31,14 +35,15 @@ export interface GatewayOptions extends RuntimeSettings {
 }
 
 export interface Gateway {
-  readonly address: AddressInfo;
+  /** The TCP addresses in the order of `listen`; undefined for a Unix socket. */
+  readonly addresses: readonly (AddressInfo | undefined)[];
   /** Number of tunnels that are open or being set up. */
   readonly tunnels: number;
   /** Number of TCP connections of clients, idle and lingering ones included. */
   readonly connections: number;
   /** The counters. The delay of the event loop covers the time since the last call with `scraped`. */
   counts(scraped?: boolean): Counts;
-  /** Whether the port is open. */
+  /** Whether all addresses are open. */
   readonly listening: boolean;
   /**
    * Replaces the runtime settings. They apply to new TLS handshakes, access decisions and limits; sessions keep their
@@ -69,10 +74,11 @@ class RunningGateway implements Gateway {
   /** After the start only the options that no reload changes are read from here. */
   readonly #options: GatewayOptions;
   #config: RuntimeSettings['config'];
+  #isTrusted: TrustedProxies;
   #accessDecisions: AccessDecisions;
   /** Resolves when the guards of all replaced settings are closed. */
   #formerGuards: Promise<unknown> = Promise.resolve();
-  readonly #listener: Listener;
+  readonly #endpoints: readonly Endpoint[];
   /** Never listens: it gets the connections that were admitted. */
   readonly #server: Server;
   readonly #web: Web;
@@ -91,6 +97,7 @@ class RunningGateway implements Gateway {
     const { config, log, tls, keylog, sharedState } = options;
     this.#options = options;
     this.#config = config;
+    this.#isTrusted = trustedProxies(config.trustedProxies);
     this.#accessDecisions = accessDecisionsOf(options);
     const { timeouts, limits } = config;
     this.#eventLoop = options.eventLoop ?? watchEventLoop(limits.loopDelay, log);
@@ -127,23 +134,39 @@ class RunningGateway implements Gateway {
       tunnelQuota: unlessOverloaded(this.#tunnelQuota, overloaded),
       directory: this.#forwarding ?? SINGLE_PROCESS,
       tunnel: (opened) => this.#tunnels.open(opened),
-      authenticated: (socket) => this.#admission.authenticated(socket),
+      authenticated: (socket) => {
+        const connection = connectionOf(socket);
+        if (connection) this.#admission.authenticated(connection);
+      },
     });
-    this.#server = createServer({
-      ...this.#tls(tls),
-      // RDP clients offer no ALPN; any other client gets HTTP/1.1 and nothing else.
-      ALPNProtocols: ['http/1.1'],
-      handshakeTimeout: timeouts.tls * 1000,
+    const lineLimit = new LineLimit();
+    const serve = (connection: Connection, socket: Socket): void => {
+      if (!this.#admission.answersRejected(connection, socket)) void this.#dispatcher.serve(socket);
+    };
+    const server = createTlsServer({
+      tls: this.#tls(tls),
+      handshakeTimeoutMs: timeouts.tls * 1000,
+      closeTimeoutMs: () => this.#config.timeouts.close * 1000,
+      log,
+      lineLimit,
+      keylog,
+      serve,
     });
-    this.#listener = createListener((socket) => this.#accept(socket));
-    this.#server.on('secureConnection', (socket) => {
-      if (!this.#admission.answersRejected(socket)) void this.#dispatcher.serve(socket);
-    });
-    this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
-      log.event('tls.failed', { peer: peerOf(socket), code: error.code, reason: error.message });
-      socket.destroy();
-    });
-    if (keylog) this.#server.on('keylog', keylog);
+    this.#server = server;
+    this.#endpoints = options.config.listen.map(
+      (entry) =>
+        new Endpoint({
+          entry,
+          log,
+          lineLimit,
+          isTrusted: (address) => this.#isTrusted(address),
+          headerTimeoutMs: () => this.#config.timeouts.tls * 1000,
+          admit: (connection) => this.#admit(connection),
+          identify: (connection, address) => this.#admission.identify(connection, address) === undefined,
+          startTls: ({ socket }) => void server.emit('connection', socket),
+          servePlain: (connection) => serve(connection, connection.socket),
+        }),
+    );
   }
 
   #tls(certificate: RuntimeSettings['tls']): TlsOptions {
@@ -164,21 +187,20 @@ class RunningGateway implements Gateway {
   }
 
   async listen(): Promise<void> {
-    const { config, log } = this.#options;
     try {
-      await this.#forwarding?.listen((connectionId, peer) => this.#dispatcher.pairing.claimHere(connectionId, peer));
-      await listen(this.#listener, config.listen, '--listen');
+      await this.#forwarding?.listen((key, channel) => this.#dispatcher.pairing.joinHere(key, channel));
+      for (const endpoint of this.#endpoints) await endpoint.listen();
     } catch (error) {
       this.#forwarding?.close();
       this.#tunnels.stop();
       this.#eventLoop.stop();
+      for (const endpoint of this.#endpoints) if (endpoint.listening) void endpoint.close();
       throw error;
     }
-    this.#listener.on('error', (error) => log.event('listener.failed', { reason: error.message }));
   }
 
-  get address(): AddressInfo {
-    return this.#listener.address() as AddressInfo;
+  get addresses(): readonly (AddressInfo | undefined)[] {
+    return this.#endpoints.map(({ address }) => address);
   }
 
   get tunnels(): number {
@@ -200,7 +222,7 @@ class RunningGateway implements Gateway {
   }
 
   get listening(): boolean {
-    return this.#listener.listening;
+    return this.#endpoints.every(({ listening }) => listening);
   }
 
   reload(settings: RuntimeSettings): void {
@@ -208,6 +230,7 @@ class RunningGateway implements Gateway {
     // The only step that can fail comes first.
     this.#server.setSecureContext(this.#tls(tls));
     this.#config = config;
+    this.#isTrusted = trustedProxies(config.trustedProxies);
     const former = this.#accessDecisions;
     this.#accessDecisions = accessDecisionsOf(settings);
     this.#formerGuards = Promise.all([this.#formerGuards, former.close()]);
@@ -236,11 +259,11 @@ class RunningGateway implements Gateway {
     this.#stopAccepting();
     this.#tunnels.stop();
     this.#forwarding?.close();
-    const listener = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
+    const listeners = this.#endpoints.map((endpoint) => endpoint.close());
     this.#web.close();
     const sockets = [...this.#sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
     for (const socket of this.#sockets) socket.destroy();
-    await Promise.all([listener, ...sockets]);
+    await Promise.all([...listeners, ...sockets]);
     this.#eventLoop.stop();
     await Promise.all([this.#formerGuards, this.#accessDecisions.close()]);
   }
@@ -250,11 +273,12 @@ class RunningGateway implements Gateway {
     this.#tunnelQuota.close(SHUTTING_DOWN);
   }
 
-  #accept(socket: Socket): void {
-    if (!this.#admission.admit(socket)) return;
+  #admit(connection: Connection): boolean {
+    if (!this.#admission.admit(connection)) return false;
+    const { socket } = connection;
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
-    this.#server.emit('connection', socket);
+    return true;
   }
 
   get #unhealthy(): 'draining' | 'overloaded' | undefined {

@@ -14,6 +14,11 @@ const DIGITS = /^[0-9]{1,16}$/;
  */
 const HOST = /^(?:(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+;=%-]+)(?::[0-9]{0,5})?|[0-9A-Fa-f:.]+)$/;
 
+/** A DNS name has at most 253 characters, and a port six more with its colon. */
+const HOST_LENGTH = 260;
+/** More elements than any client lists of subprotocols; empty ones count (RFC 9110 5.6.1.2 asks for a reasonable number). */
+const LIST_ELEMENTS = 16;
+
 /**
  * Fields that affect framing, routing or authentication, on which two parsers could disagree. Duplicates are rejected.
  */
@@ -112,15 +117,34 @@ export function bodyFraming(fields: ReadonlyMap<string, string>): BodyFraming {
 export function checkHost(fields: ReadonlyMap<string, string>): void {
   const host = fields.get('host');
   if (host === undefined) throw new HeadError('HEAD_NO_HOST', 'the host field is missing');
-  if (!HOST.test(host)) throw new HeadError('HEAD_HOST', 'the host field is malformed');
+  if (host.length > HOST_LENGTH || !HOST.test(host)) throw new HeadError('HEAD_HOST', 'the host field is malformed');
 }
 
-/** Returns the elements of a comma-separated list field, without empty ones. */
-export function listElements(value: string | undefined): string[] {
-  return (value ?? '')
-    .split(',')
-    .map(trimBlank)
-    .filter((element) => element !== '');
+/** Returns the elements of a comma-separated list field, without empty ones; undefined for more than LIST_ELEMENTS. */
+export function listElements(value: string | undefined): string[] | undefined {
+  const elements = (value ?? '').split(',', LIST_ELEMENTS + 1);
+  if (elements.length > LIST_ELEMENTS) return undefined;
+  return elements.map(trimBlank).filter((element) => element !== '');
+}
+
+/**
+ * Reports whether a comma-separated list field has an element, in any letter case. The list may be long, so it is not
+ * split.
+ * @param element in lower case
+ */
+export function hasListElement(value: string | undefined, element: string): boolean {
+  const list = (value ?? '').toLowerCase();
+  for (let at = list.indexOf(element); at >= 0; at = list.indexOf(element, at + element.length)) {
+    if (isElementEnd(list, at - 1, -1) && isElementEnd(list, at + element.length, 1)) return true;
+  }
+  return false;
+}
+
+/** Whether only white space lies between this index and the next comma or end of the list, in the direction of `step`. */
+function isElementEnd(list: string, index: number, step: 1 | -1): boolean {
+  let at = index;
+  while (isBlank(list.charCodeAt(at))) at += step;
+  return at < 0 || at >= list.length || list[at] === ',';
 }
 
 /**

@@ -1,5 +1,5 @@
 import { HeadError } from './errors.js';
-import { type BodyFraming, bodyFraming, checkHost, Fields, isToken } from './fields.js';
+import { type BodyFraming, bodyFraming, checkHost, Fields, hasListElement, isToken } from './fields.js';
 import { type LineFault, LineReader } from './lines.js';
 
 /** A parsed and syntactically valid request head. */
@@ -9,10 +9,13 @@ export interface RequestHead {
   readonly target: string;
   /** The target without the query, not percent-decoded. */
   readonly path: string;
-  readonly query: URLSearchParams;
+  /** What follows the first question mark of the target, as sent. */
+  readonly query: string;
   /** By lower-case name. Values are latin-1 text and may hold credentials. */
   readonly headers: ReadonlyMap<string, string>;
   readonly body: BodyFraming;
+  /** Whether the client asks for the end of the connection after this request (RFC 9112 9.6). */
+  readonly close: boolean;
   /** Whether the client sent `Expect: 100-continue` and waits for a 100 response before it sends the body. */
   readonly expectContinue: boolean;
 }
@@ -43,6 +46,7 @@ export type HeadResult =
       readonly rest: Buffer;
     };
 
+const CRLF_BYTES = 2;
 const NEED_MORE: HeadResult = { kind: 'need-more' };
 /** Origin form: visible ASCII without the number sign, because fragments are not sent. */
 const TARGET = /^\/[!-"$-~]*$/;
@@ -103,26 +107,32 @@ export class HeadReader {
   #lineError(fault: LineFault, message: string): HeadError {
     if (fault !== 'TOO_LONG') return new HeadError(`HEAD_${fault}`, message);
     if (this.#requestLine === undefined && this.#limits.headBytes > REQUEST_LINE_BYTES) {
-      return new HeadError('HEAD_REQUEST_LINE_TOO_LONG', 'the request line is too long', { status: 414 });
+      return requestLineTooLong();
     }
     return new HeadError('HEAD_TOO_LARGE', 'the request head is too large', { status: 431 });
   }
 }
 
 /**
- * Applies the same checks to a head that another parser (node:http) has read.
+ * Applies the same checks and limits to a head that another parser (node:http) has read.
  * @throws HeadError
  */
 export function headFromParts(
   parts: { method: string; target: string; version: string; rawHeaders: readonly string[] },
   limits: HeadLimits = HEAD_LIMITS,
 ): RequestHead {
-  const requestLine = parseRequestLine(`${parts.method} ${parts.target} HTTP/${parts.version}`);
+  const line = `${parts.method} ${parts.target} HTTP/${parts.version}`;
+  if (line.length + CRLF_BYTES > REQUEST_LINE_BYTES) throw requestLineTooLong();
+  const requestLine = parseRequestLine(line);
   const fields = new Fields(limits.headFields);
   for (let at = 0; at + 1 < parts.rawHeaders.length; at += 2) {
     fields.add(parts.rawHeaders[at] as string, parts.rawHeaders[at + 1] as string);
   }
   return finishHead(requestLine, fields.map);
+}
+
+function requestLineTooLong(): HeadError {
+  return new HeadError('HEAD_REQUEST_LINE_TOO_LONG', 'the request line is too long', { status: 414 });
 }
 
 interface RequestLine {
@@ -149,6 +159,7 @@ function finishHead({ method, target }: RequestLine, headers: ReadonlyMap<string
   }
   const mark = target.indexOf('?');
   const path = mark < 0 ? target : target.slice(0, mark);
-  const query = new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1));
-  return { method, target, path, query, headers, body, expectContinue: expect !== undefined };
+  const query = mark < 0 ? '' : target.slice(mark + 1);
+  const close = hasListElement(headers.get('connection'), 'close');
+  return { method, target, path, query, headers, body, close, expectContinue: expect !== undefined };
 }

@@ -1,7 +1,7 @@
-import { canonicalAddress, networkOf, specialRange } from './address.js';
+import { type Address, readAddress } from './address.js';
 import { toReason } from './printable.js';
-import { matchesName, matchRule, type Rule } from './rules.js';
-import { formatTarget, normalizeHost, parseTarget, type Target } from './target.js';
+import { isLocalhost, type RuleDecision, type RuleSet } from './rule-set.js';
+import { formatTarget, RDP_PORT, readHost, type Target } from './target.js';
 import type { AuthorizationVerdict, Identity, TargetRequest } from './types.js';
 
 /** How many addresses of one name are checked and dialled. A longer answer is a mistake or an attempt to use up the dial timeout. */
@@ -13,7 +13,7 @@ export type Resolve = (host: string, signal: AbortSignal) => Promise<readonly st
 /** What `planTarget` needs besides the request. */
 export interface AdmissionParts {
   /** The allow rules (`targets.allow`). */
-  readonly rules: readonly Rule[];
+  readonly rules: RuleSet;
   /** Called at most once for a target, and not at all for an IP address. */
   readonly resolve: Resolve;
   /** The decision of the custom authenticator, usually `Guard.authorize`. It is called for each address that is allowed so far. */
@@ -44,7 +44,8 @@ export type Plan =
  *
  * An identity with targets of its own (claim `tgt` of a token) may open these and no others. Without them the allow rules
  * decide. A special address (loopback, link-local, cloud metadata) must be allowed explicitly: by a rule for that address, or
- * by a target from the gateway's own key or token list. The gateway's own network addresses are not special: a desktop
+ * by a target from the gateway's own key or token list that is this address, or `localhost`. Another name does not suffice,
+ * because the owner of the name controls what it resolves to. The gateway's own network addresses are not special: a desktop
  * on the same machine is a common target, and a rule without ports allows port 3389 only.
  *
  * Never rejects. A failure, and an abort of `signal` before the decision, deny.
@@ -56,34 +57,42 @@ export async function planTarget(
   signal: AbortSignal,
 ): Promise<Plan> {
   try {
-    const target = { host: normalizeHost(requested.host), port: requested.port };
+    const { host, address } = readHost(requested.host);
+    const target = { host, port: requested.port };
     if (!Number.isInteger(target.port) || target.port < 1 || target.port > 65535)
       return denied('the port is not a number from 1 to 65535');
-    return await plan(identity, target, parts, signal);
+    return await plan(identity, target, address, parts, signal);
   } catch (cause) {
     return denied(signal.aborted ? 'the decision took too long' : messageOf(cause));
   }
 }
 
-async function plan(identity: Identity, target: Target, parts: AdmissionParts, signal: AbortSignal): Promise<Plan> {
-  const isOwnTarget = identity.targets?.some((text) => isTarget(text, target)) ?? false;
-  if (identity.targets !== undefined && !isOwnTarget) {
-    return denied(`the identity may open ${identity.targets.join(', ') || 'no target'} only`);
-  }
-  const byName = isOwnTarget || parts.rules.some((rule) => matchesName(rule, target));
-  const byAddress = parts.rules.some((rule) => rule.kind === 'network' && inPorts(rule, target.port));
-  const literal = canonicalAddress(target.host) !== undefined;
+/** `literal` is the address that the host of the target is, if it is not a name. */
+async function plan(
+  identity: Identity,
+  target: Target,
+  literal: Address | undefined,
+  parts: AdmissionParts,
+  signal: AbortSignal,
+): Promise<Plan> {
+  const isOwnTarget = identity.targets?.includes(formatTarget(target)) ?? false;
+  if (identity.targets !== undefined && !isOwnTarget)
+    return denied(`the identity may open ${listOf(identity.targets)} only`);
+  const rules = parts.rules.decide(target, literal);
+  const byName = isOwnTarget || rules.byHost;
   // Must precede the lookup: for a name that no rule can allow, the response time would reveal whether the name exists.
-  if (!byName && (literal || !byAddress)) return denied('no rule allows it');
+  if (!byName && (literal !== undefined || !rules.byAddress)) return denied('no rule allows it');
 
-  const found = literal ? [target.host] : await lookUp(target.host, parts.resolve, signal);
+  const found = literal === undefined ? await lookUp(target.host, parts.resolve, signal) : [literal];
   if (found.length === 0) {
     // If a rule for addresses or the authorizer still had to decide, the name itself is not allowed yet.
     const nameAllowed = isOwnTarget || (byName && parts.authorize === undefined);
     return { allow: false, code: nameAllowed ? 'unresolved' : 'denied', reason: 'the name does not resolve' };
   }
-  const allowed = found.filter((address) => isAllowed(identity, isOwnTarget, target, address, parts.rules));
-  if (allowed.length === 0) return denied(denialReason(found, isOwnTarget));
+  const allowed = found
+    .filter((address) => isAllowed(identity, isOwnTarget, target, address, rules))
+    .map(({ text }) => text);
+  if (allowed.length === 0) return denied(denialReason(identity, isOwnTarget, target, found));
   if (parts.authorize === undefined) return { allow: true, target, addresses: allowed };
 
   const { authorize } = parts;
@@ -101,40 +110,54 @@ function isAllowed(
   identity: Identity,
   isOwnTarget: boolean,
   target: Target,
-  address: string,
-  rules: readonly Rule[],
+  address: Address,
+  rules: RuleDecision,
 ): boolean {
-  if (isOwnTarget && (identity.local || specialRange(networkOf(address)) === undefined)) return true;
-  return rules.some((rule) => matchRule(rule, target, address));
+  if (isOwnTarget && address.special === undefined) return true;
+  if (isOwnTarget && identity.local && (target.host === address.text || isLocalhost(target.host, address))) return true;
+  return rules.allows(address);
 }
 
-/** Returns canonical addresses without duplicates, or none if the lookup fails, takes too long or returns no valid address. */
-async function lookUp(host: string, resolve: Resolve, signal: AbortSignal): Promise<readonly string[]> {
+/** Returns the addresses without duplicates, or none if the lookup fails, takes too long or returns no valid address. */
+async function lookUp(host: string, resolve: Resolve, signal: AbortSignal): Promise<readonly Address[]> {
   try {
     const answers = await untilAborted(signal, resolve(host, signal));
-    const addresses = answers.slice(0, 4 * ADDRESSES_MAX).map(canonicalAddress);
-    return [...new Set(addresses)].filter((address) => address !== undefined).slice(0, ADDRESSES_MAX);
+    const addresses = answers.slice(0, 4 * ADDRESSES_MAX).flatMap((text) => readAddress(text) ?? []);
+    const unique = new Map(addresses.map((address) => [address.text, address]));
+    return [...unique.values()].slice(0, ADDRESSES_MAX);
   } catch {
     return [];
   }
 }
 
-function denialReason(addresses: readonly string[], isOwnTarget: boolean): string {
-  const list = addresses
-    .map((address) => {
-      const special = specialRange(networkOf(address));
-      return special === undefined ? address : `${address} (${special})`;
-    })
-    .join(', ');
-  return isOwnTarget ? `${list} needs an explicit rule` : `no rule allows ${list}`;
+function denialReason(identity: Identity, isOwnTarget: boolean, { port }: Target, found: readonly Address[]): string {
+  const [first = '', ...others] = found.map(({ text, special }) =>
+    special === undefined ? text : `${text} (${special})`,
+  );
+  const list = [first, ...others].join(', ');
+  if (!isOwnTarget) return `no rule allows ${list}`;
+  if (!identity.local) return `${list} needs an explicit rule`;
+  // Only one address, because more could displace the cure from the log line.
+  const shown = others.length === 0 ? first : `${first} and ${others.length} more`;
+  const instead = specialTarget(found[0], port);
+  const cure = identity.method === 'static' ? `write ${instead} in the token list` : `use mkrdp --target ${instead}`;
+  return `the name resolves to ${shown}, which its token does not open: ${cure}`;
 }
 
-function isTarget(text: string, target: Target): boolean {
-  return formatTarget(parseTarget(text)) === formatTarget(target);
+/** Returns the target, in its shortest form, that opens a special address: the address itself, `localhost` for loopback. */
+export function specialTarget(address: Address | undefined, port: number): string {
+  const host = address === undefined || address.special === 'loopback' ? 'localhost' : address.text;
+  if (port !== RDP_PORT) return formatTarget({ host, port });
+  return host.includes(':') ? `[${host}]` : host;
 }
 
-function inPorts(rule: Rule, port: number): boolean {
-  return port >= rule.ports.first && port <= rule.ports.last;
+/** How many targets a reason lists. More would not fit in the log line, and a token may have a thousand. */
+const LISTED_MAX = 3;
+
+function listOf(targets: readonly string[]): string {
+  if (targets.length === 0) return 'no target';
+  const more = targets.length - LISTED_MAX;
+  return targets.slice(0, LISTED_MAX).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
 function denied(reason: string): Plan {

@@ -11,10 +11,11 @@
  *       },
  *     });
  */
-export { canonicalAddress } from './address.js';
+export { type Address, canonicalAddress, readAddress } from './address.js';
 export { type AdmissionParts, type Plan, planTarget, type Resolve } from './admit.js';
 export { type AuthenticationResult, createGuard, type Guard, type GuardOptions } from './guard.js';
 export { loadAuthenticator } from './module.js';
+export { type RuleDecision, RuleSet } from './rule-set.js';
 export { type PortRange, parseRule, type Rule } from './rules.js';
 export { formatTarget, normalizeHost, parseTarget, RDP_PORT, type Target } from './target.js';
 export {

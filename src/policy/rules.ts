@@ -1,7 +1,7 @@
 import { Fault } from '../fault.js';
-import { canonicalAddress, type Network, networkHolds, networkOf, parseNetwork, specialRange } from './address.js';
+import { formatNetwork, maskWords, type Network, networkOf, parseNetwork, readAddress } from './address.js';
 import { quote } from './printable.js';
-import { normalizeHost, parsePort, RDP_PORT, type Target } from './target.js';
+import { normalizeHost, parsePort, RDP_PORT } from './target.js';
 
 /**
  * One allow rule: `HOST`, `CIDR` or `GLOB`, optionally followed by `:PORTS`. The default port is 3389.
@@ -25,7 +25,7 @@ export type Rule = {
   | { readonly kind: 'any' }
   | { readonly kind: 'name'; readonly host: string }
   | { readonly kind: 'glob'; readonly labels: readonly string[]; readonly below: boolean }
-  | { readonly kind: 'network'; readonly network: Network; readonly special: boolean }
+  | { readonly kind: 'network'; readonly network: Network }
 );
 
 /** An inclusive range of ports. */
@@ -42,39 +42,9 @@ export function parseRule(text: string): Rule {
   if (subject.includes('/')) return { text, ports, ...parseBlock(subject) };
   if (subject.includes('*')) return { text, ports, ...parseGlob(subject) };
   const host = normalizeHost(subject);
-  if (canonicalAddress(host) === undefined) return { text, ports, kind: 'name', host };
-  const network = networkOf(host);
-  return { text, ports, kind: 'network', network, special: specialRange(network) !== undefined };
-}
-
-/** Reports whether the rule matches the target by its host and port alone, without a lookup of the name. */
-export function matchesName(rule: Rule, target: Target): boolean {
-  if (target.port < rule.ports.first || target.port > rule.ports.last) return false;
-  switch (rule.kind) {
-    case 'any':
-      return true;
-    case 'name':
-      return rule.host === target.host;
-    case 'glob':
-      return matchesGlob(rule, target.host);
-    case 'network':
-      return networkHolds(rule.network, target.host);
-  }
-}
-
-/** Reports whether the rule allows the target at `address`, which is canonical. If the target is an address, both are the same. */
-export function matchRule(rule: Rule, target: Target, address: string): boolean {
-  const special = specialRange(networkOf(address)) !== undefined;
-  if (rule.kind === 'network') {
-    const inPorts = target.port >= rule.ports.first && target.port <= rule.ports.last;
-    return inPorts && networkHolds(rule.network, address) && (!special || rule.special);
-  }
-  return matchesName(rule, target) && (!special || (rule.kind === 'name' && isLocalhost(rule.host, address)));
-}
-
-/** RFC 6761 section 6.3: these names always mean a loopback address, whatever the resolver. */
-function isLocalhost(host: string, address: string): boolean {
-  return /(?:^|\.)localhost$/.test(host) && specialRange(networkOf(address)) === 'loopback';
+  const address = readAddress(host);
+  if (address === undefined) return { text, ports, kind: 'name', host };
+  return { text, ports, kind: 'network', network: networkOf(address.words) };
 }
 
 function split(text: string): { subject: string; portText: string | undefined } {
@@ -101,15 +71,18 @@ function parsePorts(text: string | undefined): PortRange {
   return range;
 }
 
-function parseBlock(text: string): { kind: 'network'; network: Network; special: boolean } {
+function parseBlock(text: string): { kind: 'network'; network: Network } {
   const network = parseNetwork(text);
   if (network === undefined)
     throw invalid(`${quote(text)} is not a block of addresses`, 'write 192.168.0.0/24 or fd00::/8');
-  const written = canonicalAddress(text.slice(0, text.indexOf('/')));
-  if (written !== network.first) {
-    throw invalid(`${quote(text)} has bits set beyond its prefix`, `write ${network.first}/${network.bits}`);
+  const words = maskWords(network.words, network.bits);
+  if (words.some((word, index) => word !== network.words[index])) {
+    throw invalid(
+      `${quote(text)} has bits set beyond its prefix`,
+      `write ${formatNetwork({ words, bits: network.bits })}`,
+    );
   }
-  return { kind: 'network', network, special: specialRange(network) !== undefined };
+  return { kind: 'network', network };
 }
 
 function parseGlob(text: string): { kind: 'glob'; labels: readonly string[]; below: boolean } {
@@ -120,30 +93,6 @@ function parseGlob(text: string): { kind: 'glob'; labels: readonly string[]; bel
   const host = normalizeHost(body.replaceAll('*', 'x'));
   const labels = body.includes('*') ? body.toLowerCase().replace(/\.$/, '').split('.') : host.split('.');
   return { kind: 'glob', labels, below };
-}
-
-function matchesGlob(rule: { labels: readonly string[]; below: boolean }, host: string): boolean {
-  if (canonicalAddress(host) !== undefined) return false;
-  const labels = host.split('.');
-  const extra = labels.length - rule.labels.length;
-  if (rule.below ? extra < 1 : extra !== 0) return false;
-  return rule.labels.every((pattern, index) => matchesLabel(pattern, labels[index + extra] ?? ''));
-}
-
-/** A star matches any run of characters, including an empty one. Greedy from left to right, so it never backtracks. */
-function matchesLabel(pattern: string, label: string): boolean {
-  const [head = '', ...rest] = pattern.split('*');
-  const tail = rest.pop();
-  if (tail === undefined) return pattern === label;
-  if (label.length < head.length + tail.length || !label.startsWith(head) || !label.endsWith(tail)) return false;
-  const end = label.length - tail.length;
-  let at = head.length;
-  for (const part of rest) {
-    const found = label.indexOf(part, at);
-    if (found < 0 || found + part.length > end) return false;
-    at = found + part.length;
-  }
-  return true;
 }
 
 function invalid(message: string, hint = 'a rule is a host, a CIDR block or a glob, then optionally :PORTS'): Fault {

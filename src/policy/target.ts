@@ -1,6 +1,6 @@
 import { domainToASCII, domainToUnicode } from 'node:url';
 import { Fault } from '../fault.js';
-import { canonicalAddress } from './address.js';
+import { type Address, canonicalAddress, readAddress } from './address.js';
 import { quote } from './printable.js';
 
 /** The RDP server that a client requests a channel to. */
@@ -53,8 +53,16 @@ export function formatTarget({ host, port }: Target): string {
  * control characters, and a name that a resolver could take for an address in another notation.
  */
 export function normalizeHost(text: string): string {
-  const address = canonicalAddress(text);
-  if (address !== undefined) return address;
+  return canonicalAddress(text) ?? normalizeName(text);
+}
+
+/** Parses a host as `normalizeHost` does. `address` is undefined for a name. */
+export function readHost(text: string): { readonly host: string; readonly address: Address | undefined } {
+  const address = readAddress(text);
+  return { host: address?.text ?? normalizeName(text), address };
+}
+
+function normalizeName(text: string): string {
   const name = toAscii(text).replace(/\.$/, '').toLowerCase();
   const labels = name.split('.');
   if (name.length > NAME_MAX || !labels.every(isLabel))

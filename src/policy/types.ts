@@ -47,7 +47,7 @@ export interface Identity {
   readonly targets: readonly string[] | undefined;
   /**
    * Whether `targets` come from the gateway's own key or token list. Then a loopback, link-local or other special address in
-   * them counts as an explicit rule. In targets of another issuer or of a custom authenticator it does not.
+   * them counts as an explicit rule, and so does `localhost`. In targets of another issuer or of a custom authenticator it does not.
    */
   readonly local: boolean;
   /** Milliseconds since the epoch at which the session ends. `undefined` if it has no such limit. */

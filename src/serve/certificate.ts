@@ -30,10 +30,11 @@ export function tlsPaths({ tls }: Config, dataDir: string): { readonly certPath:
 
 /** Token audiences for a certificate with these `names`: its names, and `hostname` where it is set. */
 export function audiencesOf({ hostname }: Config, names: readonly string[]): readonly string[] {
-  return hostname === undefined ? names : [hostname, ...names];
+  return hostname === undefined ? names : [hostname.host, ...names];
 }
 
-function tlsWarnings({ hostname: name }: Config, { names, expires }: TlsFiles): string[] {
+function tlsWarnings({ hostname }: Config, { names, expires }: TlsFiles): string[] {
+  const name = hostname?.host;
   const warnings: string[] = [];
   const days = Math.floor((expires.getTime() - Date.now()) / DAY_MS);
   if (days < 0)

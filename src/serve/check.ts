@@ -27,7 +27,7 @@ export async function checkServe(request: ServeRequest): Promise<CheckedStart> {
   const { config } = loaded;
   const { missing, tokenKey } = await checkDataFolder(request.dataDir, config.tls.cert === undefined);
   const identity = missing.includes('server') ? undefined : await loadCertificate(config, request.dataDir);
-  const audiences = identity?.audiences ?? audiencesOf(config, defaultHosts(config.hostname ?? hostname()));
+  const audiences = identity?.audiences ?? audiencesOf(config, defaultHosts(config.hostname?.host ?? hostname()));
   const guardWarnings = await checkGuard(config, tokenKey, audiences);
   if (config.log.keylog !== undefined) checkKeylog(config.log.keylog);
   return {

@@ -21,18 +21,25 @@ export interface GatewayStart {
   readonly sharedState?: SharedState;
 }
 
+export interface OpenedGateway {
+  readonly gateway: Gateway;
+  /** Opens the log files of this process anew. The log itself goes to stderr, which has no path. */
+  readonly reopenLogs: () => void;
+}
+
 /**
  * Starts to listen, and logs the warnings of the settings. Throws a `Fault` for everything that an operator can fix.
  */
 export async function openGateway(
   files: SettingsFiles,
   { log, logsWarnings = true, sharedState }: GatewayStart,
-): Promise<Gateway> {
+): Promise<OpenedGateway> {
   const { settings, warnings } = await makeRuntimeSettings(files);
   if (logsWarnings) for (const warning of warnings) log.event('configuration.warning', { warning });
-  const { keylog } = files.config.log;
-  const write = keylog === undefined ? undefined : openKeylog(keylog, log, logsWarnings).write;
-  return startGateway({ ...settings, log, keylog: write, sharedState });
+  const { keylog: path } = files.config.log;
+  const keylog = path === undefined ? undefined : openKeylog(path, log, logsWarnings);
+  const gateway = await startGateway({ ...settings, log, keylog: keylog?.write, sharedState });
+  return { gateway, reopenLogs: () => keylog?.reopen() };
 }
 
 /** Validates the settings without changing the gateway. Throws a `Fault` for settings that cannot be used. */

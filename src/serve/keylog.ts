@@ -7,6 +7,11 @@ import type { Log } from '../gateway/report/log.js';
 
 export interface Keylog {
   write(line: Buffer): void;
+  /**
+   * Opens the path anew, after log rotation has renamed the file. Never throws: a failure is logged, and the former file
+   * stays in use.
+   */
+  reopen(): void;
 }
 
 /**
@@ -17,22 +22,36 @@ export interface Keylog {
  * `KEYLOG_UNWRITABLE`.
  */
 export function openKeylog(path: string, log: Log, logsWarnings = true): Keylog {
-  const { file, wasReadable, hasForeignOwner } = withKeylogFault(path, () => openPrivate(path));
-  if (logsWarnings) {
-    log.event('keylog.opened', { file: path });
-    if (wasReadable) log.event('keylog.was_readable', { file: path });
-    if (hasForeignOwner) log.event('keylog.foreign_owner', { file: path });
-  }
-  let broken = false;
+  const open = (): number => {
+    const { file, wasReadable, hasForeignOwner } = withKeylogFault(path, () => openPrivate(path));
+    if (logsWarnings && wasReadable) log.event('keylog.was_readable', { file: path });
+    if (logsWarnings && hasForeignOwner) log.event('keylog.foreign_owner', { file: path });
+    return file;
+  };
+  let file: number | undefined = open();
+  if (logsWarnings) log.event('keylog.opened', { file: path });
+  const close = (): void => {
+    if (file !== undefined) closeSync(file);
+    file = undefined;
+  };
   return {
     write(line) {
-      if (broken) return;
+      if (file === undefined) return;
       try {
         appendFileSync(file, line);
       } catch (error) {
-        broken = true;
-        closeSync(file);
+        close();
         log.event('keylog.failed', { file: path, reason: (error as Error).message });
+      }
+    },
+    reopen() {
+      try {
+        const next = open();
+        close();
+        file = next;
+      } catch (error) {
+        const { code, message: reason, hint } = error as Fault;
+        log.event('keylog.reopen_failed', { file: path, code, reason, hint });
       }
     },
   };

@@ -7,6 +7,7 @@ import { homedir } from 'node:os';
 import { nextCommand } from '../cli/next-command.js';
 import { catchUncaughtErrors, UncaughtErrors } from '../cli/uncaught-errors.js';
 import type { LoadedConfig } from '../config/index.js';
+import { formatAddress } from '../config/listen.js';
 import { formatTarget } from '../policy/target.js';
 import { type Serving, serve } from './serve.js';
 import { loadServeSettings, type ServeRequest } from './settings.js';
@@ -26,6 +27,8 @@ export interface ReadyFacts {
   readonly url: string;
   readonly name: string;
   readonly port: number;
+  /** The listen addresses as configured, `8443` or `unix:/run/rdgw/gateway.sock`. */
+  readonly listen: readonly string[];
   /**
    * Path of the CA that clients have to trust; null if the certificate comes from another CA whose file is not
    * configured.
@@ -67,19 +70,23 @@ export async function runServe(request: ServeRequest, terminal: ServeTerminal): 
 /** Time for buffered output to reach its reader. */
 const FLUSH_MS = 500;
 
-async function readyFacts(serving: Serving, { file }: LoadedConfig, dataDir: string): Promise<ReadyFacts> {
+async function readyFacts(serving: Serving, { file, config }: LoadedConfig, dataDir: string): Promise<ReadyFacts> {
   const { name, port, ca, made } = serving;
   const gateway = { host: name, port };
   const next = await nextCommand({ gateway, file, dataDir });
-  return { url: `https://${formatTarget(gateway)}`, name, port, ca: ca ?? null, made, next };
+  const listen = config.listen.map(({ address }) => formatAddress(address));
+  return { url: `https://${formatTarget(gateway)}`, name, port, listen, ca: ca ?? null, made, next };
 }
 
 function readyMessage(
-  { url, ca, made, next }: ReadyFacts,
+  { url, listen, ca, made, next }: ReadyFacts,
   { dataDir }: ServeRequest,
   { version }: ServeTerminal,
 ): string {
   const lines = [`rdgw ${version} listens on ${url}`];
+  if (listen.length > 1 || listen.some((address) => address.startsWith('unix:'))) {
+    lines.push(`  addresses     ${listen.join(', ')}`);
+  }
   if (made.length > 0) lines.push(`  first start   created keys and certificates in ${tilde(dataDir)}`);
   if (ca !== null) lines.push(`  CA            ${ca}  (clients must trust it)`);
   lines.push(`  try next      ${next}`);

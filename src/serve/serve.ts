@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { type Certificates, ensureCertificates } from '../certs/ensure.js';
 import { preferredName } from '../certs/names.js';
 import { ensureTokenKey } from '../certs/token-key.js';
-import { formatListen } from '../config/listen.js';
+import { clientPort, formatListen } from '../config/listen.js';
 import type { Config } from '../config/schema.js';
 import type { Gateway } from '../gateway/gateway.js';
 import type { Counts } from '../gateway/report/counters.js';
@@ -27,8 +27,11 @@ export interface Serving {
   readonly settingsFiles: SettingsFiles;
   /** Prepares a reload without changing anything. Throws a `Fault` for settings that cannot be used. */
   prepare(files: SettingsFiles): Promise<PreparedSettings>;
+  /** Opens the log files anew, in all processes. Never rejects. */
+  reopenLogs(): Promise<void>;
   /** The host name that clients use, and the audience of its tokens. */
   readonly name: string;
+  /** The port that clients connect to. */
   readonly port: number;
   /** Path of the CA that clients have to trust, if known. */
   readonly ca: string | undefined;
@@ -42,13 +45,23 @@ export interface Serving {
 export async function serve({ config, dataDir, writeLog }: ServeOptions): Promise<Serving> {
   const log = createLog({ ...config.log, write: writeLog });
   const { settingsFiles, ...facts } = await loadStartFiles(config, dataDir);
-  const gateway = await openGateway(settingsFiles, { log });
+  const { gateway, reopenLogs } = await openGateway(settingsFiles, { log });
   const metrics = await startMetrics(config, log, () => gateway.counts()).catch(async (error) => {
     await gateway.close();
     throw error;
   });
   const prepare = (files: SettingsFiles): Promise<PreparedSettings> => prepareRuntimeSettings(gateway, files);
-  return { gateway, log, settingsFiles, prepare, port: gateway.address.port, metrics, ...facts };
+  const ports = gateway.addresses.map((address) => address?.port);
+  return {
+    gateway,
+    log,
+    settingsFiles,
+    prepare,
+    reopenLogs: async () => reopenLogs(),
+    port: clientPort(config, ports),
+    metrics,
+    ...facts,
+  };
 }
 
 /** Reads the files of a start, and creates missing certificates and keys in the data folder. */
@@ -56,7 +69,8 @@ export async function loadStartFiles(
   config: Config,
   dataDir: string,
 ): Promise<Pick<Serving, 'settingsFiles' | 'name' | 'ca' | 'made'>> {
-  const { tls, hostname: name } = config;
+  const { tls } = config;
+  const name = config.hostname?.host;
   const own = tls.cert === undefined ? await ensureCertificates(dataDir, { hostname: name ?? hostname() }) : undefined;
   const { key: localKey } = await ensureTokenKey(dataDir);
   const settingsFiles = await readSettingsFiles(config, dataDir, localKey);

@@ -14,13 +14,20 @@ const STDIN = 0;
 
 export interface SignalHandlers {
   readonly reload: () => void;
+  readonly reopenLogs: () => void;
+  /** Called for a signal that has no meaning for the gateway. */
+  readonly ignored: (signal: NodeJS.Signals) => void;
   readonly stop: (signal: StopSignal) => void;
 }
 type StopSignal = 'SIGINT' | 'SIGTERM';
 
 /**
  * Handles signals from the start of the process on. Before `setHandlers` SIGINT and SIGTERM exit at once with clean-up,
- * and a SIGHUP is kept until `setHandlers`.
+ * and a SIGHUP is kept until `setHandlers`. SIGUSR1 and SIGUSR2 do nothing before: no log file is open that long.
+ *
+ * All other signals keep the effect that the system or Node.js gives them. SIGQUIT and SIGABRT end the process with a
+ * core dump, which is what they are sent for, and SIGTSTP stops it until SIGCONT. Node.js ignores SIGPIPE and SIGXFSZ: a
+ * write then fails with an error.
  */
 export class Signals {
   #handlers: SignalHandlers | undefined;
@@ -36,6 +43,8 @@ export class Signals {
       else if (this.#handlers) this.#handlers.reload();
       else this.#hasEarlyReload = true;
     });
+    process.on('SIGUSR1', () => this.#handlers?.reopenLogs());
+    process.on('SIGUSR2', () => this.#handlers?.ignored('SIGUSR2'));
   }
 
   setHandlers(handlers: SignalHandlers): void {
@@ -92,8 +101,26 @@ export function untilDrained(serving: Serving, request: ServeRequest, signals: S
         resolve();
       }, reject);
     };
-    signals.setHandlers({ stop, reload: () => void reloader.reload('SIGHUP') });
+    signals.setHandlers({
+      stop,
+      reload: () => void reloader.reload('SIGHUP'),
+      reopenLogs: () => void reopenLogs(serving),
+      ignored: (signal) => log.event('signal.ignored', { signal }),
+    });
   });
+}
+
+/** Opens the key log anew. The log has no path of its own: whoever started the process decides where stderr goes. */
+async function reopenLogs(serving: Serving): Promise<void> {
+  const { log, settingsFiles } = serving;
+  const { keylog } = settingsFiles.config.log;
+  if (keylog === undefined)
+    return log.event('signal.ignored', {
+      signal: 'SIGUSR1',
+      reason: 'the log goes to stderr, and no other log is open',
+    });
+  await serving.reopenLogs();
+  log.event('logs.reopened', { signal: 'SIGUSR1', file: keylog });
 }
 
 function watchCertificate(reloader: Reloader, { log }: Serving, { dataDir }: ServeRequest): () => void {

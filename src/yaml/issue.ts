@@ -14,10 +14,15 @@ export function meantIssue(issue: Issue): Issue {
 
 /** Returns the issue of the first form whose type matches. An unknown key takes precedence over its other issues. */
 function matchingFormIssue({ errors }: Extract<Issue, { code: 'invalid_union' }>): Issue | undefined {
-  const branch = errors.find(
-    (issues) => !issues.some(({ code, path }) => code === 'invalid_type' && path.length === 0),
-  );
+  const branch = errors.find((issues) => !issues.some(isOtherForm));
   return branch?.find(({ code }) => code === 'unrecognized_keys') ?? branch?.[0];
+}
+
+/** Whether the issue is that the value has the type of another form. */
+function isOtherForm(issue: Issue): boolean {
+  if (issue.path.length > 0) return false;
+  if (issue.code === 'invalid_union') return issue.errors.every((issues) => issues.some(isOtherForm));
+  return issue.code === 'invalid_type';
 }
 
 /**
@@ -33,7 +38,9 @@ export function issueMessage(issue: Issue, unit: string | undefined): string {
     case 'invalid_type':
       return `must be ${KINDS[issue.expected] ?? issue.expected}`;
     case 'too_small':
-      return issue.origin === 'string' ? 'must not be empty' : `must be at least ${issue.minimum}${suffix}`;
+      return issue.origin === 'string' || issue.origin === 'array'
+        ? 'must not be empty'
+        : `must be at least ${issue.minimum}${suffix}`;
     case 'too_big':
       return issue.origin === 'array'
         ? `must have at most ${issue.maximum} entries`

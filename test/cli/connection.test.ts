@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ensureCertificates } from '../../src/certs/ensure.js';
 import { type ConnectionRequest, makeConnection } from '../../src/cli/connection.js';
 import { loadConfig } from '../../src/config/index.js';
@@ -19,8 +19,14 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 async function make(request: Partial<ConnectionRequest> = {}, overrides: Record<string, unknown> = {}, data = 'data') {
   const { config } = await loadConfig({ env: {}, cwd: folder, home: folder, overrides });
-  return await makeConnection({ target: 'desk', user: 'alice', ...request }, config, join(folder, data), NOW);
+  const args = [{ target: 'desk', user: 'alice', ...request }, config, join(folder, data), NOW] as const;
+  return await makeConnection(...args, async (host) => ADDRESSES.get(host) ?? []);
 }
+const ADDRESSES = new Map([
+  ['own-name', ['127.0.1.1']],
+  ['mixed', ['127.0.1.1', '10.0.0.6']],
+  ['metadata', ['169.254.169.254', '::1']],
+]);
 const fault = (code: string, kind: string, place?: string) =>
   expect.objectContaining({ code, kind, ...(place && { place }) });
 
@@ -58,6 +64,9 @@ describe('makeConnection', () => {
     expect(await gateway()).toEqual(['gw.home.example:8443', 'gw.home.example:8443', 0]);
     expect(await gateway({}, { listen: '443' })).toEqual(['gw.home.example', 'gw.home.example:443', 0]);
     expect(await gateway({}, { hostname: 'GW.Example' })).toEqual(['gw.example:8443', 'gw.example:8443', 0]);
+    expect(await gateway({}, { hostname: 'gw.example:443' })).toEqual(['gw.example', 'gw.example:443', 0]);
+    const behindProxy = { hostname: 'gw.example', listen: 'unix:/run/gw' };
+    expect(await gateway({}, behindProxy)).toEqual(['gw.example', 'gw.example:443', 0]);
     expect(await gateway({ gateway: '10.0.0.5:443' }, { hostname: 'gw.example' })).toEqual([
       '10.0.0.5',
       '10.0.0.5:443',
@@ -118,6 +127,31 @@ describe('makeConnection', () => {
   ])('does not warn about --set %s, which names the same target and gateway', async (set) => {
     expect((await make({ set: [set] })).warnings).toEqual([]);
   });
+
+  it('warns about a target name that resolves to special addresses only, and names the cure', async () => {
+    expect((await make({ target: 'Own-Name.:3390' })).warnings).toEqual([
+      'own-name resolves to 127.0.1.1 (loopback) on this machine, which a token for a name does not open: use --target localhost:3390',
+    ]);
+    expect((await make({ target: 'metadata' })).warnings).toEqual([
+      expect.stringMatching(
+        /^metadata resolves to 169\.254\.169\.254 \(cloud metadata\) .* --target 169\.254\.169\.254$/,
+      ),
+    ]);
+    expect((await make({ target: 'mixed' })).warnings).toEqual([]);
+    // The targets of another token are unknown here.
+    expect((await make({ target: 'own-name', set: ['gatewayaccesstoken:s:of-another-user'] })).warnings).toEqual([]);
+  });
+
+  it.each(['127.0.0.1', '[::1]:3390', '10.0.0.6', 'localhost', 'desk.localhost:3390'])(
+    'does not look up the target %s',
+    async (target) => {
+      const { config } = await loadConfig({ env: {}, cwd: folder, home: folder });
+      const lookUp = vi.fn(async () => ['127.0.0.1']);
+      const request = { target, user: 'alice' };
+      expect((await makeConnection(request, config, join(folder, 'data'), NOW, lookUp)).warnings).toEqual([]);
+      expect(lookUp).not.toHaveBeenCalled();
+    },
+  );
 
   it('changes and adds settings', async () => {
     const { settings } = await make({ set: ['GatewayUsageMethod:i:2', 'audiomode:i:1'] });

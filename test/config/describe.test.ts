@@ -72,6 +72,16 @@ timeouts: {dial: 5}
     expect(second.config).toEqual(first.config);
   });
 
+  it('writes every form of listen, hostname and trusted proxies', async () => {
+    const first = await folder.loadText(
+      `listen: [443, {address: "[::1]:80", tls: off}, "unix:/run/a", {address: "unix:/run/b", mode: 0600, group: web, proxyProtocol: required}]
+hostname: "[fd00::1]:443"
+trustedProxies: [10.0.0.0/8]
+forwarded: forwarded`,
+    );
+    expect((await folder.loadText(describeConfig(first))).config).toEqual(first.config);
+  });
+
   it.each(['9464', '10.0.0.1:9464', '"[::1]:9464"', '"*:9464"'])(
     'keeps the meaning of metrics.listen: %s',
     async (text) => {

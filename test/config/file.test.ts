@@ -12,7 +12,9 @@ describe('defaults', () => {
     expect(sources.size).toBe(0);
     expect(warnings).toEqual([]);
     expect(config).toEqual({
-      listen: { port: 8443 },
+      listen: [{ address: { port: 8443 }, tls: 'on', proxyProtocol: 'off' }],
+      trustedProxies: [],
+      forwarded: 'none',
       workers: 1,
       tls: {},
       auth: { paa: { mode: 'signed', keys: [] } },
@@ -56,7 +58,8 @@ describe('defaults', () => {
 
 describe('the configuration file', () => {
   it('is searched for in this order: flag, RDGW_CONFIG, working directory, configuration folder of the user', async () => {
-    const listen = async (options: LoadOptions = {}) => (await folder.load(options)).config.listen.port;
+    const listen = async (options: LoadOptions = {}) =>
+      (await folder.load(options)).config.listen.map(({ address }) => ('port' in address ? address.port : 0))[0];
     folder.write('home/.config/rdgw/rdgw.yaml', 'listen: 1');
     await expect(listen()).resolves.toBe(1);
     folder.write('xdg/rdgw/rdgw.yaml', 'listen: 2');
@@ -83,7 +86,7 @@ describe('the configuration file', () => {
   it('may be JSON, with tabs', async () => {
     folder.write('rdgw.json', '{\n\t"listen": "127.0.0.1:9000",\n\t"timeouts": {\n\t\t"dial": 2.5\n\t}\n}');
     const { config } = await folder.load({ file: 'rdgw.json' });
-    expect(config.listen).toEqual({ host: '127.0.0.1', port: 9000 });
+    expect(config.listen).toMatchObject([{ address: { host: '127.0.0.1', port: 9000 } }]);
     expect(config.timeouts.dial).toBe(2.5);
   });
 
@@ -158,8 +161,8 @@ describe('problems have a location and a hint', () => {
     ['targets: {allow: 10.0.0.0/8}', 'must be a list'],
     ['targets: {allow: [10.0.0.1/8]}', '"10.0.0.1/8" has bits set beyond its prefix; write 10.0.0.0/8'],
     ['log: {level: loud}', 'must be one of debug, info, warn, error'],
-    ['listen: 65536', 'must be [HOST:]PORT, for example 8443'],
-    ['listen: "::1:8443"', 'must be [HOST:]PORT, for example 8443'],
+    ['listen: 65536', 'must be [HOST:]PORT or unix:PATH with an absolute path, for example 8443'],
+    ['listen: "::1:8443"', 'must be [HOST:]PORT or unix:PATH with an absolute path, for example 8443'],
     ['listen: true', 'has the wrong form'],
     ['workers: 0', 'must be auto or 1 to 256'],
     ['workers: 257', 'must be auto or 1 to 256'],

@@ -30,7 +30,7 @@ describe('sources', () => {
         RDGW_LOG_KEYLOG: '',
       },
     });
-    expect(config.listen).toEqual({ host: '::1', port: 0 });
+    expect(config.listen).toMatchObject([{ address: { host: '::1', port: 0 } }]);
     expect(config.auth.paa.keys).toEqual([join(folder.cwd, 'a.pem'), '/b.pem']);
     expect(config.targets.allow).toEqual(['10.0.0.0/8', '*.corp.example:3389-3399']);
     expect(config.transports).toEqual({ websocket: true, http: false, outEncoding: 'chunked' });
@@ -122,12 +122,98 @@ describe('listen', () => {
     ['"[::]:443"', { host: '::', port: 443 }],
     ['Gateway.Example:443', { host: 'gateway.example', port: 443 }],
   ])('%s', async (text, expected) => {
+    await expect(folder.loadText(`listen: ${text}`)).resolves.toHaveProperty('config.listen', [
+      { address: expected, tls: 'on', proxyProtocol: 'off' },
+    ]);
+  });
+
+  const socket = { path: '/run/gw', mode: 0o660 };
+  it.each([
+    ['unix:/run/gw', [{ address: socket, tls: 'on', proxyProtocol: 'off' }]],
+    [
+      '{address: 443, tls: off}\ntrustedProxies: [10.0.0.1]',
+      [{ address: { port: 443 }, tls: 'off', proxyProtocol: 'off' }],
+    ],
+    [
+      '[8443, {address: "unix:/run/gw", tls: false, proxyProtocol: required, mode: 0600, group: 33, auth: token}]',
+      [
+        { address: { port: 8443 }, tls: 'on', proxyProtocol: 'off' },
+        { address: { path: '/run/gw', mode: 0o600, group: '33' }, tls: 'off', proxyProtocol: 'required' },
+      ],
+    ],
+  ])('has one entry or several: %s', async (text, expected) => {
     await expect(folder.loadText(`listen: ${text}`)).resolves.toHaveProperty('config.listen', expected);
+  });
+
+  it.each([
+    ['0660', 0o660],
+    ['"0660"', 0o660],
+    ['"660"', 0o660],
+    ['"0o770"', 0o770],
+    ['666', 0o666],
+  ])('takes the mode of a Unix socket by its digits: %s', async (mode, expected) => {
+    const { config } = await folder.loadText(`listen: {address: "unix:/run/gw", mode: ${mode}}`);
+    expect(config.listen).toMatchObject([{ address: { mode: expected } }]);
+  });
+
+  it.each([
+    ['unix:gw', 'rdgw.yaml:1:1 listen', 'must be [HOST:]PORT or unix:PATH with an absolute path, for example 8443'],
+    [`unix:/${'x'.repeat(103)}`, 'rdgw.yaml:1:1 listen', expect.stringContaining('must be [HOST:]PORT')],
+    ['[]', 'rdgw.yaml:1:1 listen', 'must not be empty'],
+    ['[8443, x]', 'rdgw.yaml:1:16 listen[1]', expect.stringContaining('must be [HOST:]PORT')],
+    ['{adress: 443}', 'rdgw.yaml:1:10 listen.adress', 'unknown setting'],
+    ['{address: 443, tls: maybe}', 'rdgw.yaml:1:24 listen.tls', expect.any(String)],
+    ['{address: 443, proxyProtocol: v2}', 'rdgw.yaml:1:24 listen.proxyProtocol', 'must be one of off, required'],
+    ['{address: 443, auth: http}', 'rdgw.yaml:1:24 listen.auth', 'must be one of token'],
+    ['{address: 443, mode: 0600}', 'rdgw.yaml:1:1 listen', 'has a mode or a group, which only unix:PATH has'],
+    [
+      '{address: "unix:/a", mode: 0o600}',
+      'rdgw.yaml:1:30 listen.mode',
+      'must be an octal mode in quotes, such as "0660"',
+    ],
+    ['{address: "unix:/a", mode: 0066}', 'rdgw.yaml:1:30 listen.mode', expect.stringContaining('octal')],
+  ])('refuses %s', async (text, place, message) => {
+    await expect(folder.loadText(`listen: ${text}`)).rejects.toMatchObject({ place, message });
+  });
+});
+
+describe('hostname', () => {
+  it.each([
+    ['gw.example', { host: 'gw.example' }],
+    ['GW.Example:443', { host: 'gw.example', port: 443 }],
+    ['"[fd00::1]:443"', { host: 'fd00::1', port: 443 }],
+    ['"[fd00::1]"', { host: 'fd00::1' }],
+    ['fd00::1', { host: 'fd00::1' }],
+    ['192.0.2.1', { host: '192.0.2.1' }],
+  ])('is a name or an address, with or without a port: %s', async (text, expected) => {
+    await expect(folder.loadText(`hostname: ${text}`)).resolves.toHaveProperty('config.hostname', expected);
+  });
+
+  it.each(['gw:0', 'gw:65536', 'gw:x', '"gw:"', '"https://gw"'])('is not %s', async (text) => {
+    await expect(folder.loadText(`hostname: ${text}`)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  });
+});
+
+describe('trustedProxies', () => {
+  it('are addresses and CIDR blocks', async () => {
+    const { config } = await folder.loadText('trustedProxies: [192.0.2.1, 10.0.0.0/8, "FD00::/8", "::ffff:1.2.3.4"]');
+    expect(config.trustedProxies).toEqual(['192.0.2.1', '10.0.0.0/8', 'FD00::/8', '1.2.3.4']);
+    await expect(folder.loadText('trustedProxies: [proxy.example]')).rejects.toMatchObject({
+      place: 'rdgw.yaml:1:18 trustedProxies[0]',
+      message: 'must be an address or a CIDR block',
+    });
   });
 });
 
 describe('conflicting settings', () => {
   it.each([
+    [
+      'listen: {address: 1, proxyProtocol: required}',
+      'rdgw.yaml:1:1 listen',
+      expect.stringContaining('trustedProxies'),
+    ],
+    ['listen: {address: 1, tls: off}', 'rdgw.yaml:1:1 listen', expect.stringContaining('trustedProxies')],
+    ['forwarded: forwarded', 'rdgw.yaml:1:1 forwarded', expect.stringContaining('proxies')],
     ['tls: {cert: a}', 'rdgw.yaml:1:7 tls.cert', 'set tls.key too'],
     ['tls: {key: a}', 'rdgw.yaml:1:7 tls.key', 'set tls.cert too'],
     ['auth: {paa: {mode: static}}', 'rdgw.yaml:1:14 auth.paa.mode', 'set auth.paa.tokensFile'],
@@ -163,7 +249,7 @@ describe('conflicting settings', () => {
 describe('examples/rdgw.yaml', () => {
   it('is valid', async () => {
     const { config, warnings } = await folder.load({ file: join(process.cwd(), 'examples/rdgw.yaml') });
-    expect(config.hostname).toBe('gateway.example.com');
+    expect(config.hostname).toEqual({ host: 'gateway.example.com' });
     expect(config.targets.allow).toHaveLength(3);
     expect(warnings).toEqual([]);
   });

@@ -46,6 +46,7 @@ function settingsWith({
   const parsed = schema.parse({});
   const { limits, timeouts, transports } = sections;
   const config = {
+    ...parsed,
     limits: { ...parsed.limits, ...limits },
     timeouts: { ...parsed.timeouts, ...timeouts },
     transports: { ...parsed.transports, ...transports },

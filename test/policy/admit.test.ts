@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { ADDRESSES_MAX, planTarget, type Resolve } from '../../src/policy/admit.js';
+import { RuleSet } from '../../src/policy/rule-set.js';
 import { parseRule } from '../../src/policy/rules.js';
 import { parseTarget } from '../../src/policy/target.js';
 import type { AuthorizationVerdict, Identity, TargetRequest } from '../../src/policy/types.js';
@@ -11,6 +12,8 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
   'mixed.corp.example': ['127.0.0.1', '10.0.0.6', '::ffff:10.0.0.6', '10.0.0.6'],
   'many.corp.example': Array.from({ length: 40 }, (_, index) => `10.0.1.${index}`),
   'odd.corp.example': ['nonsense', '0x7f.1', 'fe80::1%eth0'],
+  localhost: ['127.0.0.1', '::1'],
+  'desk.localhost': ['127.0.0.5', '169.254.169.254'],
 };
 
 const lookUp: Resolve = async (host) => {
@@ -32,7 +35,7 @@ interface Case {
 }
 
 function plan(target: string, { rules = [], identity = identityWith(), resolve = lookUp, authorize, signal }: Case) {
-  const parts = { rules: rules.map(parseRule), resolve, authorize };
+  const parts = { rules: new RuleSet(rules.map(parseRule)), resolve, authorize };
   return planTarget(identity, parseTarget(target), parts, signal ?? new AbortController().signal);
 }
 
@@ -99,14 +102,14 @@ describe('planTarget with allow rules', () => {
   });
 
   it.each(['0x7f.1', '2130706433', '', 'a b', 'de\u0000sk'])('denies the host %j', async (host) => {
-    const parts = { rules: [parseRule('*')], resolve: async () => ['10.0.0.1'] };
+    const parts = { rules: new RuleSet([parseRule('*')]), resolve: async () => ['10.0.0.1'] };
     await expect(
       planTarget(identityWith(), { host, port: 3389 }, parts, new AbortController().signal),
     ).resolves.toEqual(denied);
   });
 
   it.each([0, 65536, 1.5, Number.NaN])('denies the port %d', async (port) => {
-    const parts = { rules: [parseRule('*:*')], resolve: lookUp };
+    const parts = { rules: new RuleSet([parseRule('*:*')]), resolve: lookUp };
     const signal = new AbortController().signal;
     await expect(planTarget(identityWith(), { host: '10.0.0.1', port }, parts, signal)).resolves.toEqual(denied);
   });
@@ -123,11 +126,77 @@ describe('planTarget with targets of the identity', () => {
     await expect(plan('10.0.0.9', { identity: identityWith([]), rules: ['*'] })).resolves.toEqual(denied);
   });
 
-  it('allows special addresses in targets of the local key', async () => {
-    const identity = identityWith(['127.0.0.1:33891', 'rebound.corp.example:3389'], true);
+  it('opens a special address that a target of the local key is', async () => {
+    const identity = identityWith(['127.0.0.1:33891', '[fe80::1]:3389', '[64:ff9b::7f00:1]:3389'], true);
     await expect(plan('127.0.0.1:33891', { identity })).resolves.toHaveProperty('addresses', ['127.0.0.1']);
-    await expect(plan('rebound.corp.example', { identity })).resolves.toHaveProperty('allow', true);
+    await expect(plan('[::ffff:7f00:1]:33891', { identity })).resolves.toHaveProperty('addresses', ['127.0.0.1']);
+    await expect(plan('[fe80::1]', { identity })).resolves.toHaveProperty('addresses', ['fe80::1']);
+    await expect(plan('[64:ff9b::7f00:1]', { identity })).resolves.toHaveProperty('allow', true);
     await expect(plan('[::1]:33891', { identity })).resolves.toEqual(denied);
+  });
+
+  it('opens loopback addresses, and no other special ones, where a target of the local key is localhost', async () => {
+    const identity = identityWith(['localhost:3389', 'desk.localhost:3389'], true);
+    await expect(plan('LOCALHOST', { identity })).resolves.toHaveProperty('addresses', ['127.0.0.1', '::1']);
+    await expect(plan('desk.localhost', { identity })).resolves.toHaveProperty('addresses', ['127.0.0.5']);
+  });
+
+  it.each([
+    '127.0.0.1',
+    '127.0.1.1',
+    '169.254.169.254',
+    '169.254.1.1',
+    '0.0.0.0',
+    '100.100.100.200',
+    '224.0.0.1',
+    '255.255.255.255',
+    '::1',
+    '::',
+    'fe80::1',
+    'fec0::1',
+    'ff02::1',
+    'fd00:ec2::254',
+    '::ffff:127.0.0.1',
+    '::7f00:1',
+    '64:ff9b::7f00:1',
+    '64:ff9b::a9fe:a9fe',
+    '64:ff9b:1::7f00:1',
+    '2002:7f00:1::',
+  ])('does not open %s for a target of the local key that is a name', async (address) => {
+    const names = ['desk.corp.example', 'desk', 'notlocalhost', 'localhost.corp.example'];
+    for (const host of names) {
+      const identity = identityWith(
+        names.map((name) => `${name}:3389`),
+        true,
+      );
+      await expect(plan(host, { identity, resolve: async () => [address] })).resolves.toEqual(denied);
+      const mixed = plan(host, { identity, resolve: async () => [address, '10.0.0.6'] });
+      await expect(mixed).resolves.toHaveProperty('addresses', ['10.0.0.6']);
+    }
+  });
+
+  it('names the cure for a name of a token that resolves to a special address', async () => {
+    const reasonFor = (method: string, host: string, addresses: readonly string[], port = 3389) => {
+      const identity = { ...identityWith([`${host}:${port}`], true), method };
+      return plan(`${host}:${port}`, { identity, resolve: async () => addresses });
+    };
+    await expect(reasonFor('signed', 'desk', ['127.0.1.1'])).resolves.toHaveProperty(
+      'reason',
+      'the name resolves to 127.0.1.1 (loopback), which its token does not open: use mkrdp --target localhost',
+    );
+    await expect(reasonFor('signed', 'desk', ['fe80::5', '127.0.1.1'], 3390)).resolves.toHaveProperty(
+      'reason',
+      'the name resolves to fe80::5 (link-local) and 1 more, which its token does not open: use mkrdp --target [fe80::5]:3390',
+    );
+    await expect(reasonFor('static', 'desk', ['127.0.1.1'])).resolves.toHaveProperty(
+      'reason',
+      'the name resolves to 127.0.1.1 (loopback), which its token does not open: write localhost in the token list',
+    );
+    const many = Array.from({ length: 8 }, (_, index) => `fd00:ec2:1234:1234:1234:1234:1234:${index}`);
+    await expect(reasonFor('signed', 'desk', many)).resolves.toHaveProperty(
+      'reason',
+      expect.stringMatching(/ and 7 more, which .* use mkrdp --target \[fd00:ec2:[\w:]+\]$/),
+    );
   });
 
   it('requires a rule for special addresses in targets of another issuer', async () => {

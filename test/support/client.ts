@@ -16,6 +16,12 @@ export interface Server {
   readonly host?: string;
   readonly port: number;
   readonly ca: string;
+  /** A Unix socket instead of host and port. */
+  readonly path?: string;
+  /** Plain HTTP instead of TLS. */
+  readonly plain?: boolean;
+  /** Bytes before the first one of TLS or HTTP, such as a PROXY header. */
+  readonly preamble?: Buffer;
 }
 
 export interface RawClientOptions extends Partial<ClientOptions> {
@@ -40,11 +46,21 @@ export interface Pipe {
 
 const tcpSockets = new WeakMap<TLSSocket, Socket>();
 
-export async function tlsSocket({ host = '127.0.0.1', port, ca }: Server, localAddress?: string): Promise<TLSSocket> {
+/** A connection to the gateway: with TLS, unless `server.plain`. */
+export async function tlsSocket(server: Server, localAddress?: string): Promise<TLSSocket> {
+  const { host = '127.0.0.1', port, ca, path, plain = false, preamble } = server;
   const from = localAddress === undefined ? {} : { localAddress };
-  const tcp = connectTcp({ host, port, ...from });
+  const tcp = connectTcp(path === undefined ? { host, port, ...from } : { path });
   tcp.setNoDelay(true);
   tcp.on('error', () => undefined);
+  if (preamble !== undefined) tcp.write(preamble);
+  if (plain) {
+    // It has every method that the tests use.
+    const socket = tcp as TLSSocket;
+    tcpSockets.set(socket, tcp);
+    await once(tcp, 'connect');
+    return socket;
+  }
   const socket = connectTls({ socket: tcp, ca, servername: 'localhost' });
   socket.on('error', () => undefined);
   tcpSockets.set(socket, tcp);

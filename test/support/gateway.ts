@@ -18,6 +18,10 @@ import { eventually, Signal } from './wait.js';
 export interface TestGatewayOptions {
   /** Rules of `targets.allow`. */
   readonly allow?: readonly string[];
+  /** The setting `listen`. Default: one TLS listener on 127.0.0.1. */
+  readonly listen?: unknown;
+  readonly trustedProxies?: readonly string[];
+  readonly forwarded?: Config['forwarded'];
   readonly transports?: Partial<Config['transports']>;
   /** In seconds. Values below the minimum of the schema are allowed. */
   readonly timeouts?: Partial<Config['timeouts']>;
@@ -42,7 +46,10 @@ export interface TokenOptions {
 
 export interface TestGateway {
   readonly gateway: Gateway;
+  /** The port of the first listener. */
   readonly port: number;
+  /** The ports of all listeners; undefined for a Unix socket. */
+  readonly ports: readonly (number | undefined)[];
   /** The CA of the gateway's certificate as PEM. */
   readonly ca: string;
   /** All log lines as parsed JSON. */
@@ -84,8 +91,9 @@ async function issue(): Promise<{ ca: string; cert: string; key: string }> {
 export async function testGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
   certificates ??= issue();
   const { ca, cert, key } = await certificates;
-  const { allow = [], transports = {}, timeouts = {}, limits = {} } = options;
-  const parsed = schema.parse({ listen: '127.0.0.1:0', targets: { allow }, transports });
+  const { allow = [], transports = {}, timeouts = {}, limits = {}, listen = '127.0.0.1:0' } = options;
+  const { trustedProxies = [], forwarded } = options;
+  const parsed = schema.parse({ listen, trustedProxies, forwarded, targets: { allow }, transports });
   const config = {
     ...parsed,
     timeouts: { ...parsed.timeouts, ...timeouts },
@@ -118,7 +126,8 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
   const lines = (event: LogEvent): LogLine[] => log.filter((line) => line.event === event);
   return {
     gateway,
-    port: gateway.address.port,
+    port: gateway.addresses[0]?.port ?? 0,
+    ports: gateway.addresses.map((address) => address?.port),
     ca,
     log,
     token: (target, { user = 'alice', expiresAt = inOneMinute(), audience = NAME } = {}) =>

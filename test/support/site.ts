@@ -64,7 +64,7 @@ function combine(gateways: readonly [TestGateway, TestGateway], stop: () => Prom
   return {
     ...one,
     gateway: {
-      address: one.gateway.address,
+      addresses: one.gateway.addresses,
       get tunnels() {
         return sum('tunnels');
       },

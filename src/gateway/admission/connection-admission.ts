@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net';
 import type { Config } from '../../config/schema.js';
 import { serviceUnavailable } from '../http/respond.js';
+import type { Connection } from '../io/connection.js';
 import { endSocket, ignoreError, peerOf } from '../io/sockets.js';
 import type { Counters } from '../report/counters.js';
 import type { Log } from '../report/log.js';
@@ -42,9 +43,8 @@ const LOG_EVERY = 1000;
 const OVERLOADED = 'limits.loopDelay';
 
 interface AdmittedConnection {
-  /** The name in the connection count of all processes. Unlike a 4-tuple it is never used again. */
+  /** The name in the connection count of all processes. */
   readonly name: string;
-  readonly tuple: string;
   readonly network: string;
   isClosed: boolean;
   /** The client has not proven its identity yet. */
@@ -58,23 +58,13 @@ interface Rejection {
   readonly reason: string;
 }
 
-/**
- * The 4-tuple links a TCP connection to the TLS connection on top of it, which is the only one that the callers know.
- * INVARIANT: the 4-tuple serves nothing else. A client that resets its connection may reconnect from the same port
- * before this process sees the reset, so an event of the old connection must never be applied to the new one.
- */
 export class ConnectionAdmission {
   readonly #options: ConnectionAdmissionOptions;
   readonly #connections: Quota;
   readonly #handshakes: Quota;
   readonly #rejectionSlots = new Quota('rejection slots', ANSWERED_AT_A_TIME, ANSWERED_PER_ADDRESS);
-  /** By 4-tuple. */
-  readonly #admitted = new Map<string, AdmittedConnection>();
-  /** By TLS socket. */
-  readonly #admittedByTls = new WeakMap<Socket, AdmittedConnection>();
-  /** By 4-tuple. */
-  readonly #rejections = new Map<string, Rejection>();
-  #admittedTotal = 0;
+  readonly #admitted = new WeakMap<Connection, AdmittedConnection>();
+  readonly #rejections = new WeakMap<Connection, Rejection>();
   #rejectedTotal = 0;
 
   constructor(options: ConnectionAdmissionOptions) {
@@ -96,33 +86,28 @@ export class ConnectionAdmission {
   }
 
   /**
-   * Decides on a new TCP connection. False: it was closed. True: the caller starts TLS, and then calls
-   * `answersRejected`.
+   * Decides on a new connection. False: it was closed. True: the caller starts TLS, and then calls `answersRejected`.
    */
-  admit(socket: Socket): boolean {
-    const { remoteAddress } = socket;
+  admit(connection: Connection): boolean {
+    const { address = '', isTrustedProxy } = connection.peer;
     // A socket that is closed already has no address to count it by.
-    if (remoteAddress === undefined) return cut(socket);
-    const network = networkOf(remoteAddress);
+    if (address === '' && !isTrustedProxy) return cut(connection.socket);
+    const network = networkOf(address);
     const reason = this.#takeSlot(network);
     if (reason === undefined) {
-      this.#register(socket, network);
+      this.#register(connection, network);
       return true;
     }
-    this.#countRejection(socket, reason);
-    return this.#takeRejectionSlot(socket, network, reason) || cut(socket);
+    this.#countRejection(connection.socket, reason);
+    return this.#takeRejectionSlot(connection, network, reason) || cut(connection.socket);
   }
 
   /** Called when the TLS handshake is complete. True: the connection was rejected, and is answered and closed here. */
-  answersRejected(socket: Socket): boolean {
-    const tuple = tupleOf(socket);
-    const rejection = this.#rejections.get(tuple);
+  answersRejected(connection: Connection, socket: Socket): boolean {
+    const rejection = this.#rejections.get(connection);
     if (rejection === undefined) {
-      const connection = this.#admitted.get(tuple);
-      if (connection) {
-        connection.hasTls = true;
-        this.#admittedByTls.set(socket, connection);
-      }
+      const admitted = this.#admitted.get(connection);
+      if (admitted) admitted.hasTls = true;
       return false;
     }
     socket.on('error', ignoreError);
@@ -135,11 +120,15 @@ export class ConnectionAdmission {
   }
 
   /** The user of this connection is authenticated: its handshake slot becomes free. */
-  authenticated(socket: Socket): void {
-    const connection = this.#admittedByTls.get(socket);
-    if (connection === undefined || connection.isClosed) return;
-    this.#releaseHandshake(connection);
-    this.#options.connectionCount?.authenticated(connection.name);
+  authenticated(connection: Connection): void {
+    const admitted = this.#admitted.get(connection);
+    if (admitted === undefined || admitted.isClosed) return;
+    this.#releaseHandshake(admitted);
+    this.#options.connectionCount?.authenticated(admitted.name);
+  }
+
+  identify(_connection: Connection, _address: string | undefined): string | undefined {
+    return undefined;
   }
 
   #takeSlot(network: string): string | undefined {
@@ -151,28 +140,24 @@ export class ConnectionAdmission {
     return handshakesFull;
   }
 
-  #register(socket: Socket, network: string): void {
-    const tuple = tupleOf(socket);
-    const name = `${tuple} ${this.#admittedTotal++}`;
-    const connection: AdmittedConnection = {
+  #register(connection: Connection, network: string): void {
+    const name = String(connection.number);
+    const admitted: AdmittedConnection = {
       name,
-      tuple,
       network,
       isClosed: false,
       isUnauthenticated: true,
       hasTls: false,
     };
-    this.#admitted.set(tuple, connection);
-    this.#rejections.delete(tuple);
-    this.#options.connectionCount?.add(name, network, (setting) => this.#rejectAdmitted(socket, connection, setting));
-    socket.once('close', () => this.#release(connection));
+    this.#admitted.set(connection, admitted);
+    this.#options.connectionCount?.add(name, network, (setting) => this.#rejectAdmitted(connection, admitted, setting));
+    connection.socket.once('close', () => this.#release(admitted));
   }
 
   #release(connection: AdmittedConnection): void {
     if (connection.isClosed) return;
     connection.isClosed = true;
     this.#releaseHandshake(connection);
-    if (this.#admitted.get(connection.tuple) === connection) this.#admitted.delete(connection.tuple);
     this.#connections.release(connection.network);
     this.#options.connectionCount?.remove(connection.name);
   }
@@ -186,12 +171,11 @@ export class ConnectionAdmission {
   /**
    * An admitted connection exceeds a limit in the count of all processes; its TLS handshake is usually still under way.
    */
-  #rejectAdmitted(socket: Socket, connection: AdmittedConnection, reason: string): void {
-    if (connection.isClosed) return;
-    const inHandshake = !connection.hasTls && this.#admitted.get(connection.tuple) === connection;
-    this.#release(connection);
-    this.#countRejection(socket, reason);
-    if (!inHandshake || !this.#takeRejectionSlot(socket, connection.network, reason)) cut(socket);
+  #rejectAdmitted(connection: Connection, admitted: AdmittedConnection, reason: string): void {
+    if (admitted.isClosed) return;
+    this.#release(admitted);
+    this.#countRejection(connection.socket, reason);
+    if (admitted.hasTls || !this.#takeRejectionSlot(connection, admitted.network, reason)) cut(connection.socket);
   }
 
   #countRejection(socket: Socket, reason: string): void {
@@ -202,16 +186,11 @@ export class ConnectionAdmission {
   }
 
   /** True when there is a slot to answer this rejected connection. */
-  #takeRejectionSlot(socket: Socket, network: string, reason: string): boolean {
+  #takeRejectionSlot(connection: Connection, network: string, reason: string): boolean {
     if (this.#rejectionSlots.take(network) !== undefined) return false;
-    const tuple = tupleOf(socket);
-    const rejection: Rejection = { reason };
-    this.#rejections.set(tuple, rejection);
-    socket.once('close', () => {
-      if (this.#rejections.get(tuple) === rejection) this.#rejections.delete(tuple);
-    });
+    this.#rejections.set(connection, { reason });
     setTimeout(() => {
-      socket.destroy();
+      connection.socket.destroy();
       this.#rejectionSlots.release(network);
     }, REJECTION_MS).unref();
     return true;
@@ -222,9 +201,4 @@ function cut(socket: Socket): false {
   socket.on('error', ignoreError);
   socket.destroy();
   return false;
-}
-
-/** The 4-tuple of addresses and ports. A TCP connection and the TLS connection on top of it have the same one. */
-function tupleOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
-  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }

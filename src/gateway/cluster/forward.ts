@@ -5,21 +5,23 @@
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { HeadError } from '../../http/errors.js';
 import type { BodyFraming } from '../../http/fields.js';
 import type { Refusal } from '../http/refusal.js';
 import { jsonLine, readLine } from '../io/json-line.js';
 import { endSocket, ignoreError } from '../io/sockets.js';
 import { WRITE_QUEUE_OPTIONS, WriteQueue } from '../io/write-queue.js';
-import { type ChannelDirectory, type Claim, type InChannel, NO_OUT_CHANNEL } from '../listener/pairing.js';
+import type { ChannelKey } from '../listener/channel-table.js';
+import type { ChannelDirectory, InChannel, JoinResult } from '../listener/pairing.js';
+
+/** Where an OUT channel waits, seen from one process: at the local address of another one. */
+export type ChannelPlace = { readonly address: string } | 'absent' | 'other address';
 
 /** The OUT channels of all processes. No method rejects. */
 export interface ChannelRegistry {
-  /** Registers an OUT channel of this process. Returns a refusal when another process has one with the same id. */
-  add(connectionId: string, peer: string): Promise<Refusal | undefined>;
-  remove(connectionId: string, peer: string): void;
-  /** The local address of the other process that has the OUT channel. */
-  find(connectionId: string, peer: string): Promise<string | undefined>;
+  /** Registers an OUT channel of this process. Returns a refusal when another process has one with the same key. */
+  add(key: ChannelKey): Promise<Refusal | undefined>;
+  remove(key: ChannelKey): void;
+  find(key: ChannelKey): Promise<ChannelPlace>;
 }
 
 export interface ForwardingOptions {
@@ -28,11 +30,8 @@ export interface ForwardingOptions {
   /** Known to all processes of one gateway and to no other process. */
   readonly secret: string;
   readonly registry: ChannelRegistry;
-  /**
-   * The current settings, in seconds: `pairing` limits the wait for the body of the IN channel, `close` the end of a
-   * connection.
-   */
-  readonly timeouts: () => { readonly pairing: number; readonly close: number };
+  /** The current settings, in seconds: `close` limits the end of a connection. */
+  readonly timeouts: () => { readonly close: number };
   /**
    * Called for a client of this process whose session is in another process: it counts as a session until its socket
    * closes.
@@ -40,29 +39,27 @@ export interface ForwardingOptions {
   readonly forwarded: (client: Socket) => void;
 }
 
-/**
- * The first message of the process that claims an OUT channel. The owner answers each message with a `Refusal` or an
- * empty object.
- */
-interface ClaimRequest {
+/** Joins an IN channel. After the answer, which is an `Answer`, the body of the request follows as the client sends it. */
+interface JoinRequest {
   readonly secret: string;
-  readonly connectionId: string;
-  readonly peer: string;
-}
-/** The second message: the body of the IN channel begins. */
-interface BodyStart {
+  readonly key: ChannelKey;
   readonly framing: BodyFraming;
 }
-type Answer = Refusal | Record<string, never>;
+interface Answer {
+  readonly result: JoinResult;
+}
 
 /**
  * A process answers at once unless it hangs or is busy for seconds; then the request fails, and the client can try
  * again.
  */
 const ANSWER_MS = 5_000;
-/** The owner's message that the user is authenticated: the only one that it sends while the body is forwarded. */
-const AUTHENTICATED = Buffer.from('\n');
+/** The messages of the owner while the body is forwarded, one byte each: the user is authenticated; the body is complete. */
+const AUTHENTICATED = 0x61;
+const COMPLETED = 0x63;
 const EMPTY = Buffer.alloc(0);
+
+type JoinHere = (key: ChannelKey, channel: InChannel) => Promise<JoinResult>;
 
 export class ChannelForwarding implements ChannelDirectory {
   readonly #options: ForwardingOptions;
@@ -73,33 +70,38 @@ export class ChannelForwarding implements ChannelDirectory {
     this.#options = options;
   }
 
-  add(connectionId: string, peer: string): Promise<Refusal | undefined> {
-    return this.#options.registry.add(connectionId, peer);
+  add(key: ChannelKey): Promise<Refusal | undefined> {
+    return this.#options.registry.add(key);
   }
 
-  remove(connectionId: string, peer: string): void {
-    this.#options.registry.remove(connectionId, peer);
+  remove(key: ChannelKey): void {
+    this.#options.registry.remove(key);
   }
 
   /**
-   * INVARIANT: only the process that has the OUT channel grants claims, so that the first of several IN channels wins.
+   * INVARIANT: only the process that has the OUT channel decides, so that the first of several IN channels wins.
    */
-  async claim(connectionId: string, peer: string): Promise<Claim | Refusal | undefined> {
+  async join(key: ChannelKey, channel: InChannel): Promise<JoinResult> {
     const { registry, secret } = this.#options;
-    const address = await registry.find(connectionId, peer);
-    if (address === undefined) return undefined;
-    const socket = this.#track(connect({ path: address, ...WRITE_QUEUE_OPTIONS }));
-    const request: ClaimRequest = { secret, connectionId, peer };
+    const place = await registry.find(key);
+    if (typeof place === 'string') return place;
+    const socket = this.#track(connect({ path: place.address, ...WRITE_QUEUE_OPTIONS }));
+    const request: JoinRequest = { secret, key, framing: channel.framing };
     socket.write(jsonLine(request));
-    const answer = await this.#readAnswer(socket);
-    if (answer === undefined) return undefined;
-    if (isRefusal(answer)) return answer;
-    return { join: (channel) => this.#send(socket, channel), drop: () => void socket.destroy() };
+    const answer = await readLine(socket, ANSWER_MS).then(
+      (line) => line as Answer,
+      // The process that had the OUT channel has exited, or hangs.
+      (): Answer => ({ result: 'absent' }),
+    );
+    // The client may have disconnected during the call to the other process, and `close` is emitted only once.
+    if (answer.result === 'joined' && !channel.socket.destroyed) this.#forward(channel, socket);
+    else socket.destroy();
+    return answer.result;
   }
 
-  /** Accepts claims of other processes on the OUT channels of this one. */
-  listen(claimHere: (connectionId: string, peer: string) => Promise<Claim | Refusal | undefined>): Promise<void> {
-    const server = createServer((socket) => void this.#serve(this.#track(socket), claimHere));
+  /** Accepts IN channels that other processes forward to OUT channels of this one. */
+  listen(joinHere: JoinHere): Promise<void> {
+    const server = createServer((socket) => void this.#serve(this.#track(socket), joinHere));
     this.#server = server;
     return new Promise((resolve, reject) => {
       server.once('error', reject);
@@ -113,42 +115,24 @@ export class ChannelForwarding implements ChannelDirectory {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  async #serve(
-    socket: Socket,
-    claimHere: (connectionId: string, peer: string) => Promise<Claim | Refusal | undefined>,
-  ): Promise<void> {
-    let claim: Claim | undefined;
+  async #serve(socket: Socket, joinHere: JoinHere): Promise<void> {
     try {
-      const { secret, connectionId, peer } = (await readLine(socket, ANSWER_MS)) as ClaimRequest;
+      const { secret, key, framing } = (await readLine(socket, ANSWER_MS)) as JoinRequest;
       if (!isSame(secret, this.#options.secret)) return void socket.destroy();
-      const claimed = (await claimHere(connectionId, peer)) ?? NO_OUT_CHANNEL;
-      if (isRefusal(claimed)) return this.#end(socket, claimed);
-      claim = claimed;
-      socket.write(jsonLine({}));
-      const { framing } = (await readLine(socket, this.#options.timeouts().pairing * 1000 + ANSWER_MS)) as BodyStart;
-      const authenticated = (): void => void (socket.writable && socket.write(AUTHENTICATED));
-      const refused = await claim.join({ socket, framing, rest: EMPTY, authenticated });
-      if (refused !== undefined) return this.#end(socket, refused);
-      if (socket.writable) socket.write(jsonLine({}));
-    } catch (error) {
-      claim?.drop();
-      if (!(error instanceof HeadError)) socket.destroy();
-      else this.#end(socket, { status: error.status, reason: error.message });
+      const notify = (message: number) => (): void => void (socket.writable && socket.write(Buffer.of(message)));
+      const [authenticated, completed] = [notify(AUTHENTICATED), notify(COMPLETED)];
+      const answer: Answer = {
+        result: await joinHere(key, { socket, framing, rest: EMPTY, authenticated, completed }),
+      };
+      if (socket.writable) socket.write(jsonLine(answer));
+      if (answer.result !== 'joined') endSocket(socket, ANSWER_MS);
+    } catch {
+      socket.destroy();
     }
   }
 
   /** Forwards the body of the IN channel. The end of either socket ends the other one. */
-  async #send(workerSocket: Socket, { socket, framing, rest, authenticated }: InChannel): Promise<Refusal | undefined> {
-    const bodyStart: BodyStart = { framing };
-    if (workerSocket.writable) workerSocket.write(jsonLine(bodyStart));
-    const answer = await this.#readAnswer(workerSocket);
-    if (answer === undefined) throw new HeadError('OUT_GONE', 'the OUT channel ended before its IN channel began');
-    if (isRefusal(answer)) return answer;
-    // The client may have disconnected during the call to the other process, and `close` is emitted only once.
-    if (socket.destroyed) {
-      workerSocket.destroy();
-      return undefined;
-    }
+  #forward({ socket, rest, authenticated, completed }: InChannel, workerSocket: Socket): void {
     this.#options.forwarded(socket);
     const writeQueue = new WriteQueue(workerSocket);
     const forward = (bytes: Buffer): void => {
@@ -158,24 +142,11 @@ export class ChannelForwarding implements ChannelDirectory {
     if (rest.length > 0) forward(rest);
     socket.on('data', forward);
     for (const event of ['end', 'close']) socket.once(event, () => workerSocket.end());
-    workerSocket.once('data', authenticated).resume();
+    workerSocket.on('data', (messages: Buffer) => {
+      if (messages.includes(AUTHENTICATED)) authenticated();
+      if (messages.includes(COMPLETED)) completed();
+    });
     workerSocket.once('close', () => endSocket(socket, this.#options.timeouts().close * 1000));
-    return undefined;
-  }
-
-  /** Reads one answer, undefined when none arrives. The socket stays open only if the answer is not a refusal. */
-  async #readAnswer(socket: Socket): Promise<Answer | undefined> {
-    const answer = await readLine(socket, ANSWER_MS).then(
-      (line) => line as Answer,
-      () => undefined,
-    );
-    if (answer === undefined || isRefusal(answer)) socket.destroy();
-    return answer;
-  }
-
-  #end(socket: Socket, refused: Refusal): void {
-    if (socket.writable) socket.write(jsonLine(refused));
-    endSocket(socket, ANSWER_MS);
   }
 
   #track(socket: Socket): Socket {
@@ -184,10 +155,6 @@ export class ChannelForwarding implements ChannelDirectory {
     socket.once('close', () => this.#sockets.delete(socket));
     return socket;
   }
-}
-
-function isRefusal(answer: Claim | Answer): answer is Refusal {
-  return 'status' in answer;
 }
 
 /** Compares in constant time. `given` comes from the other side and may have any type. */

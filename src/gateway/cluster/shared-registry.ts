@@ -5,6 +5,7 @@
 import type { Config } from '../../config/schema.js';
 import { Quota } from '../admission/quota.js';
 import { TUNNEL_LIMIT_REACHED } from '../admission/tunnel-quota.js';
+import { type ChannelKey, ChannelTable } from '../listener/channel-table.js';
 
 export type SharedLimits = Pick<
   Config['limits'],
@@ -24,7 +25,7 @@ interface WorkerEntry {
   tunnels: number;
   /** By name. */
   readonly connections: Map<string, CountedConnection>;
-  readonly channels: Set<string>;
+  readonly channels: Set<ChannelKey>;
 }
 
 /** Workers are identified by number. INVARIANT: no two running workers have the same number. */
@@ -33,7 +34,7 @@ export class SharedRegistry {
   readonly #connections: Quota;
   readonly #handshakes: Quota;
   readonly #entries = new Map<number, WorkerEntry>();
-  readonly #owners = new Map<string, number>();
+  readonly #owners = new ChannelTable<number>();
   #tunnels = 0;
 
   constructor(limits: SharedLimits) {
@@ -105,21 +106,21 @@ export class SharedRegistry {
   }
 
   /** Registers an OUT channel. Returns false when any worker has one with the same key. */
-  addChannel(worker: number, channel: string): boolean {
-    if (this.#owners.has(channel)) return false;
-    this.#owners.set(channel, worker);
-    this.#entryOf(worker).channels.add(channel);
+  addChannel(worker: number, key: ChannelKey): boolean {
+    if (!this.#owners.add(key, worker)) return false;
+    this.#entryOf(worker).channels.add(key);
     return true;
   }
 
-  removeChannel(worker: number, channel: string): void {
-    if (this.#entryOf(worker).channels.delete(channel)) this.#owners.delete(channel);
+  removeChannel(worker: number, key: ChannelKey): void {
+    if (this.#entryOf(worker).channels.delete(key)) this.#owners.remove(key, worker);
   }
 
-  /** The worker that has this OUT channel; undefined when it is `worker` itself or none. */
-  findChannel(worker: number, channel: string): number | undefined {
-    const owner = this.#owners.get(channel);
-    return owner === worker ? undefined : owner;
+  /** The other worker that has this OUT channel. */
+  findChannel(worker: number, key: ChannelKey): number | 'absent' | 'other address' {
+    const owner = this.#owners.get(key);
+    if (owner !== undefined && owner !== worker) return owner;
+    return this.#owners.isElsewhere(key) ? 'other address' : 'absent';
   }
 
   /** Removes a worker that exited, with everything it had. Returns the number of its tunnels. */
@@ -127,7 +128,7 @@ export class SharedRegistry {
     const { tunnels, connections, channels } = this.#entryOf(worker);
     this.#tunnels -= tunnels;
     for (const name of [...connections.keys()]) this.removeConnection(worker, name);
-    for (const channel of channels) this.#owners.delete(channel);
+    for (const channel of channels) this.#owners.remove(channel, worker);
     this.#entries.delete(worker);
     return tunnels;
   }

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { HeadError } from '../../http/errors.js';
-import { type BodyFraming, isToken, listElements } from '../../http/fields.js';
+import { type BodyFraming, hasListElement, isToken, listElements } from '../../http/fields.js';
 import { HEAD_LIMITS, type HeadLimits, headFromParts, type RequestHead } from '../../http/head.js';
+import { decodeQueryValue, queryParameters } from '../../http/query.js';
 
 /** A gateway request, in header form (MS-TSGU 2.2.3.2) or query form (2.2.3.3). None of its values is authenticated. */
 export interface RdgRequest {
@@ -38,6 +39,19 @@ export interface WebSocketUpgrade {
 
 /** Longest text that is kept for the log, in UTF-16 code units; a Windows account name with its domain is shorter. */
 export const MAX_LOG_TEXT = 256;
+/** Base64 of a little more UTF-16 than MAX_LOG_TEXT, in whole groups of four characters and of code units. */
+const MAX_LOG_BASE64 = 688;
+
+/** The values of a request by their header, with the parameter of the query form (MS-TSGU 2.2.3.3). */
+const PARAMETERS = {
+  'rdg-connection-id': 'conid',
+  'rdg-correlation-id': 'corid',
+  'rdg-user-id': 'usrid',
+  'rdg-auth-scheme': 'auths',
+  'rdg-client-generation': 'clgen',
+  'rdg-client-appbuild': 'clbld',
+} as const;
+const PARAMETER_NAMES: ReadonlySet<string> = new Set(Object.values(PARAMETERS));
 
 const METHODS: readonly string[] = ['RDG_OUT_DATA', 'RDG_IN_DATA', 'GET'] satisfies readonly RdgMethod[];
 const GUID = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
@@ -66,7 +80,8 @@ export function rdgRequest(head: RequestHead): RdgRequest {
     throw new HeadError('REQUEST_PATH', 'the path is not that of the gateway', { status: 404 });
   }
   const method = rdgMethod(head.method);
-  const connectionId = normalGuid(singleValue(head, 'rdg-connection-id', 'ConId', normalGuid));
+  const values = new Values(head);
+  const connectionId = normalGuid(values.single('rdg-connection-id', normalGuid));
   if (connectionId === undefined) {
     throw new HeadError('REQUEST_CONNECTION_ID', 'the rdg-connection-id is missing or not a guid');
   }
@@ -78,11 +93,11 @@ export function rdgRequest(head: RequestHead): RdgRequest {
   return {
     method,
     connectionId,
-    correlationId: normalGuid(singleValue(head, 'rdg-correlation-id', 'CorId', normalGuid)),
-    userId: decodeUserId(singleValue(head, 'rdg-user-id', 'UsrId')),
-    authScheme: authScheme(head),
-    clientGeneration: printable(singleValue(head, 'rdg-client-generation', 'ClGen')),
-    clientBuild: printable(singleValue(head, 'rdg-client-appbuild', 'ClBld')),
+    correlationId: normalGuid(values.single('rdg-correlation-id', normalGuid)),
+    userId: decodeUserId(values.single('rdg-user-id')),
+    authScheme: authScheme(values.single('rdg-auth-scheme', upperCase), head.headers),
+    clientGeneration: printable(values.single('rdg-client-generation')),
+    clientBuild: printable(values.single('rdg-client-appbuild')),
     upgrade,
     body: head.body,
     expectContinue: head.expectContinue,
@@ -103,23 +118,34 @@ function rdgMethod(method: string): RdgMethod {
   });
 }
 
-/** The only value that header and query give for a name. Names in the query are matched in any letter case as well. */
-function singleValue(
-  head: RequestHead,
-  header: string,
-  parameter: string,
-  normal: (value: string) => string | undefined = (value) => value,
-): string | undefined {
-  const values: string[] = [];
-  const inHeader = head.headers.get(header);
-  if (inHeader !== undefined) values.push(inHeader);
-  for (const [name, value] of head.query) {
-    if (name.toLowerCase() === parameter.toLowerCase()) values.push(value);
+/** The values that header fields and query give. */
+class Values {
+  readonly #headers: RequestHead['headers'];
+  readonly #parameters: ReturnType<typeof queryParameters>;
+
+  constructor({ headers, query }: RequestHead) {
+    this.#headers = headers;
+    this.#parameters = queryParameters(query, PARAMETER_NAMES);
   }
-  if (new Set(values.map(normal)).size > 1) {
-    throw new HeadError('REQUEST_CONFLICT', `${header} is given with different values`);
+
+  /** The only value for a name. @throws HeadError where values differ in their normal form or cannot be decoded */
+  single(
+    header: keyof typeof PARAMETERS,
+    normal: (value: string) => string | undefined = (value) => value,
+  ): string | undefined {
+    let only = this.#headers.get(header);
+    for (const encoded of this.#parameters.get(PARAMETERS[header]) ?? []) {
+      const value = decodeQueryValue(encoded);
+      if (value === undefined) {
+        throw new HeadError('REQUEST_QUERY', 'a parameter of the query is not percent-encoded correctly');
+      }
+      if (only === undefined) only = value;
+      else if (value !== only && normal(value) !== normal(only)) {
+        throw new HeadError('REQUEST_CONFLICT', `${header} is given with different values`);
+      }
+    }
+    return only;
   }
-  return values[0];
 }
 
 function normalGuid(text: string | undefined): string | undefined {
@@ -127,16 +153,19 @@ function normalGuid(text: string | undefined): string | undefined {
   return (match?.[1] ?? match?.[2])?.toLowerCase();
 }
 
-function authScheme(head: RequestHead): string | undefined {
-  const explicit = singleValue(head, 'rdg-auth-scheme', 'AuthS', (value) => value.toUpperCase());
-  const scheme = explicit ?? head.headers.get('authorization')?.split(' ', 1)[0];
+function upperCase(value: string): string {
+  return value.toUpperCase();
+}
+
+function authScheme(explicit: string | undefined, headers: RequestHead['headers']): string | undefined {
+  const scheme = explicit ?? headers.get('authorization')?.split(' ', 1)[0];
   if (scheme === undefined || scheme.length > MAX_LOG_TEXT || !isToken(scheme)) return undefined;
   return scheme.toUpperCase();
 }
 
 /** Base64 of UTF-16LE (MS-TSGU 2.2.3.2.3). A plus sign that was not escaped in a query has become a space. */
 function decodeUserId(text: string | undefined): string | undefined {
-  const base64 = text?.replaceAll(' ', '+');
+  const base64 = text?.slice(0, MAX_LOG_BASE64).replaceAll(' ', '+');
   if (base64 === undefined || !BASE64.test(base64)) return undefined;
   const bytes = Buffer.from(base64, 'base64');
   return bytes.length % 2 === 0 ? printable(bytes.toString('utf16le')) : undefined;
@@ -148,9 +177,8 @@ function printable(text: string | undefined): string | undefined {
 
 /** The opening handshake of RFC 6455 4.2.1, with any method and without a check of the key's alphabet. */
 function webSocketUpgrade(headers: ReadonlyMap<string, string>): WebSocketUpgrade | undefined {
-  if (!hasElement(headers.get('upgrade'), 'websocket') || !hasElement(headers.get('connection'), 'upgrade')) {
-    return undefined;
-  }
+  if (!hasListElement(headers.get('upgrade'), 'websocket')) return undefined;
+  if (!hasListElement(headers.get('connection'), 'upgrade')) return undefined;
   if (headers.get('sec-websocket-version') !== '13') {
     throw new HeadError('REQUEST_WEBSOCKET_VERSION', 'the websocket version is not 13', {
       status: 426,
@@ -160,12 +188,8 @@ function webSocketUpgrade(headers: ReadonlyMap<string, string>): WebSocketUpgrad
   const key = headers.get('sec-websocket-key') ?? '';
   if (key === '') throw new HeadError('REQUEST_WEBSOCKET_KEY', 'the sec-websocket-key is missing');
   const protocols = listElements(headers.get('sec-websocket-protocol'));
-  if (!protocols.every(isToken)) {
+  if (!protocols?.every(isToken)) {
     throw new HeadError('REQUEST_WEBSOCKET_PROTOCOL', 'the sec-websocket-protocol is malformed');
   }
   return { key, protocols, version: 13 };
-}
-
-function hasElement(list: string | undefined, element: string): boolean {
-  return listElements(list).some((each) => each.toLowerCase() === element);
 }

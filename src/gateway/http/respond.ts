@@ -43,11 +43,16 @@ export function closingResponse(status: number, headers: ResponseHeaders = {}): 
 /** Sessions end slowly; 30 s keeps clients that reconnect by themselves from doing so all the time. */
 export const RETRY_LATER: ResponseHeaders = { 'Retry-After': '30' };
 
+/** The last response on a connection, with one line of text; the caller ends the connection. */
+export function textResponse(status: number, text: string, headers: ResponseHeaders = {}): Buffer {
+  const body = Buffer.from(`${text}\n`);
+  const entity = { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': String(body.length) };
+  return Buffer.concat([responseHead(status, { Connection: 'close', ...headers, ...entity }), body]);
+}
+
 /** A 503 to any request, with the reason as one word in its body; the caller ends the connection. */
 export function serviceUnavailable(reason: string): Buffer {
-  const body = Buffer.from(`${reason}\n`);
-  const headers = { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': String(body.length) };
-  return Buffer.concat([responseHead(503, { Connection: 'close', ...RETRY_LATER, ...headers }), body]);
+  return textResponse(503, reason, RETRY_LATER);
 }
 
 /** The response to an invalid head: only a status, and no bytes of the request. The caller ends the connection. */

@@ -1,5 +1,6 @@
 /** Options, the orderly end and error handling that every socket has in common. */
 import type { Socket } from 'node:net';
+import { connectionOf, remoteAddressOf } from './connection.js';
 
 /**
  * Idle time before TCP keep-alive probes start: an idle FreeRDP sends nothing. While a keep-alive packet of the gateway
@@ -59,9 +60,11 @@ export function endSocket(socket: Socket, lingerMs: number): void {
   socket.resume();
 }
 
-/** The client's address; that of an IPv4 client on a dual-stack socket without the prefix `::ffff:`. */
+/** The address at the other end, for the log: `unix` for a Unix socket, `gone` for a socket that is closed already. */
 export function peerOf(socket: Socket): string {
-  return (socket.remoteAddress ?? 'gone').replace(/^::ffff:(?=\d+\.)/, '');
+  const connection = connectionOf(socket);
+  if (connection === undefined) return remoteAddressOf(socket) ?? 'gone';
+  return connection.peer.address ?? (connection.peer.isTrustedProxy ? 'unix' : 'gone');
 }
 
 /**

@@ -6,7 +6,6 @@ import type { Socket } from 'node:net';
 import type { Config } from '../../config/schema.js';
 import { HeadError } from '../../http/errors.js';
 import type { BodyFraming } from '../../http/fields.js';
-import type { RequestHead } from '../../http/head.js';
 import type { NewTunnelQuota } from '../admission/tunnel-quota.js';
 import { readRequest } from '../http/reader.js';
 import { busy, type Refusal } from '../http/refusal.js';
@@ -17,7 +16,7 @@ import type { Counters, RefusalKind } from '../report/counters.js';
 import type { Log } from '../report/log.js';
 import type { OpenedTransport } from '../transport/opened-transport.js';
 import { webSocketTransport } from '../transport/websocket.js';
-import { type ChannelDirectory, ChannelPairing } from './pairing.js';
+import { type ChannelDirectory, ChannelPairing, type InChannel } from './pairing.js';
 
 export interface DispatcherOptions {
   /** The current settings: a reload changes them. */
@@ -42,6 +41,16 @@ const OPEN_SCHEMES: readonly (string | undefined)[] = [undefined, 'PAA', 'SSPI_N
 /** The counter for each status of a refusal. */
 const KINDS: Readonly<Record<number, RefusalKind>> = { 401: 'scheme', 403: 'transport', 409: 'pairing', 503: 'busy' };
 
+const ONLY_WEBSOCKET: Refusal = { status: 403, reason: 'only the WebSocket transport is offered' };
+
+/**
+ * Requests without a session on one connection: more than any client or monitor sends in a minute, and no connection may hold a
+ * handshake slot for ever.
+ */
+export const REQUESTS_MAX = 100;
+
+const EMPTY = Buffer.alloc(0);
+
 const KNOWN_SCHEMES = ['NEGOTIATE', 'NTLM', 'BASIC', 'DIGEST', 'BEARER', 'SMARTCARD', 'CONNID'];
 
 export class Dispatcher {
@@ -59,13 +68,9 @@ export class Dispatcher {
     prepareSocket(socket);
     // A listener for as long as the socket exists: an error between two readers would otherwise be uncaught.
     socket.on('error', ignoreError);
-    const { limits, timeouts } = this.#options.config();
     try {
-      const read = await readRequest(socket, { limits, deadlineMs: timeouts.head * 1000 });
-      if (read.kind === 'web') this.#options.web.emit('connection', socket);
-      else if (read.kind === 'closed' || read.kind === 'idle') socket.destroy();
-      else if (read.kind === 'rpc') this.#refuse(socket, { status: 404, reason: 'RPC over HTTP is not offered' });
-      else await this.#serveRdg(socket, read.head, read.rest);
+      let leftover: Buffer | undefined = EMPTY;
+      for (let count = 1; leftover !== undefined; count++) leftover = await this.#serveNext(socket, leftover, count);
     } catch (error) {
       this.#fail(socket, error);
     }
@@ -81,10 +86,21 @@ export class Dispatcher {
     }
   }
 
-  async #serveRdg(socket: Socket, head: RequestHead, rest: Buffer): Promise<void> {
-    const request = rdgRequest(head);
-    if (request.method === 'RDG_IN_DATA') await this.#serveIn(socket, request, rest);
-    else await this.#admit(socket, request, rest);
+  /**
+   * Serves the next request of a connection, which may be of another client than the one before: proxies keep their
+   * connections in a pool. Returns the bytes after it when the connection can carry another request.
+   */
+  async #serveNext(socket: Socket, leftover: Buffer, count: number): Promise<Buffer | undefined> {
+    const { limits, timeouts } = this.#options.config();
+    const read = await readRequest(socket, { limits, deadlineMs: timeouts.head * 1000, leftover });
+    if (read.kind === 'web') return void this.#options.web.emit('connection', socket);
+    if (read.kind === 'closed' || read.kind === 'idle') return void socket.destroy();
+    if (read.kind === 'rpc') return this.#refuse(socket, { status: 404, reason: 'RPC over HTTP is not offered' });
+    const request = rdgRequest(read.head);
+    if (request.method !== 'RDG_IN_DATA') await this.#admit(socket, request, read.rest);
+    else if (hasBody(request.body)) await this.#joinIn(socket, request, read.rest);
+    else return this.#answerProbe(socket, request, read.head.close || count >= REQUESTS_MAX, read.rest);
+    return undefined;
   }
 
   /** Serves a request that opens a tunnel: a WebSocket upgrade or an OUT channel. */
@@ -99,7 +115,7 @@ export class Dispatcher {
     if (refused !== undefined) return refused;
     if (request.upgrade && transports.websocket) return this.#openWebSocket(socket, request, request.upgrade, rest);
     if (request.method === 'GET') return { status: 404, reason: 'a browser-style request needs the WebSocket' };
-    if (!transports.http) return { status: 403, reason: 'only the WebSocket transport is offered' };
+    if (!transports.http) return ONLY_WEBSOCKET;
     return this.pairing.wait(socket, request, peerOf(socket));
   }
 
@@ -122,52 +138,55 @@ export class Dispatcher {
     return undefined;
   }
 
-  async #serveIn(socket: Socket, first: RdgRequest, firstRest: Buffer): Promise<void> {
-    const claim = refuseScheme(first) ?? (await this.pairing.claim(first.connectionId, peerOf(socket)));
-    if ('status' in claim) return this.#refuse(socket, claim, first);
-    try {
-      const { request, rest } = await this.#readBodyRequest(socket, first, firstRest);
-      const authenticated = (): void => this.#options.authenticated(socket);
-      const refused = await claim.join({ socket, framing: request.body, rest, authenticated });
-      if (refused !== undefined) this.#refuse(socket, refused, request);
-      else if (request.expectContinue && socket.writable) socket.write(CONTINUE);
-    } catch (error) {
-      claim.drop();
-      throw error;
-    }
-  }
-
   /**
-   * Returns the request with the body: the first one if it has a body, else the next one on this connection after a 200
-   * to the first.
+   * Answers an IN request without a body, which claims nothing: proxies send it and the one with the body on different
+   * connections. An authentication scheme that authenticates the connection (NTLM, Negotiate) would need both on one
+   * connection, and this is where to remember it.
    */
-  async #readBodyRequest(
-    socket: Socket,
-    first: RdgRequest,
-    leftover: Buffer,
-  ): Promise<{ request: RdgRequest; rest: Buffer }> {
-    if (hasBody(first.body)) return { request: first, rest: leftover };
-    socket.write(emptyResponse(200));
-    const { limits, timeouts } = this.#options.config();
-    const read = await readRequest(socket, { limits, deadlineMs: timeouts.pairing * 1000, leftover });
-    if (read.kind !== 'rdg') throw new HeadError('IN_NOT_CONTINUED', 'the IN channel was not continued');
-    const request = rdgRequest(read.head);
-    if (request.method !== 'RDG_IN_DATA' || request.connectionId !== first.connectionId || !hasBody(request.body)) {
-      throw new HeadError('IN_NOT_CONTINUED', 'the second request of an IN channel must repeat the first, with a body');
-    }
-    return { request, rest: read.rest };
+  #answerProbe(socket: Socket, request: RdgRequest, isLast: boolean, rest: Buffer): Buffer | undefined {
+    const refused = this.#refusalOfIn(request);
+    if (refused !== undefined) return this.#refuse(socket, refused, request);
+    socket.write(isLast ? closingResponse(200) : emptyResponse(200));
+    if (isLast) this.#end(socket);
+    return isLast ? undefined : rest;
   }
 
-  #refuse(socket: Socket, { status, reason, headers }: Refusal, request?: RdgRequest): void {
+  async #joinIn(socket: Socket, request: RdgRequest, rest: Buffer): Promise<void> {
+    let isComplete = false;
+    const channel: InChannel = {
+      socket,
+      framing: request.body,
+      rest,
+      authenticated: () => this.#options.authenticated(socket),
+      completed: () => {
+        isComplete = true;
+        if (socket.writable) socket.write(closingResponse(200));
+      },
+    };
+    const refused =
+      this.#refusalOfIn(request) ?? (await this.pairing.join(request.connectionId, peerOf(socket), channel));
+    if (refused !== undefined) this.#refuse(socket, refused, request);
+    else if (request.expectContinue && !isComplete && socket.writable) socket.write(CONTINUE);
+  }
+
+  #refusalOfIn(request: RdgRequest): Refusal | undefined {
+    return refuseScheme(request) ?? (this.#options.config().transports.http ? undefined : ONLY_WEBSOCKET);
+  }
+
+  #refuse(socket: Socket, { status, reason, headers }: Refusal, request?: RdgRequest): undefined {
     this.#log(request, peerOf(socket)).event('request.rejected', { status, reason });
     this.#options.counters.refused(KINDS[status] ?? 'request');
     if (socket.writable) socket.write(closingResponse(status, headers));
+    this.#end(socket);
+  }
+
+  #end(socket: Socket): void {
     endSocket(socket, this.#options.config().timeouts.close * 1000);
   }
 
   /** Malformed requests are common on the internet: they are answered, and logged only at debug level. */
   #fail(socket: Socket, error: unknown): void {
-    const { log, counters, config } = this.#options;
+    const { log, counters } = this.#options;
     if (error instanceof HeadError) {
       counters.refused('request');
       log.event('request.invalid', {
@@ -177,7 +196,7 @@ export class Dispatcher {
         reason: error.message,
       });
       if (socket.writable) socket.write(refusal(error));
-      return endSocket(socket, config().timeouts.close * 1000);
+      return this.#end(socket);
     }
     log.event('connection.failed', { peer: peerOf(socket), reason: (error as Error).message });
     socket.destroy();

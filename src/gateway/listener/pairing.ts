@@ -1,11 +1,10 @@
 /**
  * Pairs the two channels of the HTTP transport: an OUT channel waits until an IN channel of this or another process
- * claims it.
+ * joins it.
  */
 import type { Socket } from 'node:net';
 import type { Config } from '../../config/schema.js';
 import { bodyDecoder } from '../../http/body.js';
-import { HeadError } from '../../http/errors.js';
 import type { BodyFraming } from '../../http/fields.js';
 import type { NewTunnelQuota } from '../admission/tunnel-quota.js';
 import { busy, type Refusal } from '../http/refusal.js';
@@ -14,34 +13,29 @@ import type { Log } from '../report/log.js';
 import { acceptOut, dualTransport, type OutChannel } from '../transport/dual.js';
 import type { OpenedTransport } from '../transport/opened-transport.js';
 import type { TransportEnd } from '../transport/transport.js';
-import { WaitingChannels } from './waiting-channels.js';
+import { type ChannelKey, ChannelTable, channelKey } from './channel-table.js';
+
+/**
+ * What became of an IN channel. `absent`: no OUT channel waits for it; `other address`: one with its connection id does,
+ * but for a client of another address.
+ */
+export type JoinResult = 'joined' | 'absent' | 'other address' | Refusal;
 
 /** The OUT channels of all processes of one gateway. No method rejects. */
 export interface ChannelDirectory {
-  /** Registers an OUT channel. Returns a refusal when another process has one with the same id. */
-  add(connectionId: string, peer: string): Promise<Refusal | undefined>;
-  remove(connectionId: string, peer: string): void;
-  /** Claims an OUT channel that waits in another process; undefined when there is none. */
-  claim(connectionId: string, peer: string): Promise<Claim | Refusal | undefined>;
+  /** Registers an OUT channel. Returns a refusal when another process has one with the same key. */
+  add(key: ChannelKey): Promise<Refusal | undefined>;
+  remove(key: ChannelKey): void;
+  /** Joins an IN channel with an OUT channel that waits in another process. */
+  join(key: ChannelKey, channel: InChannel): Promise<JoinResult>;
 }
 
 /** The directory of a gateway with one process. */
 export const SINGLE_PROCESS: ChannelDirectory = {
   add: async () => undefined,
   remove: () => undefined,
-  claim: async () => undefined,
+  join: async () => 'absent',
 };
-
-/** An OUT channel that is reserved for one IN channel. */
-export interface Claim {
-  /**
-   * The body of the IN channel begins: opens a tunnel, or ends the OUT channel and returns a refusal.
-   * @throws HeadError when either channel has ended meanwhile
-   */
-  join(channel: InChannel): Promise<Refusal | undefined>;
-  /** The IN channel failed: ends the OUT channel, which has nothing left to wait for. */
-  drop(): void;
-}
 
 /** An IN channel after the head of the request with the body. */
 export interface InChannel {
@@ -51,6 +45,8 @@ export interface InChannel {
   readonly rest: Buffer;
   /** Called once, when the client is authenticated. */
   readonly authenticated: () => void;
+  /** Called once, when the body is complete: the client may wait for its answer. */
+  readonly completed: () => void;
 }
 
 export interface ChannelPairingOptions {
@@ -67,8 +63,11 @@ export interface ChannelPairingOptions {
 
 interface WaitingOutChannel {
   channel?: OutChannel;
+  readonly key: ChannelKey;
   readonly request: RdgRequest;
   readonly peer: string;
+  /** An IN channel has joined it, or is about to. */
+  isTaken: boolean;
   /** Handles the end of the OUT channel; replaced when a tunnel takes over. */
   closed: (how: TransportEnd, detail?: string) => void;
   timer?: NodeJS.Timeout;
@@ -76,7 +75,7 @@ interface WaitingOutChannel {
 
 export class ChannelPairing {
   readonly #options: ChannelPairingOptions;
-  readonly #waiting = new WaitingChannels<WaitingOutChannel>();
+  readonly #waiting = new ChannelTable<WaitingOutChannel>();
 
   constructor(options: ChannelPairingOptions) {
     this.#options = options;
@@ -87,19 +86,21 @@ export class ChannelPairing {
     const { directory, tunnelQuota } = this.#options;
     const full = await tunnelQuota.full();
     if (full !== undefined) return busy(full);
-    const { connectionId } = request;
-    const refused = await directory.add(connectionId, peer);
+    const key = channelKey(request.connectionId, peer);
+    const refused = await directory.add(key);
     if (refused !== undefined) return refused;
     const { timeouts, transports } = this.#options.config();
     const waiting: WaitingOutChannel = {
+      key,
       request,
       peer,
+      isTaken: false,
       closed: () => {
         this.#remove(waiting);
         waiting.channel?.end(timeouts.close * 1000);
       },
     };
-    if (!this.#waiting.add(connectionId, peer, waiting)) return OUT_CHANNEL_EXISTS;
+    if (!this.#waiting.add(key, waiting)) return OUT_CHANNEL_EXISTS;
     waiting.timer = setTimeout(() => {
       this.#options.log(request, peer).event('pairing.expired', { reason: 'no IN channel joined in time' });
       waiting.closed('client closed');
@@ -110,45 +111,45 @@ export class ChannelPairing {
     return undefined;
   }
 
-  /** Claims the OUT channel of an IN channel, in this process or another. The first IN channel wins. */
-  async claim(connectionId: string, peer: string): Promise<Claim | Refusal> {
-    const here = await this.claimHere(connectionId, peer);
-    return here ?? (await this.#options.directory.claim(connectionId, peer)) ?? NO_OUT_CHANNEL;
+  /**
+   * Joins an IN channel with its OUT channel, in this process or another, and opens a tunnel. A refusal leaves the OUT
+   * channel waiting: the IN channel of its client may still come, or come again.
+   */
+  async join(connectionId: string, peer: string, channel: InChannel): Promise<Refusal | undefined> {
+    const key = channelKey(connectionId, peer);
+    const here = await this.joinHere(key, channel);
+    const result =
+      typeof here === 'object' || here === 'joined' ? here : await this.#options.directory.join(key, channel);
+    if (result === 'joined') return undefined;
+    if (typeof result === 'object') return result;
+    return here === 'other address' || result === 'other address' ? OTHER_ADDRESS : NO_OUT_CHANNEL;
   }
 
-  /** Claims an OUT channel of this process; undefined when none waits or another IN channel was first. */
-  async claimHere(connectionId: string, peer: string): Promise<Claim | Refusal | undefined> {
-    const waiting = this.#waiting.claim(connectionId, peer);
-    if (!waiting) return undefined;
-    const full = await this.#options.tunnelQuota.full();
-    const drop = (): void => waiting.closed('client closed');
-    if (full === undefined) return { join: (channel) => this.#join(waiting, channel), drop };
-    drop();
-    return busy(full);
-  }
-
-  /** The quota was checked before the client sent its body and may be exhausted by now, so the slot is taken here. */
-  async #join(waiting: WaitingOutChannel, inChannel: InChannel): Promise<Refusal | undefined> {
-    const { tunnelQuota, tunnel, config } = this.#options;
+  /** As `join`, with an OUT channel of this process. Of several IN channels the first one wins. */
+  async joinHere(key: ChannelKey, inChannel: InChannel): Promise<JoinResult> {
+    const waiting = this.#waiting.get(key);
+    if (!waiting) return this.#waiting.isElsewhere(key) ? 'other address' : 'absent';
+    if (waiting.isTaken) return OUT_CHANNEL_TAKEN;
+    // INVARIANT: between the check and this line nothing is awaited.
+    waiting.isTaken = true;
+    const { tunnelQuota } = this.#options;
     const full = await tunnelQuota.take();
-    if (full !== undefined) {
-      waiting.closed('client closed');
-      return busy(full);
+    const refused = full === undefined ? refusalOfEnded(waiting.channel, inChannel) : busy(full);
+    if (refused === undefined) {
+      this.#open(waiting, waiting.channel as OutChannel, inChannel);
+      return 'joined';
     }
-    const { channel, request, peer } = waiting;
+    if (full === undefined) tunnelQuota.release();
+    waiting.isTaken = false;
+    return refused;
+  }
+
+  #open(waiting: WaitingOutChannel, channel: OutChannel, inChannel: InChannel): void {
+    const { request, peer } = waiting;
     clearTimeout(waiting.timer);
-    if (!channel?.socket.writable) {
-      tunnelQuota.release();
-      throw new HeadError('OUT_GONE', 'the OUT channel ended before its IN channel began');
-    }
-    const { socket, framing, rest } = inChannel;
-    if (socket.destroyed) {
-      tunnelQuota.release();
-      waiting.closed('client closed');
-      throw new HeadError('IN_GONE', 'the IN channel ended before it joined its OUT channel');
-    }
-    const linger = config().timeouts.close * 1000;
-    const transport = dualTransport(channel, { socket, body: bodyDecoder(framing), rest }, linger);
+    const { socket, framing, rest, completed } = inChannel;
+    const linger = this.#options.config().timeouts.close * 1000;
+    const transport = dualTransport(channel, { socket, body: bodyDecoder(framing), rest, completed }, linger);
     waiting.closed = (how, detail) => {
       // Removed at once, although the transport may wait for the end of the IN channel: FreeRDP reconnects with the
       // same id.
@@ -160,18 +161,27 @@ export class ChannelPairing {
       inChannel.authenticated();
     };
     const sockets = [channel.socket, socket];
-    tunnel({ transport, request, peer, sockets, authenticated, ended: () => this.#remove(waiting) });
-    return undefined;
+    const ended = (): void => this.#remove(waiting);
+    this.#options.tunnel({ transport, request, peer, sockets, authenticated, ended });
   }
 
   #remove(waiting: WaitingOutChannel): void {
-    const { request, peer, timer } = waiting;
-    clearTimeout(timer);
-    if (this.#waiting.remove(request.connectionId, peer, waiting)) {
-      this.#options.directory.remove(request.connectionId, peer);
-    }
+    clearTimeout(waiting.timer);
+    if (this.#waiting.remove(waiting.key, waiting)) this.#options.directory.remove(waiting.key);
   }
 }
 
+/** Either channel may have ended during the call for a tunnel slot. */
+function refusalOfEnded(out: OutChannel | undefined, { socket }: InChannel): Refusal | undefined {
+  if (!out?.socket.writable) return NO_OUT_CHANNEL;
+  return socket.destroyed ? IN_CHANNEL_GONE : undefined;
+}
+
 export const OUT_CHANNEL_EXISTS: Refusal = { status: 409, reason: 'this connection id has an OUT channel already' };
-export const NO_OUT_CHANNEL: Refusal = { status: 409, reason: 'no OUT channel waits under this connection id' };
+const OUT_CHANNEL_TAKEN: Refusal = { status: 409, reason: 'this connection id has an IN channel already' };
+const NO_OUT_CHANNEL: Refusal = { status: 409, reason: 'no OUT channel waits under this connection id' };
+const OTHER_ADDRESS: Refusal = {
+  status: 409,
+  reason: 'the OUT channel with this connection id is from another address',
+};
+const IN_CHANNEL_GONE: Refusal = { status: 409, reason: 'the IN channel ended before it joined its OUT channel' };

@@ -61,7 +61,7 @@ export function createWeb({ settings, unhealthy, upgrade }: WebOptions): Web {
   web.maxRequestsPerSocket = MAX_REQUESTS;
   web.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     connectionAge.release(socket);
-    if (isGatewayPath((request.url ?? '').split('?', 1)[0] ?? '')) {
+    if (isGatewayPath(pathOf(request))) {
       upgrade(socket, () => fromIncomingMessage(request, current.limits), head);
     } else {
       // node:http gives the socket up with this event, so it is ended here.
@@ -91,7 +91,7 @@ export function createWeb({ settings, unhealthy, upgrade }: WebOptions): Web {
 
 function answer(request: IncomingMessage, response: ServerResponse, unhealthy: string | undefined): void {
   limitBody(request);
-  const path = (request.url ?? '').split('?', 1)[0] ?? '';
+  const path = pathOf(request);
   if (path !== '/healthz') {
     const text = isGatewayPath(path) ? 'this path is for Remote Desktop clients\n' : 'not found\n';
     return send(response, 404, text);
@@ -101,6 +101,10 @@ function answer(request: IncomingMessage, response: ServerResponse, unhealthy: s
     return send(response, 405, 'use GET\n');
   }
   send(response, unhealthy === undefined ? 200 : 503, `${unhealthy ?? 'ok'}\n`);
+}
+
+function pathOf({ url = '' }: IncomingMessage): string {
+  return url.split('?', 1)[0] ?? '';
 }
 
 /**

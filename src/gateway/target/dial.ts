@@ -3,14 +3,18 @@
  * and only addresses that passed the check are dialled. The TCP connection to one address is made by `dial` in
  * relay.ts.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type AdmissionParts, type Plan, planTarget } from '../../policy/admit.js';
+import { RuleSet } from '../../policy/rule-set.js';
+import type { Rule } from '../../policy/rules.js';
 import { formatTarget } from '../../policy/target.js';
 import type { Identity } from '../../policy/types.js';
 import { RESULT } from '../../protocol/index.js';
 import { dial, type Relay } from './relay.js';
 import { sharedLookup } from './resolve.js';
 
-const lookUp = sharedLookup();
+/** One for the process, because all sessions share its threads. */
+const systemLookup = sharedLookup();
 
 export type OpenedTarget =
   | { readonly relay: Relay; readonly target: string; readonly address: string }
@@ -35,16 +39,36 @@ export interface TargetTimeouts {
   readonly all: number;
 }
 
+/**
+ * How many names of one channel may be denied. Clients send one name, or a few for the same desktop, and up to 53. Each denied
+ * name may cost a lookup and calls of the custom authenticator.
+ */
+export const DENIED_MAX = 8;
+/** How many calls of the custom authenticator one channel may cost: eight names with as many addresses as are dialled. */
+export const AUTHORIZE_MAX = 64;
+
 /** Returns a function that opens the first target which is allowed and accepts the connection. It never rejects. */
-export function targetOpener(parts: Omit<AdmissionParts, 'resolve'>, timeouts: TargetTimeouts): TargetOpener {
+export function targetOpener(
+  { rules, authorize }: { readonly rules: readonly Rule[] } & Pick<AdmissionParts, 'authorize'>,
+  timeouts: TargetTimeouts,
+  lookUp = systemLookup,
+): TargetOpener {
+  const ruleSet = new RuleSet(rules);
   return async (identity, names, port, sessionEnd) => {
-    const resolve = (host: string, signal: AbortSignal) => lookUp(host, identity.user, signal);
+    const parts: AdmissionParts = {
+      rules: ruleSet,
+      resolve: (host, signal) => lookUp(host, identity.user, signal),
+      authorize: authorize && atMost(AUTHORIZE_MAX, authorize),
+    };
     const all = deadline(timeouts.all, sessionEnd);
     const failures: Failure[] = [];
+    let denied = 0;
     for (const host of names) {
-      if (all.signal.aborted) break;
+      if (all.signal.aborted || denied === DENIED_MAX) break;
+      // Other sessions have their turn between the names of one.
+      if (failures.length > 0) await nextTurn();
       const decision = deadline(timeouts.decision, all.signal);
-      const plan = await planTarget(identity, { host, port }, { ...parts, resolve }, decision.signal);
+      const plan = await planTarget(identity, { host, port }, parts, decision.signal);
       decision.clear();
       const opened = plan.allow ? await dialAll(plan, timeouts.dial, all.signal) : refused(plan, host, port);
       if ('relay' in opened) {
@@ -52,9 +76,22 @@ export function targetOpener(parts: Omit<AdmissionParts, 'resolve'>, timeouts: T
         return opened;
       }
       failures.push(opened);
+      if (!plan.allow && plan.code === 'denied') denied++;
     }
     all.clear();
     return summary(failures, names, port);
+  };
+}
+
+type Authorize = NonNullable<AdmissionParts['authorize']>;
+
+/** Denies every call after the first `limit`. */
+function atMost(limit: number, authorize: Authorize): Authorize {
+  let calls = 0;
+  return async (...request) => {
+    calls++;
+    if (calls > limit) return { allow: false, reason: `more than ${limit} addresses for one channel` };
+    return await authorize(...request);
   };
 }
 
@@ -115,12 +152,18 @@ function refused(plan: Extract<Plan, { allow: false }>, host: string, port: numb
  */
 function summary(failures: readonly Failure[], names: readonly string[], port: number): Failure {
   const main = failures.find(({ code }) => code === RESULT.E_PROXY_TS_CONNECTFAILED) ?? failures[0];
-  const target = failures.length > 1 ? failures.map((failure) => failure.target).join(',') : (main?.target ?? '');
-  return main
-    ? { code: main.code, target, reason: failures.map(({ reason }) => reason).join('; ') }
-    : {
-        code: RESULT.E_PROXY_TS_CONNECTFAILED,
-        target: names.map((name) => `${name}:${port}`).join(','),
-        reason: 'no time left',
-      };
+  if (main === undefined) {
+    return {
+      code: RESULT.E_PROXY_TS_CONNECTFAILED,
+      target: names.map((name) => `${name}:${port}`).join(','),
+      reason: 'no time left',
+    };
+  }
+  const left = names.length - failures.length;
+  const rest = left > 0 ? [`${left} more names were not tried`] : [];
+  return {
+    code: main.code,
+    target: failures.map(({ target }) => target).join(','),
+    reason: [...failures.map(({ reason }) => reason), ...rest].join('; '),
+  };
 }

@@ -74,6 +74,8 @@ export interface InChannelBody {
   readonly body: BodyDecoder;
   /** Bytes that arrived with the head of the request. */
   readonly rest: Buffer;
+  /** Called once, when the body is complete. */
+  readonly completed: () => void;
 }
 
 /**
@@ -86,7 +88,7 @@ export function dualTransport(
   inChannel: InChannelBody,
   lingerMs: number,
 ): Transport & { outClosed(how: TransportEnd, detail?: string): void } {
-  const { socket, body, rest } = inChannel;
+  const { socket, body, rest, completed } = inChannel;
   let events: TransportEvents | undefined;
   let finished = false;
   let allowance = UNAUTHENTICATED_BYTES;
@@ -110,7 +112,9 @@ export function dualTransport(
     } catch (error) {
       return finish('bad framing', (error as Error).message);
     }
-    if (body.done) finish('client closed');
+    if (!body.done) return;
+    completed();
+    finish('client closed');
   };
   return {
     kind: 'http',

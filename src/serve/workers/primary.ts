@@ -6,10 +6,12 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { reloadableConfig } from '../../config/changed-settings.js';
+import { clientPort, isUnix } from '../../config/listen.js';
 import type { Config } from '../../config/schema.js';
 import { Fault } from '../../fault.js';
 import { newSecret } from '../../gateway/cluster/forward.js';
 import { SharedRegistry } from '../../gateway/cluster/shared-registry.js';
+import { PRIVATE_UMASK, removeLeftover } from '../../gateway/io/unix-socket.js';
 import type { Counts } from '../../gateway/report/counters.js';
 import { createLog, type RootLog } from '../../gateway/report/log.js';
 import { FACTORY_DEADLINE_MS } from '../../policy/module.js';
@@ -22,7 +24,7 @@ import { failureError } from './failure.js';
 import { answerSharedState } from './shared-state.js';
 import { SocketFolder } from './socket-folder.js';
 import { Supervisor, type WorkerAnswer } from './supervisor.js';
-import { type Assignment, NOT_PREPARED, type PrepareResult } from './worker.js';
+import { type Assignment, NOT_PREPARED, type PrepareResult, type WorkerFacts } from './worker.js';
 
 /**
  * For closing, when a custom authenticator releases its resources. Draining gets the same time on top of its own
@@ -35,6 +37,8 @@ const CLOSE_MS = 10_000;
 const PREPARE_MS = FACTORY_DEADLINE_MS + 15_000;
 /** Applying prepared settings waits for nothing: a worker that takes longer hangs. */
 const APPLY_MS = 5_000;
+/** Opening a file takes no time, except on a network file system that does not answer. */
+const REOPEN_MS = 5_000;
 /** Scrapers time out after some seconds. */
 const COUNTS_MS = 1_000;
 
@@ -58,14 +62,24 @@ export async function serveWithWorkers(options: ServeOptions, count: number): Pr
   const log = createLog({ ...config.log, write: writeLog });
   const { settingsFiles, ...facts } = await loadStartFiles(config, dataDir);
   await checkRuntimeSettings(settingsFiles);
+  await prepareUnixSockets(config);
   const primary = new Primary(settingsFiles, count, log);
-  const port = await primary.start();
+  const port = clientPort(config, await primary.start());
   const metrics = await startMetrics(config, log, () => primary.counts()).catch(async (error) => {
     await primary.stopAll();
     throw error;
   });
   const prepare = (files: SettingsFiles): Promise<PreparedSettings> => primary.prepare(files);
-  return { gateway: primary, log, settingsFiles, prepare, port, metrics, ...facts };
+  const reopenLogs = (): Promise<void> => primary.reopenLogs();
+  return { gateway: primary, log, settingsFiles, prepare, reopenLogs, port, metrics, ...facts };
+}
+
+/** This process binds the sockets for its workers. Every other file of rdgw is private as well. */
+async function prepareUnixSockets({ listen }: Config): Promise<void> {
+  const paths = listen.flatMap(({ address }) => (isUnix(address) ? [address.path] : []));
+  if (paths.length === 0) return;
+  process.umask(PRIVATE_UMASK);
+  for (const path of paths) await removeLeftover(path);
 }
 
 /**
@@ -139,11 +153,11 @@ class Primary {
     });
   }
 
-  /** Resolves to the port. */
-  async start(): Promise<number> {
-    const { port } = await this.#supervisor.start();
+  /** Resolves to the ports of the entries of `listen`. */
+  async start(): Promise<WorkerFacts['ports']> {
+    const { ports } = await this.#supervisor.start();
     this.#healthTimer = setInterval(() => void this.#checkHealth(), HEALTH_CHECK_MS).unref();
-    return port;
+    return ports;
   }
 
   get tunnels(): number {
@@ -209,6 +223,10 @@ class Primary {
         seconds: (MISSED_CHECKS_MAX * HEALTH_CHECK_MS) / 1000,
       });
     }
+  }
+
+  async reopenLogs(): Promise<void> {
+    await this.#supervisor.commandAll('reopen logs', undefined, REOPEN_MS);
   }
 
   async drain(ms: number): Promise<void> {

@@ -1,20 +1,15 @@
 /** Both ends of the RPC that shares state between workers. The primary holds the registry, the workers call it. */
 import type { ConnectionCount } from '../../gateway/admission/connection-count.js';
 import type { TunnelQuota } from '../../gateway/admission/tunnel-quota.js';
-import type { ChannelRegistry } from '../../gateway/cluster/forward.js';
+import type { ChannelPlace, ChannelRegistry } from '../../gateway/cluster/forward.js';
 import type { SharedRegistry } from '../../gateway/cluster/shared-registry.js';
 import type { SharedState } from '../../gateway/cluster/shared-state.js';
 import { busy } from '../../gateway/http/refusal.js';
+import type { ChannelKey } from '../../gateway/listener/channel-table.js';
 import { OUT_CHANNEL_EXISTS } from '../../gateway/listener/pairing.js';
 import type { CallOptions, Rpc } from './rpc.js';
 
 const NO_ANSWER = 'the primary process does not answer';
-
-/** Identifies an OUT channel that waits for its IN channel. */
-interface Channel {
-  readonly connectionId: string;
-  readonly peer: string;
-}
 
 /** The primary's end: answers one worker. `addressOf` returns the local socket address of another worker. */
 export function answerSharedState(
@@ -32,11 +27,13 @@ export function answerSharedState(
   });
   rpc.on('authenticated', (name: string) => registry.authenticated(worker, name));
   rpc.on('remove connection', (name: string) => registry.removeConnection(worker, name));
-  rpc.on('add channel', (channel: Channel) => registry.addChannel(worker, keyOf(channel)));
-  rpc.on('remove channel', (channel: Channel) => registry.removeChannel(worker, keyOf(channel)));
-  rpc.on('find channel', (channel: Channel) => {
-    const owner = registry.findChannel(worker, keyOf(channel));
-    return owner === undefined ? undefined : addressOf(owner);
+  rpc.on('add channel', (key: ChannelKey) => registry.addChannel(worker, key));
+  rpc.on('remove channel', (key: ChannelKey) => registry.removeChannel(worker, key));
+  rpc.on('find channel', (key: ChannelKey): ChannelPlace => {
+    const owner = registry.findChannel(worker, key);
+    if (typeof owner === 'string') return owner;
+    const address = addressOf(owner);
+    return address === undefined ? 'absent' : { address };
   });
 }
 
@@ -119,22 +116,15 @@ function connectionCountOver(rpc: Rpc): ConnectionCount {
 
 function channelRegistryOver(rpc: Rpc): ChannelRegistry {
   return {
-    async add(connectionId, peer) {
-      const onLateAnswer = (added: boolean): void => void (added && this.remove(connectionId, peer));
+    async add(key) {
+      const onLateAnswer = (added: boolean): void => void (added && this.remove(key));
       try {
-        return (await rpc.call<boolean>('add channel', { connectionId, peer }, { onLateAnswer }))
-          ? undefined
-          : OUT_CHANNEL_EXISTS;
+        return (await rpc.call<boolean>('add channel', key, { onLateAnswer })) ? undefined : OUT_CHANNEL_EXISTS;
       } catch {
         return busy(NO_ANSWER);
       }
     },
-    remove: (connectionId, peer) => rpc.notify('remove channel', { connectionId, peer }),
-    find: (connectionId, peer) =>
-      rpc.call<string | undefined>('find channel', { connectionId, peer }).catch(() => undefined),
+    remove: (key) => rpc.notify('remove channel', key),
+    find: (key) => rpc.call<ChannelPlace>('find channel', key).catch((): ChannelPlace => 'absent'),
   };
-}
-
-function keyOf({ connectionId, peer }: Channel): string {
-  return `${connectionId} ${peer}`;
 }

@@ -1,8 +1,7 @@
 /** A worker: one of several processes that serve a gateway. The primary starts, configures and ends it. */
 import { catchUncaughtErrors, UncaughtErrors } from '../../cli/uncaught-errors.js';
-import type { Gateway } from '../../gateway/gateway.js';
 import { createLog, type RootLog } from '../../gateway/report/log.js';
-import { openGateway, type PreparedSettings, prepareRuntimeSettings } from '../gateway.js';
+import { type OpenedGateway, openGateway, type PreparedSettings, prepareRuntimeSettings } from '../gateway.js';
 import type { SettingsFiles } from '../settings-files.js';
 import { type Failure, failureOf } from './failure.js';
 import { Rpc } from './rpc.js';
@@ -21,20 +20,23 @@ export interface Assignment {
 
 /** What a worker reports once it listens. */
 export interface WorkerFacts {
-  readonly port: number;
+  /** The ports of the entries of `listen`; undefined for a Unix socket. */
+  readonly ports: readonly (number | undefined)[];
 }
 
 /** Whether a worker could prepare a reload. */
 export type PrepareResult = { readonly warnings: readonly string[] } | { readonly failure: Failure };
 
-/** Ignored by workers: a terminal sends them to the whole process group, and the primary handles them. */
+/**
+ * Ignored by workers: a terminal or a service manager sends them to the whole process group, and the primary handles
+ * them. bin/run.js ignores SIGUSR1 and SIGUSR2.
+ */
 const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /** Workers other than the first wait until the first one listens. If it fails, the primary ends all of them. */
 const ASSIGNMENT_MS = 120_000;
 
-interface RunningWorker {
-  readonly gateway: Gateway;
+interface RunningWorker extends OpenedGateway {
   /** The log whose level and format change with a reload; all logs of this worker derive from it. */
   readonly rootLog: RootLog;
 }
@@ -46,12 +48,14 @@ export async function runWorker(): Promise<void> {
   process.on('message', (message) => void rpc.receive(message));
   const running = start(rpc);
   rpc.on('drain sessions', async (ms: number) => (await running).gateway.settle(ms));
+  rpc.on('reopen logs', async () => (await running).reopenLogs());
   rpc.on('close', async () => (await running).gateway.close());
   // A notification instead of an answer: the primary also uses counts that arrive after its timeout.
   rpc.on('report counts', async (scraped: boolean) => rpc.notify('counts', (await running).gateway.counts(scraped)));
   handleReloads(rpc, running);
   try {
-    const facts: WorkerFacts = { port: (await running).gateway.address.port };
+    const { addresses } = (await running).gateway;
+    const facts: WorkerFacts = { ports: addresses.map((address) => address?.port) };
     rpc.notify('ready', facts);
   } catch (error) {
     rpc.notify('failed', failureOf(error));
@@ -66,9 +70,9 @@ async function start(rpc: Rpc): Promise<RunningWorker> {
   const rootLog = createLog({ ...settingsFiles.config.log, write: (line) => void process.stderr.write(line) });
   const log = rootLog.with({ worker: number });
   const shared = sharedStateOver(rpc, sharedState);
-  const gateway = await openGateway(settingsFiles, { log, logsWarnings, sharedState: shared });
+  const opened = await openGateway(settingsFiles, { log, logsWarnings, sharedState: shared });
   uncaught.reportTo((facts) => log.event('error.uncaught', { ...facts }));
-  return { gateway, rootLog };
+  return { ...opened, rootLog };
 }
 
 /** The error of a worker that was started after the others prepared the reload. */

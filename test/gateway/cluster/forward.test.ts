@@ -1,12 +1,13 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ChannelForwarding, newSecret } from '../../../src/gateway/cluster/forward.js';
 import { jsonLine, readLine } from '../../../src/gateway/io/json-line.js';
+import type { InChannel } from '../../../src/gateway/listener/pairing.js';
 import {
   openIn,
   openOut,
@@ -135,25 +136,32 @@ describe('a session over two processes', () => {
 
 describe('the socket between processes', () => {
   const secret = newSecret();
-  const emptyRegistry = { add: async () => undefined, remove: () => undefined, find: async () => undefined };
+  const emptyRegistry = { add: async () => undefined, remove: () => undefined, find: async () => 'absent' as const };
   const options = {
     secret,
     registry: emptyRegistry,
-    timeouts: () => ({ pairing: 1, close: 0.1 }),
+    timeouts: () => ({ close: 0.1 }),
     forwarded: () => undefined,
+  };
+  const inChannel: InChannel = {
+    socket: new Socket(),
+    framing: 'chunked',
+    rest: Buffer.alloc(0),
+    authenticated: () => undefined,
+    completed: () => undefined,
   };
   let folder: string;
   let address: string;
   let forwarding: ChannelForwarding;
-  let claims: string[];
+  let joined: string[];
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'rdgw-forward-'));
     address = join(folder, '1.sock');
     forwarding = new ChannelForwarding({ ...options, address });
-    claims = [];
-    await forwarding.listen(async (connectionId) => {
-      claims.push(connectionId);
+    joined = [];
+    await forwarding.listen(async (key) => {
+      joined.push(key);
       return { status: 503, reason: 'no room', headers: { 'Retry-After': '30' } };
     });
   });
@@ -163,36 +171,36 @@ describe('the socket between processes', () => {
   });
 
   it.each([
-    ['another secret', jsonLine({ secret: newSecret(), connectionId: 'x', peer: 'y' })],
-    ['no secret', jsonLine({ connectionId: 'x', peer: 'y' })],
+    ['another secret', jsonLine({ secret: newSecret(), key: 'x y', framing: 'chunked' })],
+    ['no secret', jsonLine({ key: 'x y', framing: 'chunked' })],
     ['an array', '[]\n'],
     ['garbage', 'GET / HTTP/1.1\r\n\r\n'],
   ])('is closed without an answer when it receives %s', async (_, text) => {
     const socket = connect(address);
     socket.end(text);
     await expect(readLine(socket, 5000)).rejects.toThrow(/gone/);
-    expect(claims).toEqual([]);
+    expect(joined).toEqual([]);
   });
 
   it('returns the complete refusal of the other process', async () => {
     const other = new ChannelForwarding({
       ...options,
       address: join(folder, '2.sock'),
-      registry: { ...emptyRegistry, find: async () => address },
+      registry: { ...emptyRegistry, find: async () => ({ address }) },
     });
     const refusal = { status: 503, reason: 'no room', headers: { 'Retry-After': '30' } };
-    expect(await other.claim('id', 'peer')).toEqual(refusal);
-    expect(claims).toEqual(['id']);
+    expect(await other.join('id peer', inChannel)).toEqual(refusal);
+    expect(joined).toEqual(['id peer']);
   });
 
-  it('gives no claim when the other process has exited', async () => {
+  it('joins nothing when the other process has exited', async () => {
     const lost = join(folder, 'lost.sock');
     const other = new ChannelForwarding({
       ...options,
       address: '',
-      registry: { ...emptyRegistry, find: async () => lost },
+      registry: { ...emptyRegistry, find: async () => ({ address: lost }) },
     });
-    expect(await other.claim('id', 'peer')).toBeUndefined();
+    expect(await other.join('id peer', inChannel)).toBe('absent');
   });
 
   it('is closed when its process closes', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SharedRegistry } from '../../../src/gateway/cluster/shared-registry.js';
+import { channelKey } from '../../../src/gateway/listener/channel-table.js';
 
 const LIMITS = { tunnels: 2, connections: 9, connectionsPerAddress: 9, handshakes: 9, handshakesPerAddress: 9 };
 const newRegistry = (): SharedRegistry => new SharedRegistry({ ...LIMITS, handshakes: 3, handshakesPerAddress: 2 });
@@ -53,20 +54,27 @@ describe('the shared registry', () => {
 
   it('finds an OUT channel of another process', () => {
     const registry = newRegistry();
-    expect([
-      registry.addChannel(1, 'channel'),
-      registry.addChannel(1, 'channel'),
-      registry.addChannel(2, 'channel'),
-    ]).toEqual([true, false, false]);
-    expect([
-      registry.findChannel(1, 'channel'),
-      registry.findChannel(2, 'channel'),
-      registry.findChannel(2, 'other'),
-    ]).toEqual([undefined, 1, undefined]);
-    registry.removeChannel(2, 'channel');
-    expect(registry.findChannel(2, 'channel')).toBe(1);
-    registry.removeChannel(1, 'channel');
-    expect([registry.findChannel(2, 'channel'), registry.addChannel(2, 'channel')]).toEqual([undefined, true]);
+    const key = channelKey('id', '192.0.2.1');
+    expect([registry.addChannel(1, key), registry.addChannel(1, key), registry.addChannel(2, key)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    const find = (worker: number, id: string, peer: string) => registry.findChannel(worker, channelKey(id, peer));
+    expect([find(1, 'id', '192.0.2.1'), find(2, 'id', '192.0.2.1'), find(2, 'other', '192.0.2.1')]).toEqual([
+      'absent',
+      1,
+      'absent',
+    ]);
+    expect([find(1, 'id', '192.0.2.2'), find(2, 'id', '192.0.2.2')]).toEqual(['other address', 'other address']);
+    registry.removeChannel(2, key);
+    expect(find(2, 'id', '192.0.2.1')).toBe(1);
+    registry.removeChannel(1, key);
+    expect([find(2, 'id', '192.0.2.1'), find(2, 'id', '192.0.2.2'), registry.addChannel(2, key)]).toEqual([
+      'absent',
+      'absent',
+      true,
+    ]);
   });
 
   it('removes everything that a process had, and nothing else', () => {
@@ -78,7 +86,7 @@ describe('the shared registry', () => {
     }
     expect(registry.removeWorker(1)).toBe(1);
     expect(registry.tunnels).toBe(1);
-    expect([registry.findChannel(3, 'channel 1'), registry.findChannel(3, 'channel 2')]).toEqual([undefined, 2]);
+    expect([registry.findChannel(3, 'channel 1'), registry.findChannel(3, 'channel 2')]).toEqual(['other address', 2]);
     expect([registry.addConnection(2, 'b', 'x'), registry.addConnection(2, 'c', 'x')]).toEqual([
       undefined,
       'limits.handshakesPerAddress',

@@ -127,6 +127,17 @@ describe('query form', () => {
     expect(refusal(`${PATH}?AuthS=SSPI_NTLM`, CONNECTION, 'RDG-Auth-Scheme: PAA').code).toBe('REQUEST_CONFLICT');
   });
 
+  it('is refused where a known parameter cannot be decoded, and others are not looked at', () => {
+    for (const parameter of ['ConId=%', 'CorId=%7', 'usrid=%zz', 'AuthS=PAA%', 'ClGen=%x0', 'ClBld=%%']) {
+      expect(refusal(`${PATH}?${parameter}`, CONNECTION)).toEqual({ code: 'REQUEST_QUERY', status: 400 });
+    }
+    expect(request(`${PATH}?a=%&%ff=%ff&ClmTk=%zz&%=`, CONNECTION).connectionId).toBe(ID);
+  });
+
+  it('is not looked at where the path is another one', () => {
+    expect(refusal(`/x?ConId=%&ConId=a&ConId=b`)).toEqual({ code: 'REQUEST_PATH', status: 404 });
+  });
+
   it('is checked alike from node:http and from the socket', () => {
     const message = (rawHeaders: string[], method = 'GET', url = `${PATH}?ConId=${ID}`) =>
       ({ method, url, httpVersion: '1.1', rawHeaders }) as IncomingMessage;
@@ -214,6 +225,28 @@ describe('upgrade', () => {
     expect(request(PATH, CONNECTION, ...without('Upgrade')).upgrade).toBeUndefined();
     expect(request(PATH, CONNECTION, ...without('Connection')).upgrade).toBeUndefined();
     expect(request(PATH, CONNECTION, ...without('Upgrade'), 'Upgrade: h2c').upgrade).toBeUndefined();
+  });
+
+  it('is recognized anywhere in a long list, and not as a part of an element', () => {
+    const list = `${'a, , '.repeat(5000)} \twebsocket\t ,${',b'.repeat(5000)}`;
+    expect(request(PATH, CONNECTION, ...without('Upgrade'), `Upgrade: ${list}`).upgrade?.key).toBe('k');
+    for (const other of [
+      'xwebsocket',
+      'websocket/13',
+      'web socket',
+      'websocketwebsocket',
+      'a websocket',
+      'websocket;',
+    ]) {
+      expect(request(PATH, CONNECTION, ...without('Upgrade'), `Upgrade: ${other}, ${other}`).upgrade).toBeUndefined();
+    }
+  });
+
+  it('is refused with more subprotocols than a client offers', () => {
+    const offer = (count: number): string =>
+      `Sec-WebSocket-Protocol: ${Array.from({ length: count }, () => 'a').join()}`;
+    expect(request(PATH, CONNECTION, ...UPGRADE, offer(16)).upgrade?.protocols).toHaveLength(16);
+    expect(refusal(PATH, CONNECTION, ...UPGRADE, offer(17)).code).toBe('REQUEST_WEBSOCKET_PROTOCOL');
   });
 
   it('is ignored on IN', () => {

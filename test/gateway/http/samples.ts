@@ -67,8 +67,8 @@ export function outcome(read: () => HeadResult): unknown {
   try {
     const result = read();
     if (result.kind !== 'head') return result;
-    const { query, headers, ...rest } = result.head;
-    return { head: rest, query: [...query], headers: [...headers], rest: result.rest.toString('latin1') };
+    const { headers, ...rest } = result.head;
+    return { head: rest, headers: [...headers], rest: result.rest.toString('latin1') };
   } catch (error) {
     const { name, code, status } = error as { name: string; code: string; status: number };
     return { name, code, status };

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { REQUESTS_MAX } from '../../../src/gateway/listener/dispatch.js';
 import {
   chunk,
   dualPipe,
@@ -16,11 +17,13 @@ import {
   type Server,
   tcpOf,
   tlsSocket,
+  upgradeHeaders,
   waitForClose,
 } from '../../support/client.js';
 import type { TestGateway } from '../../support/gateway.js';
 import { testGatewayOrPair as testGateway } from '../../support/site.js';
 import { collectUntilEnd, echoTarget, type TestTarget, testTarget } from '../../support/target.js';
+import { eventually } from '../../support/wait.js';
 
 let server: TestGateway;
 let target: TestTarget;
@@ -166,7 +169,68 @@ describe('the OUT channel', () => {
 describe('the IN channel', () => {
   it('without an OUT channel is refused', async () => {
     const socket = await connection(server);
-    expect((await probe(socket, randomUUID())).status).toBe(409);
+    socket.write(head(randomUUID(), BODY));
+    expect((await readResponse(socket)).status).toBe(409);
+    await remainder(socket);
+  });
+
+  it('without a body is answered with 200 and claims nothing, whether an OUT channel waits or not', async () => {
+    const id = randomUUID();
+    const out = await newOut(id);
+    const sockets = await Promise.all(Array.from({ length: 3 }, () => connection(server)));
+    for (const socket of sockets) {
+      for (const each of [id, randomUUID(), id]) expect((await probe(socket, each)).status).toBe(200);
+      expect((await request(socket, rdgHead('RDG_IN_DATA', id))).status).toBe(200);
+    }
+    const [first, second, third] = sockets as [TLSSocket, TLSSocket, TLSSocket];
+    first.end();
+    tcpOf(second).resetAndDestroy();
+    third.write(head(id, BODY));
+    (await works(dualPipe(out, third, chunk))).pipe.close();
+  });
+
+  it('may send its body on another connection than its probe, which proxies close or keep', async () => {
+    for (const keep of [true, false]) {
+      const id = randomUUID();
+      const out = await newOut(id);
+      const first = await connection(server);
+      await probe(first, id);
+      if (!keep) first.destroy();
+      const inSocket = await connection(server);
+      inSocket.write(head(id, BODY));
+      (await works(dualPipe(out, inSocket, chunk))).pipe.close();
+      first.destroy();
+    }
+  });
+
+  it.each([2, 6])('of %i clients may have its body on the connection with the probe of another', async (count) => {
+    const ids = Array.from({ length: count }, () => randomUUID());
+    const outs = await Promise.all(ids.map(newOut));
+    const pool = await Promise.all(ids.map(() => connection(server)));
+    for (const [index, id] of ids.entries()) expect((await probe(pool[index] as TLSSocket, id)).status).toBe(200);
+    const clients = ids.map((id, index) => {
+      const socket = pool[(index + 1) % count] as TLSSocket;
+      socket.write(head(id, BODY));
+      return works(dualPipe(outs[index] as OutChannel, socket, chunk));
+    });
+    for (const client of await Promise.all(clients)) client.pipe.close();
+  });
+
+  it('that asks for the end of the connection after its probe gets it', async () => {
+    const id = randomUUID();
+    const out = await newOut(id);
+    const socket = await connection(server);
+    const answer = await request(socket, rdgHead('RDG_IN_DATA', id, [...PROBE, 'Connection: keep-alive, Close']));
+    expect(answer).toMatchObject({ status: 200, head: expect.stringMatching(/\r\nconnection: close/i) });
+    expect(await remainder(socket)).toHaveLength(0);
+    (await works(await openIn(out, await connection(server), id))).pipe.close();
+  });
+
+  it('sends a limited number of probes on one connection', async () => {
+    const socket = await connection(server);
+    const id = randomUUID();
+    for (let count = 1; count < REQUESTS_MAX; count++) expect((await probe(socket, id)).head).not.toMatch(/close/);
+    expect(await probe(socket, id)).toMatchObject({ status: 200, head: expect.stringMatching(/connection: close/i) });
     expect(await remainder(socket)).toHaveLength(0);
   });
 
@@ -222,15 +286,31 @@ describe('the IN channel', () => {
     (await works(dualPipe(out, inSocket, (bytes) => bytes))).pipe.close();
   });
 
-  it('ends its session at the end of its body', async () => {
+  it('ends its session at the end of its body, which is answered with 200', async () => {
     for (const finish of ['0\r\n\r\n', '0\r\nX-Trailer: 1\r\n\r\n']) {
       const id = randomUUID();
       const client = await works(await openIn(await newOut(id), await connection(server), id));
+      const answer: Buffer[] = [];
+      client.pipe.up.on('data', (bytes) => answer.push(bytes));
       client.pipe.up.write(finish);
       await client.ended();
       const line = await server.line('session.ended', ({ connection }) => connection === id);
       expect(line.cause).toBe('client closed');
+      expect(Buffer.concat(answer).toString()).toMatch(
+        /^HTTP\/1\.1 200 OK\r\n(?=.*content-length: 0\r\n).*\r\n\r\n$/is,
+      );
     }
+  });
+
+  it('whose body ends before its user is authenticated is answered with 200 and is not authenticated', async () => {
+    const id = randomUUID();
+    await newOut(id);
+    const inSocket = await connection(server);
+    inSocket.write(`${head(id, [...BODY, 'Expect: 100-continue'])}0\r\n\r\n`);
+    const answer = (await remainder(inSocket)).toString();
+    expect(answer.match(/^HTTP.*$/gm)?.at(-1)).toMatch(/^HTTP\/1\.1 200 /);
+    const line = await server.line('session.ended', ({ connection }) => connection === id);
+    expect(line.user).toBeUndefined();
   });
 
   it('with a short Content-Length ends there', async () => {
@@ -271,16 +351,17 @@ describe('the IN channel', () => {
     const out = await newOut(id);
     const [first, second] = [await connection(server), await connection(server)];
     expect((await probe(first, id)).status).toBe(200);
-    expect((await probe(second, id)).status).toBe(409);
+    expect((await probe(second, id)).status).toBe(200);
     first.write(head(id, BODY));
     const client = await works(dualPipe(out, first, chunk));
-    expect((await probe(await connection(server), id)).status).toBe(409);
+    second.write(head(id, BODY));
+    expect((await readResponse(second)).status).toBe(409);
     client.send(Buffer.from('!'));
     expect((await client.waitForBytes(5)).toString()).toBe('ping!');
     client.pipe.close();
   });
 
-  it('that is reset during the claim leaves no session', async () => {
+  it('that is reset while it joins leaves no session', async () => {
     const site = await testGateway({ timeouts: { close: 0.3 } });
     const attempts = 30;
     for (let attempt = 0; attempt < attempts; attempt++) {
@@ -301,71 +382,85 @@ describe('the IN channel', () => {
     await site.stop();
   });
 
-  it('of two that race, exactly one wins', async () => {
+  it('of several that race, exactly one wins', async () => {
     const id = randomUUID();
     await newOut(id);
     const sockets = await Promise.all(Array.from({ length: 6 }, () => connection(server)));
-    const answers = await Promise.all(sockets.map((socket) => probe(socket, id)));
-    expect(answers.map(({ status }) => status).sort()).toEqual([200, 409, 409, 409, 409, 409]);
+    for (const socket of sockets) socket.write(head(id, BODY));
+    const refused: number[] = [];
+    for (const socket of sockets) {
+      // The winner gets no answer until its connection ends.
+      void readResponse(socket).then(
+        ({ status }) => refused.push(status),
+        () => undefined,
+      );
+    }
+    await eventually(() => refused.length === 5);
+    expect(refused).toEqual([409, 409, 409, 409, 409]);
+    expect(server.gateway.tunnels).toBe(1);
   });
 
   it('from another address is no match, and the right one still is', async () => {
     const id = randomUUID();
     const out = await newOut(id);
     const otherAddress = await connection(server, '127.0.0.2');
-    expect((await probe(otherAddress, id)).status).toBe(409);
+    otherAddress.write(head(id, BODY));
+    expect((await readResponse(otherAddress)).status).toBe(409);
+    const line = await server.line('request.rejected', ({ connection }) => connection === id);
+    expect(line).toMatchObject({ status: 409, reason: expect.stringMatching(/another address/) });
     (await works(await openIn(out, await connection(server), id))).pipe.close();
   });
 
-  it('under another id is no match', async () => {
-    await newOut(randomUUID());
-    expect((await probe(await connection(server), randomUUID())).status).toBe(409);
+  it('under another id is no match, and its refusal does not end the OUT channel', async () => {
+    const id = randomUUID();
+    const out = await newOut(id);
+    const wrong = await connection(server);
+    wrong.write(head(randomUUID(), BODY));
+    expect((await readResponse(wrong)).status).toBe(409);
+    (await works(await openIn(out, await connection(server), id))).pipe.close();
   });
 
-  const OTHER = randomUUID();
   it.each([
-    ['a GET', () => 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'],
-    ['RDG_OUT_DATA', (id: string) => `${rdgHead('RDG_OUT_DATA', id).join('\r\n')}\r\n\r\n`],
-    ['RDG_IN_DATA with another id', () => head(OTHER, BODY)],
-    ['another probe', (id: string) => head(id, PROBE)],
-    ['RPC_IN_DATA', () => 'RPC_IN_DATA /rpc/rpcproxy.dll HTTP/1.1\r\nHost: x\r\n\r\n'],
-    ['garbage', () => 'RDG_IN_DATA \x01\x02\x03\r\n\r\n'],
-    ['HTTP/1.0', (id: string) => head(id, BODY).replace('HTTP/1.1', 'HTTP/1.0')],
-  ])('that continues with %s is refused, and its OUT channel ends', async (_, next) => {
+    ['RDG_OUT_DATA', () => `${rdgHead('RDG_OUT_DATA', randomUUID()).join('\r\n')}\r\n\r\n`, 200],
+    ['a WebSocket', () => `${rdgHead('RDG_OUT_DATA', randomUUID(), upgradeHeaders()).join('\r\n')}\r\n\r\n`, 101],
+    ['a GET', () => 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n', 200],
+    ['RDG_IN_DATA with another id', () => head(randomUUID(), BODY), 409],
+    ['another probe', (id: string) => head(id, PROBE), 200],
+    ['RPC_IN_DATA', () => 'RPC_IN_DATA /rpc/rpcproxy.dll HTTP/1.1\r\nHost: x\r\n\r\n', 404],
+    ['garbage', () => 'RDG_IN_DATA \x01\x02\x03\r\n\r\n', 400],
+  ])('may be followed on the connection of its probe by %s of whomever', async (_, next, status) => {
     const id = randomUUID();
     const out = await newOut(id);
     const inSocket = await connection(server);
     expect((await probe(inSocket, id)).status).toBe(200);
     inSocket.write(next(id));
-    expect((await readResponse(inSocket)).status).toBeGreaterThanOrEqual(400);
-    await remainder(inSocket);
-    await remainder(out.socket);
-    (await works(await openIn(await newOut(id), await connection(server), id))).pipe.close();
+    expect((await readResponse(inSocket)).status).toBe(status);
+    (await works(await openIn(out, await connection(server), id))).pipe.close();
   });
 
-  it.each([
-    ['with an orderly end', (socket: TLSSocket) => void socket.end()],
-    ['by reset', (socket: TLSSocket) => void tcpOf(socket).resetAndDestroy()],
-  ])('that disconnects after its probe %s frees the id', async (_, disconnect) => {
-    const id = randomUUID();
-    const out = await newOut(id);
-    const inSocket = await connection(server);
-    await probe(inSocket, id);
-    disconnect(inSocket);
-    await remainder(out.socket);
-    (await works(await openIn(await newOut(id), await connection(server), id))).pipe.close();
-  });
-
-  it('that is silent after its probe is ended after timeouts.pairing', async () => {
-    const shortTimeouts = await testGateway({ timeouts: { pairing: 0.1, close: 0.3 } });
+  it('that is silent after its probe is ended after timeouts.head, and the OUT channel waits on', async () => {
+    const shortTimeouts = await testGateway({ timeouts: { head: 0.2, close: 0.3 } });
     const id = randomUUID();
     const out = await openOut(await connection(shortTimeouts), id);
     const inSocket = await connection(shortTimeouts);
     await probe(inSocket, id);
-    await Promise.all([remainder(inSocket), remainder(out.socket)]);
-    await shortTimeouts.idle();
+    await remainder(inSocket);
+    expect(out.socket.destroyed || out.socket.readableEnded).toBe(false);
+    await openIn(out, await connection(shortTimeouts), id);
+    await eventually(() => shortTimeouts.gateway.tunnels === 1);
     await shortTimeouts.stop();
   });
+
+  it.each(['with its body', 'without a body'])(
+    'is refused %s where the settings allow only the WebSocket',
+    async (what) => {
+      const modern = await testGateway({ transports: { http: false } });
+      const socket = await connection(modern);
+      socket.write(head(randomUUID(), what === 'with its body' ? BODY : PROBE));
+      expect((await readResponse(socket)).status).toBe(403);
+      await modern.stop();
+    },
+  );
 });
 
 describe('a session on two channels', () => {

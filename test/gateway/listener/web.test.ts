@@ -140,6 +140,17 @@ describe('other requests', () => {
     socket.destroy();
   });
 
+  it.each([
+    ['with a request line that is too long', '/remoteDesktopGateway/', 60_000, 414],
+    ['of another path, whatever its query', '/x', 15_000, 404],
+    ['with a parameter that cannot be decoded', '/remoteDesktopGateway/', 15_000, 400],
+  ])('an upgrade %s is refused', async (_, path, length, status) => {
+    const socket = await tlsSocket(server);
+    const target = `${path}?${'ConId=%f&'.repeat(length / 9)}`;
+    expect((await request(socket, [`GET ${target} HTTP/1.1`, ...host, ...upgradeHeaders()])).status).toBe(status);
+    await remainder(socket);
+  });
+
   it('an upgrade to another protocol is refused', async () => {
     const socket = await tlsSocket(server);
     const lines = [

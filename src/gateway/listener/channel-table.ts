@@ -1,0 +1,49 @@
+/** OUT channels by connection id and client address, in one process or over all of them. */
+
+/**
+ * Identifies an OUT channel for its IN channel: the id alone is known to proxies and to others who see it, so by default the
+ * client's address is a part of it.
+ */
+export type ChannelKey = string;
+
+/** INVARIANT: every key is made here, so that all processes compare the same text. A connection id contains no space. */
+export function channelKey(connectionId: string, peer: string): ChannelKey {
+  return `${connectionId} ${peer}`;
+}
+
+/** It needs no limit of its own: every OUT channel is a connection, and connections are limited. */
+export class ChannelTable<Value> {
+  readonly #values = new Map<ChannelKey, Value>();
+  /** How many keys have an id. */
+  readonly #ids = new Map<string, number>();
+
+  /** Returns false when the key is in use: the new channel is refused, and the existing one stays. */
+  add(key: ChannelKey, value: Value): boolean {
+    if (this.#values.has(key)) return false;
+    this.#values.set(key, value);
+    this.#ids.set(idOf(key), (this.#ids.get(idOf(key)) ?? 0) + 1);
+    return true;
+  }
+
+  get(key: ChannelKey): Value | undefined {
+    return this.#values.get(key);
+  }
+
+  /** Whether there is no channel with this key, but one with its connection id. */
+  isElsewhere(key: ChannelKey): boolean {
+    return !this.#values.has(key) && this.#ids.has(idOf(key));
+  }
+
+  /** Removes `value` and returns whether it was there. Another value with the same key stays. */
+  remove(key: ChannelKey, value: Value): boolean {
+    if (this.#values.get(key) !== value || !this.#values.delete(key)) return false;
+    const left = (this.#ids.get(idOf(key)) ?? 0) - 1;
+    if (left > 0) this.#ids.set(idOf(key), left);
+    else this.#ids.delete(idOf(key));
+    return true;
+  }
+}
+
+function idOf(key: ChannelKey): string {
+  return key.slice(0, key.indexOf(' '));
+}

@@ -1,0 +1,27 @@
+import { describe, expect, it } from 'vitest';
+import { ChannelTable, channelKey } from '../../../src/gateway/listener/channel-table.js';
+
+const KEY = channelKey('id', '192.0.2.1');
+const OTHER = channelKey('id', '2001:db8::1');
+
+describe('the table of OUT channels', () => {
+  it('keeps the first channel of a key', () => {
+    const table = new ChannelTable<string>();
+    expect([table.add(KEY, 'first'), table.add(KEY, 'second'), table.get(KEY)]).toEqual([true, false, 'first']);
+    expect([table.remove(KEY, 'second'), table.get(KEY)]).toEqual([false, 'first']);
+    expect([table.remove(KEY, 'first'), table.remove(KEY, 'first'), table.get(KEY)]).toEqual([true, false, undefined]);
+  });
+
+  it('knows whether an id waits under another address only', () => {
+    const table = new ChannelTable<string>();
+    expect(table.isElsewhere(KEY)).toBe(false);
+    table.add(OTHER, 'other');
+    expect([table.isElsewhere(KEY), table.isElsewhere(OTHER)]).toEqual([true, false]);
+    table.add(KEY, 'own');
+    expect([table.isElsewhere(KEY), table.isElsewhere(channelKey('id', 'x'))]).toEqual([false, true]);
+    table.remove(OTHER, 'other');
+    expect(table.isElsewhere(OTHER)).toBe(true);
+    table.remove(KEY, 'own');
+    expect([table.isElsewhere(OTHER), table.isElsewhere(channelKey('i', 'x'))]).toEqual([false, false]);
+  });
+});

@@ -1,0 +1,115 @@
+/** What an unauthenticated client may send costs a bounded number of steps for each byte. */
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { isGatewayPath, rdgRequest } from '../../src/gateway/http/request.js';
+import { HeadError } from '../../src/http/errors.js';
+import { HeadReader, headFromParts, REQUEST_LINE_BYTES } from '../../src/http/head.js';
+import { lines } from '../gateway/http/samples.js';
+import { countWork, type WorkCounter } from '../support/work.js';
+
+const OWN_CODE = /\/src\/(?:gateway\/)?http\/\w+\.ts$/;
+/** Blocks of code for each byte: those of the line reader, and a few more in one other loop. */
+const BLOCKS_PER_BYTE = 9;
+/** Blocks for a head of any size. */
+const BLOCKS_PER_HEAD = 4000;
+const PATH = '/remoteDesktopGateway/';
+const UPGRADE = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: k'];
+
+function readHead(bytes: Buffer): void {
+  try {
+    const result = new HeadReader().push(bytes);
+    if (result.kind === 'head') rdgRequest(result.head);
+  } catch (error) {
+    if (!(error instanceof HeadError)) throw error;
+  }
+}
+
+function readParts(target: string): string | undefined {
+  try {
+    const rawHeaders = ['Host', 'gw', ...UPGRADE.flatMap((line) => line.split(': '))];
+    rdgRequest(headFromParts({ method: 'GET', target, version: '1.1', rawHeaders }));
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof HeadError)) throw error;
+    return error.code;
+  }
+}
+
+const out = (target: string, ...fields: string[]): Buffer =>
+  lines(`RDG_OUT_DATA ${target} HTTP/1.1`, 'Host: gw', ...fields);
+const id = 'RDG-Connection-Id: 0ba62da7-ed50-dd07-95fa-ada9a03126c5';
+/** Fills a request line. */
+const inTarget = (unit: string): string => unit.repeat((REQUEST_LINE_BYTES - 60) / unit.length);
+/** Fills a field. */
+const inField = (unit: string): string => unit.repeat(60_000 / unit.length);
+
+const HEADS: readonly [string, Buffer][] = [
+  ...['%ff&', '&', '=&', 'ConId=x&', 'UsrId=%ff&', '%43onId=%', 'ConId=%ff%', '='].map((unit): [string, Buffer] => [
+    `a query of ${unit}`,
+    out(`${PATH}?${inTarget(unit)}`),
+  ]),
+  ['a long value in the query', out(`${PATH}?UsrId=${inTarget('%ff')}`)],
+  ['another path with a query', out(`/x?${inTarget('%ff&')}`)],
+  ...['a', 'websocket', 'websocketx,', ', ,', 'upgrade;', ' \t'].flatMap((unit): [string, Buffer][] => [
+    [`Upgrade: ${unit}…`, out(PATH, id, `Upgrade: x${inField(unit)}x`, ...UPGRADE.slice(0, 1))],
+    [`Connection: ${unit}…`, out(PATH, id, `Connection: x${inField(unit)}x`, ...UPGRADE.slice(1, 2))],
+    [`Sec-WebSocket-Protocol: ${unit}…`, out(PATH, id, `Sec-WebSocket-Protocol: x${inField(unit)}`, ...UPGRADE)],
+  ]),
+  ['a repeated list field', out(PATH, id, ...UPGRADE, ...Array.from({ length: 90 }, () => `A: ${'a, '.repeat(200)}`))],
+  ...['a', '1.', 'a:', ':', '%', '['].map((unit): [string, Buffer] => [
+    `Host: ${unit}…`,
+    lines(`RDG_OUT_DATA ${PATH} HTTP/1.1`, `Host: ${inField(unit)}`),
+  ]),
+  ...['RDG-User-Id', 'RDG-Connection-Id', 'RDG-Auth-Scheme', 'Authorization', 'RDG-Client-AppBuild', 'Expect'].map(
+    (name): [string, Buffer] => [
+      `${name}: A…`,
+      out(PATH, name === 'RDG-Connection-Id' ? 'X: y' : id, `${name}: ${inField('A ')}`),
+    ],
+  ),
+  ['a field name', out(PATH, `${inField('a')}`)],
+  ['white space before a colon', out(PATH, `${inField('a ')}:`)],
+  ['lengths', out(PATH, id, `Content-Length: ${inField('0, ')}0`)],
+];
+
+let work: WorkCounter;
+beforeAll(async () => {
+  work = await countWork();
+});
+afterAll(() => work.stop());
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+});
+
+describe('the work for a head grows with its bytes and no faster', () => {
+  it.each(HEADS)('%s', async (_, bytes) => {
+    const blocks = await work.of(OWN_CODE, () => readHead(bytes));
+    expect(blocks).toBeGreaterThan(bytes.length);
+    expect(blocks).toBeLessThan(BLOCKS_PER_HEAD + BLOCKS_PER_BYTE * bytes.length);
+  });
+
+  it('in the same native functions: no general decoder of queries is called', () => {
+    const params = vi.fn();
+    const decode = vi.fn();
+    vi.stubGlobal('URLSearchParams', params);
+    vi.stubGlobal('decodeURIComponent', decode);
+    for (const [, bytes] of HEADS) readHead(bytes);
+    expect(params).not.toHaveBeenCalled();
+    expect(decode).not.toHaveBeenCalled();
+  });
+});
+
+describe('a request line', () => {
+  it('is as limited from node:http as from the socket', () => {
+    const most = REQUEST_LINE_BYTES - 'GET  HTTP/1.1\r\n'.length;
+    const target = (length: number): string => `${PATH}?`.padEnd(length, 'x');
+    expect(readParts(target(most))).toBe('REQUEST_CONNECTION_ID');
+    expect(readParts(target(most + 1))).toBe('HEAD_REQUEST_LINE_TOO_LONG');
+  });
+
+  it('with another path is refused before its query is looked at', async () => {
+    const target = `/x?${inTarget('ConId=%ff&')}`;
+    expect(readParts(target)).toBe('REQUEST_PATH');
+    expect(await work.of(/\/src\/http\/query\.ts$/, () => readParts(target))).toBe(0);
+    expect(isGatewayPath(`${PATH}${'/'.repeat(60_000)}`)).toBe(false);
+  });
+});
