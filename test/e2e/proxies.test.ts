@@ -11,11 +11,14 @@ import { echoSessions, withSession } from '../lab/proxies/session.js';
 import { openSite, type ProxySite } from '../lab/proxies/site.js';
 import { documentedRows, type Row } from '../lab/proxies/table.js';
 import { until } from '../lab/until.js';
+import { request, tlsSocket } from '../support/client.js';
 import { type TestTarget, testTarget } from '../support/target.js';
 
 let lab: Lab;
 let site: ProxySite;
 const documented = documentedRows();
+/** Clients at once. */
+const SIX = 6;
 
 beforeAll(async () => {
   lab = await openLab('proxies');
@@ -49,7 +52,21 @@ describe.each(RECIPES)('$file', (recipe) => {
       return;
     }
     await echoSessions(proxy, to, 1);
-    await echoSessions(proxy, to, 6);
+    await echoSessions(proxy, to, SIX);
+  });
+
+  it('carries sessions after requests that are none', async () => {
+    const proxy = await site.proxy(recipe);
+    const ask = async (): Promise<number> => {
+      const socket = await tlsSocket({ port: proxy.port, ca: proxy.ca });
+      const { status } = await request(socket, ['GET /remoteDesktopGateway/ HTTP/1.1', `Host: ${proxy.host}`]);
+      socket.destroy();
+      return status;
+    };
+    // A proxy keeps the connections to the gateway and uses them for other clients.
+    const statuses = await Promise.all(Array.from({ length: SIX }, ask));
+    expect(new Set(statuses)).toEqual(new Set([recipe.program.title === 'Apache' ? 403 : 404]));
+    for (const transport of await claims(recipe)) await echoSessions(proxy, { transport, port: site.echoPort }, SIX);
   });
 
   it('tells the gateway the address of the client, whatever the client claims', async () => {

@@ -21,13 +21,15 @@ export interface GatewayBehind extends GatewayProcess {
 }
 
 /** A running proxy. */
-export interface Proxy {
+export interface RunningProxy {
   readonly recipe: Recipe;
   readonly gateway: GatewayBehind;
   readonly host: typeof NAME;
   readonly port: number;
   /** PEM files of the CAs that a client has to trust: of the proxy, and of the gateway if TCP is passed through. */
   readonly trust: readonly string[];
+  /** The content of these files. */
+  readonly ca: string;
   readonly child: Child;
 }
 
@@ -64,7 +66,7 @@ export async function startProxy(
   recipe: Recipe,
   gateway: GatewayBehind,
   edits: readonly Edit[] = [],
-): Promise<Proxy> {
+): Promise<RunningProxy> {
   const { program } = recipe;
   const folder = makeFolder(lab, 'proxy');
   const certificate = await authority.issue([NAME]);
@@ -85,19 +87,21 @@ export async function startProxy(
   const file = join(folder, recipe.file);
   const all = [...(recipe.edits ?? []), ...edits, ...program.listen(places)];
   writeFileSync(file, fillIn(readRecipe(recipe.file), places, all));
+  const trust = [authority.caFile, gateway.caFile];
+  const ca = trust.map((one) => readFileSync(one, 'utf8')).join('');
   const [command, ...args] = program.command(file, places);
   const child = await startChild(lab, command, args, {
     cwd: folder,
     env: { HOME: folder },
-    ready: () => answers(places.port),
+    ready: () => answers(places.port, ca),
   });
-  return { recipe, gateway, host: NAME, port: places.port, trust: [authority.caFile, gateway.caFile], child };
+  return { recipe, gateway, host: NAME, port: places.port, trust, ca, child };
 }
 
-/** Whether a request gets an answer, whatever it is. Who answers depends on the recipe. */
-function answers(port: number): Promise<boolean> {
+/** Whether a request gets an answer, whatever it is, with a trusted certificate. Who answers depends on the recipe. */
+function answers(port: number, ca: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1', servername: NAME, rejectUnauthorized: false });
+    const socket = connect({ port, host: '127.0.0.1', servername: NAME, ca });
     const done = (answered: boolean): void => {
       socket.destroy();
       resolve(answered);

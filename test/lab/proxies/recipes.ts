@@ -148,12 +148,27 @@ export const MORE_RECIPES: readonly Recipe[] = [
     limits: [{ line: ['read_body_idle 24h', 'read_body_idle 3s'], ends: [DUAL] }],
   },
   {
+    title: 'Envoy, TCP with PROXY protocol',
+    program: PROGRAMS.envoy,
+    file: 'envoy-tcp.yaml',
+    settings: 'rdgw-proxy-protocol.yaml',
+    addresses: 'proxy protocol',
+    limits: [{ line: ['idle_timeout: 3600s', 'idle_timeout: 3s'], ends: [DUAL] }],
+  },
+  {
     title: 'Envoy, HTTP',
     program: PROGRAMS.envoy,
     file: 'envoy.yaml',
     settings: 'rdgw-http.yaml',
     addresses: 'field',
     limits: [{ line: [', timeout: 0s', ', timeout: 3s'], ends: [DUAL] }],
+    impossible: [
+      {
+        transport: DUAL,
+        client: 'FreeRDP 3',
+        reason: 'Envoy puts the OUT channel into chunks, and FreeRDP 3 waits for the last one',
+      },
+    ],
   },
   {
     title: 'Traefik, TCP with PROXY protocol',

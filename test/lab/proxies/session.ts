@@ -1,6 +1,5 @@
 /** Sessions of a client of our own through a proxy. */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { TLSSocket } from 'node:tls';
 import { mintToken } from '../../../src/policy/token.js';
 import {
@@ -14,7 +13,7 @@ import {
   upgradeHeaders,
   webSocketPipe,
 } from '../../support/client.js';
-import type { Proxy } from './proxy.js';
+import type { RunningProxy } from './proxy.js';
 import type { Transport } from './recipes.js';
 
 /** A session on a busy machine takes well under a second. */
@@ -34,7 +33,7 @@ export interface SessionOptions {
 }
 
 /** A token of the gateway for a target on this machine. */
-export async function tokenFor(proxy: Proxy, target: string): Promise<string> {
+export async function tokenFor(proxy: RunningProxy, target: string): Promise<string> {
   return mintToken(await proxy.gateway.key(), {
     user: 'alice',
     targets: [target],
@@ -49,14 +48,13 @@ export async function tokenFor(proxy: Proxy, target: string): Promise<string> {
  * @throws what `use` throws, the answer of the proxy or gateway that refused, or an error after the limit
  */
 export async function withSession<T>(
-  proxy: Proxy,
+  proxy: RunningProxy,
   { transport, port, from, headers = [] }: SessionOptions,
   use: (client: RawClient) => Promise<T>,
 ): Promise<T> {
   const sockets: TLSSocket[] = [];
-  const ca = proxy.trust.map((file) => readFileSync(file, 'utf8')).join('');
   const connect = async (): Promise<TLSSocket> => {
-    const socket = await tlsSocket({ port: proxy.port, ca }, from);
+    const socket = await tlsSocket({ port: proxy.port, ca: proxy.ca }, from);
     sockets.push(socket);
     return socket;
   };
@@ -123,7 +121,7 @@ export async function echo(client: RawClient): Promise<void> {
 }
 
 /** So many sessions at once, each of which echoes. Resolves when all have succeeded. */
-export async function echoSessions(proxy: Proxy, options: SessionOptions, sessions: number): Promise<void> {
+export async function echoSessions(proxy: RunningProxy, options: SessionOptions, sessions: number): Promise<void> {
   const results = await Promise.allSettled(Array.from({ length: sessions }, () => withSession(proxy, options, echo)));
   const failures = results.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []));
   if (failures.length > 0) throw new Error(`${failures.length} of ${sessions} failed: ${failures[0]}`);

@@ -6,7 +6,7 @@ import { drawPicture, type Picture } from '../picture.js';
 import { waitForPicture } from '../screen.js';
 import { startShadow } from '../shadow.js';
 import type { Target } from '../target.js';
-import { type GatewayBehind, type Proxy, startGatewayBehind, startProxy } from './proxy.js';
+import { type GatewayBehind, type RunningProxy, startGatewayBehind, startProxy } from './proxy.js';
 import type { Recipe, Transport } from './recipes.js';
 import { tokenFor } from './session.js';
 
@@ -18,9 +18,9 @@ export interface ProxySite {
   /** The gateway with these settings, started once. */
   gateway(settings: string): Promise<GatewayBehind>;
   /** The proxy of a recipe, started once. */
-  proxy(recipe: Recipe): Promise<Proxy>;
+  proxy(recipe: Recipe): Promise<RunningProxy>;
   /** Opens the desktop with FreeRDP. Throws unless the client shows it, and the gateway names this transport. */
-  showDesktop(proxy: Proxy, version: ClientVersion, transport: Transport): Promise<void>;
+  showDesktop(proxy: RunningProxy, version: ClientVersion, transport: Transport): Promise<void>;
 }
 
 /** FreeRDP shows the desktop after two seconds, later on a busy machine. */
@@ -47,7 +47,7 @@ export async function openSite(lab: Lab): Promise<ProxySite> {
 
 async function showDesktop(
   lab: Lab,
-  proxy: Proxy,
+  proxy: RunningProxy,
   { target, picture }: { readonly target: Target; readonly picture: Picture },
   version: ClientVersion,
   transport: Transport,
