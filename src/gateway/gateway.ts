@@ -133,6 +133,11 @@ class RunningGateway implements Gateway {
       web: this.#web.server,
       tunnelQuota: unlessOverloaded(this.#tunnelQuota, overloaded),
       directory: this.#forwarding ?? SINGLE_PROCESS,
+      isTrusted: (address) => this.#isTrusted(address),
+      identify: (socket, address) => {
+        const connection = connectionOf(socket);
+        return connection && this.#admission.identify(connection, address);
+      },
       tunnel: (opened) => this.#tunnels.open(opened),
       authenticated: (socket) => {
         const connection = connectionOf(socket);

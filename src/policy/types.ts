@@ -6,8 +6,8 @@ export interface AuthenticationRequest {
   readonly scheme: 'PAA';
   /** The PAA cookie as text, without its terminating NUL. Never log it. */
   readonly token: string;
-  /** IP address of the client as the gateway sees it. */
-  readonly peer: string;
+  /** IP address of the client. `undefined` if it connects through a trusted proxy that does not name it. */
+  readonly peer: string | undefined;
   /** RDG-Connection-Id, a GUID in lower case without braces. */
   readonly connectionId: string;
   /** RDG-Correlation-Id in the same form, or `undefined` if the client sent none. */

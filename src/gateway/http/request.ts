@@ -3,6 +3,7 @@ import { HeadError } from '../../http/errors.js';
 import { type BodyFraming, hasListElement, isToken, listElements } from '../../http/fields.js';
 import { HEAD_LIMITS, type HeadLimits, headFromParts, type RequestHead } from '../../http/head.js';
 import { decodeQueryValue, queryParameters } from '../../http/query.js';
+import type { ForwardedField } from '../../proxy/forwarded.js';
 
 /** A gateway request, in header form (MS-TSGU 2.2.3.2) or query form (2.2.3.3). None of its values is authenticated. */
 export interface RdgRequest {
@@ -23,6 +24,8 @@ export interface RdgRequest {
   /** The client requests a WebSocket. Undefined for RDG_IN_DATA, whose Upgrade is ignored as RFC 9110 7.8 allows. */
   readonly upgrade: WebSocketUpgrade | undefined;
   readonly body: BodyFraming;
+  /** The fields in which a proxy may name the client. They count only if a trusted proxy sent the request. */
+  readonly forwarded: Readonly<Record<ForwardedField, string | undefined>>;
   /** The client waits for a 100 before it sends its body. */
   readonly expectContinue: boolean;
 }
@@ -100,6 +103,7 @@ export function rdgRequest(head: RequestHead): RdgRequest {
     clientBuild: printable(values.single('rdg-client-appbuild')),
     upgrade,
     body: head.body,
+    forwarded: { 'x-forwarded-for': head.headers.get('x-forwarded-for'), forwarded: head.headers.get('forwarded') },
     expectContinue: head.expectContinue,
   };
 }

@@ -6,7 +6,9 @@ import type { Socket } from 'node:net';
 import type { Config } from '../../config/schema.js';
 import { HeadError } from '../../http/errors.js';
 import type { BodyFraming } from '../../http/fields.js';
+import type { TrustedProxies } from '../../proxy/trusted.js';
 import type { NewTunnelQuota } from '../admission/tunnel-quota.js';
+import { type Client, clientFields, clientOf } from '../http/client.js';
 import { readRequest } from '../http/reader.js';
 import { busy, type Refusal } from '../http/refusal.js';
 import { type RdgRequest, rdgRequest, type WebSocketUpgrade } from '../http/request.js';
@@ -20,7 +22,14 @@ import { type ChannelDirectory, ChannelPairing, type InChannel } from './pairing
 
 export interface DispatcherOptions {
   /** The current settings: a reload changes them. */
-  readonly config: () => Pick<Config, 'limits' | 'timeouts' | 'transports'>;
+  readonly config: () => Pick<Config, 'limits' | 'timeouts' | 'transports' | 'forwarded'>;
+  /** The present proxies: a reload changes them. */
+  readonly isTrusted: TrustedProxies;
+  /**
+   * Counts the connection for the client that a trusted proxy names, instead of the one that it named before. Returns the setting
+   * whose limit the client has reached.
+   */
+  readonly identify: (socket: Socket, address: string | undefined) => string | undefined;
   readonly log: Log;
   readonly counters: Counters;
   /** Serves connections with ordinary HTTP. */
@@ -60,7 +69,7 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
-    this.pairing = new ChannelPairing({ ...options, log: (request, peer) => this.#log(request, peer) });
+    this.pairing = new ChannelPairing({ ...options, log: (request, client) => this.#log(request, client) });
   }
 
   /** Serves one connection. Never rejects. */
@@ -80,7 +89,11 @@ export class Dispatcher {
   async serveUpgrade(socket: Socket, read: () => RdgRequest, rest: Buffer): Promise<void> {
     socket.on('error', ignoreError);
     try {
-      await this.#admit(socket, read(), rest);
+      const request = read();
+      const client = this.#clientOf(socket, request);
+      const refused = this.#identify(socket, client);
+      if (refused !== undefined) this.#refuse(socket, refused, request, client);
+      else await this.#admit(socket, request, client, rest);
     } catch (error) {
       this.#fail(socket, error);
     }
@@ -97,36 +110,40 @@ export class Dispatcher {
     if (read.kind === 'closed' || read.kind === 'idle') return void socket.destroy();
     if (read.kind === 'rpc') return this.#refuse(socket, { status: 404, reason: 'RPC over HTTP is not offered' });
     const request = rdgRequest(read.head);
-    if (request.method !== 'RDG_IN_DATA') await this.#admit(socket, request, read.rest);
-    else if (hasBody(request.body)) await this.#joinIn(socket, request, read.rest);
-    else return this.#answerProbe(socket, request, read.head.close || count >= REQUESTS_MAX, read.rest);
+    const client = this.#clientOf(socket, request);
+    const refused = this.#identify(socket, client);
+    if (refused !== undefined) return this.#refuse(socket, refused, request, client);
+    if (request.method !== 'RDG_IN_DATA') await this.#admit(socket, request, client, read.rest);
+    else if (hasBody(request.body)) await this.#joinIn(socket, request, client, read.rest);
+    else return this.#answerProbe(socket, request, client, read.head.close || count >= REQUESTS_MAX, read.rest);
     return undefined;
   }
 
   /** Serves a request that opens a tunnel: a WebSocket upgrade or an OUT channel. */
-  async #admit(socket: Socket, request: RdgRequest, rest: Buffer): Promise<void> {
-    const refused = await this.#open(socket, request, rest);
-    if (refused !== undefined) this.#refuse(socket, refused, request);
+  async #admit(socket: Socket, request: RdgRequest, client: Client, rest: Buffer): Promise<void> {
+    const refused = await this.#open(socket, request, client, rest);
+    if (refused !== undefined) this.#refuse(socket, refused, request, client);
   }
 
-  async #open(socket: Socket, request: RdgRequest, rest: Buffer): Promise<Refusal | undefined> {
+  async #open(socket: Socket, request: RdgRequest, client: Client, rest: Buffer): Promise<Refusal | undefined> {
     const { transports } = this.#options.config();
     const refused = refuseScheme(request);
     if (refused !== undefined) return refused;
-    if (request.upgrade && transports.websocket) return this.#openWebSocket(socket, request, request.upgrade, rest);
+    const { upgrade } = request;
+    if (upgrade && transports.websocket) return this.#openWebSocket(socket, request, client, upgrade, rest);
     if (request.method === 'GET') return { status: 404, reason: 'a browser-style request needs the WebSocket' };
     if (!transports.http) return ONLY_WEBSOCKET;
-    return this.pairing.wait(socket, request, peerOf(socket));
+    return this.pairing.wait(socket, request, client);
   }
 
   async #openWebSocket(
     socket: Socket,
     request: RdgRequest,
+    client: Client,
     upgrade: WebSocketUpgrade,
     rest: Buffer,
   ): Promise<Refusal | undefined> {
     const { tunnelQuota, tunnel, authenticated } = this.#options;
-    const peer = peerOf(socket);
     const full = await tunnelQuota.take();
     if (full !== undefined) return busy(full);
     // The client may have disconnected during `take`, and `close` is emitted only once.
@@ -134,7 +151,7 @@ export class Dispatcher {
     socket.write(switchingProtocols(upgrade));
     const transport = webSocketTransport(socket, rest);
     const onAuthenticated = (): void => authenticated(socket);
-    tunnel({ transport, request, peer, sockets: [socket], authenticated: onAuthenticated, ended: () => undefined });
+    tunnel({ transport, request, client, sockets: [socket], authenticated: onAuthenticated, ended: () => undefined });
     return undefined;
   }
 
@@ -143,15 +160,15 @@ export class Dispatcher {
    * connections. An authentication scheme that authenticates the connection (NTLM, Negotiate) would need both on one
    * connection, and this is where to remember it.
    */
-  #answerProbe(socket: Socket, request: RdgRequest, isLast: boolean, rest: Buffer): Buffer | undefined {
+  #answerProbe(socket: Socket, request: RdgRequest, client: Client, isLast: boolean, rest: Buffer): Buffer | undefined {
     const refused = this.#refusalOfIn(request);
-    if (refused !== undefined) return this.#refuse(socket, refused, request);
+    if (refused !== undefined) return this.#refuse(socket, refused, request, client);
     socket.write(isLast ? closingResponse(200) : emptyResponse(200));
     if (isLast) this.#end(socket);
     return isLast ? undefined : rest;
   }
 
-  async #joinIn(socket: Socket, request: RdgRequest, rest: Buffer): Promise<void> {
+  async #joinIn(socket: Socket, request: RdgRequest, client: Client, rest: Buffer): Promise<void> {
     let isComplete = false;
     const channel: InChannel = {
       socket,
@@ -163,9 +180,8 @@ export class Dispatcher {
         if (socket.writable) socket.write(closingResponse(200));
       },
     };
-    const refused =
-      this.#refusalOfIn(request) ?? (await this.pairing.join(request.connectionId, peerOf(socket), channel));
-    if (refused !== undefined) this.#refuse(socket, refused, request);
+    const refused = this.#refusalOfIn(request) ?? (await this.pairing.join(request.connectionId, client, channel));
+    if (refused !== undefined) this.#refuse(socket, refused, request, client);
     else if (request.expectContinue && !isComplete && socket.writable) socket.write(CONTINUE);
   }
 
@@ -173,8 +189,13 @@ export class Dispatcher {
     return refuseScheme(request) ?? (this.#options.config().transports.http ? undefined : ONLY_WEBSOCKET);
   }
 
-  #refuse(socket: Socket, { status, reason, headers }: Refusal, request?: RdgRequest): undefined {
-    this.#log(request, peerOf(socket)).event('request.rejected', { status, reason });
+  #refuse(
+    socket: Socket,
+    { status, reason, headers }: Refusal,
+    request?: RdgRequest,
+    client: Client = { address: peerOf(socket), proxy: undefined },
+  ): undefined {
+    this.#log(request, client).event('request.rejected', { status, reason });
     this.#options.counters.refused(KINDS[status] ?? 'request');
     if (socket.writable) socket.write(closingResponse(status, headers));
     this.#end(socket);
@@ -202,8 +223,18 @@ export class Dispatcher {
     socket.destroy();
   }
 
-  #log(request: RdgRequest | undefined, peer: string): Log {
-    return this.#options.log.with({ connection: request?.connectionId, correlation: request?.correlationId, peer });
+  #clientOf(socket: Socket, request: RdgRequest): Client {
+    return clientOf(socket, request, { field: this.#options.config().forwarded, isTrusted: this.#options.isTrusted });
+  }
+
+  #identify(socket: Socket, { address, proxy }: Client): Refusal | undefined {
+    const reached = proxy === undefined ? undefined : this.#options.identify(socket, address);
+    return reached === undefined ? undefined : busy(`${reached} is reached`);
+  }
+
+  #log(request: RdgRequest | undefined, client: Client): Log {
+    const ids = { connection: request?.connectionId, correlation: request?.correlationId };
+    return this.#options.log.with({ ...ids, ...clientFields(client) });
   }
 }
 

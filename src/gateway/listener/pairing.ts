@@ -7,6 +7,7 @@ import type { Config } from '../../config/schema.js';
 import { bodyDecoder } from '../../http/body.js';
 import type { BodyFraming } from '../../http/fields.js';
 import type { NewTunnelQuota } from '../admission/tunnel-quota.js';
+import { type Client, pairingAddress } from '../http/client.js';
 import { busy, type Refusal } from '../http/refusal.js';
 import type { RdgRequest } from '../http/request.js';
 import type { Log } from '../report/log.js';
@@ -52,7 +53,7 @@ export interface InChannel {
 export interface ChannelPairingOptions {
   /** The current settings: a reload changes them. */
   readonly config: () => Pick<Config, 'timeouts' | 'transports'>;
-  readonly log: (request: RdgRequest, peer: string) => Log;
+  readonly log: (request: RdgRequest, client: Client) => Log;
   readonly tunnelQuota: NewTunnelQuota;
   readonly directory: ChannelDirectory;
   /** Opens a tunnel, which then owns both channels and the tunnel slot taken for it. */
@@ -65,7 +66,7 @@ interface WaitingOutChannel {
   channel?: OutChannel;
   readonly key: ChannelKey;
   readonly request: RdgRequest;
-  readonly peer: string;
+  readonly client: Client;
   /** An IN channel has joined it, or is about to. */
   isTaken: boolean;
   /** Handles the end of the OUT channel; replaced when a tunnel takes over. */
@@ -82,18 +83,18 @@ export class ChannelPairing {
   }
 
   /** Answers RDG_OUT_DATA and keeps the OUT channel waiting, or returns a refusal. */
-  async wait(socket: Socket, request: RdgRequest, peer: string): Promise<Refusal | undefined> {
+  async wait(socket: Socket, request: RdgRequest, client: Client): Promise<Refusal | undefined> {
     const { directory, tunnelQuota } = this.#options;
     const full = await tunnelQuota.full();
     if (full !== undefined) return busy(full);
-    const key = channelKey(request.connectionId, peer);
+    const key = channelKey(request.connectionId, pairingAddress(client));
     const refused = await directory.add(key);
     if (refused !== undefined) return refused;
     const { timeouts, transports } = this.#options.config();
     const waiting: WaitingOutChannel = {
       key,
       request,
-      peer,
+      client,
       isTaken: false,
       closed: () => {
         this.#remove(waiting);
@@ -102,7 +103,7 @@ export class ChannelPairing {
     };
     if (!this.#waiting.add(key, waiting)) return OUT_CHANNEL_EXISTS;
     waiting.timer = setTimeout(() => {
-      this.#options.log(request, peer).event('pairing.expired', { reason: 'no IN channel joined in time' });
+      this.#options.log(request, client).event('pairing.expired', { reason: 'no IN channel joined in time' });
       waiting.closed('client closed');
     }, timeouts.pairing * 1000);
     // The client may have disconnected during the call to the directory, and `close` is emitted only once.
@@ -115,8 +116,8 @@ export class ChannelPairing {
    * Joins an IN channel with its OUT channel, in this process or another, and opens a tunnel. A refusal leaves the OUT
    * channel waiting: the IN channel of its client may still come, or come again.
    */
-  async join(connectionId: string, peer: string, channel: InChannel): Promise<Refusal | undefined> {
-    const key = channelKey(connectionId, peer);
+  async join(connectionId: string, client: Client, channel: InChannel): Promise<Refusal | undefined> {
+    const key = channelKey(connectionId, pairingAddress(client));
     const here = await this.joinHere(key, channel);
     const result =
       typeof here === 'object' || here === 'joined' ? here : await this.#options.directory.join(key, channel);
@@ -145,7 +146,7 @@ export class ChannelPairing {
   }
 
   #open(waiting: WaitingOutChannel, channel: OutChannel, inChannel: InChannel): void {
-    const { request, peer } = waiting;
+    const { request, client } = waiting;
     clearTimeout(waiting.timer);
     const { socket, framing, rest, completed } = inChannel;
     const linger = this.#options.config().timeouts.close * 1000;
@@ -162,7 +163,7 @@ export class ChannelPairing {
     };
     const sockets = [channel.socket, socket];
     const ended = (): void => this.#remove(waiting);
-    this.#options.tunnel({ transport, request, peer, sockets, authenticated, ended });
+    this.#options.tunnel({ transport, request, client, sockets, authenticated, ended });
   }
 
   #remove(waiting: WaitingOutChannel): void {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Client } from '../http/client.js';
 import type { RdgRequest } from '../http/request.js';
 import type { Transport } from './transport.js';
 
@@ -6,7 +7,7 @@ import type { Transport } from './transport.js';
 export interface OpenedTransport {
   readonly transport: Transport;
   readonly request: RdgRequest;
-  readonly peer: string;
+  readonly client: Client;
   readonly sockets: readonly Socket[];
   /** To be called once, when the user is authenticated. */
   readonly authenticated: () => void;

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import { RESULT } from '../../protocol/index.js';
 import type { TunnelQuota } from '../admission/tunnel-quota.js';
+import { clientFields } from '../http/client.js';
 import type { Counters, Traffic } from '../report/counters.js';
 import type { Log } from '../report/log.js';
 import type { AccessDecisions } from '../settings/access-decisions.js';
@@ -65,13 +66,18 @@ export class Tunnels {
   }
 
   /** Opens a tunnel. The slot that the caller took for it is released when the connection to the target is closed. */
-  open({ transport, request, peer, sockets, authenticated, ended }: OpenedTransport): void {
+  open({ transport, request, client, sockets, authenticated, ended }: OpenedTransport): void {
     const { config, counters, ids, tunnelQuota, log } = this.#options;
     const { identity, setup, keepAlive, close, stall } = config().timeouts;
     const { connectionId, correlationId, userId, clientGeneration, clientBuild } = request;
-    const fields = { connection: connectionId, correlation: correlationId, peer, transport: transport.kind };
-    const tunnelLog = log.with(fields);
+    const tunnelLog = log.with({
+      connection: connectionId,
+      correlation: correlationId,
+      ...clientFields(client),
+      transport: transport.kind,
+    });
     tunnelLog.event('session.opened', { userId, clientGeneration, clientBuild });
+    const { address: peer } = client;
     const authentication = { scheme: 'PAA', peer, connectionId, correlationId, clientName: undefined } as const;
     const authenticate = async (token: string, sessionEnd: AbortSignal): Promise<Verdict> => {
       const verdict = await this.#options

@@ -67,7 +67,7 @@ describe.each(TRANSPORTS)('over the %s transport', (transport) => {
   it.each([
     ['version 1', V1, '203.0.113.9'],
     ['version 2', V2, '203.0.113.9'],
-    ['a header for the proxy itself', LOCAL, '127.0.0.1'],
+    ['a header for the proxy itself, which names no client', LOCAL, 'unknown'],
   ])('the PROXY header of a trusted proxy names the peer: %s', async (_name, preamble, peer) => {
     const listen = { address: '127.0.0.1:0', proxyProtocol: 'required' };
     const server = await listening(listen, { trustedProxies: ['127.0.0.1'] });
@@ -88,7 +88,7 @@ describe.each(TRANSPORTS)('over the %s transport', (transport) => {
   it.each([true, false])('a Unix socket is served, plain: %s', async (plain) => {
     const path = join(folder, 's');
     const server = await listening({ address: `unix:${path}`, tls: plain ? 'off' : 'on' });
-    expect(await echo({ ...server, path, plain }, transport)).toMatchObject({ peer: 'unix' });
+    expect(await echo({ ...server, path, plain }, transport)).toMatchObject({ peer: 'unknown', proxy: 'unix' });
   });
 
   it('all addresses of the list are served', async () => {
