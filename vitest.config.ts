@@ -42,6 +42,14 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'proxies',
+          include: ['test/proxies/*.matrix.ts'],
+          hookTimeout: 300_000,
+          disableConsoleIntercept: true,
+        },
+      },
+      {
+        test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           // The clients share displays, ports and the cores of the machine.

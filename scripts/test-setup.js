@@ -26,6 +26,11 @@ const PACKAGES = [
   'x11-apps', // ico, an animation that changes the screen all the time
   'iproute2', // ip, for the network namespaces of the soak
   'faketime', // steps the clock in the soak
+  'nginx', // this and the next four are the proxies of examples/proxies; only the lab starts them
+  'libnginx-mod-stream',
+  'haproxy',
+  'apache2-bin',
+  'caddy',
   'xauth', // xrdp protects the display of a session with it
 ];
 

@@ -35,8 +35,8 @@ export interface GatewayProcessOptions {
   /** A command line that runs the command appended to it, for example `prlimit --nofile=64`. */
   readonly wrapper?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** By default a free port of 127.0.0.1. */
-  readonly listen?: string;
+  /** By default a free port of 127.0.0.1. With `false` the configuration names it. */
+  readonly listen?: string | false;
 }
 
 /** The first start creates keys and certificates, which is slow on a busy machine. */
@@ -51,7 +51,8 @@ export async function startGatewayProcess(
 ): Promise<GatewayProcess> {
   count += 1;
   const dataDir = join(lab.folder, `data-${count}`);
-  const flags = ['serve', '--listen', listen, '--data-dir', dataDir, '--log-format', 'json', ...args];
+  const where = listen === false ? [] : ['--listen', listen];
+  const flags = ['serve', ...where, '--data-dir', dataDir, '--log-format', 'json', ...args];
   const [program = '', ...rest] = [...wrapper, process.execPath, RDGW, ...flags];
   const child = await startChild(lab, program, rest, {
     env,

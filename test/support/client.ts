@@ -223,6 +223,8 @@ export function dualPipe(
   frame: (bytes: Buffer) => Buffer,
 ): Pipe {
   const SEED = 10;
+  // A proxy may join the body of the gateway to chunks that are larger than what a client session takes at once.
+  const PIECE = 65_536;
   let skip = SEED;
   const unchunk = /transfer-encoding: chunked/i.test(response.head) ? dechunker() : (bytes: Buffer) => bytes;
   return {
@@ -235,7 +237,7 @@ export function dualPipe(
         const bytes = unchunk(raw);
         const seed = Math.min(skip, bytes.length);
         skip -= seed;
-        if (bytes.length > seed) handler(bytes.subarray(seed));
+        for (let at = seed; at < bytes.length; at += PIECE) handler(bytes.subarray(at, at + PIECE));
       };
       if (response.rest.length > 0) receive(response.rest);
       out.on('data', receive);
