@@ -11,11 +11,11 @@ import { listen } from './io/listen.js';
 import { peerOf } from './io/sockets.js';
 import { Dispatcher } from './listener/dispatch.js';
 import { SINGLE_PROCESS } from './listener/pairing.js';
-import { createWeb, type Web } from './listener/web.js';
+import type { Unhealthy } from './listener/web.js';
 import { Counters, type Counts } from './report/counters.js';
 import type { Log } from './report/log.js';
 import type { AccessDecisions } from './settings/access-decisions.js';
-import { accessDecisionsOf, type RuntimeSettings, secureContext, webSettings } from './settings/runtime-settings.js';
+import { accessDecisionsOf, type RuntimeSettings, secureContext } from './settings/runtime-settings.js';
 import { Ids } from './tunnel/ids.js';
 import { Tunnels } from './tunnel/tunnels.js';
 
@@ -75,7 +75,6 @@ class RunningGateway implements Gateway {
   readonly #listener: Listener;
   /** Never listens: it gets the connections that were admitted. */
   readonly #server: Server;
-  readonly #web: Web;
   readonly #dispatcher: Dispatcher;
   readonly #tunnelQuota: TunnelQuota;
   readonly #tunnels: Tunnels;
@@ -114,16 +113,11 @@ class RunningGateway implements Gateway {
       log,
     });
     this.#forwarding = sharedState && this.#forwardingOf(sharedState);
-    this.#web = createWeb({
-      settings: webSettings(config),
-      unhealthy: () => this.#unhealthy,
-      upgrade: (socket, read, rest) => void this.#dispatcher.serveUpgrade(socket, read, rest),
-    });
     this.#dispatcher = new Dispatcher({
       config: current,
       log,
       counters,
-      web: this.#web.server,
+      unhealthy: () => this.#unhealthy,
       tunnelQuota: unlessOverloaded(this.#tunnelQuota, overloaded),
       directory: this.#forwarding ?? SINGLE_PROCESS,
       tunnel: (opened) => this.#tunnels.open(opened),
@@ -214,7 +208,6 @@ class RunningGateway implements Gateway {
     this.#admission.adjust(config.limits);
     this.#tunnelQuota.adjust(config.limits.tunnels);
     this.#eventLoop.adjust(config.limits.loopDelay);
-    this.#web.adjust(webSettings(config));
   }
 
   async settle(ms: number): Promise<void> {
@@ -237,7 +230,6 @@ class RunningGateway implements Gateway {
     this.#tunnels.stop();
     this.#forwarding?.close();
     const listener = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
-    this.#web.close();
     const sockets = [...this.#sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
     for (const socket of this.#sockets) socket.destroy();
     await Promise.all([listener, ...sockets]);
@@ -257,7 +249,7 @@ class RunningGateway implements Gateway {
     this.#server.emit('connection', socket);
   }
 
-  get #unhealthy(): 'draining' | 'overloaded' | undefined {
+  get #unhealthy(): Unhealthy {
     if (this.#draining) return 'draining';
     return this.#eventLoop.overloaded ? 'overloaded' : undefined;
   }

@@ -1,0 +1,58 @@
+/** Limits log lines that a client can cause at will. */
+
+export interface LineLimitOptions {
+  /** Time after a line in which further ones with the same subject are suppressed, in milliseconds. */
+  readonly intervalMs: number;
+  /** In milliseconds, monotonic. */
+  readonly now: () => number;
+}
+
+/**
+ * Number of subjects with a time of their own, about 100 bytes each. A flood from more addresses than that fills the
+ * table; lines about all further subjects then share one entry, so that the log stays as short.
+ */
+export const SUBJECTS_MAX = 1000;
+const ALL_OTHERS = '';
+
+interface Entry {
+  readonly until: number;
+  suppressed: number;
+}
+
+export class LineLimit {
+  readonly #intervalMs: number;
+  readonly #now: () => number;
+  /** In the order of their last line, so that those whose time is over come first. */
+  readonly #entries = new Map<string, Entry>();
+
+  constructor({ intervalMs, now }: LineLimitOptions) {
+    this.#intervalMs = intervalMs;
+    this.#now = now;
+  }
+
+  /**
+   * Decides on a line. Returns how many with its subject were suppressed since the last one, or undefined when this one
+   * is to be suppressed too.
+   */
+  take(subject: string): number | undefined {
+    const now = this.#now();
+    const name = this.#hasPlaceFor(subject, now) ? subject : ALL_OTHERS;
+    const entry = this.#entries.get(name);
+    if (entry !== undefined && entry.until > now) {
+      entry.suppressed++;
+      return undefined;
+    }
+    this.#entries.delete(name);
+    this.#entries.set(name, { until: now + this.#intervalMs, suppressed: 0 });
+    return entry?.suppressed ?? 0;
+  }
+
+  #hasPlaceFor(subject: string, now: number): boolean {
+    if (this.#entries.has(subject) || this.#entries.size < SUBJECTS_MAX) return true;
+    for (const [name, { until }] of this.#entries) {
+      if (until > now) break;
+      this.#entries.delete(name);
+    }
+    return this.#entries.size < SUBJECTS_MAX;
+  }
+}
