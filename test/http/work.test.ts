@@ -1,7 +1,8 @@
 /** What an unauthenticated client may send costs a bounded number of steps for each byte. */
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { idsOf, isGatewayPath, rdgRequest } from '../../src/gateway/http/request.js';
-import { HeadError } from '../../src/http/errors.js';
+import { ChunkedDecoder } from '../../src/http/chunked.js';
+import { BodyError, HeadError } from '../../src/http/errors.js';
 import { HeadReader, REQUEST_LINE_BYTES } from '../../src/http/head.js';
 import { lines } from '../gateway/http/samples.js';
 import { countWork, type WorkCounter } from '../support/work.js';
@@ -95,6 +96,29 @@ describe('the work for a head grows with its bytes and no faster', () => {
     for (const [, bytes] of HEADS) readHead(bytes);
     expect(params).not.toHaveBeenCalled();
     expect(decode).not.toHaveBeenCalled();
+  });
+});
+
+describe('the work for a chunked body grows with its bytes and no faster', () => {
+  it.each([
+    ['chunks of one byte', '1\r\nx\r\n'.repeat(10_000)],
+    ['extensions', `1${';a="b\\""'.repeat(25)}\r\nx\r\n`.repeat(250)],
+    ['zeros', `${'0'.repeat(250)}1\r\nx\r\n`.repeat(200)],
+    ['short trailers', `0\r\n${'X:\r\n'.repeat(2000)}`],
+    ['a long trailer', `0\r\nX: ${' \t'.repeat(4000)}\r\n`],
+    ['a long name', `0\r\n${'a'.repeat(8000)}\r\n`],
+  ])('%s', async (_, text) => {
+    const read = (piece: number) => (): void => {
+      const decoder = new ChunkedDecoder();
+      try {
+        for (let at = 0; at < text.length; at += piece) decoder.write(Buffer.from(text.slice(at, at + piece)));
+      } catch (error) {
+        if (!(error instanceof BodyError)) throw error;
+      }
+    };
+    read(1)();
+    expect(await work.of(OWN_CODE, read(text.length))).toBeLessThan(BLOCKS_PER_HEAD + BLOCKS_PER_BYTE * text.length);
+    expect(await work.of(OWN_CODE, read(1))).toBeLessThan(BLOCKS_PER_HEAD + 3 * BLOCKS_PER_BYTE * text.length);
   });
 });
 
