@@ -127,6 +127,14 @@ export const schema = z.strictObject({
       .meta(
         row('Transfer encoding of the OUT channel: `identity` like Windows, `chunked` for proxies that require it.'),
       ),
+    pairBy: z
+      .enum(['address', 'id'])
+      .default('address')
+      .meta(
+        row(
+          'What an OUT and an IN channel must have in common: connection id and client address, or `id` alone where a trusted proxy or NAT sends one client from several addresses.',
+        ),
+      ),
   }),
   limits: section({
     headBytes: count(

@@ -14,11 +14,11 @@ import { peerOf } from './io/sockets.js';
 import { Dispatcher } from './listener/dispatch.js';
 import { Listeners } from './listener/listeners.js';
 import { SINGLE_PROCESS } from './listener/pairing.js';
-import { createWeb, type Web } from './listener/web.js';
+import type { Unhealthy } from './listener/web.js';
 import { Counters, type Counts } from './report/counters.js';
 import type { Log } from './report/log.js';
 import type { AccessDecisions } from './settings/access-decisions.js';
-import { accessDecisionsOf, type RuntimeSettings, secureContext, webSettings } from './settings/runtime-settings.js';
+import { accessDecisionsOf, type RuntimeSettings, secureContext } from './settings/runtime-settings.js';
 import { Ids } from './tunnel/ids.js';
 import { Tunnels } from './tunnel/tunnels.js';
 
@@ -78,7 +78,6 @@ class RunningGateway implements Gateway {
   /** Resolves when the guards of all replaced settings are closed. */
   #formerGuards: Promise<unknown> = Promise.resolve();
   readonly #listeners: Listeners;
-  readonly #web: Web;
   readonly #dispatcher: Dispatcher;
   readonly #tunnelQuota: TunnelQuota;
   readonly #tunnels: Tunnels;
@@ -120,16 +119,11 @@ class RunningGateway implements Gateway {
       log,
     });
     this.#forwarding = sharedState && this.#forwardingOf(sharedState);
-    this.#web = createWeb({
-      settings: webSettings(config),
-      unhealthy: () => this.#unhealthy,
-      upgrade: (socket, read, rest) => void this.#dispatcher.serveUpgrade(socket, read, rest),
-    });
     this.#dispatcher = new Dispatcher({
       config: current,
       log,
       counters,
-      web: this.#web.server,
+      unhealthy: () => this.#unhealthy,
       tunnelQuota: unlessOverloaded(this.#tunnelQuota, overloaded),
       directory: this.#forwarding ?? SINGLE_PROCESS,
       isTrusted,
@@ -224,7 +218,6 @@ class RunningGateway implements Gateway {
     this.#admission.adjust(config.limits);
     this.#tunnelQuota.adjust(config.limits.tunnels);
     this.#eventLoop.adjust(config.limits.loopDelay);
-    this.#web.adjust(webSettings(config));
   }
 
   async settle(ms: number): Promise<void> {
@@ -246,7 +239,6 @@ class RunningGateway implements Gateway {
     this.#stopAccepting();
     this.#tunnels.stop();
     this.#forwarding?.close();
-    this.#web.close();
     await this.#listeners.close();
     this.#eventLoop.stop();
     await Promise.all([this.#formerGuards, this.#accessDecisions.close()]);
@@ -262,7 +254,7 @@ class RunningGateway implements Gateway {
     if (connection) this.#admission.progressed(connection, milestone);
   }
 
-  get #unhealthy(): 'draining' | 'overloaded' | undefined {
+  get #unhealthy(): Unhealthy {
     if (this.#draining) return 'draining';
     return this.#eventLoop.overloaded ? 'overloaded' : undefined;
   }

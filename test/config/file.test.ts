@@ -19,7 +19,7 @@ describe('defaults', () => {
       tls: {},
       auth: { paa: { mode: 'signed', keys: [] } },
       targets: { allow: [] },
-      transports: { websocket: true, http: true, outEncoding: 'identity' },
+      transports: { websocket: true, http: true, outEncoding: 'identity', pairBy: 'address' },
       limits: {
         headBytes: 65536,
         headFields: 100,

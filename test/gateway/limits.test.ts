@@ -285,7 +285,7 @@ describe('limits.tunnels', () => {
     for (const { id, socket } of pairs) {
       socket.write(`${rdgHead('RDG_IN_DATA', id, ['Transfer-Encoding: chunked']).join('\r\n')}\r\n\r\n`);
     }
-    const refused = (): number => server.lines('request.rejected').filter(({ status }) => status === 503).length;
+    const refused = (): number => server.gateway.counts().refused.busy ?? 0;
     await eventually(() => refused() === 2);
     expect(server.gateway.tunnels).toBe(1);
     await server.stop();

@@ -45,8 +45,10 @@ export function createTlsServer({ tls, handshakeTimeoutMs, keylog, serve, ...opt
       return void socket.destroy();
     }
     const peer = peerOf(socket);
-    const line = lineLimit.take(`tls.missing ${peer}`, performance.now());
-    if (line) log.event('tls.missing', { peer, code: error.code, hint: NOT_TLS_HINT, suppressed: line.suppressed });
+    const suppressed = lineLimit.take(`tls.missing ${peer}`);
+    if (suppressed !== undefined) {
+      log.event('tls.missing', { peer, code: error.code, hint: NOT_TLS_HINT, suppressed: suppressed || undefined });
+    }
     // TLS has given up, and the socket below it still takes bytes.
     connection.socket.on('error', ignoreError);
     if (connection.socket.writable) connection.socket.write(textResponse(400, 'TLS is spoken here: use https'));

@@ -15,6 +15,7 @@ export const EVENTS = {
   'channel.refused': { level: 'warn', message: 'channel refused' },
   'channel.forwarded': { level: 'debug', message: 'IN channel forwarded to another worker' },
   'request.rejected': { level: 'warn', message: 'request rejected' },
+  'request.repeated': { level: 'debug', message: 'request rejected again within a minute' },
   'request.invalid': { level: 'debug', message: 'invalid request rejected' },
   'pairing.expired': { level: 'info', message: 'OUT channel expired' },
   'connection.rejected': { level: 'warn', message: 'connection rejected' },

@@ -7,7 +7,6 @@ import type { Config } from '../../config/schema.js';
 import { Fault } from '../../fault.js';
 import type { Guard } from '../../policy/guard.js';
 import type { Rule } from '../../policy/rules.js';
-import type { WebSettings } from '../listener/web.js';
 import { AccessDecisions } from './access-decisions.js';
 
 export interface RuntimeSettings {
@@ -28,10 +27,6 @@ const ALL_TARGETS_MS = 25_000;
 export function accessDecisionsOf({ guard, rules, config: { timeouts } }: RuntimeSettings): AccessDecisions {
   const { dial, decision } = timeouts;
   return new AccessDecisions(guard, rules, { dial: dial * 1000, decision: decision * 1000, all: ALL_TARGETS_MS });
-}
-
-export function webSettings({ limits, timeouts }: RuntimeSettings['config']): WebSettings {
-  return { limits, headTimeoutMs: timeouts.head * 1000, closeTimeoutMs: timeouts.close * 1000 };
 }
 
 /**
