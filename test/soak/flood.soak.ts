@@ -45,9 +45,9 @@ afterEach(async () => {
 });
 
 /** Opens a session, sends something through it, closes it, and returns the time to the first echo in milliseconds. */
-async function logOn(index: number): Promise<number> {
+async function logOn(index: number, to = gateway): Promise<number> {
   const started = performance.now();
-  const client = await gateway.client(echo, { transport: TRANSPORTS[index % TRANSPORTS.length] ?? 'http', user: 'flood' });
+  const client = await to.client(echo, { transport: TRANSPORTS[index % TRANSPORTS.length] ?? 'http', user: 'flood' });
   await expectSessionWorks(client);
   const ms = performance.now() - started;
   client.pipe.close();
@@ -115,6 +115,19 @@ describe.each(FLOOD_CONNECTIONS)('beside %i connections', (connections) => {
       await expectServingBeside(title, { kind, connections, addresses, perSecond: RENEWALS_PER_SECOND });
     });
   });
+});
+
+it('beside floods of two workers, everybody can log on', { timeout: LIMIT_MS }, async () => {
+  const workers = await startSoakGateway(lab, { flags: ['--workers', '2'] });
+  for (const kind of FLOODS) {
+    const options = { kind, connections: 2_048, addresses: 2, perSecond: RENEWALS_PER_SECOND };
+    flood = await startFlood({ ...options, port: workers.port });
+    for (let index = 0; index < LOG_ONS; index++) await logOn(index, workers);
+    await flood.stop();
+    flood = undefined;
+  }
+  expect(workers.log().some(({ event }) => event === 'connection.evicted')).toBe(true);
+  expect(await workers.unexpectedErrors()).toEqual([]);
 });
 
 it(`beside 1,024 silent connections that are renewed for ${RENEWAL_SECONDS} s, everybody can log on`, {
