@@ -223,6 +223,16 @@ describe('limits.handshakesPerAddress', () => {
   });
 });
 
+describe('limits.handshakeRate', () => {
+  it('delays TLS handshakes beyond it for a moment, and rejects none', async () => {
+    const server = await testGateway({ limits: { handshakeRate: 4 } });
+    await Promise.all(Array.from({ length: 8 }, async () => closed(await healthy(server))));
+    expect(server.lines('handshake.delayed').length).toBeGreaterThan(0);
+    expect(server.gateway.counts().rejected).toEqual({});
+    await server.stop();
+  });
+});
+
 describe('timeouts.identity', () => {
   it.each(TRANSPORTS)('frees the slot of an unauthenticated client over %s that sends nothing', async (transport) => {
     const server = await testGateway({ limits: { handshakes: 2 }, timeouts: { identity: 0.3, close: 0.2 } });

@@ -20,6 +20,7 @@ export const EVENTS = {
   'pairing.expired': { level: 'info', message: 'OUT channel expired' },
   'connection.rejected': { level: 'warn', message: 'connection rejected' },
   'connection.evicted': { level: 'warn', message: 'unauthenticated connection ended for a new one' },
+  'handshake.delayed': { level: 'info', message: 'TLS handshake delayed' },
   'connection.failed': { level: 'error', message: 'connection failed by an internal error' },
   'connection.untrusted': {
     level: 'warn',
