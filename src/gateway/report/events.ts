@@ -46,6 +46,7 @@ export const EVENTS = {
     level: 'error',
     message: 'key log cannot be opened anew, the former file stays in use',
   },
+  'log.dropped': { level: 'error', message: 'log lines were dropped because stderr did not take them' },
   'logs.reopened': { level: 'info', message: 'log files opened anew' },
   'signal.ignored': { level: 'info', message: 'signal ignored' },
   'systemd.absent': { level: 'debug', message: 'no service manager listens' },

@@ -33,6 +33,15 @@ export interface RootLog extends Log {
   adjust(settings: LogSettings): void;
 }
 
+/**
+ * In characters. Longer values are cut, with the number of characters that are left out. A DNS name has at most 253, and
+ * clients send names of up to 64 KiB.
+ */
+export const NAME_MAX = 255;
+/** In characters, for sentences and paths, which the gateway or its operator wrote for the most part, and for lists. */
+export const TEXT_MAX = 1024;
+const TEXT_FIELDS: ReadonlySet<string> = new Set(['reason', 'detail', 'hint', 'warning', 'place', 'file', 'url']);
+
 export function createLog(options: LogOptions): RootLog {
   return new ScopedLog(new Writer(options), {});
 }
@@ -64,7 +73,7 @@ class Writer {
   log(event: LogEvent, always: LogFields, fields: LogFields | undefined): void {
     const { level, message } = EVENTS[event];
     if (LEVELS.indexOf(level) < LEVELS.indexOf(this.#settings.level)) return;
-    const all = { event, ...always, ...fields };
+    const all = { event, ...shortened({ ...always, ...fields }) };
     if (this.#settings.format === 'json') this.#logger[level](all, message);
     else this.#write(textLine(level, message, all));
   }
@@ -93,6 +102,39 @@ class ScopedLog implements RootLog {
   adjust(settings: LogSettings): void {
     this.#writer.adjust(settings);
   }
+}
+
+/** Cuts values, so that no client can make a line of more than a few kilobytes. */
+function shortened(fields: LogFields): LogFields {
+  const short: Record<string, LogFields[string]> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    const max = TEXT_FIELDS.has(name) ? TEXT_MAX : NAME_MAX;
+    if (typeof value === 'string') short[name] = cut(value, max);
+    else if (typeof value === 'object') short[name] = cutList(value);
+    else short[name] = value;
+  }
+  return short;
+}
+
+/** `aaaa… (31745 more characters)` */
+function cut(text: string, max: number): string {
+  if (text.length <= max) return text;
+  // Not in the middle of a surrogate pair.
+  const end = /[\ud800-\udbff]/.test(text.charAt(max - 1)) ? max - 1 : max;
+  return `${text.slice(0, end)}… (${text.length - end} more characters)`;
+}
+
+/** The names of a list together have at most TEXT_MAX characters. */
+function cutList(list: readonly string[]): readonly string[] {
+  const names: string[] = [];
+  let room = TEXT_MAX;
+  for (const name of list) {
+    const short = cut(name, NAME_MAX);
+    room -= short.length;
+    if (room < 0) return [...names, `… (${list.length - names.length} more)`];
+    names.push(short);
+  }
+  return names;
 }
 
 /** `2026-11-23T22:10:00.123Z info  channel opened event=channel.opened user=alice target=10.0.0.5:3389` */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createLog, type LogSettings } from '../../../src/gateway/report/log.js';
+import { createLog, type LogFields, type LogSettings, NAME_MAX, TEXT_MAX } from '../../../src/gateway/report/log.js';
 
 function logged(settings: LogSettings) {
   const lines: string[] = [];
@@ -82,4 +82,51 @@ it('level and format change in all derived logs too', () => {
   expect(lines.map((line) => JSON.parse(line))).toMatchObject([
     { level: 'debug', user: 'alice', event: 'session.opened' },
   ]);
+});
+
+describe.each(['text', 'json'] as const)('a line of %s', (format) => {
+  const lineOf = (fields: LogFields): string => {
+    const { log, lines } = logged({ level: 'info', format });
+    log.with({ user: 'alice' }).event('channel.refused', fields);
+    return lines[0] as string;
+  };
+
+  it.each([
+    ['names', 'target', NAME_MAX],
+    ['sentences', 'reason', TEXT_MAX],
+  ])('has %s of a limited length, and the number of characters that are left out', (_, field, max) => {
+    expect(lineOf({ [field]: 'x'.repeat(max) })).not.toContain(' more characters)');
+    const line = lineOf({ [field]: `${'x'.repeat(max)}yz` });
+    expect(line).toContain(' (2 more characters)');
+    expect(line).toMatch(/x{10}(?:…|\\u2026) \(/);
+    expect(line).not.toContain('y');
+  });
+
+  it('has the length of a name, however long the one that a client asks for', () => {
+    const line = lineOf({ target: 'ä'.repeat(32_000) });
+    expect(line).toContain(` (${32_000 - NAME_MAX} more characters)`);
+    expect(Buffer.byteLength(line)).toBeLessThan(2048);
+  });
+
+  it('is bounded where every value is as long as it may be and every character is escaped', () => {
+    const long = '\u202e\u0007'.repeat(20_000);
+    const fields = { peer: long, client: long, target: long, address: long, correlation: long, reason: long };
+    expect(Buffer.byteLength(lineOf({ ...fields, targets: Array(10_000).fill(long) }))).toBeLessThan(32 * 1024);
+  });
+
+  it('does not cut a character in two', () => {
+    const line = lineOf({ target: `x${'😀'.repeat(200)}` });
+    expect(line.replaceAll(/[\ud800-\udbff][\udc00-\udfff]/g, '')).not.toMatch(
+      /[\ud800-\udfff]|\\ud[89ab]..(?!\\ud[c-f])/,
+    );
+  });
+
+  it('has the first names of a long list, and the number of the rest', () => {
+    const line = lineOf({
+      targets: Array.from({ length: 1000 }, (_, index) => `desk-${String(index).padStart(5, '0')}`),
+    });
+    expect(line).toContain('desk-00101');
+    expect(line).not.toContain('desk-00102');
+    expect(line).toContain(' (898 more)');
+  });
 });
