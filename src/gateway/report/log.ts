@@ -1,9 +1,10 @@
 /**
- * The log: one line per event. Values may come from attackers, so text lines escape every character that a terminal may
+ * The log: one line per event. Values may come from attackers, so lines escape every character that a terminal may
  * interpret.
  */
 import { type DestinationStream, pino } from 'pino';
 import { EVENTS, type LogEvent, type LogLevel } from './events.js';
+import { escapeUnprintable } from './printable.js';
 
 export type LogFields = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
 
@@ -55,7 +56,7 @@ class Writer {
   constructor({ write, ...settings }: LogOptions) {
     this.#write = write;
     this.#settings = settings;
-    const stream: DestinationStream = { write };
+    const stream: DestinationStream = { write: (line) => write(`${escapeUnprintable(line.trimEnd())}\n`) };
     const options = {
       // The lowest level: `Writer.log` filters, since a change of pino's level does not reach its child loggers.
       level: 'debug',
@@ -145,14 +146,11 @@ function textLine(level: LogLevel, message: string, fields: LogFields): string {
 }
 
 /**
- * Unquoted where that is unambiguous, else a JSON string in ASCII, without control characters, bidi marks and line
- * breaks.
+ * Unquoted where that is unambiguous, else a JSON string. Letters of all scripts are shown, and what is not safe to print
+ * is escaped.
  */
 function textValue(value: NonNullable<LogFields[string]>): string {
   const text = String(value);
-  if (/^[\w.:/@[\]{}*+,()-]+$/.test(text)) return text;
-  return JSON.stringify(text).replace(
-    /[^\x20-\x7e]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  const quoted = escapeUnprintable(JSON.stringify(text));
+  return /^[\p{L}\p{M}\p{N}_.:/@[\]{}*+,()-]+$/u.test(text) && quoted === `"${text}"` ? text : quoted;
 }
