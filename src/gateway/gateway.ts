@@ -11,11 +11,13 @@ import { listen } from './io/listen.js';
 import { peerOf } from './io/sockets.js';
 import { Dispatcher } from './listener/dispatch.js';
 import { SINGLE_PROCESS } from './listener/pairing.js';
+import { TlsFailures } from './listener/tls-failure.js';
 import { createWeb, type Web } from './listener/web.js';
 import { Counters, type Counts } from './report/counters.js';
 import type { Log } from './report/log.js';
 import type { AccessDecisions } from './settings/access-decisions.js';
 import { accessDecisionsOf, type RuntimeSettings, secureContext, webSettings } from './settings/runtime-settings.js';
+import { newTicketKeys } from './settings/ticket-keys.js';
 import { Ids } from './tunnel/ids.js';
 import { Tunnels } from './tunnel/tunnels.js';
 
@@ -45,6 +47,8 @@ export interface Gateway {
    * connection, their identity and their time limits. Throws a `Fault` (`TLS_UNUSABLE`) and then changes nothing.
    */
   reload(settings: RuntimeSettings): void;
+  /** Replaces the keys of TLS session tickets. */
+  useTicketKeys(keys: Uint8Array): void;
   /**
    * Takes no new tunnels, waits at most `ms` for the sessions to end, and closes the remaining ones with 0x4D4.
    * Ordinary HTTP is still served, and requests for new tunnels get a 503.
@@ -84,6 +88,7 @@ class RunningGateway implements Gateway {
   readonly #admission: ConnectionAdmission;
   readonly #eventLoop: EventLoop;
   readonly #counters = new Counters();
+  #ticketKeys: Uint8Array;
   #draining = false;
   #closed: Promise<void> | undefined;
 
@@ -92,6 +97,7 @@ class RunningGateway implements Gateway {
     this.#options = options;
     this.#config = config;
     this.#accessDecisions = accessDecisionsOf(options);
+    this.#ticketKeys = sharedState?.ticketKeys ?? newTicketKeys();
     const { timeouts, limits } = config;
     this.#eventLoop = options.eventLoop ?? watchEventLoop(limits.loopDelay, log);
     const counters = this.#counters;
@@ -135,20 +141,20 @@ class RunningGateway implements Gateway {
       ALPNProtocols: ['http/1.1'],
       handshakeTimeout: timeouts.tls * 1000,
     });
+    const tlsFailures = new TlsFailures(log);
     this.#listener = createListener((socket) => this.#accept(socket));
     this.#server.on('secureConnection', (socket) => {
       if (!this.#admission.answersRejected(socket)) void this.#dispatcher.serve(socket);
     });
     this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
-      log.event('tls.failed', { peer: peerOf(socket), code: error.code, reason: error.message });
+      tlsFailures.log(error, peerOf(socket));
       socket.destroy();
     });
     if (keylog) this.#server.on('keylog', keylog);
   }
 
   #tls(certificate: RuntimeSettings['tls']): TlsOptions {
-    const { sharedState } = this.#options;
-    return { ...secureContext(certificate), ...(sharedState && { ticketKeys: Buffer.from(sharedState.ticketKeys) }) };
+    return { ...secureContext(certificate), ticketKeys: Buffer.from(this.#ticketKeys) };
   }
 
   #forwardingOf({ forwarding, channelRegistry }: SharedState): ChannelForwarding {
@@ -215,6 +221,11 @@ class RunningGateway implements Gateway {
     this.#tunnelQuota.adjust(config.limits.tunnels);
     this.#eventLoop.adjust(config.limits.loopDelay);
     this.#web.adjust(webSettings(config));
+  }
+
+  useTicketKeys(keys: Uint8Array): void {
+    this.#ticketKeys = keys;
+    this.#server.setTicketKeys(Buffer.from(keys));
   }
 
   async settle(ms: number): Promise<void> {

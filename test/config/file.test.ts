@@ -14,7 +14,7 @@ describe('defaults', () => {
     expect(config).toEqual({
       listen: { port: 8443 },
       workers: 1,
-      tls: {},
+      tls: { profile: 'intermediate' },
       auth: { paa: { mode: 'signed', keys: [] } },
       targets: { allow: [] },
       transports: { websocket: true, http: true, outEncoding: 'identity' },

@@ -20,6 +20,7 @@ export const EVENTS = {
   'connection.rejected': { level: 'warn', message: 'connection rejected' },
   'connection.failed': { level: 'error', message: 'connection failed by an internal error' },
   'tls.failed': { level: 'debug', message: 'TLS handshake failed' },
+  'tls.incompatible': { level: 'warn', message: 'client and gateway have no TLS version or cipher suite in common' },
   'overload.started': { level: 'warn', message: 'event loop overloaded, new connections are rejected' },
   'overload.ended': { level: 'warn', message: 'event loop no longer overloaded' },
   'gateway.draining': { level: 'info', message: 'draining' },

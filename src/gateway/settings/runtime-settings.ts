@@ -9,11 +9,12 @@ import type { Guard } from '../../policy/guard.js';
 import type { Rule } from '../../policy/rules.js';
 import type { WebSettings } from '../listener/web.js';
 import { AccessDecisions } from './access-decisions.js';
+import { type TlsProfile, tlsProfileOptions } from './tls-profile.js';
 
 export interface RuntimeSettings {
   readonly config: Pick<Config, 'limits' | 'timeouts' | 'transports'>;
-  /** In PEM format. */
-  readonly tls: { readonly cert: string; readonly key: string };
+  /** Certificate and key in PEM format. The profile is `intermediate` by default. */
+  readonly tls: { readonly cert: string; readonly key: string; readonly profile?: TlsProfile };
   /** The gateway closes it when no decision needs it any more. */
   readonly guard: Guard;
   readonly rules: readonly Rule[];
@@ -38,8 +39,8 @@ export function webSettings({ limits, timeouts }: RuntimeSettings['config']): We
  * Throws a `Fault` (`TLS_UNUSABLE`) for a matching pair that OpenSSL rejects: a weak key, or a damaged certificate in
  * the chain.
  */
-export function secureContext(tls: RuntimeSettings['tls']): SecureContextOptions {
-  const options = { ...tls, minVersion: 'TLSv1.2' } as const;
+export function secureContext({ cert, key, profile = 'intermediate' }: RuntimeSettings['tls']): SecureContextOptions {
+  const options = { ...tlsProfileOptions(profile), cert, key };
   try {
     createSecureContext(options);
     return options;

@@ -49,6 +49,7 @@ export async function runWorker(): Promise<void> {
   const running = start(rpc);
   rpc.on('drain sessions', async (ms: number) => (await running).gateway.settle(ms));
   rpc.on('reopen logs', async () => (await running).reopenLogs());
+  rpc.on('use ticket keys', async (keys: Uint8Array) => (await running).gateway.useTicketKeys(keys));
   rpc.on('close', async () => (await running).gateway.close());
   // A notification instead of an answer: the primary also uses counts that arrive after its timeout.
   rpc.on('report counts', async (scraped: boolean) => rpc.notify('counts', (await running).gateway.counts(scraped)));
