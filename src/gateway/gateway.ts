@@ -19,6 +19,7 @@ import { Counters, type Counts } from './report/counters.js';
 import type { Log } from './report/log.js';
 import type { AccessDecisions } from './settings/access-decisions.js';
 import { accessDecisionsOf, type RuntimeSettings, secureContext } from './settings/runtime-settings.js';
+import { newTicketKeys } from './settings/ticket-keys.js';
 import { Ids } from './tunnel/ids.js';
 import { Tunnels } from './tunnel/tunnels.js';
 
@@ -49,6 +50,8 @@ export interface Gateway {
    * connection, their identity and their time limits. Throws a `Fault` (`TLS_UNUSABLE`) and then changes nothing.
    */
   reload(settings: RuntimeSettings): void;
+  /** Replaces the keys of TLS session tickets. */
+  useTicketKeys(keys: Uint8Array): void;
   /**
    * Takes no new tunnels, waits at most `ms` for the sessions to end, and closes the remaining ones with 0x4D4.
    * Ordinary HTTP is still served, and requests for new tunnels get a 503.
@@ -85,6 +88,7 @@ class RunningGateway implements Gateway {
   readonly #admission: ConnectionAdmission;
   readonly #eventLoop: EventLoop;
   readonly #counters = new Counters();
+  #ticketKeys: Uint8Array;
   #draining = false;
   #closed: Promise<void> | undefined;
 
@@ -94,6 +98,7 @@ class RunningGateway implements Gateway {
     this.#config = config;
     this.#isTrusted = trustedProxies(config.trustedProxies);
     this.#accessDecisions = accessDecisionsOf(options);
+    this.#ticketKeys = sharedState?.ticketKeys ?? newTicketKeys();
     const { timeouts, limits } = config;
     this.#eventLoop = options.eventLoop ?? watchEventLoop(limits.loopDelay, log);
     const counters = this.#counters;
@@ -151,8 +156,7 @@ class RunningGateway implements Gateway {
   }
 
   #tls(certificate: RuntimeSettings['tls']): TlsOptions {
-    const { sharedState } = this.#options;
-    return { ...secureContext(certificate), ...(sharedState && { ticketKeys: Buffer.from(sharedState.ticketKeys) }) };
+    return { ...secureContext(certificate), ticketKeys: Buffer.from(this.#ticketKeys) };
   }
 
   #forwardingOf({ forwarding, channelRegistry }: SharedState): ChannelForwarding {
@@ -218,6 +222,11 @@ class RunningGateway implements Gateway {
     this.#admission.adjust(config.limits);
     this.#tunnelQuota.adjust(config.limits.tunnels);
     this.#eventLoop.adjust(config.limits.loopDelay);
+  }
+
+  useTicketKeys(keys: Uint8Array): void {
+    this.#ticketKeys = keys;
+    this.#listeners.setTicketKeys(keys);
   }
 
   async settle(ms: number): Promise<void> {

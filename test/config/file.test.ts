@@ -16,7 +16,7 @@ describe('defaults', () => {
       trustedProxies: [],
       forwarded: 'none',
       workers: 1,
-      tls: {},
+      tls: { profile: 'intermediate' },
       auth: { paa: { mode: 'signed', keys: [] } },
       targets: { allow: [] },
       transports: { websocket: true, http: true, outEncoding: 'identity', pairBy: 'address' },

@@ -102,6 +102,7 @@ describe('sources', () => {
       overrides: { 'tls.key': 'k.pem' },
     });
     expect(config.tls).toEqual({
+      profile: 'intermediate',
       cert: join(folder.cwd, 'etc/cert.pem'),
       key: join(folder.cwd, 'k.pem'),
       ca: join(folder.cwd, 'ca.pem'),

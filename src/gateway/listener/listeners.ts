@@ -94,6 +94,11 @@ export class Listeners {
     this.#tlsServer.setSecureContext(tls);
   }
 
+  /** Sessions with tickets of former keys get a full handshake. */
+  setTicketKeys(keys: Uint8Array): void {
+    this.#tlsServer.setTicketKeys(Buffer.from(keys));
+  }
+
   /** Closes the addresses and every connection at once. */
   async close(): Promise<void> {
     const endpoints = this.#endpoints.map((endpoint) => endpoint.close());

@@ -6,6 +6,7 @@ import { type Connection, connectionOf } from '../io/connection.js';
 import { endSocket, ignoreError, peerOf } from '../io/sockets.js';
 import type { LineLimit } from '../report/line-limit.js';
 import type { Log } from '../report/log.js';
+import { TlsFailures } from './tls-failure.js';
 
 export interface TlsServerOptions {
   readonly tls: TlsOptions;
@@ -37,11 +38,12 @@ export function createTlsServer({ tls, handshakeTimeoutMs, keylog, serve, ...opt
     if (connection === undefined) socket.destroy();
     else serve(connection, socket);
   });
+  const failures = new TlsFailures(options.log);
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
     const { log, lineLimit, closeTimeoutMs } = options;
     const connection = connectionOf(socket);
     if (connection === undefined || !NOT_TLS.includes(error.code)) {
-      log.event('tls.failed', { peer: peerOf(socket), code: error.code, reason: error.message });
+      failures.log(error, peerOf(socket));
       return void socket.destroy();
     }
     const peer = peerOf(socket);
