@@ -67,6 +67,14 @@ export const schema = z.strictObject({
       jwks: path('A JWK set with public keys of other token issuers. Mode `signed` only.'),
       tokensFile: path('The token list, one token per line: `TOKEN USER [HOST:PORT,…]`. Mode `static` only.'),
     }),
+    whenRevoked: z
+      .enum(['keep', 'end'])
+      .default('keep')
+      .meta(
+        row(
+          'What a reload does to open channels whose right is gone (token key, line of the token list, mode, rule, or the answer of `auth.module`): `keep` them, so that a mistake in the configuration cuts off nobody, or `end` their sessions. The next channel is refused either way.',
+        ),
+      ),
     module: z
       .union([
         z.string().transform((file) => ({ path: file, options: {} as Record<string, unknown> })),

@@ -41,8 +41,9 @@ export interface Gateway {
   /** Whether the port is open. */
   readonly listening: boolean;
   /**
-   * Replaces the runtime settings. They apply to new TLS handshakes, access decisions and limits; sessions keep their
-   * connection, their identity and their time limits. Throws a `Fault` (`TLS_UNUSABLE`) and then changes nothing.
+   * Replaces the runtime settings. They apply to new TLS handshakes, access decisions and limits. Sessions keep their
+   * connection and their time limits; their next channel is decided anew. An open channel ends only with
+   * `auth.whenRevoked: end`, when its right is gone. Throws a `Fault` (`TLS_UNUSABLE`) and then changes nothing.
    */
   reload(settings: RuntimeSettings): void;
   /**
@@ -215,6 +216,7 @@ class RunningGateway implements Gateway {
     this.#tunnelQuota.adjust(config.limits.tunnels);
     this.#eventLoop.adjust(config.limits.loopDelay);
     this.#web.adjust(webSettings(config));
+    this.#tunnels.decisionsReplaced(config.auth.whenRevoked);
   }
 
   async settle(ms: number): Promise<void> {

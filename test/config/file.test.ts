@@ -15,7 +15,7 @@ describe('defaults', () => {
       listen: { port: 8443 },
       workers: 1,
       tls: {},
-      auth: { paa: { mode: 'signed', keys: [] } },
+      auth: { paa: { mode: 'signed', keys: [] }, whenRevoked: 'keep' },
       targets: { allow: [] },
       transports: { websocket: true, http: true, outEncoding: 'identity' },
       limits: {

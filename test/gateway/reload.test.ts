@@ -16,12 +16,12 @@ const issued = await issueServer(authority, ['localhost', '127.0.0.1'], 'ecdsa',
 const CA = authority.certificate;
 const TLS = { cert: issued.certificate + CA, key: issued.key };
 
-/** A guard that accepts every client as the user `name`, and records whether it was closed. */
-function openGuard(name: string, more: Partial<Authenticator> = {}): Guard & { readonly isClosed: () => boolean } {
+/** A guard of the same authenticator that accepts every client as the user `user`, and records whether it was closed. */
+function openGuard(user: string, more: Partial<Authenticator> = {}): Guard & { readonly isClosed: () => boolean } {
   let closed = false;
   const authenticator: Authenticator = {
-    name,
-    authenticate: () => ({ allow: true, user: name }),
+    name: 'custom',
+    authenticate: () => ({ allow: true, user }),
     close: () => {
       closed = true;
     },
@@ -49,6 +49,7 @@ function settingsWith({
     limits: { ...parsed.limits, ...limits },
     timeouts: { ...parsed.timeouts, ...timeouts },
     transports: { ...parsed.transports, ...transports },
+    auth: parsed.auth,
   };
   return { config, tls: TLS, guard, rules: allow.map(parseRule) };
 }

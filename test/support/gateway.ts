@@ -9,6 +9,7 @@ import type { SharedState } from '../../src/gateway/cluster/shared-state.js';
 import { type Gateway, startGateway } from '../../src/gateway/gateway.js';
 import type { LogEvent } from '../../src/gateway/report/events.js';
 import { createLog } from '../../src/gateway/report/log.js';
+import type { RuntimeSettings } from '../../src/gateway/settings/runtime-settings.js';
 import { signedAuthenticator } from '../../src/policy/builtin.js';
 import { createGuard, type Guard } from '../../src/policy/guard.js';
 import { parseRule } from '../../src/policy/rules.js';
@@ -42,6 +43,8 @@ export interface TokenOptions {
 
 export interface TestGateway {
   readonly gateway: Gateway;
+  /** The settings of the start. */
+  readonly settings: RuntimeSettings;
   readonly port: number;
   /** The CA of the gateway's certificate as PEM. */
   readonly ca: string;
@@ -99,11 +102,14 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
     audiences: [NAME],
   });
   const deadline = config.timeouts.decision * 1000;
-  const gateway = await startGateway({
+  const settings = {
     config,
     tls: { cert, key },
     guard: options.guard ?? createGuard({ authenticator: signedAuthenticator(verifier), deadline, builtIn: true }),
     rules: allow.map(parseRule),
+  };
+  const gateway = await startGateway({
+    ...settings,
     eventLoop: options.loop ?? IDLE,
     sharedState: options.sharedState,
     log: createLog({
@@ -118,6 +124,7 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
   const lines = (event: LogEvent): LogLine[] => log.filter((line) => line.event === event);
   return {
     gateway,
+    settings,
     port: gateway.address.port,
     ca,
     log,

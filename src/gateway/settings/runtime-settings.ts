@@ -11,7 +11,9 @@ import type { WebSettings } from '../listener/web.js';
 import { AccessDecisions } from './access-decisions.js';
 
 export interface RuntimeSettings {
-  readonly config: Pick<Config, 'limits' | 'timeouts' | 'transports'>;
+  readonly config: Pick<Config, 'limits' | 'timeouts' | 'transports'> & {
+    readonly auth: Pick<Config['auth'], 'whenRevoked'>;
+  };
   /** In PEM format. */
   readonly tls: { readonly cert: string; readonly key: string };
   /** The gateway closes it when no decision needs it any more. */

@@ -6,10 +6,12 @@ import type { Counters, Traffic } from '../report/counters.js';
 import type { Log } from '../report/log.js';
 import type { AccessDecisions } from '../settings/access-decisions.js';
 import type { RuntimeSettings } from '../settings/runtime-settings.js';
-import type { TargetOpener } from '../target/dial.js';
+import { ABORT_REASON } from '../target/dial.js';
 import type { OpenedTransport } from '../transport/opened-transport.js';
 import type { Ids } from './ids.js';
-import { Tunnel, type Verdict } from './tunnel.js';
+import { revokeLost } from './revocation.js';
+import { Tunnel, type TunnelServices } from './tunnel.js';
+import type { Verdict } from './verdict.js';
 
 export interface TunnelsOptions {
   /** The current settings, like the access decisions: a reload changes both. */
@@ -37,6 +39,8 @@ export class Tunnels {
   /** Called when the last session has ended. */
   readonly #onEmpty = new Set<() => void>();
   readonly #stallTimer: NodeJS.Timeout;
+  /** Aborts the running `revokeLost`. */
+  #revocation = new AbortController();
 
   constructor(options: TunnelsOptions) {
     this.#options = options;
@@ -77,12 +81,12 @@ export class Tunnels {
       const verdict = await this.#options
         .accessDecisions()
         .authenticate({ ...authentication, token, now: Date.now() }, sessionEnd);
-      if (!('identity' in verdict)) counters.refused('user');
+      if (!verdict.allow) counters.refused('user');
       return verdict;
     };
     const tunnel = new Tunnel(transport, {
       authenticate,
-      openTarget: this.#openTarget,
+      openChannel: this.#openChannel,
       log: tunnelLog,
       timeouts: {
         identity: identity * 1000,
@@ -129,18 +133,42 @@ export class Tunnels {
     await within(close + SLACK_MS, Promise.all(closed));
   }
 
-  /** Stops the stall checks. */
+  /** Stops the stall checks, and a revocation that is not complete. */
   stop(): void {
     clearInterval(this.#stallTimer);
+    this.#revocation.abort(ABORT_REASON);
   }
 
   /**
-   * Reads the current decisions for every channel: a rule that a reload removed opens no further channel in any
-   * session.
+   * The access decisions have been replaced. With `end`, ends the sessions that have lost their right; else their open
+   * channels stay. Replaces a revocation that is not complete: its answers are those of former decisions.
    */
-  readonly #openTarget: TargetOpener = async (...request) => {
-    const opened = await this.#options.accessDecisions().openTarget(...request);
-    if (!('relay' in opened)) this.#options.counters.refused('target');
+  decisionsReplaced(whenRevoked: 'keep' | 'end'): void {
+    this.#revocation.abort(ABORT_REASON);
+    this.#revocation = new AbortController();
+    if (whenRevoked === 'keep') return;
+    const { signal } = this.#revocation;
+    const decisions = this.#options.accessDecisions();
+    void revokeLost(this.#tunnels, (right) => decisions.lossOf(right, Date.now(), signal), signal);
+  }
+
+  /**
+   * Asks the present decisions for every channel. INVARIANT: a right that was lost opens no channel, also when it is lost
+   * while the target is dialled.
+   */
+  readonly #openChannel: TunnelServices['openChannel'] = async (grant, names, port, sessionEnd) => {
+    const { accessDecisions, counters } = this.#options;
+    let decisions = accessDecisions();
+    let opened = await decisions.openChannel(grant, names, port, Date.now(), sessionEnd);
+    while ('relay' in opened && decisions !== accessDecisions()) {
+      decisions = accessDecisions();
+      const { target, address, identity, relay } = opened;
+      const loss = await decisions.lossOf({ grant, channel: { target, address } }, Date.now(), sessionEnd);
+      if (loss === undefined) continue;
+      relay.end(0);
+      opened = { ...loss, target, identity };
+    }
+    if (!('relay' in opened)) counters.refused('target');
     return opened;
   };
 
