@@ -154,6 +154,12 @@ export const schema = z.strictObject({
       1_000_000,
       'Maximum number of tunnels. Beyond it new tunnels are refused and open ones continue.',
     ),
+    tunnelsPerUser: count(
+      100,
+      1,
+      1_000_000,
+      'Maximum number of tunnels of one user, in any letter case. A hundredth of `tunnels`, and more than one person opens, also while connections that were lost still count. For an account that many people share, set it to `tunnels`. Not in mode `any`, where nobody has a name.',
+    ),
     loopDelay: count(
       200,
       20,

@@ -5,6 +5,7 @@ import type { Config } from '../config/schema.js';
 import { ConnectionAdmission } from './admission/connection-admission.js';
 import { type EventLoop, watchEventLoop } from './admission/event-loop.js';
 import { LocalTunnelQuota, type TunnelQuota, unlessOverloaded } from './admission/tunnel-quota.js';
+import { LocalUserQuota, type UserQuota } from './admission/user-quota.js';
 import { ChannelForwarding } from './cluster/forward.js';
 import type { SharedState } from './cluster/shared-state.js';
 import { listen } from './io/listen.js';
@@ -79,6 +80,7 @@ class RunningGateway implements Gateway {
   readonly #web: Web;
   readonly #dispatcher: Dispatcher;
   readonly #tunnelQuota: TunnelQuota;
+  readonly #userQuota: UserQuota;
   readonly #tunnels: Tunnels;
   readonly #forwarding: ChannelForwarding | undefined;
   readonly #sockets = new Set<Socket>();
@@ -106,12 +108,14 @@ class RunningGateway implements Gateway {
       connectionCount: sharedState?.connectionCount,
     });
     this.#tunnelQuota = sharedState?.tunnelQuota ?? new LocalTunnelQuota(limits.tunnels);
+    this.#userQuota = sharedState?.userQuota ?? new LocalUserQuota(limits.tunnelsPerUser);
     this.#tunnels = new Tunnels({
       config: current,
       accessDecisions: () => this.#accessDecisions,
       counters,
       ids: new Ids(sharedState?.ids ?? { first: 1, step: 1 }),
       tunnelQuota: this.#tunnelQuota,
+      userQuota: this.#userQuota,
       log,
     });
     this.#forwarding = sharedState && this.#forwardingOf(sharedState);
@@ -214,6 +218,7 @@ class RunningGateway implements Gateway {
     this.#formerGuards = Promise.all([this.#formerGuards, former.close()]);
     this.#admission.adjust(config.limits);
     this.#tunnelQuota.adjust(config.limits.tunnels);
+    this.#userQuota.adjust(config.limits.tunnelsPerUser);
     this.#eventLoop.adjust(config.limits.loopDelay);
     this.#web.adjust(webSettings(config));
     this.#tunnels.decisionsReplaced(config.auth.whenRevoked);

@@ -221,6 +221,23 @@ describe('a reload', () => {
   });
 });
 
+describe('limits.tunnelsPerUser', () => {
+  it('counts all workers, and a worker that dies gives back its slots', async () => {
+    const server = await listening();
+    const clients = await openOnBothWorkers(server, 'websocket');
+    const limit = clients.length;
+    configure(folder, { limits: { tunnelsPerUser: limit } });
+    await reload(server, 'reload.completed');
+    await expect(server.open('websocket')).rejects.toThrow();
+    await eventually(() => lines(server, 'session.refused').length === 1);
+    expect(lines(server, 'session.refused')[0]).toMatchObject({ reason: 'limits.tunnelsPerUser is reached' });
+    const lost = sessionWorkers(server).filter((worker) => worker === 1).length;
+    await replaceWorker(server, 1);
+    const tries = await Promise.allSettled(Array.from({ length: limit + 2 }, () => server.open('websocket')));
+    expect(tries.filter(({ status }) => status === 'fulfilled')).toHaveLength(lost);
+  });
+});
+
 describe('counters', () => {
   it('are the sums of all workers, and do not decrease when one has ended', async () => {
     const server = await listening({ metrics: { listen: 0 } });

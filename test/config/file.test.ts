@@ -27,6 +27,7 @@ describe('defaults', () => {
         connectionsPerAddress: 4096,
         loopDelay: 200,
         tunnels: 10000,
+        tunnelsPerUser: 100,
       },
       timeouts: {
         tls: 10,

@@ -4,6 +4,8 @@ import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import type { EventLoop } from '../../src/gateway/admission/event-loop.js';
 import { targetOpener } from '../../src/gateway/target/dial.js';
+import { anyAuthenticator } from '../../src/policy/builtin.js';
+import { createGuard } from '../../src/policy/guard.js';
 import { parseRule } from '../../src/policy/rules.js';
 import type { Identity } from '../../src/policy/types.js';
 import { PKT_TYPE, RESULT } from '../../src/protocol/index.js';
@@ -292,6 +294,55 @@ describe('limits.tunnels', () => {
     expect(server.gateway.tunnels).toBe(1);
     await server.stop();
   });
+});
+
+describe('limits.tunnelsPerUser', () => {
+  it.each(TRANSPORTS)('refuses a further tunnel of the user over %s, and leaves room for others', async (transport) => {
+    const server = await testGateway({ limits: { tunnels: 4, tunnelsPerUser: 2 }, timeouts: { close: 0.3 } });
+    const target = await echoTarget();
+    const tokenOf = (user: string): Promise<string> => server.token(target.name, { user });
+    const open = async (user: string): Promise<RawClient> =>
+      RawClient.open(server, { transport, token: await tokenOf(user), port: target.port });
+    const clients = [await open('alice'), await open('ALICE')];
+    const third = await RawClient.start(server, { transport, token: await tokenOf('Alice'), port: target.port });
+    expect(await third.until('refused')).toMatchObject({
+      packetType: PKT_TYPE.TUNNEL_RESPONSE,
+      code: RESULT.E_PROXY_MAXCONNECTIONSREACHED,
+    });
+    await third.ended();
+    expect(server.lines('session.refused')).toMatchObject([
+      { level: 'warn', user: 'Alice', reason: 'limits.tunnelsPerUser is reached' },
+    ]);
+    expect(server.lines('authentication.succeeded')).toHaveLength(2);
+    expect(server.gateway.counts().refused).toEqual({ busy: 1 });
+    clients.push(await open('bob'));
+    for (const client of clients) {
+      client.send(Buffer.from('hello'));
+      expect((await client.waitForBytes(5)).toString()).toBe('hello');
+    }
+    for (const client of clients) client.pipe.close();
+    await server.idle();
+    await eventually(() => target.open === 0);
+    // Each slot was released once: there are two again, and not three.
+    const again = await Promise.allSettled([open('alice'), open('alice'), open('alice')]);
+    expect(again.filter(({ status }) => status === 'fulfilled')).toHaveLength(2);
+    for (const result of again) if (result.status === 'fulfilled') result.value.pipe.close();
+    await server.stop();
+    await target.stop();
+  });
+
+  it.each(TRANSPORTS)(
+    'is no limit over %s where every token is accepted, since nobody has a name',
+    async (transport) => {
+      const guard = createGuard({ authenticator: anyAuthenticator(), deadline: 10_000, builtIn: true });
+      const server = await testGateway({ guard, allow: ['127.0.0.1:*'], limits: { tunnelsPerUser: 1 } });
+      const target = await echoTarget();
+      const open = () => RawClient.open(server, { transport, token: 'x', port: target.port });
+      for (const client of [await open(), await open()]) client.pipe.close();
+      await server.stop();
+      await target.stop();
+    },
+  );
 });
 
 describe('limits of a head', () => {

@@ -185,6 +185,23 @@ describe('a reload', () => {
     await target.stop();
   });
 
+  it('changes the limit of tunnels of one user', async () => {
+    const server = await oldGateway();
+    const target = await echoTarget();
+    const open = (ca: string, port = server.port) =>
+      RawClient.open({ port, ca }, { transport: 'websocket', token: 'x', port: target.port });
+    const clients = [await open(server.ca)];
+    const guard = () => openGuard('old');
+    server.gateway.reload(settingsWith({ guard: guard(), limits: { tunnelsPerUser: 1 } }));
+    await expect(open(CA)).rejects.toThrow();
+    expect(await server.line('session.refused')).toMatchObject({ reason: 'limits.tunnelsPerUser is reached' });
+    server.gateway.reload(settingsWith({ guard: guard(), limits: { tunnelsPerUser: 2 } }));
+    clients.push(await open(CA));
+    for (const client of clients) client.pipe.close();
+    await server.stop();
+    await target.stop();
+  });
+
   it('changes the size limit of heads, also of those that node:http reads', async () => {
     const server = await oldGateway();
     server.gateway.reload(settingsWith({ limits: { headBytes: 200_000 } }));

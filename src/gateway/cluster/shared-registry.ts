@@ -5,10 +5,11 @@
 import type { Config } from '../../config/schema.js';
 import { Quota } from '../admission/quota.js';
 import { TUNNEL_LIMIT_REACHED } from '../admission/tunnel-quota.js';
+import { UserTunnels } from '../admission/user-quota.js';
 
 export type SharedLimits = Pick<
   Config['limits'],
-  'tunnels' | 'connections' | 'connectionsPerAddress' | 'handshakes' | 'handshakesPerAddress'
+  'tunnels' | 'tunnelsPerUser' | 'connections' | 'connectionsPerAddress' | 'handshakes' | 'handshakesPerAddress'
 >;
 
 interface CountedConnection {
@@ -22,6 +23,8 @@ interface CountedConnection {
  */
 interface WorkerEntry {
   tunnels: number;
+  /** Number of tunnels by user. */
+  readonly users: Map<string, number>;
   /** By name. */
   readonly connections: Map<string, CountedConnection>;
   readonly channels: Set<string>;
@@ -30,6 +33,7 @@ interface WorkerEntry {
 /** Workers are identified by number. INVARIANT: no two running workers have the same number. */
 export class SharedRegistry {
   #tunnelLimit: number;
+  readonly #userTunnels: UserTunnels;
   readonly #connections: Quota;
   readonly #handshakes: Quota;
   readonly #entries = new Map<number, WorkerEntry>();
@@ -38,6 +42,7 @@ export class SharedRegistry {
 
   constructor(limits: SharedLimits) {
     this.#tunnelLimit = limits.tunnels;
+    this.#userTunnels = new UserTunnels(limits.tunnelsPerUser);
     this.#connections = new Quota('limits.connections', limits.connections, limits.connectionsPerAddress);
     this.#handshakes = new Quota('limits.handshakes', limits.handshakes, limits.handshakesPerAddress);
   }
@@ -45,6 +50,7 @@ export class SharedRegistry {
   /** Applies to new tunnels and connections; existing ones stay. */
   adjust(limits: SharedLimits): void {
     this.#tunnelLimit = limits.tunnels;
+    this.#userTunnels.adjust(limits.tunnelsPerUser);
     this.#connections.adjust(limits.connections, limits.connectionsPerAddress);
     this.#handshakes.adjust(limits.handshakes, limits.handshakesPerAddress);
   }
@@ -72,6 +78,23 @@ export class SharedRegistry {
     if (entry.tunnels === 0) return;
     entry.tunnels--;
     this.#tunnels--;
+  }
+
+  /** Counts a tunnel for its user, or returns the reason why the user may not have another one. */
+  takeUserTunnel(worker: number, user: string): string | undefined {
+    const reason = this.#userTunnels.take(user);
+    const { users } = this.#entryOf(worker);
+    if (reason === undefined) users.set(user, (users.get(user) ?? 0) + 1);
+    return reason;
+  }
+
+  releaseUserTunnel(worker: number, user: string): void {
+    const { users } = this.#entryOf(worker);
+    const taken = users.get(user);
+    if (taken === undefined) return;
+    if (taken > 1) users.set(user, taken - 1);
+    else users.delete(user);
+    this.#userTunnels.release(user);
   }
 
   /**
@@ -124,8 +147,9 @@ export class SharedRegistry {
 
   /** Removes a worker that exited, with everything it had. Returns the number of its tunnels. */
   removeWorker(worker: number): number {
-    const { tunnels, connections, channels } = this.#entryOf(worker);
+    const { tunnels, users, connections, channels } = this.#entryOf(worker);
     this.#tunnels -= tunnels;
+    for (const [user, taken] of users) for (let count = 0; count < taken; count++) this.#userTunnels.release(user);
     for (const name of [...connections.keys()]) this.removeConnection(worker, name);
     for (const channel of channels) this.#owners.delete(channel);
     this.#entries.delete(worker);
@@ -133,7 +157,12 @@ export class SharedRegistry {
   }
 
   #entryOf(worker: number): WorkerEntry {
-    const entry = this.#entries.get(worker) ?? { tunnels: 0, connections: new Map(), channels: new Set() };
+    const entry = this.#entries.get(worker) ?? {
+      tunnels: 0,
+      users: new Map(),
+      connections: new Map(),
+      channels: new Set(),
+    };
     this.#entries.set(worker, entry);
     return entry;
   }

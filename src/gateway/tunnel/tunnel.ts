@@ -178,6 +178,8 @@ export class Tunnel implements Revocable {
       this.#services.authenticated();
       this.#transport.trust();
       this.#log.event('authentication.succeeded', { method: identity.method, targets: identity.targets });
+    } else if (verdict.code === 'full') {
+      this.#log.event('session.refused', { user: verdict.user, reason: verdict.reason });
     } else {
       this.#log.event('authentication.failed', { reason: verdict.reason });
     }

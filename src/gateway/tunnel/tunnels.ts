@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import { RESULT } from '../../protocol/index.js';
 import type { TunnelQuota } from '../admission/tunnel-quota.js';
+import type { UserQuota } from '../admission/user-quota.js';
 import type { Counters, Traffic } from '../report/counters.js';
 import type { Log } from '../report/log.js';
 import type { AccessDecisions } from '../settings/access-decisions.js';
@@ -11,6 +12,7 @@ import type { OpenedTransport } from '../transport/opened-transport.js';
 import type { Ids } from './ids.js';
 import { revokeLost } from './revocation.js';
 import { Tunnel, type TunnelServices } from './tunnel.js';
+import { UserSlot } from './user-slot.js';
 import type { Verdict } from './verdict.js';
 
 export interface TunnelsOptions {
@@ -21,6 +23,7 @@ export interface TunnelsOptions {
   readonly ids: Ids;
   /** The quota in which the caller took a slot for each tunnel. */
   readonly tunnelQuota: TunnelQuota;
+  readonly userQuota: UserQuota;
   readonly log: Log;
 }
 
@@ -70,19 +73,26 @@ export class Tunnels {
 
   /** Opens a tunnel. The slot that the caller took for it is released when the connection to the target is closed. */
   open({ transport, request, peer, sockets, authenticated, ended }: OpenedTransport): void {
-    const { config, counters, ids, tunnelQuota, log } = this.#options;
+    const { config, counters, ids, tunnelQuota, userQuota, log } = this.#options;
     const { identity, setup, keepAlive, close, stall } = config().timeouts;
     const { connectionId, correlationId, userId, clientGeneration, clientBuild } = request;
     const fields = { connection: connectionId, correlation: correlationId, peer, transport: transport.kind };
     const tunnelLog = log.with(fields);
     tunnelLog.event('session.opened', { userId, clientGeneration, clientBuild });
     const authentication = { scheme: 'PAA', peer, connectionId, correlationId, clientName: undefined } as const;
+    const userSlot = new UserSlot(userQuota);
     const authenticate = async (token: string, sessionEnd: AbortSignal): Promise<Verdict> => {
       const verdict = await this.#options
         .accessDecisions()
         .authenticate({ ...authentication, token, now: Date.now() }, sessionEnd);
-      if (!verdict.allow) counters.refused('user');
-      return verdict;
+      if (!verdict.allow) {
+        counters.refused('user');
+        return verdict;
+      }
+      const reason = await userSlot.take(verdict, sessionEnd);
+      if (reason === undefined) return verdict;
+      counters.refused('busy');
+      return { code: 'full', reason, user: verdict.identity.user };
     };
     const tunnel = new Tunnel(transport, {
       authenticate,
@@ -104,7 +114,10 @@ export class Tunnels {
         ended();
         this.#sessionEnded();
       },
-      released: () => tunnelQuota.release(),
+      released: () => {
+        userSlot.release();
+        tunnelQuota.release();
+      },
     });
     for (const socket of sockets) {
       if (socket.closed) continue;

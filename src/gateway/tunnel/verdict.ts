@@ -2,11 +2,16 @@
 import type { Grant } from '../../policy/grant.js';
 import { type Answer, RESULT } from '../../protocol/index.js';
 
-export type Verdict = Grant | { readonly code: 'missing' | 'refused'; readonly reason: string };
+export type Verdict =
+  | Grant
+  | { readonly code: 'missing' | 'refused'; readonly reason: string }
+  /** The user is authenticated, but may open no further tunnel now. */
+  | { readonly code: 'full'; readonly reason: string; readonly user: string };
 
 const REFUSALS = {
   missing: RESULT.E_PROXY_COOKIE_BADPACKET,
   refused: RESULT.E_PROXY_COOKIE_AUTHENTICATION_ACCESS_DENIED,
+  full: RESULT.E_PROXY_MAXCONNECTIONSREACHED,
 } as const;
 
 /** `clock` is the clock of the session. */

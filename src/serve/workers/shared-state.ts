@@ -1,6 +1,7 @@
 /** Both ends of the RPC that shares state between workers. The primary holds the registry, the workers call it. */
 import type { ConnectionCount } from '../../gateway/admission/connection-count.js';
 import type { TunnelQuota } from '../../gateway/admission/tunnel-quota.js';
+import type { UserQuota } from '../../gateway/admission/user-quota.js';
 import type { ChannelRegistry } from '../../gateway/cluster/forward.js';
 import type { SharedRegistry } from '../../gateway/cluster/shared-registry.js';
 import type { SharedState } from '../../gateway/cluster/shared-state.js';
@@ -26,6 +27,8 @@ export function answerSharedState(
   rpc.on('tunnel limit reached', () => registry.tunnelLimitReached());
   rpc.on('take tunnel', () => registry.takeTunnel(worker));
   rpc.on('release tunnel', () => registry.releaseTunnel(worker));
+  rpc.on('take user tunnel', (user: string) => registry.takeUserTunnel(worker, user));
+  rpc.on('release user tunnel', (user: string) => registry.releaseUserTunnel(worker, user));
   rpc.on('add connection', ({ name, network }: { name: string; network: string }) => {
     const setting = registry.addConnection(worker, name, network);
     if (setting !== undefined) rpc.notify('reject connection', { name, setting });
@@ -47,6 +50,7 @@ export type SharedStateOptions = Pick<SharedState, 'ids' | 'forwarding' | 'ticke
 export function sharedStateOver(rpc: Rpc, options: SharedStateOptions): SharedState {
   return {
     tunnelQuota: new RemoteTunnelQuota(rpc),
+    userQuota: userQuotaOver(rpc),
     connectionCount: connectionCountOver(rpc),
     channelRegistry: channelRegistryOver(rpc),
     ...options,
@@ -93,6 +97,24 @@ export class RemoteTunnelQuota implements TunnelQuota {
       return NO_ANSWER;
     }
   }
+}
+
+export function userQuotaOver(rpc: Rpc): UserQuota {
+  const release = (user: string): void => rpc.notify('release user tunnel', user);
+  return {
+    async take(user) {
+      // A slot that was granted after the timeout has no tunnel: it is released.
+      const onLateAnswer = (refused?: string): void => void (refused === undefined && release(user));
+      try {
+        return await rpc.call<string | undefined>('take user tunnel', user, { onLateAnswer });
+      } catch {
+        return NO_ANSWER;
+      }
+    },
+    release,
+    // The primary holds the limit.
+    adjust: () => undefined,
+  };
 }
 
 /**
