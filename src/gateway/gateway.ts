@@ -7,6 +7,7 @@ import { ConnectionAdmission } from './admission/connection-admission.js';
 import { type EventLoop, watchEventLoop } from './admission/event-loop.js';
 import type { Milestone } from './admission/milestones.js';
 import { LocalTunnelQuota, type TunnelQuota, unlessOverloaded } from './admission/tunnel-quota.js';
+import { LocalUserQuota, type UserQuota } from './admission/user-quota.js';
 import { ChannelForwarding } from './cluster/forward.js';
 import type { SharedState } from './cluster/shared-state.js';
 import { connectionOf } from './io/connection.js';
@@ -46,8 +47,9 @@ export interface Gateway {
   /** Whether all addresses are open. */
   readonly listening: boolean;
   /**
-   * Replaces the runtime settings. They apply to new TLS handshakes, access decisions and limits; sessions keep their
-   * connection, their identity and their time limits. Throws a `Fault` (`TLS_UNUSABLE`) and then changes nothing.
+   * Replaces the runtime settings. They apply to new TLS handshakes, access decisions and limits. Sessions keep their
+   * connection and their time limits; their next channel is decided anew. An open channel ends only with
+   * `auth.whenRevoked: end`, when its right is gone. Throws a `Fault` (`TLS_UNUSABLE`) and then changes nothing.
    */
   reload(settings: RuntimeSettings): void;
   /** Replaces the keys of TLS session tickets. */
@@ -83,6 +85,7 @@ class RunningGateway implements Gateway {
   readonly #listeners: Listeners;
   readonly #dispatcher: Dispatcher;
   readonly #tunnelQuota: TunnelQuota;
+  readonly #userQuota: UserQuota;
   readonly #tunnels: Tunnels;
   readonly #forwarding: ChannelForwarding | undefined;
   readonly #admission: ConnectionAdmission;
@@ -114,12 +117,14 @@ class RunningGateway implements Gateway {
       connectionCount: sharedState?.connectionCount,
     });
     this.#tunnelQuota = sharedState?.tunnelQuota ?? new LocalTunnelQuota(limits.tunnels);
+    this.#userQuota = sharedState?.userQuota ?? new LocalUserQuota(limits.tunnelsPerUser);
     this.#tunnels = new Tunnels({
       config: current,
       accessDecisions: () => this.#accessDecisions,
       counters,
       ids: new Ids(sharedState?.ids ?? { first: 1, step: 1 }),
       tunnelQuota: this.#tunnelQuota,
+      userQuota: this.#userQuota,
       progressed: (socket, milestone) => this.#progressed(socket, milestone),
       log,
     });
@@ -221,7 +226,9 @@ class RunningGateway implements Gateway {
     this.#formerGuards = Promise.all([this.#formerGuards, former.close()]);
     this.#admission.adjust(config.limits);
     this.#tunnelQuota.adjust(config.limits.tunnels);
+    this.#userQuota.adjust(config.limits.tunnelsPerUser);
     this.#eventLoop.adjust(config.limits.loopDelay);
+    this.#tunnels.decisionsReplaced(config.auth.whenRevoked);
   }
 
   useTicketKeys(keys: Uint8Array): void {

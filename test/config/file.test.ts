@@ -17,7 +17,7 @@ describe('defaults', () => {
       forwarded: 'none',
       workers: 1,
       tls: { profile: 'intermediate' },
-      auth: { paa: { mode: 'signed', keys: [] } },
+      auth: { paa: { mode: 'signed', keys: [] }, whenRevoked: 'keep' },
       targets: { allow: [] },
       transports: { websocket: true, http: true, outEncoding: 'identity', pairBy: 'address' },
       limits: {
@@ -31,6 +31,7 @@ describe('defaults', () => {
         connectionsPerAddress: 4096,
         loopDelay: 200,
         tunnels: 10000,
+        tunnelsPerUser: 100,
       },
       timeouts: {
         tls: 10,

@@ -11,7 +11,9 @@ import { AccessDecisions } from './access-decisions.js';
 import { type TlsProfile, tlsProfileOptions } from './tls-profile.js';
 
 export interface RuntimeSettings {
-  readonly config: Pick<Config, 'limits' | 'timeouts' | 'transports' | 'trustedProxies' | 'forwarded'>;
+  readonly config: Pick<Config, 'limits' | 'timeouts' | 'transports' | 'trustedProxies' | 'forwarded'> & {
+    readonly auth: Pick<Config['auth'], 'whenRevoked'>;
+  };
   /** Certificate and key in PEM format. The profile is `intermediate` by default. */
   readonly tls: { readonly cert: string; readonly key: string; readonly profile?: TlsProfile };
   /** The gateway closes it when no decision needs it any more. */

@@ -2,7 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { SharedRegistry } from '../../../src/gateway/cluster/shared-registry.js';
 import { channelKey } from '../../../src/gateway/listener/channel-table.js';
 
-const LIMITS = { tunnels: 2, connections: 9, connectionsPerAddress: 9, handshakes: 9, handshakesPerAddress: 9 };
+const LIMITS = {
+  tunnels: 2,
+  tunnelsPerUser: 2,
+  connections: 9,
+  connectionsPerAddress: 9,
+  handshakes: 9,
+  handshakesPerAddress: 9,
+};
 const newRegistry = (): SharedRegistry => new SharedRegistry({ ...LIMITS, connectionsPerAddress: 2 });
 
 describe('the shared registry', () => {
