@@ -78,7 +78,9 @@ export function createWeb({ settings, unhealthy, upgrade }: WebOptions): Web {
   });
   // node:http would destroy the socket right after its answer, which is lost while TLS is still sending session tickets.
   web.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    if (socket.writable) socket.write(closingResponse(STATUS_OF_ERROR[error.code ?? ''] ?? 400));
+    // A client that has ended its side within a request reads no answer, and a write of TLS might never complete.
+    if (error.code === 'HPE_INVALID_EOF_STATE' || !socket.writable) return void socket.destroy();
+    socket.write(closingResponse(STATUS_OF_ERROR[error.code ?? ''] ?? 400));
     endSocket(socket, current.closeTimeoutMs);
   });
   // Node starts the timer for its time limits when a server begins to listen, which this one never does.
