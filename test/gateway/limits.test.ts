@@ -397,6 +397,23 @@ describe('limits of a head', () => {
     await server.stop();
   });
 
+  it('too large is answered while TLS still sends its session tickets', async () => {
+    const server = await testGateway({ limits: { headBytes: 4096 } });
+    const answers = Array.from({ length: 10 }, async () =>
+      request(await tlsSocket(server), ['GET / HTTP/1.1', 'Host: localhost', `X-Padding: ${'x'.repeat(5000)}`]),
+    );
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(new Array(10).fill(431));
+    await server.stop();
+  });
+
+  it('leave nothing behind when the client ends within its head', async () => {
+    const server = await testGateway({ timeouts: { close: 60, head: 60 } });
+    const sockets = await Promise.all(Array.from({ length: 50 }, () => tlsSocket(server)));
+    for (const socket of sockets) socket.resume().end('GET / HTTP/1.1\r\nHo');
+    await server.idle();
+    await server.stop();
+  });
+
   it('are not reached by a Kerberos ticket of 48 KiB', async () => {
     const server = await testGateway();
     const socket = await tlsSocket(server);
