@@ -70,6 +70,14 @@ export const schema = z.strictObject({
       'Certificate of the gateway with its chain, PEM. Default: the one in the data folder, generated at the first start.',
     ),
     key: path('Private key of `tls.cert`, PEM.'),
+    profile: z
+      .enum(['intermediate', 'old'])
+      .default('intermediate')
+      .meta(
+        row(
+          "Cipher suites by Mozilla's guidelines 5.7. `old` adds CBC suites and RSA key exchange, for clients without AES-GCM such as Windows 7 without updates. TLS 1.2 is the minimum of both.",
+        ),
+      ),
     ca: path('The CA that clients trust, PEM. It is only shown to users; the gateway does not need it.'),
   }),
   auth: section({
@@ -126,6 +134,14 @@ export const schema = z.strictObject({
       .default('identity')
       .meta(
         row('Transfer encoding of the OUT channel: `identity` like Windows, `chunked` for proxies that require it.'),
+      ),
+    pairBy: z
+      .enum(['address', 'id'])
+      .default('address')
+      .meta(
+        row(
+          'What an OUT and an IN channel must have in common: connection id and client address, or `id` alone where a trusted proxy or NAT sends one client from several addresses.',
+        ),
       ),
   }),
   limits: section({

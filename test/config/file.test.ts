@@ -16,10 +16,10 @@ describe('defaults', () => {
       trustedProxies: [],
       forwarded: 'none',
       workers: 1,
-      tls: {},
+      tls: { profile: 'intermediate' },
       auth: { paa: { mode: 'signed', keys: [] } },
       targets: { allow: [] },
-      transports: { websocket: true, http: true, outEncoding: 'identity' },
+      transports: { websocket: true, http: true, outEncoding: 'identity', pairBy: 'address' },
       limits: {
         headBytes: 65536,
         headFields: 100,

@@ -223,6 +223,16 @@ describe('limits.handshakesPerAddress', () => {
   });
 });
 
+describe('limits.handshakeRate', () => {
+  it('delays TLS handshakes beyond it for a moment, and rejects none', async () => {
+    const server = await testGateway({ limits: { handshakeRate: 4 } });
+    await Promise.all(Array.from({ length: 8 }, async () => closed(await healthy(server))));
+    expect(server.lines('handshake.delayed').length).toBeGreaterThan(0);
+    expect(server.gateway.counts().rejected).toEqual({});
+    await server.stop();
+  });
+});
+
 describe('timeouts.identity', () => {
   it.each(TRANSPORTS)('frees the slot of an unauthenticated client over %s that sends nothing', async (transport) => {
     const server = await testGateway({ limits: { handshakes: 2 }, timeouts: { identity: 0.3, close: 0.2 } });
@@ -285,7 +295,7 @@ describe('limits.tunnels', () => {
     for (const { id, socket } of pairs) {
       socket.write(`${rdgHead('RDG_IN_DATA', id, ['Transfer-Encoding: chunked']).join('\r\n')}\r\n\r\n`);
     }
-    const refused = (): number => server.lines('request.rejected').filter(({ status }) => status === 503).length;
+    const refused = (): number => server.gateway.counts().refused.busy ?? 0;
     await eventually(() => refused() === 2);
     expect(server.gateway.tunnels).toBe(1);
     await server.stop();

@@ -150,7 +150,9 @@ function refused(plan: Extract<Plan, { allow: false }>, host: string, port: numb
 
 /** The port of the request is a number of 16 bits, so that 0 is the only wrong one. It is wrong for every target. */
 function withoutPort(names: readonly string[]): Failure {
-  const reason = 'the client asked for port 0, which is not a port: check "server port" in its .rdp file';
+  // FreeRDP 2.11 connects to port 0 for /v:[ADDRESS]:PORT, also without a gateway.
+  const cure = names.some((host) => host.includes(':')) ? ', and write /v:[ADDRESS] /port:PORT for FreeRDP 2' : '';
+  const reason = `the client asked for port 0, which is not a port: check "server port" in its .rdp file${cure}`;
   return {
     code: RESULT.E_PROXY_TS_CONNECTFAILED,
     target: listOf(

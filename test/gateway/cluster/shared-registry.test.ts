@@ -104,13 +104,14 @@ describe('the shared registry', () => {
 
   it('finds an OUT channel of another process', () => {
     const registry = newRegistry();
-    const key = channelKey('id', '192.0.2.1');
+    const key = channelKey('id', '192.0.2.1', 'address');
     expect([registry.addChannel(1, key), registry.addChannel(1, key), registry.addChannel(2, key)]).toEqual([
       true,
       false,
       false,
     ]);
-    const find = (worker: number, id: string, peer: string) => registry.findChannel(worker, channelKey(id, peer));
+    const find = (worker: number, id: string, peer: string) =>
+      registry.findChannel(worker, channelKey(id, peer, 'address'));
     expect([find(1, 'id', '192.0.2.1'), find(2, 'id', '192.0.2.1'), find(2, 'other', '192.0.2.1')]).toEqual([
       'absent',
       1,

@@ -89,10 +89,20 @@ describe('a refused channel', () => {
   });
 
   it('is a failed connection for port 0, which no policy can allow', async () => {
-    expect(await refuse(['desk', '::1'], 0)).toEqual({
+    expect(await refuse(['desk', '10.0.0.5'], 0)).toEqual({
       code: RESULT.E_PROXY_TS_CONNECTFAILED,
-      target: 'desk:0,[::1]:0',
+      target: 'desk:0,10.0.0.5:0',
       reason: 'the client asked for port 0, which is not a port: check "server port" in its .rdp file',
+    });
+  });
+
+  it('says how FreeRDP 2 finds the port after an IPv6 address', async () => {
+    expect(await refuse(['::1'], 0)).toEqual({
+      code: RESULT.E_PROXY_TS_CONNECTFAILED,
+      target: '[::1]:0',
+      reason:
+        'the client asked for port 0, which is not a port: check "server port" in its .rdp file, ' +
+        'and write /v:[ADDRESS] /port:PORT for FreeRDP 2',
     });
   });
 
