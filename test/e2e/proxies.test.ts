@@ -13,10 +13,13 @@ import { openSite, type ProxySite } from '../lab/proxies/site.js';
 import { documentedRows, type Row } from '../lab/proxies/table.js';
 import { until } from '../lab/until.js';
 import { request, tlsSocket } from '../support/client.js';
+import { sleep } from '../support/wait.js';
 
 let lab: Lab;
 let site: ProxySite;
 const documented = documentedRows();
+/** The recipes check every two seconds, and the second failure counts. */
+const HEALTH_INTERVAL_MS = 5_000;
 /** Clients at once. */
 const SIX = 6;
 
@@ -122,6 +125,16 @@ describe.concurrent('a limit of 3 s in place of the one of the recipe', () => {
   );
   it.each(limits)('ends a session through $file: $line', ({ recipe, limit }) => verifyLimit(site, recipe, limit));
 });
+
+it.concurrent.each(RECIPES.filter(({ program }) => program.title === 'HAProxy'))(
+  'the health checks of $file succeed',
+  async (recipe) => {
+    const proxy = await site.proxy(recipe);
+    // HAProxy assumes that a gateway is up, and writes a line when the first check fails.
+    await sleep(HEALTH_INTERVAL_MS);
+    expect(proxy.child.output()).not.toContain('is DOWN');
+  },
+);
 
 it('HAProxy sends no new sessions to a gateway that is draining', async () => {
   const recipe = RECIPES.find(({ file }) => file === 'haproxy-tcp.cfg') as Recipe;

@@ -51,7 +51,9 @@ export async function startGatewayBehind(lab: Lab, file: string, edits: readonly
     gatewaySocket: socket,
     name: NAME,
     folder,
-    ...{ port: 0, gatewayCa: '', cert: '', key: '', certAndKey: '' },
+    // The port in the files of mkrdp, which the lab does not use.
+    port: 1,
+    ...{ gatewayCa: '', cert: '', key: '', certAndKey: '' },
   };
   const settings = join(folder, 'rdgw.yaml');
   writeFileSync(settings, fillIn(readRecipe(file), places, edits));

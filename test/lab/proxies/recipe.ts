@@ -54,6 +54,7 @@ function standIns(places: Places): readonly Edit[] {
     ['/run/nginx.pid', `${places.folder}/nginx.pid`],
     ['/var/log/nginx/', `${places.folder}/`],
     ['127.0.0.1:8443', `127.0.0.1:${places.gatewayPort}`],
+    ['gw.example.com:443', `${places.name}:${places.port}`],
     ['gw.example.com', places.name],
   ];
 }
