@@ -33,6 +33,8 @@ const MAX_REQUESTS = 100;
  * Limit for a request body, which is read and discarded: a misdirected form fits, and larger ones would cost CPU time.
  */
 const MAX_BODY_BYTES = 65_536;
+/** What each piece of a body counts at least: a chunk of one byte costs as much as one of a kilobyte. */
+const MIN_PIECE_BYTES = 1024;
 /** Interval at which node:http checks for request heads that exceed their time limit. */
 const CHECK_INTERVAL_MS = 1_000;
 
@@ -125,7 +127,7 @@ function pathOf({ url = '' }: IncomingMessage): string {
 function limitBody(request: IncomingMessage): void {
   let left = MAX_BODY_BYTES;
   request.on('data', (bytes: Buffer) => {
-    left -= bytes.length;
+    left -= Math.max(bytes.length, MIN_PIECE_BYTES);
     if (left < 0) request.destroy();
   });
 }
