@@ -43,6 +43,19 @@ export const heads: Stage = {
     checkSame(input, reading, fromSocket);
     return [reading.kind, fromSocket.kind, ...('head' in reading ? requestKinds(reading.head) : [])];
   },
+  parser() {
+    const reader = new HeadReader();
+    return (piece) => {
+      try {
+        const result = reader.push(piece);
+        if (result.kind === 'head') rdgRequest(result.head);
+        return result.kind === 'need-more';
+      } catch (error) {
+        failure(error);
+        return false;
+      }
+    };
+  },
 };
 
 function read(pieces: readonly Buffer[]): Reading {
