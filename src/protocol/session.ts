@@ -284,7 +284,10 @@ export class GatewaySession {
         return this.#handshake(packet.fields);
       case PKT_TYPE.EXTENDED_AUTH_MSG:
         // Only PAA is supported, and it does not use EXTENDED_AUTH_MSG.
-        return this.#refuse(RESULT.E_PROXY_UNSUPPORTED_AUTHENTICATION_METHOD);
+        return this.#refuse(
+          RESULT.E_PROXY_UNSUPPORTED_AUTHENTICATION_METHOD,
+          'the client wants extended authentication',
+        );
       case PKT_TYPE.TUNNEL_CREATE:
         return this.#createTunnel(packet.fields);
       case PKT_TYPE.TUNNEL_AUTH:

@@ -248,6 +248,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
       const lines = server.log.filter(({ connection }) => connection === id);
       expect(lines.filter(({ event }) => event === 'session.ended')).toHaveLength(1);
       expect(JSON.stringify(lines)).toMatch(reason);
+      expect(lines.filter(({ level }) => level === 'warn')).toHaveLength(1);
       if (options.token) expect(JSON.stringify(server.log).includes(options.token)).toBe(false);
       expect(target.count).toBe(0);
     },

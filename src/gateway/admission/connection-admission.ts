@@ -115,6 +115,18 @@ export class ConnectionAdmission {
   }
 
   /**
+   * Decides like `admit` on an admitted connection of a trusted proxy, once its PROXY header has named the client. Until
+   * then it has sent nothing else.
+   */
+  admitClient(connection: Connection, address: string): boolean {
+    const reached = this.identify(connection, address);
+    if (reached === undefined) return true;
+    const counted = this.#admitted.get(connection);
+    if (counted) this.#release(counted);
+    return this.#reject(connection, address, reached);
+  }
+
+  /**
    * Calls `start` when the TLS handshake is to begin: its ClientHello is here, and `limits.handshakeRate` allows it. Closes
    * the connection when that takes too long, after a call of `failed` if its client sent no ClientHello.
    */

@@ -153,8 +153,16 @@ export class Tunnel implements Revocable {
       case 'timer':
         return this.#setTimer(effect.at);
       case 'end':
-        return this.#finish(effect.cause, effect.detail, effect.code);
+        return this.#end(effect);
     }
+  }
+
+  /** A refusal has a line of level warn: the decision about a token or target has written one already, and has no detail. */
+  #end({ cause, detail, code }: Extract<Effect, { do: 'end' }>): void {
+    if (cause !== 'refused' || detail === undefined) return this.#finish(cause, detail, code);
+    const label = code === undefined ? undefined : resultLabel(code);
+    this.#log.event('session.refused', { reason: detail, code: label });
+    this.#finish(cause, undefined, code);
   }
 
   /**
