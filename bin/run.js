@@ -7,6 +7,10 @@ process.env.UV_THREADPOOL_SIZE ??= '32';
 // By default Node.js starts its debugger on SIGUSR1, for every local user, and SIGUSR2 ends the process. Log rotation and
 // monitoring send both to services. A listener prevents that, here before any module is loaded. `serve` adds its own.
 for (const signal of ['SIGUSR1', 'SIGUSR2']) process.on(signal, () => {});
+// One that came before this line starts it by an event that the first turn of the event loop has taken.
+const { execArgv, env } = process;
+const wantsDebugger = [...execArgv, env.NODE_OPTIONS ?? ''].join(' ').includes('--inspect');
+if (!wantsDebugger) setImmediate(() => require('node:inspector').close());
 
 const { join } = require('node:path');
 

@@ -1,5 +1,5 @@
 import { Fault } from '../fault.js';
-import { isLocal, isUnix, type ListenEntry } from './listen.js';
+import { formatAddress, isLocal, isUnix, type ListenEntry } from './listen.js';
 import type { Origin } from './origin.js';
 import type { Config } from './schema.js';
 
@@ -34,7 +34,14 @@ function conflicts(config: Config, isSet: (path: string) => boolean): readonly C
   const hasProxies = trustedProxies.length > 0;
   const needsProxies = ({ address, tls, proxyProtocol }: ListenEntry): boolean =>
     !isUnix(address) && (proxyProtocol === 'required' || (tls === 'off' && !isLocal(address)));
+  const repeated = repeatedAddress(listen);
   return [
+    {
+      when: repeated !== undefined,
+      at: 'listen',
+      message: `${repeated} is there twice`,
+      hint: 'one address has one entry, with or without TLS and PROXY protocol',
+    },
     {
       when: !hasProxies && listen.some(needsProxies),
       at: 'listen',
@@ -90,4 +97,12 @@ function conflicts(config: Config, isSet: (path: string) => boolean): readonly C
       hint: 'switch on transports.websocket or transports.http',
     },
   ];
+}
+
+/** The first address that two entries have. The port 0 may be there several times: the system chooses each. */
+function repeatedAddress(listen: readonly ListenEntry[]): string | undefined {
+  const addresses = listen
+    .filter(({ address }) => isUnix(address) || address.port !== 0)
+    .map(({ address }) => formatAddress(address));
+  return addresses.find((address, index) => addresses.indexOf(address) !== index);
 }

@@ -9,7 +9,8 @@ import { distance } from 'fastest-levenshtein';
 export function nearest(
   word: string,
   known: readonly string[],
-  maxDistance = Math.max(2, Math.floor(word.length / 3)),
+  // Less than its length: everything is as close to a word of two letters as that.
+  maxDistance = Math.min(Math.max(2, Math.floor(word.length / 3)), word.length - 1),
 ): string | undefined {
   let best: { name: string; edits: number } | undefined;
   for (const name of known) {

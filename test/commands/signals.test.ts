@@ -141,3 +141,17 @@ it('another command opens no debugger on SIGUSR1', async () => {
   expect(existsSync(join(folder, 'later'))).toBe(true);
   expect(run.stderr()).not.toMatch(DEBUGGER);
 });
+
+it('closes the debugger that a SIGUSR1 opened before the first line of the program', async () => {
+  const early = join(folder, 'early.cjs');
+  writeFileSync(
+    early,
+    `const inspector = require('node:inspector');
+     process.kill(process.pid, 'SIGUSR1');
+     while (inspector.url() === undefined);
+     process.on('exit', () => require('node:fs').writeFileSync('open', String(inspector.url())));`,
+  );
+  const run = rdgw(['explain', '0x800759DA'], `--require=${early}`);
+  expect(await run.code).toBe(0);
+  expect(readFileSync(join(folder, 'open'), 'utf8')).toBe('undefined');
+});

@@ -214,6 +214,8 @@ describe('conflicting settings', () => {
       expect.stringContaining('trustedProxies'),
     ],
     ['listen: {address: 1, tls: off}', 'rdgw.yaml:1:1 listen', expect.stringContaining('trustedProxies')],
+    ['listen: [1, {address: 1, tls: off}]', 'rdgw.yaml:1:1 listen', expect.stringContaining('one entry')],
+    ['listen: ["unix:/a", 1, "unix:/a"]', 'rdgw.yaml:1:1 listen', expect.stringContaining('one entry')],
     ['forwarded: forwarded', 'rdgw.yaml:1:1 forwarded', expect.stringContaining('proxies')],
     ['tls: {cert: a}', 'rdgw.yaml:1:7 tls.cert', 'set tls.key too'],
     ['tls: {key: a}', 'rdgw.yaml:1:7 tls.key', 'set tls.cert too'],

@@ -30,6 +30,13 @@ describe('nearest', () => {
     expect(nearest('abcdexxxx', ['abcdefghi'])).toBeUndefined();
   });
 
+  it.each([
+    ['no', 'end'],
+    ['a', 'on'],
+  ])('keeps at least one letter of a short word: %s is not %s', (word, known) => {
+    expect(nearest(word, [known])).toBeUndefined();
+  });
+
   it('accepts at most the given distance', () => {
     expect(nearest('RDGW_LISTE', ['RDGW_LISTEN'], 1)).toBe('RDGW_LISTEN');
     expect(nearest('RDGW_LIST', ['RDGW_LISTEN'], 1)).toBeUndefined();
