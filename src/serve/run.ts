@@ -32,6 +32,8 @@ export interface ReadyFacts {
    * configured.
    */
   readonly ca: string | null;
+  /** The absolute path of the configuration file; null without one. */
+  readonly config: string | null;
   /** What this start created in the data folder. */
   readonly made: readonly string[];
   /** The command line to try next. */
@@ -75,15 +77,16 @@ async function readyFacts(serving: Serving, { file }: LoadedConfig, dataDir: str
   const { name, port, ca, made } = serving;
   const gateway = { host: name, port };
   const next = await nextCommand({ gateway, file, dataDir });
-  return { url: `https://${formatTarget(gateway)}`, name, port, ca: ca ?? null, made, next };
+  return { url: `https://${formatTarget(gateway)}`, name, port, ca: ca ?? null, config: file ?? null, made, next };
 }
 
 function readyMessage(
-  { url, ca, made, next }: ReadyFacts,
+  { url, ca, config, made, next }: ReadyFacts,
   { dataDir }: ServeRequest,
   { version }: ServeTerminal,
 ): string {
   const lines = [`rdgw ${version} listens on ${url}`];
+  if (config !== null) lines.push(`  configuration ${tilde(config)}`);
   if (made.length > 0) lines.push(`  first start   created keys and certificates in ${tilde(dataDir)}`);
   if (ca !== null) lines.push(`  CA            ${ca}  (clients must trust it)`);
   lines.push(`  try next      ${next}`);
