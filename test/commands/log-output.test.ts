@@ -75,7 +75,15 @@ async function startWith(stderr: Stderr | undefined, ...args: string[]): Promise
   checkBuild();
   const child = spawn(process.execPath, [RDGW, 'serve', '--listen', '127.0.0.1:0', '--log-level', 'debug', ...args], {
     cwd: folder,
-    env: { PATH: process.env.PATH, HOME: folder, TMPDIR: folder, RDGW_DATA_DIR: join(folder, 'data') },
+    env: {
+      PATH: process.env.PATH,
+      HOME: folder,
+      TMPDIR: folder,
+      RDGW_DATA_DIR: join(folder, 'data'),
+      // So that no handshake waits, which would have lines of its own.
+      RDGW_LIMITS_HANDSHAKE_RATE: '100000',
+      RDGW_LIMITS_HANDSHAKE_RATE_PER_ADDRESS: '100000',
+    },
     stdio: ['ignore', 'pipe', stderr?.stdio ?? 'pipe'],
   });
   const exited = once(child, 'exit').then(([code]) => code as number | null);
