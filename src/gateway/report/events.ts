@@ -6,6 +6,7 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
  */
 export const EVENTS = {
   'session.opened': { level: 'debug', message: 'session opened' },
+  'session.refused': { level: 'warn', message: 'session refused' },
   'session.ended': { level: 'info', message: 'session ended' },
   'session.failed': { level: 'error', message: 'session failed by an internal error' },
   'authentication.succeeded': { level: 'info', message: 'authentication succeeded' },

@@ -11,6 +11,7 @@ import type { RuntimeSettings } from '../settings/runtime-settings.js';
 import type { TargetOpener } from '../target/dial.js';
 import type { OpenedTransport } from '../transport/opened-transport.js';
 import type { Ids } from './ids.js';
+import { RefusalLog } from './refusal-log.js';
 import { Tunnel, type Verdict } from './tunnel.js';
 
 export interface TunnelsOptions {
@@ -34,6 +35,7 @@ const STALL_CHECK_MS = 1_000;
 export class Tunnels {
   readonly #options: TunnelsOptions;
   readonly #tunnels = new Set<Tunnel>();
+  readonly #refusals = new RefusalLog();
   /** Clients whose sessions are in another process; `settle` waits for them as for the tunnels of this process. */
   readonly #forwarded = new Set<Socket>();
   /** Connections that carry or carried a tunnel, until they are closed. */
@@ -107,6 +109,7 @@ export class Tunnels {
       tunnelId: ids.next(),
       nextChannelId: () => ids.next(),
       authenticated,
+      refused: (log, refused) => this.#refusals.write(log, peer ?? 'unknown', refused, performance.now()),
       ended: (cause) => {
         this.#tunnels.delete(tunnel);
         counters.ended(cause, tunnel.traffic);
