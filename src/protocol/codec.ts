@@ -97,8 +97,10 @@ export function decodeWith(
   bytes: Buffer,
 ): { readonly type: PacketType; readonly fields: Decoded<Rows> } {
   const cursor = new Cursor(bytes, { trace: false });
-  const { packetType, packetLength } = readRows(HEADER, cursor);
+  // Reading the rows of the header takes as long as all else for a small PDU, so they are only for the error.
+  const { packetType, packetLength } = peekHeader(bytes) ?? readRows(HEADER, cursor);
   if (packetLength !== bytes.length) throw lengthError(packetLength, bytes.length);
+  cursor.offset = HEADER_LENGTH;
   const table = tableOf(packetType);
   if (!table) throw typeError(packetType);
   return { type: table.type, fields: readRows(table.rows, cursor) };

@@ -1,3 +1,4 @@
+import type { Feed } from './cost.js';
 import type { Random } from './mutate.js';
 
 /** A fuzz target: code that processes hostile bytes. Every error that it throws is a finding. */
@@ -12,4 +13,9 @@ export interface Stage {
    * further. Throws on a finding.
    */
   run(input: Buffer): Promise<readonly string[]> | readonly string[];
+  /**
+   * Returns a new parser for an input in pieces, as the gateway uses it and without checks, so that its CPU time can be
+   * limited. Only for what a client sends before it is authenticated.
+   */
+  readonly parser?: () => Feed;
 }

@@ -1,12 +1,16 @@
 /** Checks that the stages process the fuzzer's seeds, and runs the inputs of earlier findings. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { CostOracle } from './cost.js';
 import { mutate, randomFrom } from './mutate.js';
 import { bodies } from './serve/bodies.js';
+import { forwarded } from './serve/forwarded.js';
 import { frames } from './serve/frames.js';
 import { heads } from './serve/heads.js';
 import { pdus } from './serve/pdus.js';
+import { proxy } from './serve/proxy.js';
 import { session } from './serve/session.js';
+import { tokens } from './serve/tokens.js';
 import { STAGES } from './stages.js';
 import { decodeSteps, encodeSteps, type Step } from './steps.js';
 
@@ -32,7 +36,7 @@ const EXPECTED_KINDS: Readonly<Record<string, readonly string[]>> = {
   text: ['hex true undefined', 'base64 true undefined', 'explained true', 'NTLM negotiate'],
   heads: [
     'head',
-    'web',
+    'REQUEST_PATH',
     'RDG_IN_DATA chunked',
     'RDG_IN_DATA length',
     'RDG_OUT_DATA none upgrade',
@@ -50,9 +54,12 @@ const EXPECTED_KINDS: Readonly<Record<string, readonly string[]>> = {
     'send PKT_TYPE_KEEPALIVE',
     'send PKT_TYPE_CLOSE_CHANNEL_RESPONSE',
   ],
+  proxy: ['client', 'proxy', 'open', 'PROXY_MISSING'],
+  forwarded: ['x-forwarded-for client', 'x-forwarded-for none', 'forwarded client', 'forwarded none'],
+  tokens: ['allowed', 'the payload of the token is not a JSON object', 'the token expired … min ago'],
 };
 
-describe.each([...STAGES, heads, frames, bodies, pdus, session])('$name', (stage) => {
+describe.each([...STAGES, heads, frames, bodies, pdus, session, proxy, forwarded, tokens])('$name', (stage) => {
   it('processes its seeds', async () => {
     const kinds = new Set<string>();
     for (const seed of await stage.seeds()) for (const kind of await stage.run(seed)) kinds.add(kind);
@@ -60,7 +67,9 @@ describe.each([...STAGES, heads, frames, bodies, pdus, session])('$name', (stage
   });
 
   it.each(found.filter((name) => name.startsWith(`${stage.name}-`)))('has no finding for %s', async (name) => {
-    await stage.run(readFileSync(`${FOUND}/${name}`));
+    const input = readFileSync(`${FOUND}/${name}`);
+    await stage.run(input);
+    if (stage.parser) await new CostOracle(stage.parser).check(input);
   });
 });
 

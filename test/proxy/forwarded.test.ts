@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FORWARDED_MAX, type ForwardedField, forwardedClient } from '../../src/proxy/forwarded.js';
+import { FORWARDED_MAX, type ForwardedField, forwardedClient, HOPS_MAX } from '../../src/proxy/forwarded.js';
 import { trustedProxies } from '../../src/proxy/trusted.js';
 
 const isTrusted = trustedProxies(['10.0.0.0/8', 'fd00::/8']);
@@ -37,6 +37,18 @@ describe('X-Forwarded-For names as the client', () => {
     ['a value beyond the limit', `203.0.113.9${' '.repeat(FORWARDED_MAX)}`],
   ])('nobody for %s', (_name, value) => {
     expect(client('x-forwarded-for', value)).toBeUndefined();
+  });
+});
+
+describe('behind many trusted proxies', () => {
+  const behind = (proxies: number, field: ForwardedField, prefix = ''): string | undefined =>
+    client(field, [`${prefix}203.0.113.9`, ...Array.from({ length: proxies }, () => `${prefix}10.0.0.1`)].join(', '));
+
+  it('the client is found, and nobody is behind more than proxies ever stand in a row', () => {
+    expect(behind(HOPS_MAX - 1, 'x-forwarded-for')).toBe('203.0.113.9');
+    expect(behind(HOPS_MAX, 'x-forwarded-for')).toBeUndefined();
+    expect(behind(HOPS_MAX - 1, 'forwarded', 'for=')).toBe('203.0.113.9');
+    expect(behind(HOPS_MAX, 'forwarded', 'for=')).toBeUndefined();
   });
 });
 

@@ -1,5 +1,6 @@
 /** The log of requests that the session refused itself, before any decision about an identity or a target. */
 import { RESULT, resultLabel } from '../../protocol/index.js';
+import { networkOf } from '../admission/networks.js';
 import { LineLimit } from '../report/line-limit.js';
 import type { Log } from '../report/log.js';
 
@@ -9,31 +10,35 @@ export interface Refused {
   readonly detail?: string;
 }
 
-const TOKEN = 'use an .rdp file with a token, as rdgw mkrdp makes it';
-const CURES: Readonly<Partial<Record<number, string>>> = {
+/** One line for each network and code a minute: a client needs no identity to be refused. */
+const LINE_INTERVAL_MS = 60_000;
+
+const TOKEN = 'open an .rdp file with a token, as rdgw mkrdp makes it';
+const HINTS: Readonly<Partial<Record<number, string>>> = {
   [RESULT.E_PROXY_COOKIE_BADPACKET]: TOKEN,
   [RESULT.E_PROXY_UNSUPPORTED_AUTHENTICATION_METHOD]: TOKEN,
 };
 /** No known client sends such a request. */
 const OTHER = 'use another client, or look at its requests with rdgw decode';
 
-/** Writes one line a minute about one client and code, because a client needs no identity to be refused. */
 export class RefusalLog {
-  readonly #limit = new LineLimit();
+  readonly #lines: LineLimit;
 
-  /**
-   * Writes nothing without a detail: what answered the session has its own line.
-   *
-   * @param now in milliseconds of a monotonic clock
-   */
-  write(log: Log, peer: string, { code, detail }: Refused, now: number): void {
-    if (code === undefined || detail === undefined) return;
-    const line = this.#limit.take(`${peer} ${code}`, now);
-    if (line === undefined) return;
+  /** @param now in milliseconds, monotonic */
+  constructor(now: () => number) {
+    this.#lines = new LineLimit({ intervalMs: LINE_INTERVAL_MS, now });
+  }
+
+  /** Writes nothing without a detail: the decision that refused has its own line. */
+  write(log: Log, peer: string | undefined, { code, detail: reason }: Refused): void {
+    if (code === undefined || reason === undefined) return;
+    const suppressed = this.#lines.take(`${code} ${networkOf(peer ?? 'unknown')}`);
+    if (suppressed === undefined) return;
     log.event('session.refused', {
-      reason: `${detail}: ${CURES[code] ?? OTHER}`,
       code: resultLabel(code),
-      suppressed: line.suppressed,
+      reason,
+      hint: HINTS[code] ?? OTHER,
+      suppressed: suppressed || undefined,
     });
   }
 }

@@ -38,6 +38,22 @@ export const bodies: Stage = {
       throw new Error('the payload differs from the chunks');
     return [`${isCounted ? 'counted' : 'chunked'} ${reading.end}${reading.rest?.length ? ' rest' : ''}`];
   },
+  parser() {
+    const decoder = bodyDecoder('chunked');
+    let isFirst = true;
+    return (piece) => {
+      // The first byte of the input is not part of the body.
+      const bytes = isFirst ? piece.subarray(1) : piece;
+      isFirst = false;
+      try {
+        decoder.write(bytes);
+        return !decoder.done;
+      } catch (error) {
+        if (!(error instanceof BodyError)) throw error;
+        return false;
+      }
+    };
+  },
 };
 
 interface Reading {

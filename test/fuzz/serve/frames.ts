@@ -1,4 +1,7 @@
 /** WebSocket frames of a client. */
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { webSocketTransport } from '../../../src/gateway/transport/websocket.js';
 import { FrameError, FrameReader } from '../../../src/websocket/frames.js';
 import { STREAMS, stream } from '../../capture/http/vectors.js';
 import { frame } from '../../support/wire.js';
@@ -32,6 +35,8 @@ export const frames: Stage = {
     const long = frame(Buffer.alloc(300, 7), key);
     return [
       ...webSockets,
+      control(0x89, ''),
+      frame(Buffer.alloc(0), key),
       Buffer.concat([first, ping, rest, long, close]),
       Buffer.concat([long, frameWith64BitLength(key), long]),
     ];
@@ -45,6 +50,19 @@ export const frames: Stage = {
       ...(pings.length > 0 ? ['ping'] : []),
       ...(bytes.length > 0 ? ['bytes'] : []),
     ];
+  },
+  /** With the transport, which answers pings. */
+  parser() {
+    const socket = new Duplex({ read: () => undefined, write: (_bytes, _encoding, sent) => sent() }) as Socket;
+    let isOpen = true;
+    const end = (): void => {
+      isOpen = false;
+    };
+    webSocketTransport(socket, Buffer.alloc(0)).open({ bytes: () => undefined, end });
+    return (piece) => {
+      socket.emit('data', piece);
+      return isOpen;
+    };
   },
 };
 

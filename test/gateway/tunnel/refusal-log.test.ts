@@ -3,53 +3,54 @@ import { createLog } from '../../../src/gateway/report/log.js';
 import { RefusalLog } from '../../../src/gateway/tunnel/refusal-log.js';
 import { RESULT } from '../../../src/protocol/index.js';
 
-const { E_PROXY_COOKIE_BADPACKET, E_PROXY_NOTSUPPORTED } = RESULT;
+const { E_PROXY_COOKIE_BADPACKET, E_PROXY_INTERNALERROR, E_PROXY_NOTSUPPORTED } = RESULT;
 
 function recorded() {
   const lines: Record<string, unknown>[] = [];
   const log = createLog({ level: 'warn', format: 'json', write: (line) => void lines.push(JSON.parse(line)) });
-  return { lines, log: log.with({ peer: '10.0.0.9' }), refusals: new RefusalLog() };
+  const clock = { now: 0 };
+  const refusals = new RefusalLog(() => clock.now);
+  const refuse = (peer: string | undefined, code: number, detail?: string): void =>
+    refusals.write(log, peer, { code, ...(detail !== undefined && { detail }) });
+  return { lines, clock, refuse };
 }
 
 describe('the log of refused sessions', () => {
   it('has a line with the code, the reason and what to do', () => {
-    const { lines, log, refusals } = recorded();
-    refusals.write(log, '10.0.0.9', { code: E_PROXY_COOKIE_BADPACKET, detail: 'the client sent no access token' }, 0);
+    const { lines, refuse } = recorded();
+    refuse('10.0.0.9', E_PROXY_COOKIE_BADPACKET, 'the client sent no access token');
+    refuse('10.0.0.9', E_PROXY_INTERNALERROR, 'PKT_TYPE_TUNNEL_AUTH is malformed');
     expect(lines).toMatchObject([
       {
         event: 'session.refused',
         level: 'warn',
-        peer: '10.0.0.9',
         code: 'E_PROXY_COOKIE_BADPACKET (0x800759F7)',
-        reason: 'the client sent no access token: use an .rdp file with a token, as rdgw mkrdp makes it',
-        suppressed: 0,
+        reason: 'the client sent no access token',
+        hint: 'open an .rdp file with a token, as rdgw mkrdp makes it',
       },
+      { reason: 'PKT_TYPE_TUNNEL_AUTH is malformed', hint: expect.stringContaining('rdgw decode') },
     ]);
+    expect(lines[0]).not.toHaveProperty('suppressed');
   });
 
   it('has no line for the answer that refused, which is logged where it was decided', () => {
-    const { lines, log, refusals } = recorded();
-    refusals.write(log, '10.0.0.9', { code: E_PROXY_COOKIE_BADPACKET }, 0);
+    const { lines, refuse } = recorded();
+    refuse('10.0.0.9', E_PROXY_COOKIE_BADPACKET);
     expect(lines).toEqual([]);
   });
 
-  it('has one line a minute about one peer and code, which counts the others', () => {
-    const { lines, log, refusals } = recorded();
-    const refused = { code: E_PROXY_COOKIE_BADPACKET, detail: 'no token' };
-    for (let now = 0; now < 60_000; now += 1000) refusals.write(log, '10.0.0.9', refused, now);
+  it('has one line a minute about one network and code, which counts the others', () => {
+    const { lines, clock, refuse } = recorded();
+    for (; clock.now < 60_000; clock.now += 1000) refuse('fd00::1', E_PROXY_COOKIE_BADPACKET, 'no token');
+    clock.now = 30_000;
+    refuse('fd00::2', E_PROXY_COOKIE_BADPACKET, 'no token');
     expect(lines).toHaveLength(1);
-    refusals.write(log, '10.0.0.8', refused, 1000);
-    refusals.write(log, '10.0.0.9', { ...refused, code: E_PROXY_NOTSUPPORTED }, 1000);
-    expect(lines).toHaveLength(3);
-    refusals.write(log, '10.0.0.9', refused, 60_000);
-    expect(lines[3]).toMatchObject({ suppressed: 59 });
-  });
-
-  it('has a bounded number of lines about a client with many addresses', () => {
-    const { lines, log, refusals } = recorded();
-    for (let peer = 0; peer < 10_000; peer++) {
-      refusals.write(log, `fd00::${peer.toString(16)}`, { code: E_PROXY_NOTSUPPORTED, detail: 'x' }, peer);
-    }
-    expect(lines.length).toBeLessThanOrEqual(60);
+    refuse('10.0.0.8', E_PROXY_COOKIE_BADPACKET, 'no token');
+    refuse(undefined, E_PROXY_COOKIE_BADPACKET, 'no token');
+    refuse('fd00::1', E_PROXY_NOTSUPPORTED, 'version 2');
+    expect(lines).toHaveLength(4);
+    clock.now = 60_000;
+    refuse('fd00::1', E_PROXY_COOKIE_BADPACKET, 'no token');
+    expect(lines[4]).toMatchObject({ suppressed: 60 });
   });
 });

@@ -1,0 +1,4 @@
+import { fuzz } from './fuzz.js';
+import { forwarded } from './serve/forwarded.js';
+
+fuzz(forwarded);

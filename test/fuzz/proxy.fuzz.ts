@@ -1,0 +1,4 @@
+import { fuzz } from './fuzz.js';
+import { proxy } from './serve/proxy.js';
+
+fuzz(proxy);

@@ -1,0 +1,4 @@
+import { fuzz } from './fuzz.js';
+import { tokens } from './serve/tokens.js';
+
+fuzz(tokens);
