@@ -43,7 +43,7 @@ export default defineConfig({
       {
         test: {
           name: 'proxies',
-          include: ['test/proxies/*.matrix.ts'],
+          include: ['test/e2e/*.matrix.ts'],
           hookTimeout: 300_000,
           disableConsoleIntercept: true,
         },

@@ -27,7 +27,8 @@ export default ({ users = {} }) => ({
   },
 
   // Called for each address that is allowed by the `targets` of the verdict or, without these, by the rules in
-  // `targets.allow`. The function is optional.
+  // `targets.allow`. The function is optional, but only it can take a right away: after a reload it decides, with the
+  // new options, about the next channel of open sessions, and with `auth.whenRevoked: end` about open channels too.
   async authorize({ user }, { address }, signal) {
     signal.throwIfAborted();
     return address === users[user]?.desk

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { EXIT } from '../src/cli/exit.js';
 import { EVENTS } from '../src/gateway/report/events.js';
@@ -16,6 +16,7 @@ const DOCUMENTS = [
   'docs/decode.md',
   'docs/logs.md',
   'docs/performance.md',
+  'docs/proxies.md',
 ];
 
 describe('the README', () => {
@@ -59,6 +60,13 @@ describe.each(DOCUMENTS)('%s', (path) => {
       named.map(([, name = '']) => name).filter((name) => !existsSync(new URL(`../${name}`, import.meta.url))),
     ).toEqual([]);
   });
+});
+
+it('docs/proxies.md links every file of examples/proxies', () => {
+  const files = readdirSync(new URL('../examples/proxies', import.meta.url));
+  expect(files.length).toBeGreaterThan(10);
+  const text = read('docs/proxies.md');
+  expect(files.filter((file) => !text.includes(`(../examples/proxies/${file})`))).toEqual([]);
 });
 
 it('ARCHITECTURE.md stays short', () => {

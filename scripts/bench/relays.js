@@ -76,10 +76,11 @@ async function startCrossed(options) {
   throw new SetupError(`"crossed" needs two workers, not ${workers.length}: leave it out with --relays`);
 }
 
-/** The environment without the user's settings, and with a limit per address that no cell reaches. */
+/** The environment without the user's settings, and with limits per address and per user that no cell reaches. */
 function cleanEnvironment() {
   const others = Object.entries(process.env).filter(([name]) => !name.startsWith('RDGW_'));
-  return { ...Object.fromEntries(others), RDGW_LIMITS_CONNECTIONS_PER_ADDRESS: '24000' };
+  const limits = { RDGW_LIMITS_CONNECTIONS_PER_ADDRESS: '24000', RDGW_LIMITS_TUNNELS_PER_USER: '10000' };
+  return { ...Object.fromEntries(others), ...limits };
 }
 
 async function readJson(program) {

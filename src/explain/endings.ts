@@ -50,6 +50,10 @@ export const ENDINGS = {
         'Connect again. When rdgw stops, open sessions continue for timeouts.drain seconds.',
       ),
       why(
+        'The right of the session has ended: its key, its line in the token list or its rule was removed.',
+        'With rdgw the log has "session revoked" with the reason. It happens only with auth.whenRevoked: end.',
+      ),
+      why(
         'The session reached its time limit. The gateway sends this code if the client did not offer IDLE_TIMEOUT.',
         'Connect again. With rdgw the authenticator sets the limit.',
       ),

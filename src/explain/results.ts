@@ -113,6 +113,10 @@ const REFUSALS = {
         'The maximum number of users is connected.',
         'Wait, end unused sessions, or raise the limit: on Windows in the properties of the server. rdgw answers HTTP 503 instead; its limit is limits.tunnels.',
       ),
+      why(
+        'The user has as many tunnels as the gateway allows for one user.',
+        'End unused sessions. With rdgw the log has "session refused", and the limit is limits.tunnelsPerUser.',
+      ),
     ],
   },
   E_PROXY_NOTSUPPORTED: {
@@ -169,7 +173,7 @@ const REFUSALS = {
     ],
   },
   E_PROXY_COOKIE_AUTHENTICATION_ACCESS_DENIED: {
-    seenIn: 'TUNNEL_RESPONSE',
+    seenIn: 'TUNNEL_RESPONSE, with rdgw also CHANNEL_RESPONSE',
     causes: [
       why(
         'The token has expired: an .rdp file with a token is valid for a limited time.',

@@ -7,6 +7,7 @@ import { ConnectionAdmission } from './admission/connection-admission.js';
 import { type EventLoop, watchEventLoop } from './admission/event-loop.js';
 import type { Milestone } from './admission/milestones.js';
 import { LocalTunnelQuota, type TunnelQuota, unlessOverloaded } from './admission/tunnel-quota.js';
+import { LocalUserQuota, type UserQuota } from './admission/user-quota.js';
 import { ChannelForwarding } from './cluster/forward.js';
 import type { SharedState } from './cluster/shared-state.js';
 import { connectionOf } from './io/connection.js';
@@ -14,11 +15,12 @@ import { peerOf } from './io/sockets.js';
 import { Dispatcher } from './listener/dispatch.js';
 import { Listeners } from './listener/listeners.js';
 import { SINGLE_PROCESS } from './listener/pairing.js';
-import { createWeb, type Web } from './listener/web.js';
+import type { Unhealthy } from './listener/web.js';
 import { Counters, type Counts } from './report/counters.js';
 import type { Log } from './report/log.js';
 import type { AccessDecisions } from './settings/access-decisions.js';
-import { accessDecisionsOf, type RuntimeSettings, secureContext, webSettings } from './settings/runtime-settings.js';
+import { accessDecisionsOf, type RuntimeSettings, secureContext } from './settings/runtime-settings.js';
+import { newTicketKeys } from './settings/ticket-keys.js';
 import { Ids } from './tunnel/ids.js';
 import { Tunnels } from './tunnel/tunnels.js';
 
@@ -45,10 +47,13 @@ export interface Gateway {
   /** Whether all addresses are open. */
   readonly listening: boolean;
   /**
-   * Replaces the runtime settings. They apply to new TLS handshakes, access decisions and limits; sessions keep their
-   * connection, their identity and their time limits. Throws a `Fault` (`TLS_UNUSABLE`) and then changes nothing.
+   * Replaces the runtime settings. They apply to new TLS handshakes, access decisions and limits. Sessions keep their
+   * connection and their time limits; their next channel is decided anew. An open channel ends only with
+   * `auth.whenRevoked: end`, when its right is gone. Throws a `Fault` (`TLS_UNUSABLE`) and then changes nothing.
    */
   reload(settings: RuntimeSettings): void;
+  /** Replaces the keys of TLS session tickets. */
+  useTicketKeys(keys: Uint8Array): void;
   /**
    * Takes no new tunnels, waits at most `ms` for the sessions to end, and closes the remaining ones with 0x4D4.
    * Ordinary HTTP is still served, and requests for new tunnels get a 503.
@@ -78,14 +83,15 @@ class RunningGateway implements Gateway {
   /** Resolves when the guards of all replaced settings are closed. */
   #formerGuards: Promise<unknown> = Promise.resolve();
   readonly #listeners: Listeners;
-  readonly #web: Web;
   readonly #dispatcher: Dispatcher;
   readonly #tunnelQuota: TunnelQuota;
+  readonly #userQuota: UserQuota;
   readonly #tunnels: Tunnels;
   readonly #forwarding: ChannelForwarding | undefined;
   readonly #admission: ConnectionAdmission;
   readonly #eventLoop: EventLoop;
   readonly #counters = new Counters();
+  #ticketKeys: Uint8Array;
   #draining = false;
   #closed: Promise<void> | undefined;
 
@@ -95,6 +101,7 @@ class RunningGateway implements Gateway {
     this.#config = config;
     this.#isTrusted = trustedProxies(config.trustedProxies);
     this.#accessDecisions = accessDecisionsOf(options);
+    this.#ticketKeys = sharedState?.ticketKeys ?? newTicketKeys();
     const { timeouts, limits } = config;
     this.#eventLoop = options.eventLoop ?? watchEventLoop(limits.loopDelay, log);
     const counters = this.#counters;
@@ -110,26 +117,23 @@ class RunningGateway implements Gateway {
       connectionCount: sharedState?.connectionCount,
     });
     this.#tunnelQuota = sharedState?.tunnelQuota ?? new LocalTunnelQuota(limits.tunnels);
+    this.#userQuota = sharedState?.userQuota ?? new LocalUserQuota(limits.tunnelsPerUser);
     this.#tunnels = new Tunnels({
       config: current,
       accessDecisions: () => this.#accessDecisions,
       counters,
       ids: new Ids(sharedState?.ids ?? { first: 1, step: 1 }),
       tunnelQuota: this.#tunnelQuota,
+      userQuota: this.#userQuota,
       progressed: (socket, milestone) => this.#progressed(socket, milestone),
       log,
     });
     this.#forwarding = sharedState && this.#forwardingOf(sharedState);
-    this.#web = createWeb({
-      settings: webSettings(config),
-      unhealthy: () => this.#unhealthy,
-      upgrade: (socket, read, rest) => void this.#dispatcher.serveUpgrade(socket, read, rest),
-    });
     this.#dispatcher = new Dispatcher({
       config: current,
       log,
       counters,
-      web: this.#web.server,
+      unhealthy: () => this.#unhealthy,
       tunnelQuota: unlessOverloaded(this.#tunnelQuota, overloaded),
       directory: this.#forwarding ?? SINGLE_PROCESS,
       isTrusted,
@@ -157,8 +161,7 @@ class RunningGateway implements Gateway {
   }
 
   #tls(certificate: RuntimeSettings['tls']): TlsOptions {
-    const { sharedState } = this.#options;
-    return { ...secureContext(certificate), ...(sharedState && { ticketKeys: Buffer.from(sharedState.ticketKeys) }) };
+    return { ...secureContext(certificate), ticketKeys: Buffer.from(this.#ticketKeys) };
   }
 
   #forwardingOf({ forwarding, channelRegistry }: SharedState): ChannelForwarding {
@@ -223,8 +226,14 @@ class RunningGateway implements Gateway {
     this.#formerGuards = Promise.all([this.#formerGuards, former.close()]);
     this.#admission.adjust(config.limits);
     this.#tunnelQuota.adjust(config.limits.tunnels);
+    this.#userQuota.adjust(config.limits.tunnelsPerUser);
     this.#eventLoop.adjust(config.limits.loopDelay);
-    this.#web.adjust(webSettings(config));
+    this.#tunnels.decisionsReplaced(config.auth.whenRevoked);
+  }
+
+  useTicketKeys(keys: Uint8Array): void {
+    this.#ticketKeys = keys;
+    this.#listeners.setTicketKeys(keys);
   }
 
   async settle(ms: number): Promise<void> {
@@ -246,7 +255,6 @@ class RunningGateway implements Gateway {
     this.#stopAccepting();
     this.#tunnels.stop();
     this.#forwarding?.close();
-    this.#web.close();
     await this.#listeners.close();
     this.#eventLoop.stop();
     await Promise.all([this.#formerGuards, this.#accessDecisions.close()]);
@@ -262,7 +270,7 @@ class RunningGateway implements Gateway {
     if (connection) this.#admission.progressed(connection, milestone);
   }
 
-  get #unhealthy(): 'draining' | 'overloaded' | undefined {
+  get #unhealthy(): Unhealthy {
     if (this.#draining) return 'draining';
     return this.#eventLoop.overloaded ? 'overloaded' : undefined;
   }

@@ -1,8 +1,9 @@
 import { Joined } from '../protocol/joined-bytes.js';
+import { ChunkLineReader } from './chunk-line.js';
 import type { Envelope } from './envelope.js';
 import { BodyError } from './errors.js';
 import { isSingletonField, splitFieldLine } from './fields.js';
-import { type LineFault, LineReader } from './lines.js';
+import { LineReader } from './lines.js';
 
 /** Limits of a chunked body, in bytes. */
 export interface ChunkedLimits {
@@ -36,25 +37,21 @@ export const LAST_CHUNK = Buffer.from('0\r\n\r\n');
 
 const EMPTY = Buffer.alloc(0);
 const CRLF = Buffer.from('\r\n');
-/** chunk-size and chunk-ext of RFC 9112 7.1 and 7.1.1, without the bad whitespace (BWS) that it tolerates. */
-const CHUNK_LINE =
-  /^([0-9A-Fa-f]+)(?:;[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"(?:[^"\\]|\\.)*"))?)*$/;
-
 /**
  * Decodes a chunked body (RFC 9112 7.1) as it arrives. Chunks are not buffered, so their size does not affect memory
  * usage. Chunk sizes are hexadecimal digits up to 2^53 - 1. Extensions and trailers are limited, validated and dropped.
  */
 export class ChunkedDecoder implements BodyDecoder {
   rest: Buffer = EMPTY;
-  readonly #limits: ChunkedLimits;
-  readonly #lines = new LineReader((fault, message) => this.#lineError(fault, message));
-  #state: 'size' | 'data' | 'after-data' | 'trailer' | 'done' = 'size';
+  readonly #sizes: ChunkLineReader;
+  readonly #trailers = new LineReader((fault, message) => new BodyError(`BODY_${fault}`, message));
+  #state: 'size' | 'data' | 'cr' | 'lf' | 'trailer' | 'done' = 'size';
   /** Number of bytes of the current chunk that have not arrived. */
   #left = 0;
   #trailerLeft: number;
 
   constructor(limits: ChunkedLimits = CHUNKED_LIMITS) {
-    this.#limits = limits;
+    this.#sizes = new ChunkLineReader(limits.chunkLineBytes);
     this.#trailerLeft = limits.trailerBytes;
   }
 
@@ -71,43 +68,46 @@ export class ChunkedDecoder implements BodyDecoder {
         payload.add(at, end);
         this.#left -= end - at;
         at = end;
-        if (this.#left === 0) this.#state = 'after-data';
+        if (this.#left === 0) this.#state = 'cr';
+      } else if (this.#state === 'size') {
+        at = this.#readSize(bytes, at);
+      } else if (this.#state === 'trailer') {
+        at = this.#readTrailer(bytes, at);
       } else {
-        at = this.#readLine(bytes, at);
+        this.#readEnd(bytes[at++] as number);
       }
     }
     this.rest = at < bytes.length ? bytes.subarray(at) : EMPTY;
     return payload.take();
   }
 
-  #readLine(bytes: Buffer, at: number): number {
-    const before = this.#lines.pending;
-    const next = this.#lines.read(bytes, at, this.#lineMax());
-    const line = this.#lines.line;
-    if (line === undefined) return next;
-    if (this.#state === 'size') {
-      this.#left = chunkSize(line);
-      this.#state = this.#left === 0 ? 'trailer' : 'data';
-    } else if (this.#state === 'after-data') {
-      // The line was limited to two bytes, so it is empty.
-      this.#state = 'size';
-    } else if (line === '') {
-      this.#state = 'done';
-    } else {
-      this.#trailerLeft -= before + next - at;
-      checkTrailer(line);
+  #readSize(bytes: Buffer, at: number): number {
+    const next = this.#sizes.read(bytes, at);
+    const { size } = this.#sizes;
+    if (size !== undefined) {
+      this.#left = size;
+      this.#state = size === 0 ? 'trailer' : 'data';
     }
     return next;
   }
 
-  #lineError(fault: LineFault, message: string): BodyError {
-    if (this.#state === 'after-data') return new BodyError('BODY_CHUNK_END', 'a chunk is longer than its size');
-    return new BodyError(`BODY_${fault}`, message);
+  /** One byte of the CRLF after the data of a chunk. */
+  #readEnd(byte: number): void {
+    const isCr = this.#state === 'cr';
+    if (byte !== CRLF[isCr ? 0 : 1]) throw new BodyError('BODY_CHUNK_END', 'a chunk is longer than its size');
+    this.#state = isCr ? 'lf' : 'size';
   }
 
-  #lineMax(): number {
-    if (this.#state === 'size') return this.#limits.chunkLineBytes;
-    return this.#state === 'after-data' ? CRLF.length : this.#trailerLeft;
+  #readTrailer(bytes: Buffer, at: number): number {
+    const before = this.#trailers.pending;
+    const next = this.#trailers.read(bytes, at, this.#trailerLeft);
+    const { line } = this.#trailers;
+    if (line === '') this.#state = 'done';
+    else if (line !== undefined) {
+      this.#trailerLeft -= before + next - at;
+      checkTrailer(line);
+    }
+    return next;
   }
 }
 
@@ -126,14 +126,6 @@ export const CHUNK_ENVELOPE: Envelope = {
   writePrefix: (to, at, length) => at + to.write(`${length.toString(16)}\r\n`, at, 'latin1'),
   writeSuffix: (to, at) => at + CRLF.copy(to, at),
 };
-
-function chunkSize(line: string): number {
-  const digits = CHUNK_LINE.exec(line)?.[1];
-  if (digits === undefined) throw new BodyError('BODY_CHUNK_SIZE', 'a chunk does not begin with its size');
-  const size = Number.parseInt(digits, 16);
-  if (!Number.isSafeInteger(size)) throw new BodyError('BODY_CHUNK_SIZE', 'a chunk is impossibly large');
-  return size;
-}
 
 function checkTrailer(line: string): void {
   let name: string;

@@ -7,7 +7,8 @@ import { HeadError } from './errors.js';
 export type BodyFraming = 'none' | 'chunked' | { readonly length: number };
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const DIGITS = /^[0-9]{1,16}$/;
+/** Up to 2^64 - 1, which stands for a body without a limit, and zeros in front of it. */
+const DIGITS = /^[0-9]{1,32}$/;
 /**
  * `uri-host [":" port]`, without the comma, which two combined Host fields would contain. FreeRDP omits the port. It
  * uses the gateway's name as the user entered it, so an IPv6 address may lack its brackets.
@@ -20,7 +21,8 @@ const HOST_LENGTH = 260;
 const LIST_ELEMENTS = 16;
 
 /**
- * Fields that affect framing, routing or authentication, on which two parsers could disagree. Duplicates are rejected.
+ * Fields that affect framing, routing or authentication, on which two parsers could disagree. Duplicates are rejected,
+ * except equal lengths.
  */
 const SINGLETON_FIELDS = new Set([
   'authorization',
@@ -63,7 +65,8 @@ export class Fields {
       this.map.set(key, value);
       return;
     }
-    if (isSingletonField(key)) {
+    // Equal lengths count once; `bodyFraming` compares them.
+    if (isSingletonField(key) && key !== 'content-length') {
       throw new HeadError('HEAD_DUPLICATE', `the ${key} field comes twice`);
     }
     this.map.set(key, before + (key === 'cookie' ? '; ' : ', ') + value);
@@ -92,7 +95,8 @@ export function splitFieldLine(line: string): [name: string, value: string] {
  * @throws HeadError
  */
 export function bodyFraming(fields: ReadonlyMap<string, string>): BodyFraming {
-  const length = fields.get('content-length');
+  const given = fields.get('content-length');
+  const length = given === undefined ? undefined : singleLength(given);
   const coding = fields.get('transfer-encoding');
   if (coding !== undefined) {
     if (length !== undefined) {
@@ -104,9 +108,17 @@ export function bodyFraming(fields: ReadonlyMap<string, string>): BodyFraming {
     return 'chunked';
   }
   if (length === undefined) return 'none';
-  const bytes = DIGITS.test(length) ? Number(length) : Number.NaN;
-  if (!Number.isSafeInteger(bytes)) throw new HeadError('HEAD_CONTENT_LENGTH', 'the content-length is not a number');
+  if (!DIGITS.test(length)) throw new HeadError('HEAD_CONTENT_LENGTH', 'the content-length is not a number');
+  // A length is an upper limit here (MS-TSGU 1.5.3), and no body reaches this one.
+  const bytes = Math.min(Number(length), Number.MAX_SAFE_INTEGER);
   return bytes === 0 ? 'none' : { length: bytes };
+}
+
+/** The length that a field repeats (`5, 5`), which counts once (RFC 9112 6.3); otherwise the value unchanged. */
+function singleLength(value: string): string {
+  if (!value.includes(',')) return value;
+  const [first, ...others] = listElements(value) ?? [];
+  return first !== undefined && others.every((other) => other === first) ? first : value;
 }
 
 /**
@@ -117,7 +129,12 @@ export function bodyFraming(fields: ReadonlyMap<string, string>): BodyFraming {
 export function checkHost(fields: ReadonlyMap<string, string>): void {
   const host = fields.get('host');
   if (host === undefined) throw new HeadError('HEAD_NO_HOST', 'the host field is missing');
-  if (host.length > HOST_LENGTH || !HOST.test(host)) throw new HeadError('HEAD_HOST', 'the host field is malformed');
+  if (!isHost(host)) throw new HeadError('HEAD_HOST', 'the host field is malformed');
+}
+
+/** Whether the text is `host` or `host:port`. */
+export function isHost(text: string): boolean {
+  return text.length <= HOST_LENGTH && HOST.test(text);
 }
 
 /** Returns the elements of a comma-separated list field, without empty ones; undefined for more than LIST_ELEMENTS. */

@@ -1,20 +1,26 @@
 import { HeadError } from './errors.js';
-import { type BodyFraming, bodyFraming, checkHost, Fields, hasListElement, isToken } from './fields.js';
+import { type BodyFraming, bodyFraming, checkHost, Fields, hasListElement } from './fields.js';
 import { type LineFault, LineReader } from './lines.js';
+import { parseRequestLine, type RequestLine, startOfRequestLine } from './request-line.js';
 
-/** A parsed and syntactically valid request head. */
-export interface RequestHead {
+/** What is known of a request before its head is complete, or when it is invalid. */
+export interface HeadStart {
+  /** Empty if the head is invalid before the end of its method. */
   readonly method: string;
-  /** The request target as sent, in origin form. */
-  readonly target: string;
-  /** The target without the query, not percent-decoded. */
+  /** The target without the query, not percent-decoded. Empty if the head is invalid before. */
   readonly path: string;
   /** What follows the first question mark of the target, as sent. */
   readonly query: string;
   /** By lower-case name. Values are latin-1 text and may hold credentials. */
   readonly headers: ReadonlyMap<string, string>;
+}
+
+/** A parsed and syntactically valid request head. */
+export interface RequestHead extends HeadStart {
+  /** Later minor versions are read as 1.1 (RFC 9110 2.5). */
+  readonly version: '1.0' | '1.1';
   readonly body: BodyFraming;
-  /** Whether the client asks for the end of the connection after this request (RFC 9112 9.6). */
+  /** Whether the connection ends after this request, as the client or HTTP/1.0 wants it (RFC 9112 9.3, 9.6). */
   readonly close: boolean;
   /** Whether the client sent `Expect: 100-continue` and waits for a 100 response before it sends the body. */
   readonly expectContinue: boolean;
@@ -36,6 +42,11 @@ export const HEAD_LIMITS: HeadLimits = { headBytes: 64 * 1024, headFields: 100 }
 /** Largest request line in bytes, including CRLF. The query form of MS-TSGU 2.2.3.3 can contain a bearer token. */
 export const REQUEST_LINE_BYTES = 16 * 1024;
 
+/** Empty lines before a request line, which a client may send after a body (RFC 9112 2.2): more than any one sends. */
+const EMPTY_LINES = 8;
+/** Of an invalid request line: enough to recognize the method and the path. */
+const START_BYTES = 256;
+
 /** The result of parsing: incomplete, or a head. */
 export type HeadResult =
   | { readonly kind: 'need-more' }
@@ -46,16 +57,12 @@ export type HeadResult =
       readonly rest: Buffer;
     };
 
-const CRLF_BYTES = 2;
 const NEED_MORE: HeadResult = { kind: 'need-more' };
-/** Origin form: visible ASCII without the number sign, because fragments are not sent. */
-const TARGET = /^\/[!-"$-~]*$/;
-const VERSION = /^HTTP\/[0-9]\.[0-9]$/;
 
 /**
- * Parses the head of an HTTP/1.1 request (RFC 9112) from one buffer. Rejects input on which two parsers could disagree:
- * bare CR or LF, NUL, line folding, repeated or contradictory framing fields, a target that is not in origin form,
- * HTTP/1.0. Accepts every syntactically valid method and field name, in any letter case.
+ * Parses the head of an HTTP/1.x request (RFC 9112) from one buffer. Rejects input on which two parsers could disagree:
+ * bare CR or LF, NUL, line folding, repeated or contradictory framing fields. Accepts every syntactically valid method
+ * and field name, in any letter case.
  * @throws HeadError
  */
 export function parseHead(bytes: Buffer, limits: HeadLimits = HEAD_LIMITS): HeadResult {
@@ -71,6 +78,7 @@ export class HeadReader {
   readonly #lines = new LineReader((fault, message) => this.#lineError(fault, message));
   readonly #fields: Fields;
   #requestLine: RequestLine | undefined;
+  #emptyLines = 0;
   /** Number of bytes of the complete lines. */
   #taken = 0;
 
@@ -92,11 +100,28 @@ export class HeadReader {
       if (line === undefined) break;
       this.#taken += before + next - at;
       at = next;
-      if (this.#requestLine === undefined) this.#requestLine = parseRequestLine(line);
+      if (this.#requestLine === undefined) this.#startWith(line);
       else if (line !== '') this.#fields.addLine(line);
       else return { kind: 'head', head: finishHead(this.#requestLine, this.#fields.map), rest: bytes.subarray(at) };
     }
     return NEED_MORE;
+  }
+
+  /** Whether the request line has begun: empty lines before it do not count. */
+  get hasStarted(): boolean {
+    return this.#requestLine !== undefined || this.#lines.pending > 0;
+  }
+
+  /** What is known so far, also after an error. */
+  get start(): HeadStart {
+    const { method, path, query } =
+      this.#requestLine ?? startOfRequestLine(this.#lines.line || this.#lines.start(START_BYTES));
+    return { method, path, query, headers: this.#fields.map };
+  }
+
+  #startWith(line: string): void {
+    if (line === '' && this.#emptyLines < EMPTY_LINES) this.#emptyLines++;
+    else this.#requestLine = parseRequestLine(line);
   }
 
   #lineMax(): number {
@@ -113,53 +138,23 @@ export class HeadReader {
   }
 }
 
-/**
- * Applies the same checks and limits to a head that another parser (node:http) has read.
- * @throws HeadError
- */
-export function headFromParts(
-  parts: { method: string; target: string; version: string; rawHeaders: readonly string[] },
-  limits: HeadLimits = HEAD_LIMITS,
-): RequestHead {
-  const line = `${parts.method} ${parts.target} HTTP/${parts.version}`;
-  if (line.length + CRLF_BYTES > REQUEST_LINE_BYTES) throw requestLineTooLong();
-  const requestLine = parseRequestLine(line);
-  const fields = new Fields(limits.headFields);
-  for (let at = 0; at + 1 < parts.rawHeaders.length; at += 2) {
-    fields.add(parts.rawHeaders[at] as string, parts.rawHeaders[at + 1] as string);
-  }
-  return finishHead(requestLine, fields.map);
-}
-
 function requestLineTooLong(): HeadError {
   return new HeadError('HEAD_REQUEST_LINE_TOO_LONG', 'the request line is too long', { status: 414 });
 }
 
-interface RequestLine {
-  readonly method: string;
-  readonly target: string;
-}
-
-function parseRequestLine(line: string): RequestLine {
-  const [method = '', target = '', version = '', ...more] = line.split(' ', 4);
-  if (!isToken(method) || more.length > 0 || !VERSION.test(version)) {
-    throw new HeadError('HEAD_REQUEST_LINE', 'the request line is not "method target version"');
-  }
-  if (version !== 'HTTP/1.1') throw new HeadError('HEAD_VERSION', 'the request is not http/1.1', { status: 505 });
-  if (!TARGET.test(target)) throw new HeadError('HEAD_TARGET', 'the request target is not an absolute path');
-  return { method, target };
-}
-
-function finishHead({ method, target }: RequestLine, headers: ReadonlyMap<string, string>): RequestHead {
-  checkHost(headers);
+function finishHead({ method, path, query, version }: RequestLine, headers: ReadonlyMap<string, string>): RequestHead {
+  const isOld = version === '1.0';
+  // HTTP/1.0 has no Host field, and no expectations (RFC 9110 10.1.1).
+  if (!isOld || headers.has('host')) checkHost(headers);
   const body = bodyFraming(headers);
-  const expect = headers.get('expect')?.toLowerCase();
+  if (isOld && body === 'chunked') {
+    // RFC 9112 6.1: a proxy of HTTP/1.0 may have passed the field without knowing it.
+    throw new HeadError('HEAD_TRANSFER_ENCODING', 'a request of http/1.0 has a transfer-encoding');
+  }
+  const expect = isOld ? undefined : headers.get('expect')?.toLowerCase();
   if (expect !== undefined && expect !== '100-continue') {
     throw new HeadError('HEAD_EXPECT', 'the expectation cannot be met', { status: 417 });
   }
-  const mark = target.indexOf('?');
-  const path = mark < 0 ? target : target.slice(0, mark);
-  const query = mark < 0 ? '' : target.slice(mark + 1);
-  const close = hasListElement(headers.get('connection'), 'close');
-  return { method, target, path, query, headers, body, close, expectContinue: expect !== undefined };
+  const close = isOld || hasListElement(headers.get('connection'), 'close');
+  return { method, path, query, version, headers, body, close, expectContinue: expect !== undefined };
 }

@@ -39,6 +39,11 @@ export class LineReader {
     return this.#length;
   }
 
+  /** The first `length` bytes of the incomplete line, as latin-1; after a fault, of the line with the fault. */
+  start(length: number): string {
+    return this.#buffer.toString('latin1', 0, Math.min(length, this.#length));
+  }
+
   /**
    * Reads from offset `start`. Returns the offset after a line feed, with `line` set, or the end of `bytes`.
    * @param max largest number of bytes of this line, including CRLF
@@ -47,15 +52,17 @@ export class LineReader {
     this.line = undefined;
     const room = start + max - this.#length;
     for (let at = start; at < bytes.length; at++) {
-      if (at >= room) throw this.#fault('TOO_LONG');
+      if (at >= room) throw this.#fault('TOO_LONG', bytes, start, at);
       const byte = bytes[at] as number;
       if (this.#afterCr) {
-        if (byte !== LF) throw this.#fault('BARE_CR');
+        if (byte !== LF) throw this.#fault('BARE_CR', bytes, start, at);
         this.#complete(bytes, start, at + 1);
         return at + 1;
       }
       if (byte === CR) this.#afterCr = true;
-      else if ((byte < SPACE && byte !== TAB) || byte === DELETE) throw this.#fault(controlFault(byte));
+      else if ((byte < SPACE && byte !== TAB) || byte === DELETE) {
+        throw this.#fault(controlFault(byte), bytes, start, at);
+      }
     }
     this.#append(bytes, start, bytes.length);
     return bytes.length;
@@ -83,7 +90,9 @@ export class LineReader {
     this.#length = length;
   }
 
-  #fault(fault: LineFault): Error {
+  /** Keeps the line up to the fault, so that the caller can see whose it is. */
+  #fault(fault: LineFault, bytes: Buffer, start: number, at: number): Error {
+    this.#append(bytes, start, at);
     return this.#fail(fault, FAULT_MESSAGES[fault]);
   }
 }

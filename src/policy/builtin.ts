@@ -1,35 +1,48 @@
+import { type BuiltInAuthenticator, revoked } from './grant.js';
 import { type StaticToken, tokenFinder } from './static.js';
 import type { SignedVerifier } from './token.js';
-import type { Authenticator } from './types.js';
 
 /** The user name of every identity in mode `any`. */
 export const ANONYMOUS_USER = 'anonymous';
 
-/**
- * Verifies signed tokens (mode `signed`).
- *
- * The built-in modes implement the interface of custom authenticators, so that the guard has one code path. Their verdicts
- * have one additional property, `local`, which the guard ignores for custom authenticators.
- */
-export function signedAuthenticator(verify: SignedVerifier): Authenticator {
-  return { name: 'signed', authenticate: ({ token, now }) => verify(token, now) };
+/** Verifies signed tokens (mode `signed`). */
+export function signedAuthenticator({ verify, revalidate }: SignedVerifier): BuiltInAuthenticator {
+  return {
+    name: 'signed',
+    authenticate: ({ token, now }) => verify(token, now),
+    revalidate({ identity, credential }, now) {
+      if (credential.mode !== 'signed') return revoked('the session did not begin with a signed token');
+      return revalidate(credential, now) ?? { valid: true, identity };
+    },
+  };
 }
 
 /** Looks tokens up in the token list (mode `static`). Targets in the list are as explicit as allow rules. */
-export function staticAuthenticator(entries: readonly StaticToken[]): Authenticator {
+export function staticAuthenticator(entries: readonly StaticToken[]): BuiltInAuthenticator {
   const findToken = tokenFinder(entries);
+  const byDigest = new Map(entries.map((entry) => [entry.digest, entry]));
   return {
     name: 'static',
     authenticate({ token }) {
       const entry = findToken(token);
       if (entry === undefined) return { allow: false, reason: 'the token is not in the list' };
-      const verdict = { allow: true, user: entry.user, local: true } as const;
+      const credential = { mode: 'static', digest: entry.digest } as const;
+      const verdict = { allow: true, user: entry.user, local: true, credential } as const;
       return entry.targets === undefined ? verdict : { ...verdict, targets: entry.targets };
+    },
+    revalidate({ identity, credential }) {
+      const entry = credential.mode === 'static' ? byDigest.get(credential.digest) : undefined;
+      if (entry === undefined) return revoked('the token is no longer in the list');
+      return { valid: true, identity: Object.freeze({ ...identity, user: entry.user, targets: entry.targets }) };
     },
   };
 }
 
 /** Accepts every token (mode `any`, for development). Only the allow rules protect the network. */
-export function anyAuthenticator(): Authenticator {
-  return { name: 'any', authenticate: () => ({ allow: true, user: ANONYMOUS_USER }) };
+export function anyAuthenticator(): BuiltInAuthenticator {
+  return {
+    name: 'any',
+    authenticate: () => ({ allow: true, user: ANONYMOUS_USER, local: false, credential: { mode: 'any' } }),
+    revalidate: ({ identity }) => ({ valid: true, identity }),
+  };
 }

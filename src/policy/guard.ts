@@ -1,10 +1,11 @@
+import { type BuiltInAuthenticator, type Credential, type Grant, type Revalidation, revoked } from './grant.js';
 import { isPrintable, toReason, USER_NAME_MAX } from './printable.js';
 import { formatTarget, parseTarget } from './target.js';
 import type { AuthenticationRequest, Authenticator, AuthorizationVerdict, Identity, TargetRequest } from './types.js';
 
 /** The result of `Guard.authenticate`. */
 export type AuthenticationResult =
-  | { readonly allow: true; readonly identity: Identity }
+  | ({ readonly allow: true } & Grant)
   | {
       readonly allow: false;
       /** `missing`: the client sent no token. `refused`: every other reason. */
@@ -19,6 +20,11 @@ export interface Guard {
   readonly name: string;
   /** An abort of `signal` denies without waiting for the deadline. */
   authenticate(request: AuthenticationRequest, signal?: AbortSignal): Promise<AuthenticationResult>;
+  /**
+   * Reports whether this guard still grants what another one, or itself, granted earlier. It asks nobody: a custom authenticator is
+   * only compared by its name, and decides in `authorize`. `now` is in milliseconds since the epoch. Never throws.
+   */
+  revalidate(grant: Grant, now: number): Revalidation;
   /** `undefined` if the authenticator has no `authorize`. An abort of `signal` denies without waiting for the deadline. */
   readonly authorize:
     | ((identity: Identity, target: TargetRequest, signal?: AbortSignal) => Promise<AuthorizationVerdict>)
@@ -28,12 +34,16 @@ export interface Guard {
 }
 
 /** Options of `createGuard`. */
-export interface GuardOptions {
-  readonly authenticator: Authenticator;
+export type GuardOptions = GuardLimits &
+  (
+    | { readonly authenticator: Authenticator; readonly builtIn?: false }
+    /** Only the verdict of a built-in authenticator may set `Identity.local` and the credential. */
+    | { readonly authenticator: BuiltInAuthenticator; readonly builtIn: true }
+  );
+
+interface GuardLimits {
   /** Time limit of one call in milliseconds. Setting: `timeouts.decision`. */
   readonly deadline: number;
-  /** Whether the authenticator is a built-in one. Only then may its verdict set `Identity.local`. Default: false. */
-  readonly builtIn?: boolean;
   /**
    * A monotonic clock in milliseconds, `performance.now` by default. It detects a late answer even if the authenticator blocked
    * the event loop and so delayed the timer.
@@ -59,9 +69,16 @@ export function createGuard(options: GuardOptions): Guard {
       if (token === '') return { allow: false, code: 'missing', reason: 'the client sent no token' };
       try {
         const answer = await callAuthenticator((inner) => authenticator.authenticate(request, inner), options, signal);
-        return { allow: true, identity: readVerdict(answer, request, name, options.builtIn === true) };
+        return { allow: true, ...readVerdict(answer, request, name, options.builtIn === true) };
       } catch (cause) {
         return { allow: false, code: 'refused', reason: reasonOf(cause, name, token) };
+      }
+    },
+    revalidate(grant, now) {
+      try {
+        return revalidate(options, name, grant, now);
+      } catch (cause) {
+        return revoked(reasonOf(cause, name, ''));
       }
     },
     authorize: hasAuthorize(authenticator)
@@ -88,6 +105,17 @@ export function createGuard(options: GuardOptions): Guard {
 /** A refusal with a reason. Every other exception is a failure of the authenticator or of the check of its answer. */
 class Refusal extends Error {}
 
+function revalidate(options: GuardOptions, name: string, grant: Grant, now: number): Revalidation {
+  const { identity, credential } = grant;
+  const isModule = options.builtIn !== true;
+  if (credential.mode !== (isModule ? 'module' : name) || (isModule && identity.method !== name)) {
+    const former =
+      credential.mode === 'module' ? `the authenticator ${identity.method}` : `the mode ${credential.mode}`;
+    return revoked(`the gateway no longer uses ${former}`);
+  }
+  return isModule ? { valid: true, identity } : options.authenticator.revalidate(grant, now);
+}
+
 function hasAuthorize(authenticator: Authenticator): boolean {
   return authenticator.authorize !== undefined && authenticator.authorize !== null;
 }
@@ -95,7 +123,7 @@ function hasAuthorize(authenticator: Authenticator): boolean {
 /** Calls the authenticator. At the deadline, or when `outer` aborts, rejects and aborts the authenticator's signal. */
 async function callAuthenticator(
   call: (signal: AbortSignal) => unknown,
-  { deadline, clock = () => performance.now() }: GuardOptions,
+  { deadline, clock = () => performance.now() }: GuardLimits,
   outer?: AbortSignal,
 ): Promise<unknown> {
   // Created only when needed: capturing the stack of an error costs more than a usual call.
@@ -124,14 +152,14 @@ async function callAuthenticator(
   }
 }
 
-function readVerdict(answer: unknown, request: AuthenticationRequest, method: string, builtIn: boolean): Identity {
+function readVerdict(answer: unknown, request: AuthenticationRequest, method: string, builtIn: boolean): Grant {
   const verdict = readAllow(answer);
   const { user, groups, targets, until, local } = verdict;
   if (!isPrintable(user, USER_NAME_MAX)) throw new TypeError('the user is not a printable name');
   if (until !== undefined && !(typeof until === 'number' && Number.isFinite(until) && until > request.now)) {
     throw new TypeError('the end of the session (until) is not a time in the future');
   }
-  return Object.freeze({
+  const identity = Object.freeze({
     user,
     groups: Object.freeze(groups === undefined ? [] : readList(groups, 'groups')),
     targets:
@@ -143,6 +171,7 @@ function readVerdict(answer: unknown, request: AuthenticationRequest, method: st
     method,
     clientName: request.clientName,
   });
+  return { identity, credential: builtIn ? (verdict.credential as Credential) : { mode: 'module' } };
 }
 
 /** Returns the answer if its `allow` is exactly true. Throws a `Refusal` if it is false, else a `TypeError`. */

@@ -13,6 +13,14 @@
  */
 export { type Address, canonicalAddress, readAddress } from './address.js';
 export { type AdmissionParts, type Plan, planTarget, type Resolve } from './admit.js';
+export type {
+  BuiltInAuthenticator,
+  BuiltInVerdict,
+  Credential,
+  Grant,
+  Revalidation,
+  SignedCredential,
+} from './grant.js';
 export { type AuthenticationResult, createGuard, type Guard, type GuardOptions } from './guard.js';
 export { loadAuthenticator } from './module.js';
 export { type RuleDecision, RuleSet } from './rule-set.js';

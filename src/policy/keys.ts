@@ -1,4 +1,4 @@
-import { createPublicKey, type JsonWebKey, type KeyObject, webcrypto } from 'node:crypto';
+import { createHash, createPublicKey, type JsonWebKey, type KeyObject, webcrypto } from 'node:crypto';
 import { Fault } from '../fault.js';
 import { quote } from './printable.js';
 
@@ -14,6 +14,8 @@ export interface VerificationKey {
   readonly key: KeyObject | Promise<webcrypto.CryptoKey>;
   /** Whether this is the gateway's own key. */
   readonly local: boolean;
+  /** SHA-256 of the key material, in base64url: the same key, whatever its label and id are. */
+  readonly fingerprint: string;
 }
 
 /** RFC 7518 section 3.2: the key is at least as long as the hash output. */
@@ -33,7 +35,8 @@ export const CANDIDATES_MAX = 8;
 export function localKey(secret: Uint8Array): VerificationKey {
   if (secret.length < SECRET_BYTES_MIN) throw invalid('the local token key is shorter than 32 bytes', 'token.key');
   const key = webcrypto.subtle.importKey('raw', secret, HS256, false, ['sign', 'verify']);
-  return { label: 'the local key', id: undefined, algorithms: ['HS256'], key, local: true };
+  const fingerprint = fingerprintOf('secret', secret);
+  return { label: 'the local key', id: undefined, algorithms: ['HS256'], key, local: true, fingerprint };
 }
 
 /**
@@ -148,19 +151,26 @@ function readSet(json: string, label: string): readonly JsonWebKey[] {
 
 function bind(key: KeyObject, label: string, id: string | undefined): VerificationKey {
   const { namedCurve, modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
+  const fingerprint = fingerprintOf('public', key.export({ type: 'spki', format: 'der' }));
+  const common = { label, id, key, local: false, fingerprint };
   switch (key.asymmetricKeyType) {
     case 'ed25519':
       // RFC 9864 introduced a second name for the same algorithm. Both are in use.
-      return { label, id, algorithms: ['EdDSA', 'Ed25519'], key, local: false };
+      return { ...common, algorithms: ['EdDSA', 'Ed25519'] };
     case 'rsa':
       if (modulusLength < RSA_BITS_MIN) throw invalid('the RSA key has less than 2048 bits', label);
-      return { label, id, algorithms: ['RS256'], key, local: false };
+      return { ...common, algorithms: ['RS256'] };
     case 'ec':
-      if (namedCurve === 'prime256v1') return { label, id, algorithms: ['ES256'], key, local: false };
+      if (namedCurve === 'prime256v1') return { ...common, algorithms: ['ES256'] };
       throw invalid(`the key is on the curve ${namedCurve}`, label, 'accepted is P-256 (prime256v1)');
     default:
       throw invalid('the key is not an Ed25519, RSA or P-256 key', label);
   }
+}
+
+/** The kind keeps a secret and a public key with the same bytes apart. */
+function fingerprintOf(kind: 'secret' | 'public', bytes: Uint8Array): string {
+  return createHash('sha256').update(`rdgw ${kind} key\n`).update(bytes).digest('base64url');
 }
 
 function load<T>(read: () => T, label: string, problem = 'the file is not a public key in PEM'): T {

@@ -2,11 +2,11 @@ import { basename } from 'node:path';
 import { Fault } from '../fault.js';
 import { anyAuthenticator, signedAuthenticator, staticAuthenticator } from './builtin.js';
 import { type PolicyFile, readPolicyFile } from './files.js';
+import type { BuiltInAuthenticator } from './grant.js';
 import { createGuard, type Guard } from './guard.js';
 import { findModule, loadAuthenticator } from './module.js';
 import { parseTokenList } from './static.js';
 import { createSignedVerifier, type SignedVerifier } from './token.js';
-import type { Authenticator } from './types.js';
 
 /** The part of the configuration that the guard is made from. Paths are absolute. */
 export interface GuardSettings {
@@ -89,7 +89,7 @@ export async function makeGuard(
     const authenticator = await loadAuthenticator(module.path, module.options);
     return { guard: createGuard({ authenticator, deadline }), warnings: [] };
   }
-  const createBuiltIn = (authenticator: Authenticator): Guard =>
+  const createBuiltIn = (authenticator: BuiltInAuthenticator): Guard =>
     createGuard({ authenticator, deadline, builtIn: true });
   switch (paa.mode) {
     case 'signed': {
@@ -143,7 +143,7 @@ function fileOf(files: GuardFiles, path: string): PolicyFile {
 function makeStatic(
   { path, text, mode }: PolicyFile,
   hasRules: boolean,
-  createBuiltIn: (authenticator: Authenticator) => Guard,
+  createBuiltIn: (authenticator: BuiltInAuthenticator) => Guard,
 ): OpenedGuard {
   const entries = parseTokenList(text, path);
   const withoutTargets = hasRules ? [] : entries.filter((entry) => entry.targets === undefined);

@@ -58,7 +58,8 @@ export function normalizeHost(text: string): string {
 }
 
 /**
- * Parses the host of a channel request like `normalizeHost`, and accepts an IPv6 address in brackets too, as FreeRDP 2 sends it.
+ * Parses the host of a channel request like `normalizeHost`, and accepts an IPv6 address in brackets too, as FreeRDP sends that of
+ * an .rdp file.
  * `address` is undefined for a name.
  */
 export function readHost(text: string): { readonly host: string; readonly address: Address | undefined } {

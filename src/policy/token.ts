@@ -1,5 +1,6 @@
 import { CompactSign } from 'jose';
 import { Fault } from '../fault.js';
+import { type Revalidation, revoked, type SignedCredential } from './grant.js';
 import { checkCandidates, keySet, localKey, publicKey, type VerificationKey } from './keys.js';
 import { isPrintable, quote, USER_NAME_MAX } from './printable.js';
 import { checkSignature, parseObject, TOKEN_MAX_LENGTH } from './signature.js';
@@ -92,6 +93,7 @@ export type SignedVerdict =
       readonly targets?: readonly string[];
       /** Whether the gateway's own key signed the token. */
       readonly local: boolean;
+      readonly credential: SignedCredential;
     }
   | {
       readonly allow: false;
@@ -99,8 +101,13 @@ export type SignedVerdict =
       readonly reason: string;
     };
 
-/** Verifies a token. `now` is in milliseconds since the epoch. Never rejects. */
-export type SignedVerifier = (token: string, now: number) => Promise<SignedVerdict>;
+/** All times are in milliseconds since the epoch. */
+export interface SignedVerifier {
+  /** Verifies a token. Never rejects. */
+  readonly verify: (token: string, now: number) => Promise<SignedVerdict>;
+  /** Why a token that was accepted earlier, by this or another verifier, is not accepted any more. `undefined` if it is. */
+  readonly revalidate: (credential: SignedCredential, now: number) => Revalidation | undefined;
+}
 
 /**
  * Creates a verifier for signed tokens.
@@ -128,45 +135,71 @@ export function createSignedVerifier(options: SignedVerifierOptions): SignedVeri
       message: 'there is no key or no gateway name to verify tokens with',
     });
   }
-  return async (token, now) => {
-    const signature = await checkSignature(token, keys);
-    if (!signature.valid) return refuse(signature.reason);
-    const claims = parseObject(signature.payload);
-    if (claims === undefined) return refuse('the payload of the token is not a JSON object');
-    return readClaims(claims, signature.key, audiences, now);
+  return {
+    async verify(token, now) {
+      const signature = await checkSignature(token, keys);
+      if (!signature.valid) return refuse(signature.reason);
+      const claims = parseObject(signature.payload);
+      if (claims === undefined) return refuse('the payload of the token is not a JSON object');
+      return readClaims(claims, signature.key, audiences, now);
+    },
+    revalidate(credential, now) {
+      const key = keys.find(({ fingerprint }) => fingerprint === credential.key);
+      if (key === undefined) return revoked('the key of the token is no longer accepted');
+      const wrongAudience = audienceProblem(credential.audiences, audiences);
+      if (wrongAudience !== undefined) return revoked(wrongAudience);
+      const expired = expiryProblem(credential.expiresAt, key, now);
+      return expired === undefined ? undefined : { valid: false, code: 'expired', reason: expired };
+    },
   };
 }
 
 function readClaims(
   claims: Readonly<Record<string, unknown>>,
-  { local, label }: VerificationKey,
+  key: VerificationKey,
   audiences: readonly string[],
   now: number,
 ): SignedVerdict {
   const { exp, nbf, aud, sub, tgt } = claims;
-  const tolerance = local ? 0 : CLOCK_TOLERANCE_MS;
+  const { local, label } = key;
   if (!isNumericDate(exp)) return refuse('the token has no expiry');
   if (!isSeconds(exp)) return refuse(tooLate('the expiry (exp)', exp));
-  if (now >= exp * 1000 + tolerance) return refuse(`the token expired ${formatDuration(now - exp * 1000)} ago`);
+  const expired = expiryProblem(exp * 1000, key, now);
+  if (expired !== undefined) return refuse(expired);
   if (nbf !== undefined && !isNumericDate(nbf)) return refuse('the start of validity (nbf) of the token is not a time');
   if (nbf !== undefined && !isSeconds(nbf)) return refuse(tooLate('the start of validity (nbf)', nbf));
-  if (nbf !== undefined && now + tolerance < nbf * 1000)
+  if (nbf !== undefined && now + toleranceOf(key) < nbf * 1000)
     return refuse(`the token becomes valid in ${formatDuration(nbf * 1000 - now)}`);
 
-  const audienceNames = (Array.isArray(aud) ? aud : [aud]).filter((name) => typeof name === 'string');
-  if (!audienceNames.some((name) => audiences.includes(normalizeAudience(name)))) {
-    const found =
-      audienceNames.length === 0 ? 'no audience' : `the audience ${audienceNames.slice(0, 3).map(quote).join(', ')}`;
-    return refuse(`the token names ${found}, this gateway is ${audiences.map(quote).join(' or ')}`);
-  }
+  const audienceNames = (Array.isArray(aud) ? aud : [aud])
+    .filter((name) => typeof name === 'string')
+    .map(normalizeAudience);
+  const wrongAudience = audienceProblem(audienceNames, audiences);
+  if (wrongAudience !== undefined) return refuse(wrongAudience);
   if (!isPrintable(sub, USER_NAME_MAX)) return refuse('the token has no printable user name (sub)');
+  const credential = { mode: 'signed', key: key.fingerprint, audiences: audienceNames, expiresAt: exp * 1000 } as const;
   if (tgt === undefined) {
     if (local) return refuse('the token names no target');
-    return { allow: true, user: sub, local };
+    return { allow: true, user: sub, local, credential };
   }
   const targets = readTargets(tgt);
   if (targets === undefined) return refuse(`the token of ${label} has a malformed target`);
-  return { allow: true, user: sub, targets, local };
+  return { allow: true, user: sub, targets, local, credential };
+}
+
+function expiryProblem(expiresAt: number, key: VerificationKey, now: number): string | undefined {
+  if (now < expiresAt + toleranceOf(key)) return undefined;
+  return `the token expired ${formatDuration(now - expiresAt)} ago`;
+}
+
+function toleranceOf({ local }: VerificationKey): number {
+  return local ? 0 : CLOCK_TOLERANCE_MS;
+}
+
+function audienceProblem(named: readonly string[], own: readonly string[]): string | undefined {
+  if (named.some((name) => own.includes(name))) return undefined;
+  const found = named.length === 0 ? 'no audience' : `the audience ${named.slice(0, 3).map(quote).join(', ')}`;
+  return `the token names ${found}, this gateway is ${own.map(quote).join(' or ')}`;
 }
 
 function readTargets(tgt: unknown): readonly string[] | undefined {

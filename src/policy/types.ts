@@ -78,15 +78,19 @@ export type AuthorizationVerdict = { readonly allow: true } | { readonly allow: 
  * the deadline, or earlier if the client disconnects.
  */
 export interface Authenticator {
-  /** Printable, at most 64 characters. Used in the log and as `Identity.method`. */
+  /** Printable, at most 64 characters. Used in the log and as `Identity.method`. Another name ends the rights that were granted before. */
   readonly name: string;
-  /** Called once for each tunnel. The token of the request is never empty. */
+  /** Called once for each tunnel, also if a reload replaces the authenticator. The token of the request is never empty. */
   authenticate(
     request: AuthenticationRequest,
     signal: AbortSignal,
   ): Promise<AuthenticationVerdict> | AuthenticationVerdict;
   /**
    * Called for each address that the targets of the identity or the allow rules permit. Without this method they alone decide.
+   *
+   * After a reload it is also called for identities that an authenticator with the same `name` returned before; identities of one
+   * with another name are refused. With `auth.whenRevoked: end` it is called at the reload for each open channel, at most 1000
+   * calls at a time, and a session ends unless the answer allows it.
    */
   authorize?(
     identity: Identity,

@@ -15,6 +15,8 @@ export type EndCause =
   | 'target reset'
   /** The target accepted no data for too long. */
   | 'target stalled'
+  /** The session may no longer go on. */
+  | 'access revoked'
   | 'closed by the gateway';
 
 /** How the target's connection ended: FIN, RST, or closed by the driver because the target accepted no more data. */

@@ -13,6 +13,7 @@ import { type Serving, serve } from './serve.js';
 import { loadServeSettings, type ServeRequest } from './settings.js';
 import { Signals, untilDrained } from './signals.js';
 import { freeInPlaceOnOneCore } from './single-core.js';
+import { openLogOutput } from './stderr.js';
 import { serveWithWorkers, workerCount } from './workers/primary.js';
 import { runWorker } from './workers/worker.js';
 
@@ -55,14 +56,17 @@ export async function runServe(request: ServeRequest, terminal: ServeTerminal): 
   const uncaught = new UncaughtErrors();
   catchUncaughtErrors(uncaught.handle);
   const workers = workerCount(config);
-  const options = { config, dataDir: request.dataDir, writeLog: (line: string) => void process.stderr.write(line) };
+  const output = openLogOutput();
+  const options = { config, dataDir: request.dataDir, writeLog: output.write };
   const serving = workers === 1 ? await serve(options) : await serveWithWorkers(options, workers);
   uncaught.reportTo((facts) => serving.log.event('error.uncaught', { ...facts }));
+  output.reportTo((lines) => serving.log.event('log.dropped', { lines }));
   // Before the ready message: its reader may send a signal at once.
   const drained = untilDrained(serving, request, signals);
   const facts = await readyFacts(serving, loaded, request.dataDir);
   terminal.ready(readyMessage(facts, request, terminal), facts);
   await drained;
+  await output.flush(FLUSH_MS);
   // A timer or a connection pool of a custom authenticator may keep the process running; the gateway itself has ended.
   setTimeout(() => process.exit(), FLUSH_MS).unref();
 }

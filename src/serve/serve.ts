@@ -11,6 +11,7 @@ import { createLog, type RootLog } from '../gateway/report/log.js';
 import { openGateway, type PreparedSettings, prepareRuntimeSettings } from './gateway.js';
 import { type Metrics, serveMetrics } from './metrics.js';
 import { readSettingsFiles, type SettingsFiles } from './settings-files.js';
+import { rotateTicketKeys } from './ticket-keys.js';
 
 export interface ServeOptions {
   readonly config: Config;
@@ -50,6 +51,7 @@ export async function serve({ config, dataDir, writeLog }: ServeOptions): Promis
     await gateway.close();
     throw error;
   });
+  rotateTicketKeys((keys) => gateway.useTicketKeys(keys));
   const prepare = (files: SettingsFiles): Promise<PreparedSettings> => prepareRuntimeSettings(gateway, files);
   const ports = gateway.addresses.map((address) => address?.port);
   return {

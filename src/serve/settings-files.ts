@@ -35,7 +35,8 @@ export async function readSettingsFiles(config: Config, dataDir: string, localKe
 
 /** Throws a `Fault` for files that could be read but cannot be used. */
 export async function makeRuntimeSettings(files: SettingsFiles): Promise<MadeSettings> {
-  const { config, tls, audiences, localKey, guardFiles, warnings } = files;
+  const { config, audiences, localKey, guardFiles, warnings } = files;
+  const tls = tlsOf(files);
   secureContext(tls);
   const rules = config.targets.allow.map(parseRule);
   // For this process: each worker has descriptors of its own.
@@ -49,9 +50,13 @@ export async function makeRuntimeSettings(files: SettingsFiles): Promise<MadeSet
   };
 }
 
+function tlsOf({ config, tls: { cert, key } }: SettingsFiles): RuntimeSettings['tls'] {
+  return { cert, key, profile: config.tls.profile };
+}
+
 /** Throws what `makeRuntimeSettings` would throw, but runs no code of a custom authenticator. */
 export async function checkRuntimeSettings(files: SettingsFiles): Promise<void> {
-  if (files.config.auth.module !== undefined) return void secureContext(files.tls);
+  if (files.config.auth.module !== undefined) return void secureContext(tlsOf(files));
   const { settings } = await makeRuntimeSettings(files);
   await settings.guard.close();
 }

@@ -103,7 +103,7 @@ describe('two hundred sessions that transfer data all the time', () => {
   it('survive reloads of certificate and settings, with every byte correct', async () => {
     const issuer = makeIssuer();
     write('portal.pem', issuer.pem);
-    configure({ ...rules(), auth: { paa: { keys: ['portal.pem'] } } });
+    configure({ ...rules(), auth: { paa: { keys: ['portal.pem'] } }, limits: { tunnelsPerUser: SESSIONS } });
     await start();
     const token = await signed(issuer);
     // One after the other: all at once would overload the gateway, and it would reject new connections.

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ensureCertificates } from '../../src/certs/ensure.js';
+import { makeTokenKey } from '../../src/certs/token-key.js';
 import type { LogEvent } from '../../src/gateway/report/events.js';
+import { PKT_TYPE } from '../../src/protocol/index.js';
 import { tlsSocket } from '../support/client.js';
 import { keepEchoing } from '../support/moving.js';
 import type { Program } from '../support/program.js';
@@ -100,6 +102,46 @@ describe('a reload', () => {
     expect(tries.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
   });
 
+  it('with another token key ends the right of every session to open channels, in every worker', async () => {
+    const server = await listening();
+    const clients = [...(await openOnBothWorkers(server, 'websocket')), ...(await openOnBothWorkers(server, 'http'))];
+    await makeTokenKey(at('data'));
+    await reload(server, 'reload.completed');
+    for (const client of clients) await expectEcho(client);
+    const opened = lines(server, 'channel.opened').length;
+    for (const client of clients) {
+      client.closeChannel();
+      await client.until('closed');
+      client.createChannel();
+      expect(await client.until('refused')).toMatchObject({ packetType: PKT_TYPE.CHANNEL_RESPONSE });
+    }
+    await eventually(() => lines(server, 'channel.refused').length === clients.length);
+    const refused = lines(server, 'channel.refused');
+    expect(new Set(refused.map(({ reason }) => reason))).toEqual(
+      new Set(['the key of the token is no longer accepted']),
+    );
+    expect(new Set(refused.map(({ worker }) => worker))).toEqual(new Set([1, 2]));
+    expect(lines(server, 'channel.opened')).toHaveLength(opened);
+  });
+
+  it('ends the sessions in every worker whose right is gone, if the settings say so', async () => {
+    const listed = (text: string): void => writeFileSync(at('tokens'), text, { mode: 0o600 });
+    const auth = { paa: { mode: 'static', tokensFile: 'tokens' }, whenRevoked: 'end' };
+    listed(`alice-token-000001 alice ${target.name}\nbob-token-00000001 bob ${target.name}\n`);
+    const server = await listening({ auth });
+    const revoked = await openOnBothWorkers(server, 'websocket', 'alice-token-000001');
+    const kept = await openOnBothWorkers(server, 'http', 'bob-token-00000001');
+    listed(`bob-token-00000001 bob ${target.name}\n`);
+    await reload(server, 'reload.completed');
+    for (const client of revoked) expect(await client.until('closed')).toMatchObject({ code: 0x4d4 });
+    for (const client of kept) await expectEcho(client);
+    const ended = lines(server, 'session.revoked');
+    expect(ended).toHaveLength(revoked.length);
+    expect(new Set(ended.map(({ worker }) => worker))).toEqual(new Set([1, 2]));
+    for (const line of ended)
+      expect(line).toMatchObject({ user: 'alice', reason: 'the token is no longer in the list' });
+  });
+
   it('that one worker cannot prepare is applied by none', async () => {
     writeFileSync(
       at('auth.mjs'),
@@ -176,6 +218,23 @@ describe('a reload', () => {
     await expect(server.open('websocket')).rejects.toThrow();
     await expectEcho(client);
     expect(existsSync(at('keys.txt'))).toBe(false);
+  });
+});
+
+describe('limits.tunnelsPerUser', () => {
+  it('counts all workers, and a worker that dies gives back its slots', async () => {
+    const server = await listening();
+    const clients = await openOnBothWorkers(server, 'websocket');
+    const limit = clients.length;
+    configure(folder, { limits: { tunnelsPerUser: limit } });
+    await reload(server, 'reload.completed');
+    await expect(server.open('websocket')).rejects.toThrow();
+    await eventually(() => lines(server, 'session.refused').length === 1);
+    expect(lines(server, 'session.refused')[0]).toMatchObject({ reason: 'limits.tunnelsPerUser is reached' });
+    const lost = sessionWorkers(server).filter((worker) => worker === 1).length;
+    await replaceWorker(server, 1);
+    const tries = await Promise.allSettled(Array.from({ length: limit + 2 }, () => server.open('websocket')));
+    expect(tries.filter(({ status }) => status === 'fulfilled')).toHaveLength(lost);
   });
 });
 

@@ -46,6 +46,7 @@ timeouts: {dial: 5}
     expect(describeConfig(loaded)).not.toMatch(/hunter2|4711/);
     expect(effectiveSettings(loaded).auth).toEqual({
       paa: { mode: 'signed', keys: [] },
+      whenRevoked: 'keep',
       module: {
         path: join(folder.cwd, 'auth.mjs'),
         options: {

@@ -16,10 +16,10 @@ describe('defaults', () => {
       trustedProxies: [],
       forwarded: 'none',
       workers: 1,
-      tls: {},
-      auth: { paa: { mode: 'signed', keys: [] } },
+      tls: { profile: 'intermediate' },
+      auth: { paa: { mode: 'signed', keys: [] }, whenRevoked: 'keep' },
       targets: { allow: [] },
-      transports: { websocket: true, http: true, outEncoding: 'identity' },
+      transports: { websocket: true, http: true, outEncoding: 'identity', pairBy: 'address' },
       limits: {
         headBytes: 65536,
         headFields: 100,
@@ -31,6 +31,7 @@ describe('defaults', () => {
         connectionsPerAddress: 4096,
         loopDelay: 200,
         tunnels: 10000,
+        tunnelsPerUser: 100,
       },
       timeouts: {
         tls: 10,

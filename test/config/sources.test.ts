@@ -33,7 +33,7 @@ describe('sources', () => {
     expect(config.listen).toMatchObject([{ address: { host: '::1', port: 0 } }]);
     expect(config.auth.paa.keys).toEqual([join(folder.cwd, 'a.pem'), '/b.pem']);
     expect(config.targets.allow).toEqual(['10.0.0.0/8', '*.corp.example:3389-3399']);
-    expect(config.transports).toEqual({ websocket: true, http: false, outEncoding: 'chunked' });
+    expect(config.transports).toEqual({ websocket: true, http: false, outEncoding: 'chunked', pairBy: 'address' });
     expect(config.timeouts.keepAlive).toBe(45.5);
     expect(config.log.keylog).toBeUndefined();
   });
@@ -102,6 +102,7 @@ describe('sources', () => {
       overrides: { 'tls.key': 'k.pem' },
     });
     expect(config.tls).toEqual({
+      profile: 'intermediate',
       cert: join(folder.cwd, 'etc/cert.pem'),
       key: join(folder.cwd, 'k.pem'),
       ca: join(folder.cwd, 'ca.pem'),

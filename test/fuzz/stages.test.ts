@@ -36,7 +36,7 @@ const EXPECTED_KINDS: Readonly<Record<string, readonly string[]>> = {
   text: ['hex true undefined', 'base64 true undefined', 'explained true', 'NTLM negotiate'],
   heads: [
     'head',
-    'web',
+    'REQUEST_PATH',
     'RDG_IN_DATA chunked',
     'RDG_IN_DATA length',
     'RDG_OUT_DATA none upgrade',

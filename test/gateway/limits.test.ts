@@ -4,6 +4,9 @@ import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import type { EventLoop } from '../../src/gateway/admission/event-loop.js';
 import { targetOpener } from '../../src/gateway/target/dial.js';
+import { anyAuthenticator } from '../../src/policy/builtin.js';
+import { createGuard } from '../../src/policy/guard.js';
+import { RuleSet } from '../../src/policy/rule-set.js';
 import { parseRule } from '../../src/policy/rules.js';
 import type { Identity } from '../../src/policy/types.js';
 import { PKT_TYPE, RESULT } from '../../src/protocol/index.js';
@@ -223,6 +226,16 @@ describe('limits.handshakesPerAddress', () => {
   });
 });
 
+describe('limits.handshakeRate', () => {
+  it('delays TLS handshakes beyond it for a moment, and rejects none', async () => {
+    const server = await testGateway({ limits: { handshakeRate: 4 } });
+    await Promise.all(Array.from({ length: 8 }, async () => closed(await healthy(server))));
+    expect(server.lines('handshake.delayed').length).toBeGreaterThan(0);
+    expect(server.gateway.counts().rejected).toEqual({});
+    await server.stop();
+  });
+});
+
 describe('timeouts.identity', () => {
   it.each(TRANSPORTS)('frees the slot of an unauthenticated client over %s that sends nothing', async (transport) => {
     const server = await testGateway({ limits: { handshakes: 2 }, timeouts: { identity: 0.3, close: 0.2 } });
@@ -285,7 +298,7 @@ describe('limits.tunnels', () => {
     for (const { id, socket } of pairs) {
       socket.write(`${rdgHead('RDG_IN_DATA', id, ['Transfer-Encoding: chunked']).join('\r\n')}\r\n\r\n`);
     }
-    const refused = (): number => server.lines('request.rejected').filter(({ status }) => status === 503).length;
+    const refused = (): number => server.gateway.counts().refused.busy ?? 0;
     await eventually(() => refused() === 2);
     expect(server.gateway.tunnels).toBe(1);
     await server.stop();
@@ -316,6 +329,55 @@ describe('limits.tunnels', () => {
   });
 });
 
+describe('limits.tunnelsPerUser', () => {
+  it.each(TRANSPORTS)('refuses a further tunnel of the user over %s, and leaves room for others', async (transport) => {
+    const server = await testGateway({ limits: { tunnels: 4, tunnelsPerUser: 2 }, timeouts: { close: 0.3 } });
+    const target = await echoTarget();
+    const tokenOf = (user: string): Promise<string> => server.token(target.name, { user });
+    const open = async (user: string): Promise<RawClient> =>
+      RawClient.open(server, { transport, token: await tokenOf(user), port: target.port });
+    const clients = [await open('alice'), await open('ALICE')];
+    const third = await RawClient.start(server, { transport, token: await tokenOf('Alice'), port: target.port });
+    expect(await third.until('refused')).toMatchObject({
+      packetType: PKT_TYPE.TUNNEL_RESPONSE,
+      code: RESULT.E_PROXY_MAXCONNECTIONSREACHED,
+    });
+    await third.ended();
+    expect(server.lines('session.refused')).toMatchObject([
+      { level: 'warn', user: 'Alice', reason: 'limits.tunnelsPerUser is reached' },
+    ]);
+    expect(server.lines('authentication.succeeded')).toHaveLength(2);
+    expect(server.gateway.counts().refused).toEqual({ busy: 1 });
+    clients.push(await open('bob'));
+    for (const client of clients) {
+      client.send(Buffer.from('hello'));
+      expect((await client.waitForBytes(5)).toString()).toBe('hello');
+    }
+    for (const client of clients) client.pipe.close();
+    await server.idle();
+    await eventually(() => target.open === 0);
+    // Each slot was released once: there are two again, and not three.
+    const again = await Promise.allSettled([open('alice'), open('alice'), open('alice')]);
+    expect(again.filter(({ status }) => status === 'fulfilled')).toHaveLength(2);
+    for (const result of again) if (result.status === 'fulfilled') result.value.pipe.close();
+    await server.stop();
+    await target.stop();
+  });
+
+  it.each(TRANSPORTS)(
+    'is no limit over %s where every token is accepted, since nobody has a name',
+    async (transport) => {
+      const guard = createGuard({ authenticator: anyAuthenticator(), deadline: 10_000, builtIn: true });
+      const server = await testGateway({ guard, allow: ['127.0.0.1:*'], limits: { tunnelsPerUser: 1 } });
+      const target = await echoTarget();
+      const open = () => RawClient.open(server, { transport, token: 'x', port: target.port });
+      for (const client of [await open(), await open()]) client.pipe.close();
+      await server.stop();
+      await target.stop();
+    },
+  );
+});
+
 describe('limits of a head', () => {
   it.each(['RDG_OUT_DATA', 'GET'])('too large is answered with 431 (%s)', async (method) => {
     const server = await testGateway({ limits: { headBytes: 4096 } });
@@ -332,6 +394,23 @@ describe('limits of a head', () => {
     const socket = await tlsSocket(server);
     const fields = Array.from({ length: 30 }, (_, index) => `X-${index}: x`);
     expect((await request(socket, [...rdgHead('RDG_OUT_DATA', randomUUID()), ...fields])).status).toBe(431);
+    await server.stop();
+  });
+
+  it('too large is answered while TLS still sends its session tickets', async () => {
+    const server = await testGateway({ limits: { headBytes: 4096 } });
+    const answers = Array.from({ length: 10 }, async () =>
+      request(await tlsSocket(server), ['GET / HTTP/1.1', 'Host: localhost', `X-Padding: ${'x'.repeat(5000)}`]),
+    );
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(new Array(10).fill(431));
+    await server.stop();
+  });
+
+  it('leave nothing behind when the client ends within its head', async () => {
+    const server = await testGateway({ timeouts: { close: 60, head: 60 } });
+    const sockets = await Promise.all(Array.from({ length: 50 }, () => tlsSocket(server)));
+    for (const socket of sockets) socket.resume().end('GET / HTTP/1.1\r\nHo');
+    await server.idle();
     await server.stop();
   });
 
@@ -463,7 +542,10 @@ describe('the time for all targets together', () => {
 
   it('ends even if the garbage collector runs while a target is dialled', async () => {
     const silentTarget = await silentPort();
-    const open = targetOpener({ rules, authorize: undefined }, { dial: 60_000, decision: 60_000, all: 300 });
+    const open = targetOpener(
+      { rules: new RuleSet(rules), authorize: undefined },
+      { dial: 60_000, decision: 60_000, all: 300 },
+    );
     const opened = open(identity, ['127.0.0.1', '127.0.0.2'], silentTarget.port, new AbortController().signal);
     for (let count = 0; count < 5; count++) {
       await sleep(20);
@@ -477,7 +559,7 @@ describe('the time for all targets together', () => {
     const target = await testTarget();
     const authorize = async (_: Identity, { host }: { host: string }) =>
       host === '127.0.0.1' ? ({ allow: true } as const) : new Promise<never>(() => undefined);
-    const open = targetOpener({ rules, authorize }, { dial: 1000, decision: 300, all: 60_000 });
+    const open = targetOpener({ rules: new RuleSet(rules), authorize }, { dial: 1000, decision: 300, all: 60_000 });
     const opened = open(identity, ['127.0.0.2', '127.0.0.1'], target.port, new AbortController().signal);
     for (let count = 0; count < 5; count++) {
       await sleep(20);
@@ -491,7 +573,10 @@ describe('the time for all targets together', () => {
 
   it('returns the reason of each target', async () => {
     const port = await closedPort();
-    const open = targetOpener({ rules, authorize: undefined }, { dial: 1000, decision: 1000, all: 5000 });
+    const open = targetOpener(
+      { rules: new RuleSet(rules), authorize: undefined },
+      { dial: 1000, decision: 1000, all: 5000 },
+    );
     const signal = new AbortController().signal;
     const result = await open(identity, ['127.0.0.1', '10.9.8.7'], port, signal);
     expect(result).toMatchObject({ code: RESULT.E_PROXY_TS_CONNECTFAILED });

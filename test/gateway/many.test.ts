@@ -68,7 +68,7 @@ async function round(server: TestGateway, target: TestTarget): Promise<void> {
 
 describe('500 sessions at once', () => {
   it('transfer their data and leak nothing, in every round', { timeout: 120_000 }, async () => {
-    const server = await testGateway({ timeouts: { close: 1 } });
+    const server = await testGateway({ timeouts: { close: 1 }, limits: { tunnelsPerUser: SESSIONS } });
     const target = await echoTarget();
     const before = activeResources();
     let settled = 0;

@@ -23,6 +23,7 @@ import {
 } from '../support/client.js';
 import { type TestGateway, testGateway } from '../support/gateway.js';
 import { closedPort, type TestTarget, testTarget } from '../support/target.js';
+import { eventually } from '../support/wait.js';
 
 const { HANDSHAKE_RESPONSE, TUNNEL_RESPONSE, CHANNEL_RESPONSE } = PKT_TYPE;
 const {
@@ -372,7 +373,7 @@ describe('at the HTTP level', () => {
       const socket = await tlsSocket(server);
       const id = randomUUID();
       expect((await request(socket, rdgHead('RDG_OUT_DATA', id, [line]))).status).toBe(401);
-      await server.line('request.rejected', ({ connection }) => connection === id);
+      await eventually(() => server.log.some(({ status, connection }) => status === 401 && connection === id));
       socket.destroy();
     }
     const log = JSON.stringify(server.log).toLowerCase();

@@ -16,12 +16,12 @@ const issued = await issueServer(authority, ['localhost', '127.0.0.1'], 'ecdsa',
 const CA = authority.certificate;
 const TLS = { cert: issued.certificate + CA, key: issued.key };
 
-/** A guard that accepts every client as the user `name`, and records whether it was closed. */
-function openGuard(name: string, more: Partial<Authenticator> = {}): Guard & { readonly isClosed: () => boolean } {
+/** A guard of the same authenticator that accepts every client as the user `user`, and records whether it was closed. */
+function openGuard(user: string, more: Partial<Authenticator> = {}): Guard & { readonly isClosed: () => boolean } {
   let closed = false;
   const authenticator: Authenticator = {
-    name,
-    authenticate: () => ({ allow: true, user: name }),
+    name: 'custom',
+    authenticate: () => ({ allow: true, user }),
     close: () => {
       closed = true;
     },
@@ -50,6 +50,7 @@ function settingsWith({
     limits: { ...parsed.limits, ...limits },
     timeouts: { ...parsed.timeouts, ...timeouts },
     transports: { ...parsed.transports, ...transports },
+    auth: parsed.auth,
   };
   return { config, tls: TLS, guard, rules: allow.map(parseRule) };
 }
@@ -181,6 +182,23 @@ describe('a reload', () => {
     expect(await server.line('connection.evicted')).toMatchObject({ reason: 'limits.handshakes' });
     await waitForClose(only);
     client.pipe.close();
+    await server.stop();
+    await target.stop();
+  });
+
+  it('changes the limit of tunnels of one user', async () => {
+    const server = await oldGateway();
+    const target = await echoTarget();
+    const open = (ca: string, port = server.port) =>
+      RawClient.open({ port, ca }, { transport: 'websocket', token: 'x', port: target.port });
+    const clients = [await open(server.ca)];
+    const guard = () => openGuard('old');
+    server.gateway.reload(settingsWith({ guard: guard(), limits: { tunnelsPerUser: 1 } }));
+    await expect(open(CA)).rejects.toThrow();
+    expect(await server.line('session.refused')).toMatchObject({ reason: 'limits.tunnelsPerUser is reached' });
+    server.gateway.reload(settingsWith({ guard: guard(), limits: { tunnelsPerUser: 2 } }));
+    clients.push(await open(CA));
+    for (const client of clients) client.pipe.close();
     await server.stop();
     await target.stop();
   });

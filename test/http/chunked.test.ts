@@ -82,6 +82,9 @@ describe('ChunkedDecoder', () => {
     ['a bare LF after the size', '5\nhello\r\n', 'BODY_BARE_LF'],
     ['a bare CR after the size', '5\rhello\r\n', 'BODY_BARE_CR'],
     ['a NUL in an extension', '5;a\0\r\n', 'BODY_NUL'],
+    ['another control character', '5;a="\x01"\r\n', 'BODY_CONTROL'],
+    ['a letter that is no digit', '5g\r\n', 'BODY_CHUNK_SIZE'],
+    ['latin-1 in an extension', '5;\xe9\r\n', 'BODY_CHUNK_SIZE'],
     ['a chunk that is longer than its size', '5\r\nhello!\r\n', 'BODY_CHUNK_END'],
     ['a chunk that ends in a bare LF', '5\r\nhello\n', 'BODY_CHUNK_END'],
     ['a chunk that ends in a bare CR', '5\r\nhello\r0', 'BODY_CHUNK_END'],
@@ -104,6 +107,43 @@ describe('ChunkedDecoder', () => {
         ),
       ).code,
     ).toBe(code);
+  });
+
+  it.each([
+    ['1\r\na', 'b'],
+    ['1\r\na', '\n'],
+    ['1\r\na\r', '\r'],
+    ['', 'g'],
+    ['', ';'],
+    ['', '\r'],
+    ['', ' '],
+    ['5', ' '],
+    ['5', '\n'],
+    ['5', '='],
+    ['5\r', '5'],
+    ['1fffffffffffff', '0'],
+    ['5;', ';'],
+    ['5;', '\r'],
+    ['5;a', ' '],
+    ['5;a', '"'],
+    ['5;a', '\0'],
+    ['5;a=', '\r'],
+    ['5;a=', ';'],
+    ['5;a=b', '='],
+    ['5;a="b', '\r'],
+    ['5;a="b\\', '\r'],
+    ['5;a="b', '\x7f'],
+    ['5;a="b"', 'c'],
+    ['5;a="b";c\r', ' '],
+    ['0\r\nX\r', 'x'],
+  ])('after %j rejects %j at once, and nothing before it', (start, wrong) => {
+    expect(() => new ChunkedDecoder().write(Buffer.from(start, 'latin1'))).not.toThrow();
+    for (const pieces of [[start + wrong], [start, wrong], [...start, wrong]]) {
+      const decoder = new ChunkedDecoder();
+      expect(() => {
+        for (const piece of pieces) decoder.write(Buffer.from(piece, 'latin1'));
+      }).toThrow(BodyError);
+    }
   });
 
   it('returns a huge chunk as it arrives, as views', () => {

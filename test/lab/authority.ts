@@ -32,7 +32,8 @@ export async function makeAuthority(lab: Lab, name: string): Promise<Authority> 
     caFile,
     issue: async (names) => {
       count += 1;
-      const file = (suffix: string): string => join(folder, `leaf-${count}.${suffix}`);
+      const leaf = join(folder, `leaf-${count}`);
+      const file = (suffix: string): string => `${leaf}.${suffix}`;
       // The RDP servers of FreeRDP 2 and xrdp 0.9 accept only RSA keys.
       const rsa = ['-newkey', 'rsa:2048', '-nodes'];
       const alternatives = names.flatMap((one) => [`DNS:${one}`, ...(/^[\d.]+$/.test(one) ? [`IP:${one}`] : [])]);

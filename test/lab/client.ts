@@ -15,7 +15,8 @@ export type Transport = (typeof TRANSPORTS)[number];
 
 export interface ClientOptions {
   readonly version: ClientVersion;
-  readonly to: { readonly host: string; readonly port: number } | { readonly rdpFile: string };
+  /** Without a port, the user types the host alone. */
+  readonly to: { readonly host: string; readonly port?: number } | { readonly rdpFile: string };
   readonly user: string;
   readonly password: string;
   /** Omitted with an .rdp file, which contains it. */
@@ -99,7 +100,7 @@ export async function startClient(lab: Lab, options: ClientOptions): Promise<Run
 function clientArguments(options: ClientOptions, home: string): string[] {
   const { to, gateway, transport } = options;
   return [
-    'rdpFile' in to ? `${home}/${basename(to.rdpFile)}` : `/v:${to.host}:${to.port}`,
+    'rdpFile' in to ? `${home}/${basename(to.rdpFile)}` : `/v:${to.host}${to.port === undefined ? '' : `:${to.port}`}`,
     '/cert:deny',
     '/sec:tls',
     `/u:${options.user}`,

@@ -21,7 +21,7 @@ export interface GatewayProcess {
   log(): LogLine[];
   /** The token key. */
   key(): Promise<Uint8Array>;
-  /** Runs another command with the same data directory and resolves with its stdout. */
+  /** Runs another command with the same data directory and wrapper, and resolves with its stdout. */
   rdgw(...args: string[]): Promise<string>;
 }
 
@@ -53,8 +53,8 @@ export async function startGatewayProcess(
   const dataDir = join(lab.folder, `data-${count}`);
   const where = listen === false ? [] : ['--listen', listen];
   const flags = ['serve', ...where, '--data-dir', dataDir, '--log-format', 'json', ...args];
-  const [program = '', ...rest] = [...wrapper, process.execPath, RDGW, ...flags];
-  const child = await startChild(lab, program, rest, {
+  const [program = '', ...rest] = [...wrapper, process.execPath, RDGW];
+  const child = await startChild(lab, program, [...rest, ...flags], {
     env,
     ready: (started) => portOf(started.output()),
     readyLimitMs: READY_LIMIT_MS,
@@ -72,7 +72,7 @@ export async function startGatewayProcess(
         .filter((line) => line.startsWith('{'))
         .map((line) => JSON.parse(line)),
     key: () => loadTokenKey(dataDir),
-    rdgw: (...more) => runProgram(process.execPath, [RDGW, ...more, '--data-dir', dataDir]),
+    rdgw: (...more) => runProgram(program, [...rest, ...more, '--data-dir', dataDir]),
   };
 }
 

@@ -9,19 +9,32 @@ import { freePort, isListening } from './port.js';
 import { TARGET_NAMES, type Target, targetBehind } from './target.js';
 import { startTargetProxy } from './target-proxy.js';
 
-/** Starts freerdp-shadow on a display that shows the picture. It requires no authentication. */
-export async function startShadow(lab: Lab, authority: Authority, picture: Picture): Promise<Target> {
+/**
+ * Starts freerdp-shadow on a display that shows the picture. It requires no authentication.
+ * @param names the names in its certificate
+ */
+export async function startShadow(
+  lab: Lab,
+  authority: Authority,
+  picture: Picture,
+  names?: readonly string[],
+): Promise<Target> {
   const display = await startDisplay(lab);
   await display.show(picture);
-  return shareDisplay(lab, authority, display);
+  return shareDisplay(lab, authority, display, names);
 }
 
 /** Starts freerdp-shadow on an existing display, whatever it shows. */
-export async function shareDisplay(lab: Lab, authority: Authority, display: Display): Promise<Target> {
+export async function shareDisplay(
+  lab: Lab,
+  authority: Authority,
+  display: Display,
+  names: readonly string[] = TARGET_NAMES,
+): Promise<Target> {
   const home = join(lab.folder, `shadow${display.name.replace(':', '-')}`);
   const settings = join(home, '.config/freerdp/shadow');
   mkdirSync(settings, { recursive: true });
-  const certificate = await authority.issue(TARGET_NAMES);
+  const certificate = await authority.issue(names);
   // freerdp-shadow has no option for the certificate. It uses these files if they exist and creates them otherwise.
   copyFileSync(certificate.certFile, join(settings, 'shadow.crt'));
   copyFileSync(certificate.keyFile, join(settings, 'shadow.key'));

@@ -1,4 +1,4 @@
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type ListenOptions, type NetConnectOpts, type Socket } from 'node:net';
 import type { Lab } from './lab.js';
 
 /** A TCP proxy in front of a target. It counts connections, so that tests can prove that nothing reached the target. */
@@ -13,6 +13,18 @@ export interface TargetProxy {
 
 /** @param port the port of the target on 127.0.0.1 */
 export async function startTargetProxy(lab: Lab, port: number): Promise<TargetProxy> {
+  return startTcpProxy(lab, { port, host: '127.0.0.1' });
+}
+
+/**
+ * @param to a TCP address or a Unix socket
+ * @param at by default a free port of 127.0.0.1; for a Unix socket, the port of the proxy is 0
+ */
+export async function startTcpProxy(
+  lab: Lab,
+  to: NetConnectOpts,
+  at: ListenOptions = { port: 0, host: '127.0.0.1' },
+): Promise<TargetProxy> {
   let count = 0;
   let received = 0;
   const open = new Set<Socket>();
@@ -23,7 +35,7 @@ export async function startTargetProxy(lab: Lab, port: number): Promise<TargetPr
   };
   const server = createServer({ allowHalfOpen: true }, (client) => {
     count += 1;
-    const target = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    const target = connect({ ...to, allowHalfOpen: true });
     track(client);
     track(target);
     client.on('close', () => target.destroy());
@@ -33,14 +45,14 @@ export async function startTargetProxy(lab: Lab, port: number): Promise<TargetPr
       received += bytes.length;
     });
   });
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(at, resolve));
   const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('the proxy has no port');
   const stop = (): Promise<void> =>
     new Promise((resolve) => {
       server.close(() => resolve());
       for (const socket of open) socket.destroy();
     });
   lab.onClose(stop);
-  return { port: address.port, connections: () => count, bytesFromTarget: () => received, stop };
+  const port = address !== null && typeof address === 'object' ? address.port : 0;
+  return { port, connections: () => count, bytesFromTarget: () => received, stop };
 }

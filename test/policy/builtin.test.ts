@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
 import { anyAuthenticator, signedAuthenticator, staticAuthenticator } from '../../src/policy/builtin.js';
+import type { BuiltInAuthenticator, Grant } from '../../src/policy/grant.js';
 import { createGuard } from '../../src/policy/guard.js';
 import { parseTokenList } from '../../src/policy/static.js';
-import type { AuthenticationRequest, Authenticator, Identity } from '../../src/policy/types.js';
+import type { AuthenticationRequest, Identity } from '../../src/policy/types.js';
 
 const NOW = 1_790_000_000_000;
 const REQUEST: AuthenticationRequest = {
@@ -25,7 +27,7 @@ const ALICE: Identity = {
 };
 
 describe('built-in authenticators', () => {
-  const guard = (authenticator: Authenticator) => createGuard({ authenticator, deadline: 1000, builtIn: true });
+  const guard = (authenticator: BuiltInAuthenticator) => createGuard({ authenticator, deadline: 1000, builtIn: true });
 
   it('static: accepts the tokens of the list, with local targets', async () => {
     const list = parseTokenList('sesame-open-sesame alice 127.0.0.1\nanother-token-0001 bob', 'tokens');
@@ -54,9 +56,45 @@ describe('built-in authenticators', () => {
   });
 
   it('signed: calls the verifier with the time of the request', async () => {
-    const verify = vi.fn(async () => ({ allow: true, user: 'alice', local: true }) as const);
-    const result = await guard(signedAuthenticator(verify)).authenticate(REQUEST);
+    const credential = { mode: 'signed', key: 'k', audiences: ['gw'], expiresAt: NOW + 1 } as const;
+    const verify = vi.fn(async () => ({ allow: true, user: 'alice', local: true, credential }) as const);
+    const result = await guard(signedAuthenticator({ verify, revalidate: () => undefined })).authenticate(REQUEST);
     expect(verify).toHaveBeenCalledWith(REQUEST.token, NOW);
     expect(result).toHaveProperty('identity.local', true);
+    expect(result).toHaveProperty('credential', credential);
+  });
+});
+
+describe('a token of the list', () => {
+  const listOf = (text: string) =>
+    createGuard({ authenticator: staticAuthenticator(parseTokenList(text, 'tokens')), deadline: 1000, builtIn: true });
+  const granted = async (): Promise<Grant> => {
+    const result = await listOf('sesame-open-sesame alice 10.0.0.1').authenticate(REQUEST);
+    if (!result.allow) throw new Error(result.reason);
+    return result;
+  };
+
+  it('is kept as its SHA-256 only', async () => {
+    const { credential } = await granted();
+    const digest = createHash('sha256').update(REQUEST.token).digest('hex');
+    expect(credential).toEqual({ mode: 'static', digest });
+    expect(JSON.stringify(await granted())).not.toContain(REQUEST.token);
+  });
+
+  it('has the user and the targets of its present line', async () => {
+    const grant = await granted();
+    const present = listOf('sesame-open-sesame bob desk.example');
+    const expected = { ...grant.identity, user: 'bob', targets: ['desk.example:3389'] };
+    expect(present.revalidate(grant, NOW)).toEqual({ valid: true, identity: expected });
+    const unlimited = listOf('sesame-open-sesame alice').revalidate(grant, NOW);
+    expect(unlimited).toHaveProperty('identity.targets', undefined);
+  });
+
+  it('is revoked when its line is removed', async () => {
+    expect(listOf('another-token-0001 alice 10.0.0.1').revalidate(await granted(), NOW)).toEqual({
+      valid: false,
+      code: 'revoked',
+      reason: 'the token is no longer in the list',
+    });
   });
 });

@@ -1,5 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
+import { anyAuthenticator, staticAuthenticator } from '../../src/policy/builtin.js';
+import type { BuiltInAuthenticator, Grant } from '../../src/policy/grant.js';
 import { createGuard } from '../../src/policy/guard.js';
+import { parseTokenList } from '../../src/policy/static.js';
 import type { AuthenticationRequest, Authenticator, Identity } from '../../src/policy/types.js';
 
 const NOW = 1_790_000_000_000;
@@ -66,6 +69,7 @@ describe('authenticate', () => {
         method: 'custom',
         clientName: 'LAPTOP',
       },
+      credential: { mode: 'module' },
     });
   });
 
@@ -179,9 +183,12 @@ describe('authenticate', () => {
     expect(result.allow && result.identity.user).toBe('alice');
   });
 
-  it('ignores `local` in the answer of a custom authenticator', async () => {
-    const result = await guardOf(() => ({ ...good, targets: ['127.0.0.1'], local: true })).authenticate(REQUEST);
+  it('ignores `local` and `credential` in the answer of a custom authenticator', async () => {
+    const credential = { mode: 'any' };
+    const answer = () => ({ ...good, targets: ['127.0.0.1'], local: true, credential });
+    const result = await guardOf(answer).authenticate(REQUEST);
     expect(result.allow && result.identity.local).toBe(false);
+    expect(result).toHaveProperty('credential', { mode: 'module' });
   });
 });
 
@@ -297,6 +304,62 @@ describe('authorize', () => {
     const result = authorizing(never).authorize?.(ALICE, DESK, controller.signal);
     controller.abort();
     await expect(result).resolves.toHaveProperty('allow', false);
+  });
+});
+
+describe('revalidate', () => {
+  const builtIn = (authenticator: BuiltInAuthenticator) =>
+    createGuard({ authenticator, deadline: 1000, builtIn: true });
+  const ofModule: Grant = { identity: ALICE, credential: { mode: 'module' } };
+  const gone = (what: string) => ({ valid: false, code: 'revoked', reason: `the gateway no longer uses ${what}` });
+
+  it('keeps the identities of a custom authenticator with the same name, without asking it', () => {
+    const authenticate = vi.fn(() => ({ allow: true, user: 'alice' }));
+    expect(guardOf(authenticate).revalidate(ofModule, NOW)).toEqual({ valid: true, identity: ALICE });
+    expect(authenticate).not.toHaveBeenCalled();
+  });
+
+  it('ends the identities of a custom authenticator with another name', () => {
+    const other = { ...ofModule, identity: { ...ALICE, method: 'portal' } };
+    expect(guardOf(() => undefined).revalidate(other, NOW)).toEqual(gone('the authenticator portal'));
+  });
+
+  it('ends the identities of another mode', () => {
+    const any: Grant = { identity: { ...ALICE, method: 'any' }, credential: { mode: 'any' } };
+    const list = builtIn(staticAuthenticator(parseTokenList('sesame-open-sesame alice 10.0.0.1', 'tokens')));
+    expect(list.revalidate(any, NOW)).toEqual(gone('the mode any'));
+    expect(list.revalidate(ofModule, NOW)).toEqual(gone('the authenticator custom'));
+    expect(guardOf(() => undefined).revalidate(any, NOW)).toEqual(gone('the mode any'));
+    expect(builtIn(anyAuthenticator()).revalidate(any, NOW)).toMatchObject({ valid: true });
+  });
+
+  it.each(['any', 'static', 'signed'])(
+    'ends the identities of the mode %s for a custom authenticator of that name',
+    (mode) => {
+      const custom = { name: mode, authenticate: () => ({ allow: true, user: 'alice' }) } as Authenticator;
+      const credential = { mode, digest: '', key: '', audiences: [], expiresAt: NOW + 1 } as Grant['credential'];
+      const guard = createGuard({ authenticator: custom, deadline: 1000 });
+      expect(guard.revalidate({ identity: { ...ALICE, method: mode }, credential }, NOW)).toEqual(
+        gone(`the mode ${mode}`),
+      );
+    },
+  );
+
+  it('ends the identities of a custom authenticator that has the name of the mode', () => {
+    const posing: Grant = { identity: { ...ALICE, method: 'any' }, credential: { mode: 'module' } };
+    expect(builtIn(anyAuthenticator()).revalidate(posing, NOW)).toEqual(gone('the authenticator any'));
+  });
+
+  it('denies what fails', () => {
+    const broken: BuiltInAuthenticator = { ...anyAuthenticator(), revalidate: throws(new Error('our own bug')) };
+    const any: Grant = { identity: ALICE, credential: { mode: 'any' } };
+    expect(builtIn(broken).revalidate(any, NOW)).toEqual({
+      valid: false,
+      code: 'revoked',
+      reason: 'authenticator any failed: our own bug',
+    });
+    const without = { identity: ALICE } as Grant;
+    expect(builtIn(anyAuthenticator()).revalidate(without, NOW)).toHaveProperty('valid', false);
   });
 });
 

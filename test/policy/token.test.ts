@@ -1,16 +1,24 @@
+import { createPublicKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { createSignedVerifier, mintToken, TOKEN_WARN_LENGTH } from '../../src/policy/token.js';
+import type { SignedCredential } from '../../src/policy/grant.js';
+import {
+  createSignedVerifier,
+  mintToken,
+  type SignedVerifierOptions,
+  TOKEN_WARN_LENGTH,
+} from '../../src/policy/token.js';
 import { opensslHmac, opensslKey } from './openssl.js';
 
 const secret = new Uint8Array(32).fill(3);
 const NOW = Date.parse('2026-11-23T12:00:00Z');
 const SECONDS = NOW / 1000;
 const portal = opensslKey('ed25519');
-const verify = createSignedVerifier({
+const OPTIONS = {
   localKey: secret,
   publicKeys: [{ label: 'portal.pem', pem: portal.publicPem }],
   audiences: ['Gateway.Example.com', '192.0.2.7'],
-});
+};
+const { verify } = createSignedVerifier(OPTIONS);
 
 const IN_MILLISECONDS = 'the expiry (exp) of the token is after the year 2286: it is in seconds, not in milliseconds';
 
@@ -35,6 +43,7 @@ describe('mintToken', () => {
       user: 'alice@corp.example',
       targets: ['192.168.0.101:3389'],
       local: true,
+      credential: expect.objectContaining({ mode: 'signed' }),
     });
   });
 
@@ -76,6 +85,7 @@ describe('createSignedVerifier', () => {
       user: 'alice',
       targets: ['192.168.0.101:3389'],
       local: false,
+      credential: expect.objectContaining({ mode: 'signed' }),
     });
     await expect(foreign({ tgt: ['A.example', '[::ffff:10.0.0.1]:3390'] })).resolves.toHaveProperty('targets', [
       'a.example:3389',
@@ -84,7 +94,9 @@ describe('createSignedVerifier', () => {
   });
 
   it('leaves targets to the rules if another issuer names none', async () => {
-    await expect(foreign({ tgt: undefined })).resolves.toEqual({ allow: true, user: 'alice', local: false });
+    const verdict = await foreign({ tgt: undefined });
+    expect(verdict).toMatchObject({ allow: true, user: 'alice', local: false });
+    expect(verdict).not.toHaveProperty('targets');
     await expect(local({ tgt: undefined })).resolves.toEqual({ allow: false, reason: 'the token names no target' });
   });
 
@@ -191,5 +203,85 @@ describe('createSignedVerifier', () => {
   it('requires a key and a name', () => {
     expect(() => createSignedVerifier({ audiences: ['a'] })).toThrow(expect.objectContaining({ code: 'KEY_INVALID' }));
     expect(() => createSignedVerifier({ localKey: secret, audiences: [] })).toThrow();
+  });
+});
+
+describe('a token that was accepted', () => {
+  const other = opensslKey('ed25519');
+  const credentialOf = async (token: string, options: SignedVerifierOptions = OPTIONS): Promise<SignedCredential> => {
+    const verdict = await createSignedVerifier(options).verify(token, NOW);
+    if (!verdict.allow) throw new Error(verdict.reason);
+    return verdict.credential;
+  };
+  const own = (claims: object = {}) => credentialOf(opensslHmac(secret, { ...CLAIMS, ...claims }));
+  const theirs = (claims: object = {}) => credentialOf(portal.sign('EdDSA', { ...CLAIMS, ...claims }));
+  const later = (credential: SignedCredential, change: Partial<SignedVerifierOptions> = {}, now = NOW) =>
+    createSignedVerifier({ ...OPTIONS, ...change }).revalidate(credential, now);
+  const keySet = (...keys: readonly (readonly [kid: string, pem: string])[]) => ({
+    label: 'portal.jwks',
+    json: JSON.stringify({
+      keys: keys.map(([kid, pem]) => ({ ...createPublicKey(pem).export({ format: 'jwk' }), kid })),
+    }),
+  });
+  const KEY_GONE = { valid: false, code: 'revoked', reason: 'the key of the token is no longer accepted' };
+
+  it('is still accepted with the same keys, names and time', async () => {
+    expect(later(await own())).toBeUndefined();
+    expect(later(await theirs())).toBeUndefined();
+  });
+
+  it('is revoked when the key of the gateway is replaced', async () => {
+    expect(later(await own(), { localKey: new Uint8Array(32).fill(4) })).toEqual(KEY_GONE);
+    expect(later(await theirs(), { localKey: new Uint8Array(32).fill(4) })).toBeUndefined();
+  });
+
+  it('is revoked when the key of its issuer is removed, or replaced under the same label', async () => {
+    expect(later(await theirs(), { publicKeys: [] })).toEqual(KEY_GONE);
+    const replaced = [{ label: 'portal.pem', pem: other.publicPem }];
+    expect(later(await theirs(), { publicKeys: replaced })).toEqual(KEY_GONE);
+    expect(later(await own(), { publicKeys: [] })).toBeUndefined();
+  });
+
+  it('is revoked when its key is removed from the key set, or replaced under the same id', async () => {
+    const jwks = keySet(['a', portal.publicPem], ['b', other.publicPem]);
+    const options = { ...OPTIONS, publicKeys: [], jwks };
+    const credential = await credentialOf(portal.sign('EdDSA', CLAIMS, { kid: 'a' }), options);
+    expect(later(credential, { publicKeys: [], jwks })).toBeUndefined();
+    expect(later(credential, { publicKeys: [], jwks: keySet(['b', other.publicPem]) })).toEqual(KEY_GONE);
+    expect(later(credential, { publicKeys: [], jwks: keySet(['a', other.publicPem]) })).toEqual(KEY_GONE);
+  });
+
+  it('is still accepted when its key moves from a file into the key set', async () => {
+    expect(later(await theirs(), { publicKeys: [], jwks: keySet(['a', portal.publicPem]) })).toBeUndefined();
+  });
+
+  it('is revoked when the gateway gets a name that it does not have', async () => {
+    expect(later(await own(), { audiences: ['new.example'] })).toEqual({
+      valid: false,
+      code: 'revoked',
+      reason: 'the token names the audience "gateway.example.com", this gateway is "new.example"',
+    });
+    const both = await own({ aud: ['gateway.example.com', 'New.Example.'] });
+    expect(later(both, { audiences: ['new.example'] })).toBeUndefined();
+  });
+
+  it('expires with the tolerance of its issuer, which is no revocation', async () => {
+    const exp = SECONDS + 60;
+    const expired = (reason: string) => ({ valid: false, code: 'expired', reason });
+    expect(later(await own({ exp }), {}, NOW + 59_999)).toBeUndefined();
+    expect(later(await own({ exp }), {}, NOW + 60_000)).toEqual(expired('the token expired 0 s ago'));
+    expect(later(await theirs({ exp }), {}, NOW + 119_999)).toBeUndefined();
+    expect(later(await theirs({ exp }), {}, NOW + 240_000)).toEqual(expired('the token expired 3 min ago'));
+  });
+
+  it('is revoked by its key even after it has expired', async () => {
+    expect(later(await theirs(), { publicKeys: [] }, NOW + 3600_000)).toEqual(KEY_GONE);
+  });
+
+  it('leaves nothing of itself or of its key in its credential', async () => {
+    const token = opensslHmac(secret, CLAIMS);
+    const text = JSON.stringify(await own());
+    for (const part of token.split('.')) expect(text).not.toContain(part);
+    expect(text).not.toContain(Buffer.from(secret).toString('base64url'));
   });
 });

@@ -5,6 +5,7 @@ import { type Lab, openLab } from '../lab/lab.js';
 import { SAME_PICTURE_RMSE } from '../lab/picture.js';
 import { until } from '../lab/until.js';
 import { TRANSPORTS } from '../support/client.js';
+import { startFlood } from '../support/flood.js';
 import { sleep } from '../support/wait.js';
 import { type Desktop, openDesktop } from './desktop.js';
 import { MIB, mib, record, round, SAMPLES_FILE } from './figures.js';
@@ -54,6 +55,9 @@ it(`mixed traffic for ${MINUTES} minutes`, { timeout: MINUTES * 60_000 + OVERHEA
     bulkFlows(gateway),
     startGarbage(lab, gateway, GARBAGE_PER_SECOND),
     EchoSessions.start(gateway),
+    // Fewer than the slots for connections without an identity: they end by their time limits.
+    startFlood({ port: gateway.port, kind: 'silent', connections: 100, addresses: 2, perSecond: 50 }),
+    startFlood({ port: gateway.port, kind: 'dripping', connections: 50, addresses: 50, perSecond: 25 }),
   ]);
   const monitor = new ProcessMonitor(gateway.pid, gateway.samplesFile, SAMPLE_MS, COLLECT_MS);
   await attempt('the desktop is live', () => watchDesktop(performance.now() + MINUTES * 60_000));
@@ -62,10 +66,18 @@ it(`mixed traffic for ${MINUTES} minutes`, { timeout: MINUTES * 60_000 + OVERHEA
   for (const [index, side] of stalled.entries())
     await attempt(`${STALLED_SIDES[index]} are ended`, () => expectStalledEnded(side));
   await attempt('the client shows a new picture', expectNewPicture);
-  const titles = ['short sessions', 'bulk flows', 'garbage connections', 'echo in mixed traffic', ...STALLED_SIDES];
+  const titles = [
+    'short sessions',
+    'bulk flows',
+    'garbage connections',
+    'echo in mixed traffic',
+    'silent connections',
+    'dripping connections',
+    ...STALLED_SIDES,
+  ];
   for (const [index, traffic] of [...others, ...stalled].entries()) {
     const title = titles[index] ?? '';
-    await attempt(title, async () => record(title, await traffic.stop()));
+    await attempt(title, async () => record(title, { ...(await traffic.stop()) }));
   }
   await attempt('all resources are released', expectReleased);
   await attempt('no unexpected errors in the log', async () => expect(await gateway.unexpectedErrors()).toEqual([]));

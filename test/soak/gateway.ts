@@ -60,7 +60,14 @@ export async function startSoakGateway(lab: Lab, options: SoakGatewayOptions = {
   const process = await startGatewayProcess(lab, flags, {
     // The log is written to a file, so that it does not use memory of the test.
     wrapper: ['sh', '-c', 'exec "$@" 2>>"$0"', logFile, ...wrapper],
-    env: { NODE_OPTIONS: `--require=${SAMPLER}`, SOAK_SAMPLES: samplesFile, SOAK_SAMPLE_MS: `${SAMPLE_MS}`, ...env },
+    env: {
+      NODE_OPTIONS: `--require=${SAMPLER}`,
+      SOAK_SAMPLES: samplesFile,
+      SOAK_SAMPLE_MS: `${SAMPLE_MS}`,
+      // Most sessions of a soak have the same user.
+      RDGW_LIMITS_TUNNELS_PER_USER: '10000',
+      ...env,
+    },
     ...(listen === undefined ? {} : { listen }),
   }).catch((error: Error) => {
     throw new Error(`${error.message}${existsSync(logFile) ? readFileSync(logFile, 'utf8') : ''}`);

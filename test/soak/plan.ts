@@ -26,3 +26,8 @@ export const FLOOD_SECONDS = IS_SHORT ? 5 : 20;
 export const SAMPLE_MS = IS_SHORT ? 2_000 : 5_000;
 /** The interval of forced garbage collections. Each one blocks the gateway for some ten milliseconds. */
 export const COLLECT_MS = IS_SHORT ? 2_000 : 60_000;
+/** Connections of each flood without an identity, and how many of them it opens in a second. */
+export const FLOOD_CONNECTIONS = IS_SHORT ? [1_024] : [1_024, 5_000, 10_000];
+export const RENEWALS_PER_SECOND = 2_000;
+/** How long 1,024 silent connections are renewed beside log-ons. */
+export const RENEWAL_SECONDS = IS_SHORT ? 10 : 60;

@@ -39,7 +39,7 @@ export const DESKTOP_ADDRESSES: readonly DesktopAddress[] = [
   ]),
   row('localhost', 'localhost', 'localhost:3389', ['localhost', 'LOCALHOST.']),
   row('127.0.0.1:33891', '127.0.0.1:33891', '127.0.0.1:33891', ['127.0.0.1', '[::ffff:127.0.0.1]'], 33891),
-  // FreeRDP 2 sends an IPv6 address with its brackets, FreeRDP 3 and mstsc without.
+  // FreeRDP sends an IPv6 address of an .rdp file with its brackets, and one of its command line without, as mstsc does.
   row('fd00::5', '[fd00::5]:3389', '[fd00::5]:3389', ['fd00::5', '[fd00::5]', 'FD00:0:0::5', '[fd00:0::0005]']),
   row('[fd00::5]', '[fd00::5]:3389', '[fd00::5]:3389', ['fd00::5', '[fd00::5]']),
   row('[FD00:0::5]:3390', '[fd00::5]:3390', '[fd00::5]:3390', ['fd00::5', '[fd00::5]'], 3390),

@@ -9,6 +9,7 @@ import type { SharedState } from '../../src/gateway/cluster/shared-state.js';
 import { type Gateway, startGateway } from '../../src/gateway/gateway.js';
 import type { LogEvent } from '../../src/gateway/report/events.js';
 import { createLog } from '../../src/gateway/report/log.js';
+import type { RuntimeSettings } from '../../src/gateway/settings/runtime-settings.js';
 import { signedAuthenticator } from '../../src/policy/builtin.js';
 import { createGuard, type Guard } from '../../src/policy/guard.js';
 import { parseRule } from '../../src/policy/rules.js';
@@ -46,6 +47,8 @@ export interface TokenOptions {
 
 export interface TestGateway {
   readonly gateway: Gateway;
+  /** The settings of the start. */
+  readonly settings: RuntimeSettings;
   /** The port of the first listener. */
   readonly port: number;
   /** The ports of all listeners; undefined for a Unix socket. */
@@ -107,11 +110,14 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
     audiences: [NAME],
   });
   const deadline = config.timeouts.decision * 1000;
-  const gateway = await startGateway({
+  const settings = {
     config,
     tls: { cert, key },
     guard: options.guard ?? createGuard({ authenticator: signedAuthenticator(verifier), deadline, builtIn: true }),
     rules: allow.map(parseRule),
+  };
+  const gateway = await startGateway({
+    ...settings,
     eventLoop: options.loop ?? IDLE,
     sharedState: options.sharedState,
     log: createLog({
@@ -126,6 +132,7 @@ export async function testGateway(options: TestGatewayOptions = {}): Promise<Tes
   const lines = (event: LogEvent): LogLine[] => log.filter((line) => line.event === event);
   return {
     gateway,
+    settings,
     port: gateway.addresses[0]?.port ?? 0,
     ports: gateway.addresses.map((address) => address?.port),
     ca,

@@ -75,6 +75,7 @@ function combine(gateways: readonly [TestGateway, TestGateway], stop: () => Prom
       get listening() {
         return one.gateway.listening && other.gateway.listening;
       },
+      useTicketKeys: (keys) => gateways.forEach(({ gateway }) => void gateway.useTicketKeys(keys)),
       reload(settings) {
         for (const { gateway } of gateways) gateway.reload(settings);
       },

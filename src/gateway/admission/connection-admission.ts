@@ -35,6 +35,11 @@ export interface ConnectionAdmissionOptions {
  * one and three seconds. A browser that connects ahead of a request sends nothing for longer, and connects again.
  */
 const HELLO_MS = 4_000;
+/**
+ * The longest wait for the start of a TLS handshake. With the defaults nobody waits for more than half of it; clients give
+ * up after 10 s and more.
+ */
+const HANDSHAKE_WAIT_MS = 5_000;
 /** The reason while the process is overloaded. Every reason is the name of a setting. */
 const OVERLOADED = 'limits.loopDelay';
 
@@ -56,6 +61,7 @@ export class ConnectionAdmission {
   readonly #admitted = new WeakMap<Connection, Counted>();
   readonly #rejectedLine: ThrottledEvent<{ reason: string; peer: string }>;
   readonly #endedLine: ThrottledEvent<{ reason: string; peer: string }>;
+  readonly #delayedLine: ThrottledEvent<{ peer: string }>;
 
   constructor(options: ConnectionAdmissionOptions) {
     const { limits, log, now = () => performance.now() } = options;
@@ -64,6 +70,7 @@ export class ConnectionAdmission {
     this.#handshakes = new HandshakeQueue({ rates: limits, now });
     this.#rejectedLine = new ThrottledEvent((fields) => log.event('connection.rejected', fields));
     this.#endedLine = new ThrottledEvent((fields) => log.event('connection.evicted', fields));
+    this.#delayedLine = new ThrottledEvent((fields) => log.event('handshake.delayed', fields));
   }
 
   /** Applies to new connections; admitted ones stay until others need their slots. */
@@ -108,26 +115,23 @@ export class ConnectionAdmission {
   }
 
   /**
-   * Calls `start` when the TLS handshake is to begin: its ClientHello is here, and `limits.handshakeRate` allows it. Calls
-   * `failed` and closes the connection when it sends none in time.
+   * Calls `start` when the TLS handshake is to begin: its ClientHello is here, and `limits.handshakeRate` allows it. Closes
+   * the connection when that takes too long, after a call of `failed` if its client sent no ClientHello.
    */
   startTls(connection: Connection, start: () => void, failed: (reason: string) => void): void {
     const counted = this.#admitted.get(connection);
     if (counted === undefined) return start();
     const { socket } = connection;
     const limitMs = Math.min(HELLO_MS, this.#options.timeouts.tls * 1000);
-    const arrived = (): void => {
-      this.progressed(connection, 'hello');
-      const waiting = this.#handshakes.add(counted.network, () => {
-        this.progressed(connection, 'handshake');
-        start();
-      });
-      if (waiting) socket.once('close', () => waiting.cancel());
-    };
-    awaitClientHello(socket, limitMs, arrived, () => {
-      failed(`no ClientHello within ${limitMs / 1000} s`);
-      socket.destroy();
-    });
+    awaitClientHello(
+      socket,
+      limitMs,
+      () => this.#awaitTurn(counted, start),
+      () => {
+        failed(`no ClientHello within ${limitMs / 1000} s`);
+        socket.destroy();
+      },
+    );
   }
 
   /** The connection has reached a milestone on the way to an identity. */
@@ -159,6 +163,29 @@ export class ConnectionAdmission {
     if (counted?.waiting === undefined) return;
     this.#quota.authenticated(counted);
     this.#options.connectionCount?.authenticated(counted.owner.name);
+  }
+
+  #awaitTurn(counted: Counted, start: () => void): void {
+    const { connection } = counted.owner;
+    const { socket } = connection;
+    let timer: NodeJS.Timeout | undefined;
+    this.progressed(connection, 'hello');
+    const waiting = this.#handshakes.add(counted.network, () => {
+      clearTimeout(timer);
+      this.progressed(connection, 'handshake');
+      start();
+    });
+    if (waiting === undefined) return;
+    this.#delayedLine.add({ peer: peerOf(socket) });
+    timer = setTimeout(() => {
+      waiting.cancel();
+      this.#countRejection(connection, 'limits.handshakeRate');
+      socket.destroy();
+    }, HANDSHAKE_WAIT_MS).unref();
+    socket.once('close', () => {
+      clearTimeout(timer);
+      waiting.cancel();
+    });
   }
 
   #register(counted: Counted, client: string | undefined): void {

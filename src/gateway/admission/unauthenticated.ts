@@ -18,9 +18,9 @@ export interface Unauthenticated<T> {
 }
 
 /**
- * A network is singled out when it holds more than this share of all slots. Below it are offices and homes, whose
- * clients are many only together; above it at most 32 networks, so that a flood from fewer addresses ends its own
- * connections and no others, whatever they do.
+ * A network with more than this share of all slots is the first to lose one. Fewer than 32 networks can have that much:
+ * a flood from as many addresses ends its own connections and no others, whatever it does. Below this share, networks
+ * are not compared: an office with five clients has no less right than a home with one.
  */
 const LIGHT_SHARE = 1 / 32;
 /** The two channels of one client are never singled out. */

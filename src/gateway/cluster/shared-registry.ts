@@ -6,9 +6,10 @@ import type { Config } from '../../config/schema.js';
 import { type ConnectionLimits, ConnectionQuota, type CountedConnection } from '../admission/connection-quota.js';
 import type { Milestone } from '../admission/milestones.js';
 import { TUNNEL_LIMIT_REACHED } from '../admission/tunnel-quota.js';
+import { UserTunnels } from '../admission/user-quota.js';
 import { type ChannelKey, ChannelTable } from '../listener/channel-table.js';
 
-export type SharedLimits = ConnectionLimits & Pick<Config['limits'], 'tunnels'>;
+export type SharedLimits = ConnectionLimits & Pick<Config['limits'], 'tunnels' | 'tunnelsPerUser'>;
 
 /** A connection of a worker, named by the worker. */
 interface WorkerConnection {
@@ -25,6 +26,8 @@ export type EndConnection = (name: string, setting: string) => void;
  */
 interface WorkerEntry {
   tunnels: number;
+  /** Number of tunnels by user. */
+  readonly users: Map<string, number>;
   /** By name. */
   readonly connections: Map<string, CountedConnection<WorkerConnection>>;
   readonly channels: Set<ChannelKey>;
@@ -34,6 +37,7 @@ interface WorkerEntry {
 /** Workers are identified by number. INVARIANT: no two running workers have the same number. */
 export class SharedRegistry {
   #tunnelLimit: number;
+  readonly #userTunnels: UserTunnels;
   readonly #connections: ConnectionQuota<WorkerConnection>;
   readonly #entries = new Map<number, WorkerEntry>();
   readonly #owners = new ChannelTable<number>();
@@ -42,6 +46,7 @@ export class SharedRegistry {
   /** `now` is the monotonic clock, in milliseconds. */
   constructor(limits: SharedLimits, now: () => number = () => performance.now()) {
     this.#tunnelLimit = limits.tunnels;
+    this.#userTunnels = new UserTunnels(limits.tunnelsPerUser);
     const end = ({ worker, name }: WorkerConnection, setting: string): void =>
       this.#entryOf(worker).endConnection(name, setting);
     this.#connections = new ConnectionQuota({ limits, now, end });
@@ -55,6 +60,7 @@ export class SharedRegistry {
   /** Applies to new tunnels and connections; existing ones stay. */
   adjust(limits: SharedLimits): void {
     this.#tunnelLimit = limits.tunnels;
+    this.#userTunnels.adjust(limits.tunnelsPerUser);
     this.#connections.adjust(limits);
   }
 
@@ -81,6 +87,23 @@ export class SharedRegistry {
     if (entry.tunnels === 0) return;
     entry.tunnels--;
     this.#tunnels--;
+  }
+
+  /** Counts a tunnel for its user, or returns the reason why the user may not have another one. */
+  takeUserTunnel(worker: number, user: string): string | undefined {
+    const reason = this.#userTunnels.take(user);
+    const { users } = this.#entryOf(worker);
+    if (reason === undefined) users.set(user, (users.get(user) ?? 0) + 1);
+    return reason;
+  }
+
+  releaseUserTunnel(worker: number, user: string): void {
+    const { users } = this.#entryOf(worker);
+    const taken = users.get(user);
+    if (taken === undefined) return;
+    if (taken > 1) users.set(user, taken - 1);
+    else users.delete(user);
+    this.#userTunnels.release(user);
   }
 
   /**
@@ -144,8 +167,9 @@ export class SharedRegistry {
 
   /** Removes a worker that exited, with everything it had. Returns the number of its tunnels. */
   removeWorker(worker: number): number {
-    const { tunnels, connections, channels } = this.#entryOf(worker);
+    const { tunnels, users, connections, channels } = this.#entryOf(worker);
     this.#tunnels -= tunnels;
+    for (const [user, taken] of users) for (let count = 0; count < taken; count++) this.#userTunnels.release(user);
     for (const name of [...connections.keys()]) this.removeConnection(worker, name);
     for (const channel of channels) this.#owners.remove(channel, worker);
     this.#entries.delete(worker);
@@ -157,6 +181,7 @@ export class SharedRegistry {
     if (known) return known;
     const entry: WorkerEntry = {
       tunnels: 0,
+      users: new Map(),
       connections: new Map(),
       channels: new Set(),
       endConnection: () => undefined,

@@ -2,9 +2,8 @@
 import type { Socket } from 'node:net';
 import { type ForwardedField, forwardedClient } from '../../proxy/forwarded.js';
 import type { TrustedProxies } from '../../proxy/trusted.js';
-import { connectionOf } from '../io/connection.js';
+import { connectionOf, remoteAddressOf } from '../io/connection.js';
 import { peerOf } from '../io/sockets.js';
-import type { RdgRequest } from './request.js';
 
 export interface Client {
   /** IP address in canonical form. Undefined where a trusted proxy names no client. */
@@ -23,10 +22,14 @@ export interface ClientOptions {
  * Reads the client of one request. A proxy sends the requests of several clients on one connection, so the answer holds for this
  * request only.
  */
-export function clientOf(socket: Socket, { forwarded }: RdgRequest, { field, isTrusted }: ClientOptions): Client {
+export function clientOf(
+  socket: Socket,
+  headers: ReadonlyMap<string, string>,
+  { field, isTrusted }: ClientOptions,
+): Client {
   const peer = connectionOf(socket)?.peer;
-  if (!peer?.isTrustedProxy) return { address: peer?.address, proxy: undefined };
-  const address = field === 'none' ? undefined : forwardedClient(field, forwarded[field], isTrusted);
+  if (!peer?.isTrustedProxy) return { address: peer?.address ?? remoteAddressOf(socket), proxy: undefined };
+  const address = field === 'none' ? undefined : forwardedClient(field, headers.get(field), isTrusted);
   return { address, proxy: peerOf(socket) };
 }
 

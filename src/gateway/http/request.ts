@@ -1,9 +1,7 @@
-import type { IncomingMessage } from 'node:http';
 import { HeadError } from '../../http/errors.js';
 import { type BodyFraming, hasListElement, isToken, listElements } from '../../http/fields.js';
-import { HEAD_LIMITS, type HeadLimits, headFromParts, type RequestHead } from '../../http/head.js';
+import type { HeadStart, RequestHead } from '../../http/head.js';
 import { decodeQueryValue, queryParameters } from '../../http/query.js';
-import type { ForwardedField } from '../../proxy/forwarded.js';
 
 /** A gateway request, in header form (MS-TSGU 2.2.3.2) or query form (2.2.3.3). None of its values is authenticated. */
 export interface RdgRequest {
@@ -24,8 +22,6 @@ export interface RdgRequest {
   /** The client requests a WebSocket. Undefined for RDG_IN_DATA, whose Upgrade is ignored as RFC 9110 7.8 allows. */
   readonly upgrade: WebSocketUpgrade | undefined;
   readonly body: BodyFraming;
-  /** The fields in which a proxy may name the client. They count only if a trusted proxy sent the request. */
-  readonly forwarded: Readonly<Record<ForwardedField, string | undefined>>;
   /** The client waits for a 100 before it sends its body. */
   readonly expectContinue: boolean;
 }
@@ -73,14 +69,37 @@ export function isGatewayPath(path: string): boolean {
   return /^\/remotedesktopgateway\/?$/i.test(path);
 }
 
+/** Whether a request comes from a client of the gateway, or would if a proxy had not changed its path. */
+export function isForGateway({ method, path }: HeadStart): boolean {
+  return /^R(?:DG|PC)_/.test(method) || /\/remotedesktopgateway\/?$/i.test(path);
+}
+
+/** The fields of the log that identify the connection, as far as the request gives them; contradictions are not checked. */
+export function idsOf({
+  headers,
+  query,
+}: HeadStart): Readonly<Record<'connection' | 'correlation', string | undefined>> {
+  const parameters = queryParameters(query, PARAMETER_NAMES);
+  const first = (header: keyof typeof PARAMETERS): string | undefined =>
+    normalGuid(headers.get(header) ?? decodeQueryValue(parameters.get(PARAMETERS[header])?.[0] ?? ''));
+  return { connection: first('rdg-connection-id'), correlation: first('rdg-correlation-id') };
+}
+
 /**
  * Interprets a request head. A value may be given in its header or in the query; if it is given more than once, all
  * values must be equal.
- * @throws HeadError 404 for another path, 405 for another method, 426 for a WebSocket version other than 13, else 400
+ * @throws HeadError 404 for another path, 405 for another method, 426 for HTTP/1.0 and for a WebSocket version other than
+ * 13, else 400
  */
 export function rdgRequest(head: RequestHead): RdgRequest {
   if (!isGatewayPath(head.path)) {
     throw new HeadError('REQUEST_PATH', 'the path is not that of the gateway', { status: 404 });
+  }
+  if (head.version === '1.0') {
+    throw new HeadError('REQUEST_VERSION', 'the request is http/1.0', {
+      status: 426,
+      headers: { Connection: 'close, Upgrade', Upgrade: 'HTTP/1.1' },
+    });
   }
   const method = rdgMethod(head.method);
   const values = new Values(head);
@@ -103,15 +122,8 @@ export function rdgRequest(head: RequestHead): RdgRequest {
     clientBuild: printable(values.single('rdg-client-appbuild')),
     upgrade,
     body: head.body,
-    forwarded: { 'x-forwarded-for': head.headers.get('x-forwarded-for'), forwarded: head.headers.get('forwarded') },
     expectContinue: head.expectContinue,
   };
-}
-
-/** `rdgRequest` for a request that node:http has read, such as that of its `upgrade` event. @throws HeadError */
-export function fromIncomingMessage(message: IncomingMessage, limits: HeadLimits = HEAD_LIMITS): RdgRequest {
-  const { method = '', url: target = '', httpVersion: version, rawHeaders } = message;
-  return rdgRequest(headFromParts({ method, target, version, rawHeaders }, limits));
 }
 
 function rdgMethod(method: string): RdgMethod {
@@ -179,10 +191,14 @@ function printable(text: string | undefined): string | undefined {
   return text?.slice(0, MAX_LOG_TEXT).toWellFormed().replaceAll(UNPRINTABLE, '\uFFFD') || undefined;
 }
 
+/** Whether both fields of an upgrade to the WebSocket are there: a proxy may have removed one. */
+export function wantsWebSocket(headers: HeadStart['headers']): boolean {
+  return hasListElement(headers.get('upgrade'), 'websocket') && hasListElement(headers.get('connection'), 'upgrade');
+}
+
 /** The opening handshake of RFC 6455 4.2.1, with any method and without a check of the key's alphabet. */
-function webSocketUpgrade(headers: ReadonlyMap<string, string>): WebSocketUpgrade | undefined {
-  if (!hasListElement(headers.get('upgrade'), 'websocket')) return undefined;
-  if (!hasListElement(headers.get('connection'), 'upgrade')) return undefined;
+function webSocketUpgrade(headers: HeadStart['headers']): WebSocketUpgrade | undefined {
+  if (!wantsWebSocket(headers)) return undefined;
   if (headers.get('sec-websocket-version') !== '13') {
     throw new HeadError('REQUEST_WEBSOCKET_VERSION', 'the websocket version is not 13', {
       status: 426,

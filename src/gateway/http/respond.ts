@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
-import type { HeadError } from '../../http/errors.js';
 import type { WebSocketUpgrade } from './request.js';
 
 /** Field values by name. A list is written as one line for each value, as WWW-Authenticate needs it. */
@@ -43,21 +42,26 @@ export function closingResponse(status: number, headers: ResponseHeaders = {}): 
 /** Sessions end slowly; 30 s keeps clients that reconnect by themselves from doing so all the time. */
 export const RETRY_LATER: ResponseHeaders = { 'Retry-After': '30' };
 
-/** The last response on a connection, with one line of text; the caller ends the connection. */
+/**
+ * A response with one line of text, by default the last one on its connection, which the caller then ends.
+ * @param headers may replace `Connection: close`
+ */
 export function textResponse(status: number, text: string, headers: ResponseHeaders = {}): Buffer {
   const body = Buffer.from(`${text}\n`);
-  const entity = { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': String(body.length) };
-  return Buffer.concat([responseHead(status, { Connection: 'close', ...headers, ...entity }), body]);
+  const head = responseHead(status, {
+    Connection: 'close',
+    ...headers,
+    'Content-Type': 'text/plain; charset=utf-8',
+    'Content-Length': String(body.length),
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+  });
+  return Buffer.concat([head, body]);
 }
 
 /** A 503 to any request, with the reason as one word in its body; the caller ends the connection. */
 export function serviceUnavailable(reason: string): Buffer {
   return textResponse(503, reason, RETRY_LATER);
-}
-
-/** The response to an invalid head: only a status, and no bytes of the request. The caller ends the connection. */
-export function refusal(error: HeadError): Buffer {
-  return closingResponse(error.status, error.headers);
 }
 
 /**

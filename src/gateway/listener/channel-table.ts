@@ -1,14 +1,16 @@
 /** OUT channels by connection id and client address, in one process or over all of them. */
+import type { Config } from '../../config/schema.js';
 
-/**
- * Identifies an OUT channel for its IN channel: the id alone is known to proxies and to others who see it, so by default the
- * client's address is a part of it.
- */
+/** Identifies an OUT channel for its IN channel. */
 export type ChannelKey = string;
 
-/** INVARIANT: every key is made here, so that all processes compare the same text. A connection id contains no space. */
-export function channelKey(connectionId: string, peer: string): ChannelKey {
-  return `${connectionId} ${peer}`;
+/**
+ * The connection id with the client's address, because proxies and others may see the id; or the id alone, for clients that
+ * leave by several addresses. INVARIANT: every key is made here, so that all processes compare the same text. A
+ * connection id contains no space.
+ */
+export function channelKey(connectionId: string, peer: string, pairBy: Config['transports']['pairBy']): ChannelKey {
+  return `${connectionId} ${pairBy === 'id' ? '' : peer}`;
 }
 
 /** It needs no limit of its own: every OUT channel is a connection, and connections are limited. */

@@ -11,8 +11,6 @@ export interface ConnectionAge {
    * during a request.
    */
   announceEnd(response: ServerResponse): void;
-  /** The connection no longer belongs to node:http, and its age is not limited any more. */
-  release(socket: Socket): void;
 }
 
 /**
@@ -21,14 +19,12 @@ export interface ConnectionAge {
  */
 export function limitConnectionAge(server: Server): ConnectionAge {
   const connections = new WeakMap<Socket, { readonly timer: NodeJS.Timeout; readonly openedAt: number }>();
-  const release = (socket: Socket): void => clearTimeout(connections.get(socket)?.timer);
   server.on('connection', (socket: Socket) => {
     const timer = setTimeout(() => socket.destroy(), MAX_AGE_MS);
     connections.set(socket, { timer, openedAt: performance.now() });
-    socket.once('close', () => release(socket));
+    socket.once('close', () => clearTimeout(timer));
   });
   return {
-    release,
     announceEnd(response) {
       const connection = response.socket && connections.get(response.socket);
       if (!connection) return;

@@ -1,25 +1,32 @@
-/**
- * Dispatches TLS connections: ordinary HTTP goes to node:http, gateway requests are checked and get their transport.
- */
-import type { Server as WebServer } from 'node:http';
+/** Dispatches the requests of TLS connections: gateway requests get their transport, all others an answer. */
 import type { Socket } from 'node:net';
 import type { Config } from '../../config/schema.js';
 import { HeadError } from '../../http/errors.js';
-import type { BodyFraming } from '../../http/fields.js';
+import type { HeadStart, RequestHead } from '../../http/head.js';
 import type { TrustedProxies } from '../../proxy/trusted.js';
 import type { Milestone } from '../admission/milestones.js';
 import type { NewTunnelQuota } from '../admission/tunnel-quota.js';
 import { type Client, clientFields, clientOf } from '../http/client.js';
-import { readRequest } from '../http/reader.js';
-import { busy, type Refusal } from '../http/refusal.js';
-import { type RdgRequest, rdgRequest, type WebSocketUpgrade } from '../http/request.js';
-import { CONTINUE, closingResponse, emptyResponse, refusal, switchingProtocols } from '../http/respond.js';
+import { type ReadResult, readRequest } from '../http/reader.js';
+import { busy, type Refusal, refusalOf } from '../http/refusal.js';
+import {
+  isForGateway,
+  isGatewayPath,
+  type RdgRequest,
+  rdgRequest,
+  type WebSocketUpgrade,
+  wantsWebSocket,
+} from '../http/request.js';
+import { CONTINUE, closingResponse, emptyResponse, switchingProtocols } from '../http/respond.js';
 import { endSocket, ignoreError, peerOf, prepareSocket } from '../io/sockets.js';
-import type { Counters, RefusalKind } from '../report/counters.js';
+import type { Counters } from '../report/counters.js';
 import type { Log } from '../report/log.js';
 import type { OpenedTransport } from '../transport/opened-transport.js';
 import { webSocketTransport } from '../transport/websocket.js';
 import { type ChannelDirectory, ChannelPairing, type InChannel } from './pairing.js';
+import { Refuser } from './refuse.js';
+import { refusalOfScheme } from './scheme.js';
+import { type Unhealthy, webResponse } from './web.js';
 
 export interface DispatcherOptions {
   /** The current settings: a reload changes them. */
@@ -33,46 +40,68 @@ export interface DispatcherOptions {
   readonly identify: (socket: Socket, address: string | undefined) => string | undefined;
   readonly log: Log;
   readonly counters: Counters;
-  /** Serves connections with ordinary HTTP. */
-  readonly web: WebServer;
+  readonly unhealthy: () => Unhealthy;
   readonly tunnelQuota: NewTunnelQuota;
   readonly directory: ChannelDirectory;
   /** Opens a tunnel, which then owns the transport and the tunnel slot taken for it. */
   readonly tunnel: (opened: OpenedTransport) => void;
-  /** Called when this connection has reached a milestone. */
+  /** Called when a connection has reached a milestone on the way to an identity. */
   readonly progressed: (socket: Socket, milestone: Milestone) => void;
   /** Called when the user of this connection is authenticated. */
   readonly authenticated: (socket: Socket) => void;
 }
 
 /**
- * Schemes without authentication at the HTTP level. SSPI_NTLM is refused inside the tunnel, with a code that clients
- * show.
- */
-const OPEN_SCHEMES: readonly (string | undefined)[] = [undefined, 'PAA', 'SSPI_NTLM'];
-/** The counter for each status of a refusal. */
-const KINDS: Readonly<Record<number, RefusalKind>> = { 401: 'scheme', 403: 'transport', 409: 'pairing', 503: 'busy' };
-
-const ONLY_WEBSOCKET: Refusal = { status: 403, reason: 'only the WebSocket transport is offered' };
-
-/**
- * Requests without a session on one connection: more than any client or monitor sends in a minute, and no connection may hold a
- * handshake slot for ever.
+ * Requests without a session on one connection: more than a monitor or a pool of a proxy sends in AGE_MAX_MS. No
+ * connection may hold a handshake slot for ever, and pipelined requests are answered without a pause.
  */
 export const REQUESTS_MAX = 100;
+/**
+ * Age of a connection after which the next answer is the last one. Until then a monitor or a proxy may keep it, as long
+ * as each request follows within `timeouts.head`.
+ */
+export const AGE_MAX_MS = 60_000;
+
+const RPC_OVER_HTTP: Refusal = { status: 404, code: 'RPC_OVER_HTTP', reason: 'RPC over HTTP is not offered' };
+const NO_UPGRADE: Refusal = { status: 404, code: 'REQUEST_NO_UPGRADE', reason: 'the request has no WebSocket upgrade' };
+const PIPELINED: Refusal = {
+  status: 400,
+  code: 'REQUEST_PIPELINED',
+  reason: 'an upgrade was sent before the answer to the request before it',
+};
+const ONLY_WEBSOCKET: Refusal = {
+  status: 403,
+  code: 'TRANSPORT_HTTP_OFF',
+  reason: 'only the WebSocket transport is offered',
+};
+const NO_WEBSOCKET: Refusal = {
+  status: 403,
+  code: 'TRANSPORT_WEBSOCKET_OFF',
+  reason: 'a browser-style request needs the WebSocket transport, which is not offered',
+};
 
 const EMPTY = Buffer.alloc(0);
 
-const KNOWN_SCHEMES = ['NEGOTIATE', 'NTLM', 'BASIC', 'DIGEST', 'BEARER', 'SMARTCARD', 'CONNID'];
+/** A connection that has no session yet. */
+interface Connection {
+  readonly socket: Socket;
+  readonly openedAt: number;
+  /** Requests so far, with the one being served. */
+  requests: number;
+}
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
+  readonly #refuser: Refuser;
   /** Pairs the OUT and IN channels of the HTTP transport. */
   readonly pairing: ChannelPairing;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
-    this.pairing = new ChannelPairing({ ...options, log: (request, client) => this.#log(request, client) });
+    this.#refuser = new Refuser(options);
+    const log = ({ connectionId: connection, correlationId: correlation }: RdgRequest, client: Client): Log =>
+      options.log.with({ connection, correlation, ...clientFields(client) });
+    this.pairing = new ChannelPairing({ ...options, log });
   }
 
   /** Serves one connection. Never rejects. */
@@ -80,66 +109,82 @@ export class Dispatcher {
     prepareSocket(socket);
     // A listener for as long as the socket exists: an error between two readers would otherwise be uncaught.
     socket.on('error', ignoreError);
+    const connection: Connection = { socket, openedAt: performance.now(), requests: 0 };
     try {
-      let leftover: Buffer | undefined = EMPTY;
-      for (let count = 1; leftover !== undefined; count++) leftover = await this.#serveNext(socket, leftover, count);
+      for (let leftover: Buffer | undefined = EMPTY; leftover !== undefined; ) {
+        leftover = await this.#serveNext(connection, leftover);
+      }
     } catch (error) {
-      this.#fail(socket, error);
-    }
-  }
-
-  /** Serves a `GET` upgrade that node:http has read. Never rejects. */
-  async serveUpgrade(socket: Socket, read: () => RdgRequest, rest: Buffer): Promise<void> {
-    socket.on('error', ignoreError);
-    try {
-      const request = read();
-      const client = this.#clientOf(socket, request);
-      const refused = this.#identify(socket, client);
-      if (refused !== undefined) this.#refuse(socket, refused, request, client);
-      else await this.#admit(socket, request, client, rest);
-    } catch (error) {
-      this.#fail(socket, error);
+      this.#options.log.event('connection.failed', { peer: peerOf(socket), reason: (error as Error).message });
+      socket.destroy();
     }
   }
 
   /**
-   * Serves the next request of a connection, which may be of another client than the one before: proxies keep their
-   * connections in a pool. Returns the bytes after it when the connection can carry another request.
+   * Serves the next request, which may be of another client than the one before: proxies keep their connections in a
+   * pool. Returns the bytes after it when the connection can carry another request.
    */
-  async #serveNext(socket: Socket, leftover: Buffer, count: number): Promise<Buffer | undefined> {
+  async #serveNext(connection: Connection, leftover: Buffer): Promise<Buffer | undefined> {
+    const { socket } = connection;
     const { limits, timeouts } = this.#options.config();
     const read = await readRequest(socket, { limits, deadlineMs: timeouts.head * 1000, leftover });
+    if (read.kind === 'invalid') {
+      return this.#refuser.refuse(socket, refusalOf(read.error), read.start, this.#clientOf(socket, read.start));
+    }
+    if (read.kind !== 'request') return connection.requests === 0 ? void socket.destroy() : this.#end(socket);
+    connection.requests++;
     this.#options.progressed(socket, 'request');
-    if (read.kind === 'web') return void this.#options.web.emit('connection', socket);
-    if (read.kind === 'closed' || read.kind === 'idle') return void socket.destroy();
-    if (read.kind === 'rpc') return this.#refuse(socket, { status: 404, reason: 'RPC over HTTP is not offered' });
-    const request = rdgRequest(read.head);
-    const client = this.#clientOf(socket, request);
-    const refused = this.#identify(socket, client);
-    if (refused !== undefined) return this.#refuse(socket, refused, request, client);
-    if (request.method !== 'RDG_IN_DATA') await this.#admit(socket, request, client, read.rest);
-    else if (hasBody(request.body)) await this.#joinIn(socket, request, client, read.rest);
-    else return this.#answerProbe(socket, request, client, read.head.close || count >= REQUESTS_MAX, read.rest);
-    return undefined;
+    const { head } = read;
+    const client = this.#clientOf(socket, head);
+    try {
+      const refused = this.#identify(socket, client);
+      if (refused !== undefined) return this.#refuser.refuse(socket, refused, head, client);
+      if (isForGateway(head)) return await this.#serveGateway(connection, client, read);
+    } catch (error) {
+      if (error instanceof HeadError) return this.#refuser.refuse(socket, refusalOf(error), head, client);
+      throw error;
+    }
+    const isLast = head.body !== 'none' || head.headers.has('upgrade') || isLastRequest(connection, head);
+    return this.#answer(socket, webResponse(head, this.#options.unhealthy(), isLast), isLast, read.rest);
   }
 
-  /** Serves a request that opens a tunnel: a WebSocket upgrade or an OUT channel. */
-  async #admit(socket: Socket, request: RdgRequest, client: Client, rest: Buffer): Promise<void> {
-    const refused = await this.#open(socket, request, client, rest);
-    if (refused !== undefined) this.#refuse(socket, refused, request, client);
+  /** @throws HeadError */
+  async #serveGateway(
+    connection: Connection,
+    client: Client,
+    read: ReadResult & { kind: 'request' },
+  ): Promise<Buffer | undefined> {
+    const { socket, requests } = connection;
+    const { head, rest } = read;
+    const refuse = (refusal: Refusal | undefined): undefined =>
+      refusal && this.#refuser.refuse(socket, refusal, head, client);
+    if (head.method.startsWith('RPC_')) return refuse(RPC_OVER_HTTP);
+    const isUpgrade = wantsWebSocket(head.headers);
+    if (!head.method.startsWith('RDG_') && isGatewayPath(head.path) && !isUpgrade) return refuse(NO_UPGRADE);
+    const request = rdgRequest(head);
+    if (request.upgrade && read.isPipelined && requests > 1) return refuse(PIPELINED);
+    const refused = refusalOfScheme(request);
+    if (refused !== undefined) return refuse(refused);
+    if (request.method !== 'RDG_IN_DATA') return refuse(await this.#open(socket, request, client, rest));
+    if (!this.#options.config().transports.http) return refuse(ONLY_WEBSOCKET);
+    if (request.body !== 'none') return refuse(await this.#joinIn(socket, request, client, rest));
+    // An IN request without a body claims nothing: proxies send it and the one with the body on different connections.
+    // An authentication scheme that authenticates the connection (NTLM, Negotiate) needs both on one connection, and
+    // would be remembered here.
+    const isLast = isLastRequest(connection, head);
+    return this.#answer(socket, isLast ? closingResponse(200) : emptyResponse(200), isLast, rest);
   }
 
+  /** Opens a tunnel for a WebSocket upgrade, or an OUT channel. */
   async #open(socket: Socket, request: RdgRequest, client: Client, rest: Buffer): Promise<Refusal | undefined> {
     const { transports } = this.#options.config();
-    const refused = refuseScheme(request);
-    if (refused !== undefined) return refused;
     const { upgrade } = request;
     if (upgrade && transports.websocket) return this.#openWebSocket(socket, request, client, upgrade, rest);
-    if (request.method === 'GET') return { status: 404, reason: 'a browser-style request needs the WebSocket' };
+    if (request.method === 'GET') return NO_WEBSOCKET;
     if (!transports.http) return ONLY_WEBSOCKET;
-    const refusedOut = await this.pairing.wait(socket, request, client);
-    if (refusedOut === undefined) this.#options.progressed(socket, 'transport');
-    return refusedOut;
+    const refused = await this.pairing.wait(socket, request, client);
+    if (refused === undefined) this.#options.progressed(socket, 'transport');
+    return refused;
   }
 
   async #openWebSocket(
@@ -161,20 +206,7 @@ export class Dispatcher {
     return undefined;
   }
 
-  /**
-   * Answers an IN request without a body, which claims nothing: proxies send it and the one with the body on different
-   * connections. An authentication scheme that authenticates the connection (NTLM, Negotiate) would need both on one
-   * connection, and this is where to remember it.
-   */
-  #answerProbe(socket: Socket, request: RdgRequest, client: Client, isLast: boolean, rest: Buffer): Buffer | undefined {
-    const refused = this.#refusalOfIn(request);
-    if (refused !== undefined) return this.#refuse(socket, refused, request, client);
-    socket.write(isLast ? closingResponse(200) : emptyResponse(200));
-    if (isLast) this.#end(socket);
-    return isLast ? undefined : rest;
-  }
-
-  async #joinIn(socket: Socket, request: RdgRequest, client: Client, rest: Buffer): Promise<void> {
+  async #joinIn(socket: Socket, request: RdgRequest, client: Client, rest: Buffer): Promise<Refusal | undefined> {
     let isComplete = false;
     const channel: InChannel = {
       socket,
@@ -186,51 +218,20 @@ export class Dispatcher {
         if (socket.writable) socket.write(closingResponse(200));
       },
     };
-    const refused = this.#refusalOfIn(request) ?? (await this.pairing.join(request.connectionId, client, channel));
-    if (refused !== undefined) this.#refuse(socket, refused, request, client);
-    else if (request.expectContinue && !isComplete && socket.writable) socket.write(CONTINUE);
+    const refused = await this.pairing.join(request.connectionId, client, channel);
+    if (refused !== undefined) return refused;
+    if (request.expectContinue && !isComplete && socket.writable) socket.write(CONTINUE);
+    return undefined;
   }
 
-  #refusalOfIn(request: RdgRequest): Refusal | undefined {
-    return refuseScheme(request) ?? (this.#options.config().transports.http ? undefined : ONLY_WEBSOCKET);
+  /** Answers a request. Returns `rest` when the connection can carry another one. */
+  #answer(socket: Socket, response: Buffer, isLast: boolean, rest: Buffer): Buffer | undefined {
+    if (socket.writable) socket.write(response);
+    return isLast ? this.#end(socket) : rest;
   }
 
-  #refuse(
-    socket: Socket,
-    { status, reason, headers }: Refusal,
-    request?: RdgRequest,
-    client: Client = { address: peerOf(socket), proxy: undefined },
-  ): undefined {
-    this.#log(request, client).event('request.rejected', { status, reason });
-    this.#options.counters.refused(KINDS[status] ?? 'request');
-    if (socket.writable) socket.write(closingResponse(status, headers));
-    this.#end(socket);
-  }
-
-  #end(socket: Socket): void {
-    endSocket(socket, this.#options.config().timeouts.close * 1000);
-  }
-
-  /** Malformed requests are common on the internet: they are answered, and logged only at debug level. */
-  #fail(socket: Socket, error: unknown): void {
-    const { log, counters } = this.#options;
-    if (error instanceof HeadError) {
-      counters.refused('request');
-      log.event('request.invalid', {
-        peer: peerOf(socket),
-        status: error.status,
-        code: error.code,
-        reason: error.message,
-      });
-      if (socket.writable) socket.write(refusal(error));
-      return this.#end(socket);
-    }
-    log.event('connection.failed', { peer: peerOf(socket), reason: (error as Error).message });
-    socket.destroy();
-  }
-
-  #clientOf(socket: Socket, request: RdgRequest): Client {
-    return clientOf(socket, request, { field: this.#options.config().forwarded, isTrusted: this.#options.isTrusted });
+  #clientOf(socket: Socket, { headers }: HeadStart): Client {
+    return clientOf(socket, headers, { field: this.#options.config().forwarded, isTrusted: this.#options.isTrusted });
   }
 
   #identify(socket: Socket, { address, proxy }: Client): Refusal | undefined {
@@ -238,21 +239,11 @@ export class Dispatcher {
     return reached === undefined ? undefined : busy(`${reached} is reached`);
   }
 
-  #log(request: RdgRequest | undefined, client: Client): Log {
-    const ids = { connection: request?.connectionId, correlation: request?.correlationId };
-    return this.#options.log.with({ ...ids, ...clientFields(client) });
+  #end(socket: Socket): undefined {
+    endSocket(socket, this.#options.config().timeouts.close * 1000);
   }
 }
 
-/** The refusal of an authentication scheme that is not offered. It names the scheme that is. */
-function refuseScheme({ authScheme: scheme }: RdgRequest): Refusal | undefined {
-  if (OPEN_SCHEMES.includes(scheme)) return undefined;
-  // An unknown scheme may be a misplaced token, which must not get into the log.
-  const name = KNOWN_SCHEMES.find((known) => known === scheme) ?? 'an unknown scheme';
-  const reason = `the client wants ${name}, the gateway takes access tokens`;
-  return { status: 401, reason, headers: { 'WWW-Authenticate': 'PAA' } };
-}
-
-function hasBody(body: BodyFraming): boolean {
-  return body === 'chunked' || (typeof body === 'object' && body.length > 0);
+function isLastRequest({ openedAt, requests }: Connection, head: RequestHead): boolean {
+  return head.close || requests >= REQUESTS_MAX || performance.now() - openedAt > AGE_MAX_MS;
 }

@@ -116,8 +116,9 @@ export class Endpoint {
     const { code, message } = error ?? UNTRUSTED;
     // A proxy that checks whether the port is open sends nothing.
     if (code === 'PROXY_CUT') return;
-    const line = lineLimit.take(`${code} ${peer}`, performance.now());
-    if (line) log.event('connection.untrusted', { peer, code, reason: message, suppressed: line.suppressed });
+    const suppressed = lineLimit.take(`${code} ${peer}`);
+    if (suppressed === undefined) return;
+    log.event('connection.untrusted', { peer, code, reason: message, suppressed: suppressed || undefined });
   }
 }
 

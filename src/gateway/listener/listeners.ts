@@ -26,6 +26,9 @@ export interface ListenersOptions {
   readonly serve: (socket: Socket) => void;
 }
 
+/** One line for each address and code a minute: a misconfigured proxy connects again and again. */
+const LINE_INTERVAL_MS = 60_000;
+
 export class Listeners {
   readonly #options: ListenersOptions;
   /** Never listens: it gets the connections that were admitted. */
@@ -36,7 +39,7 @@ export class Listeners {
   constructor(options: ListenersOptions) {
     const { entries, tls, timeouts, isTrusted, admission, log, keylog } = options;
     this.#options = options;
-    const lineLimit = new LineLimit();
+    const lineLimit = new LineLimit({ intervalMs: LINE_INTERVAL_MS, now: () => performance.now() });
     this.#tlsServer = createTlsServer({
       tls,
       handshakeTimeoutMs: timeouts().tls * 1000,
@@ -89,6 +92,11 @@ export class Listeners {
   /** Applies to new TLS handshakes. */
   setTls(tls: TlsOptions): void {
     this.#tlsServer.setSecureContext(tls);
+  }
+
+  /** Sessions with tickets of former keys get a full handshake. */
+  setTicketKeys(keys: Uint8Array): void {
+    this.#tlsServer.setTicketKeys(Buffer.from(keys));
   }
 
   /** Closes the addresses and every connection at once. */

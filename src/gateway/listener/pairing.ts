@@ -87,7 +87,7 @@ export class ChannelPairing {
     const { directory, tunnelQuota } = this.#options;
     const full = await tunnelQuota.full();
     if (full !== undefined) return busy(full);
-    const key = channelKey(request.connectionId, pairingAddress(client));
+    const key = this.#keyOf(request.connectionId, client);
     const refused = await directory.add(key);
     if (refused !== undefined) return refused;
     const { timeouts, transports } = this.#options.config();
@@ -117,7 +117,7 @@ export class ChannelPairing {
    * channel waiting: the IN channel of its client may still come, or come again.
    */
   async join(connectionId: string, client: Client, channel: InChannel): Promise<Refusal | undefined> {
-    const key = channelKey(connectionId, pairingAddress(client));
+    const key = this.#keyOf(connectionId, client);
     const here = await this.joinHere(key, channel);
     const result =
       typeof here === 'object' || here === 'joined' ? here : await this.#options.directory.join(key, channel);
@@ -143,6 +143,10 @@ export class ChannelPairing {
     if (full === undefined) tunnelQuota.release();
     waiting.isTaken = false;
     return refused;
+  }
+
+  #keyOf(connectionId: string, client: Client): ChannelKey {
+    return channelKey(connectionId, pairingAddress(client), this.#options.config().transports.pairBy);
   }
 
   #open(waiting: WaitingOutChannel, channel: OutChannel, inChannel: InChannel): void {
@@ -178,11 +182,28 @@ function refusalOfEnded(out: OutChannel | undefined, { socket }: InChannel): Ref
   return socket.destroyed ? IN_CHANNEL_GONE : undefined;
 }
 
-export const OUT_CHANNEL_EXISTS: Refusal = { status: 409, reason: 'this connection id has an OUT channel already' };
-const OUT_CHANNEL_TAKEN: Refusal = { status: 409, reason: 'this connection id has an IN channel already' };
-const NO_OUT_CHANNEL: Refusal = { status: 409, reason: 'no OUT channel waits under this connection id' };
+export const OUT_CHANNEL_EXISTS: Refusal = {
+  status: 409,
+  code: 'OUT_EXISTS',
+  reason: 'this connection id has an OUT channel already',
+};
+const OUT_CHANNEL_TAKEN: Refusal = {
+  status: 409,
+  code: 'IN_EXISTS',
+  reason: 'this connection id has an IN channel already',
+};
+const NO_OUT_CHANNEL: Refusal = {
+  status: 409,
+  code: 'NO_OUT',
+  reason: 'no OUT channel waits under this connection id',
+};
 const OTHER_ADDRESS: Refusal = {
   status: 409,
-  reason: 'the OUT channel with this connection id is from another address',
+  code: 'OTHER_ADDRESS',
+  reason: 'the OUT channel with this connection id waits for another address',
 };
-const IN_CHANNEL_GONE: Refusal = { status: 409, reason: 'the IN channel ended before it joined its OUT channel' };
+const IN_CHANNEL_GONE: Refusal = {
+  status: 409,
+  code: 'IN_GONE',
+  reason: 'the IN channel ended before it joined its OUT channel',
+};

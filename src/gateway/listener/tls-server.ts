@@ -6,6 +6,7 @@ import { type Connection, connectionOf } from '../io/connection.js';
 import { endSocket, ignoreError, peerOf } from '../io/sockets.js';
 import type { LineLimit } from '../report/line-limit.js';
 import type { Log } from '../report/log.js';
+import { TlsFailures } from './tls-failure.js';
 
 export interface TlsServerOptions {
   readonly tls: TlsOptions;
@@ -37,16 +38,19 @@ export function createTlsServer({ tls, handshakeTimeoutMs, keylog, serve, ...opt
     if (connection === undefined) socket.destroy();
     else serve(connection, socket);
   });
+  const failures = new TlsFailures(options.log);
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
     const { log, lineLimit, closeTimeoutMs } = options;
     const connection = connectionOf(socket);
     if (connection === undefined || !NOT_TLS.includes(error.code)) {
-      log.event('tls.failed', { peer: peerOf(socket), code: error.code, reason: error.message });
+      failures.log(error, peerOf(socket));
       return void socket.destroy();
     }
     const peer = peerOf(socket);
-    const line = lineLimit.take(`tls.missing ${peer}`, performance.now());
-    if (line) log.event('tls.missing', { peer, code: error.code, hint: NOT_TLS_HINT, suppressed: line.suppressed });
+    const suppressed = lineLimit.take(`tls.missing ${peer}`);
+    if (suppressed !== undefined) {
+      log.event('tls.missing', { peer, code: error.code, hint: NOT_TLS_HINT, suppressed: suppressed || undefined });
+    }
     // TLS has given up, and the socket below it still takes bytes.
     connection.socket.on('error', ignoreError);
     if (connection.socket.writable) connection.socket.write(textResponse(400, 'TLS is spoken here: use https'));

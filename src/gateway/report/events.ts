@@ -6,6 +6,8 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
  */
 export const EVENTS = {
   'session.opened': { level: 'debug', message: 'session opened' },
+  'session.refused': { level: 'warn', message: 'session refused' },
+  'session.revoked': { level: 'warn', message: 'session revoked' },
   'session.ended': { level: 'info', message: 'session ended' },
   'session.failed': { level: 'error', message: 'session failed by an internal error' },
   'authentication.succeeded': { level: 'info', message: 'authentication succeeded' },
@@ -15,10 +17,12 @@ export const EVENTS = {
   'channel.refused': { level: 'warn', message: 'channel refused' },
   'channel.forwarded': { level: 'debug', message: 'IN channel forwarded to another worker' },
   'request.rejected': { level: 'warn', message: 'request rejected' },
+  'request.repeated': { level: 'debug', message: 'request rejected again within a minute' },
   'request.invalid': { level: 'debug', message: 'invalid request rejected' },
   'pairing.expired': { level: 'info', message: 'OUT channel expired' },
   'connection.rejected': { level: 'warn', message: 'connection rejected' },
   'connection.evicted': { level: 'warn', message: 'unauthenticated connection ended for a new one' },
+  'handshake.delayed': { level: 'info', message: 'TLS handshake delayed' },
   'connection.failed': { level: 'error', message: 'connection failed by an internal error' },
   'connection.untrusted': {
     level: 'warn',
@@ -26,6 +30,7 @@ export const EVENTS = {
   },
   'tls.missing': { level: 'warn', message: 'no TLS on a connection to a TLS port' },
   'tls.failed': { level: 'debug', message: 'TLS handshake failed' },
+  'tls.incompatible': { level: 'warn', message: 'client and gateway have no TLS version or cipher suite in common' },
   'overload.started': { level: 'warn', message: 'event loop overloaded, new connections are rejected' },
   'overload.ended': { level: 'warn', message: 'event loop no longer overloaded' },
   'gateway.draining': { level: 'info', message: 'draining' },
@@ -52,6 +57,7 @@ export const EVENTS = {
     level: 'error',
     message: 'key log cannot be opened anew, the former file stays in use',
   },
+  'log.dropped': { level: 'error', message: 'log lines were dropped because stderr did not take them' },
   'logs.reopened': { level: 'info', message: 'log files opened anew' },
   'signal.ignored': { level: 'info', message: 'signal ignored' },
   'systemd.absent': { level: 'debug', message: 'no service manager listens' },

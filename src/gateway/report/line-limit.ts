@@ -1,42 +1,58 @@
-/** Limits repeated log lines about one subject, so that a flood of connections does not flood the log. */
+/** Limits log lines that a client can cause at will. */
 
-/** One line about one subject in this time. */
-const INTERVAL_MS = 60_000;
-/** Subjects that are remembered: a few hundred kilobytes. Beyond it the oldest is forgotten, which costs at most a line. */
-const SUBJECTS_MAX = 1024;
-/** Lines about all subjects in INTERVAL_MS: a flood may come from many addresses. */
-const LINES_MAX = 60;
+export interface LineLimitOptions {
+  /** Time after a line in which further ones with the same subject are suppressed, in milliseconds. */
+  readonly intervalMs: number;
+  /** In milliseconds, monotonic. */
+  readonly now: () => number;
+}
 
-interface Subject {
-  readonly since: number;
+/**
+ * Number of subjects with a time of their own, about 100 bytes each. A flood from more addresses than that fills the
+ * table; lines about all further subjects then share one entry, so that the log stays as short.
+ */
+export const SUBJECTS_MAX = 1000;
+const ALL_OTHERS = '';
+
+interface Entry {
+  readonly until: number;
   suppressed: number;
 }
 
 export class LineLimit {
-  /** In the order of their last line. */
-  readonly #subjects = new Map<string, Subject>();
-  #windowStart = Number.NEGATIVE_INFINITY;
-  #lines = 0;
+  readonly #intervalMs: number;
+  readonly #now: () => number;
+  /** In the order of their last line, so that those whose time is over come first. */
+  readonly #entries = new Map<string, Entry>();
+
+  constructor({ intervalMs, now }: LineLimitOptions) {
+    this.#intervalMs = intervalMs;
+    this.#now = now;
+  }
 
   /**
-   * Asks for a line about a subject, such as an event and an address. Returns undefined if it is not due, else how many lines about
-   * this subject were suppressed since the last one.
-   *
-   * @param now in milliseconds of a monotonic clock
+   * Decides on a line. Returns how many with its subject were suppressed since the last one, or undefined when this one
+   * is to be suppressed too.
    */
-  take(subject: string, now: number): { readonly suppressed: number } | undefined {
-    const known = this.#subjects.get(subject);
-    if (known !== undefined && now - known.since < INTERVAL_MS) {
-      known.suppressed++;
+  take(subject: string): number | undefined {
+    const now = this.#now();
+    const name = this.#hasPlaceFor(subject, now) ? subject : ALL_OTHERS;
+    const entry = this.#entries.get(name);
+    if (entry !== undefined && entry.until > now) {
+      entry.suppressed++;
       return undefined;
     }
-    if (now - this.#windowStart >= INTERVAL_MS) [this.#windowStart, this.#lines] = [now, 0];
-    if (this.#lines >= LINES_MAX) return undefined;
-    this.#lines++;
-    this.#subjects.delete(subject);
-    this.#subjects.set(subject, { since: now, suppressed: 0 });
-    const [oldest] = this.#subjects.keys();
-    if (this.#subjects.size > SUBJECTS_MAX && oldest !== undefined) this.#subjects.delete(oldest);
-    return { suppressed: known?.suppressed ?? 0 };
+    this.#entries.delete(name);
+    this.#entries.set(name, { until: now + this.#intervalMs, suppressed: 0 });
+    return entry?.suppressed ?? 0;
+  }
+
+  #hasPlaceFor(subject: string, now: number): boolean {
+    if (this.#entries.has(subject) || this.#entries.size < SUBJECTS_MAX) return true;
+    for (const [name, { until }] of this.#entries) {
+      if (until > now) break;
+      this.#entries.delete(name);
+    }
+    return this.#entries.size < SUBJECTS_MAX;
   }
 }

@@ -1,9 +1,10 @@
 /**
- * The log: one line per event. Values may come from attackers, so text lines escape every character that a terminal may
+ * The log: one line per event. Values may come from attackers, so lines escape every character that a terminal may
  * interpret.
  */
 import { type DestinationStream, pino } from 'pino';
 import { EVENTS, type LogEvent, type LogLevel } from './events.js';
+import { escapeUnprintable } from './printable.js';
 
 export type LogFields = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
 
@@ -33,6 +34,15 @@ export interface RootLog extends Log {
   adjust(settings: LogSettings): void;
 }
 
+/**
+ * In characters. Longer values are cut, with the number of characters that are left out. A DNS name has at most 253, and
+ * clients send names of up to 64 KiB.
+ */
+export const NAME_MAX = 255;
+/** In characters, for sentences and paths, which the gateway or its operator wrote for the most part, and for lists. */
+export const TEXT_MAX = 1024;
+const TEXT_FIELDS: ReadonlySet<string> = new Set(['reason', 'detail', 'hint', 'warning', 'place', 'file', 'url']);
+
 export function createLog(options: LogOptions): RootLog {
   return new ScopedLog(new Writer(options), {});
 }
@@ -46,7 +56,7 @@ class Writer {
   constructor({ write, ...settings }: LogOptions) {
     this.#write = write;
     this.#settings = settings;
-    const stream: DestinationStream = { write };
+    const stream: DestinationStream = { write: (line) => write(`${escapeUnprintable(line.trimEnd())}\n`) };
     const options = {
       // The lowest level: `Writer.log` filters, since a change of pino's level does not reach its child loggers.
       level: 'debug',
@@ -64,7 +74,7 @@ class Writer {
   log(event: LogEvent, always: LogFields, fields: LogFields | undefined): void {
     const { level, message } = EVENTS[event];
     if (LEVELS.indexOf(level) < LEVELS.indexOf(this.#settings.level)) return;
-    const all = { event, ...always, ...fields };
+    const all = { event, ...shortened({ ...always, ...fields }) };
     if (this.#settings.format === 'json') this.#logger[level](all, message);
     else this.#write(textLine(level, message, all));
   }
@@ -95,6 +105,39 @@ class ScopedLog implements RootLog {
   }
 }
 
+/** Cuts values, so that no client can make a line of more than a few kilobytes. */
+function shortened(fields: LogFields): LogFields {
+  const short: Record<string, LogFields[string]> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    const max = TEXT_FIELDS.has(name) ? TEXT_MAX : NAME_MAX;
+    if (typeof value === 'string') short[name] = cut(value, max);
+    else if (typeof value === 'object') short[name] = cutList(value);
+    else short[name] = value;
+  }
+  return short;
+}
+
+/** `aaaa… (31745 more characters)` */
+function cut(text: string, max: number): string {
+  if (text.length <= max) return text;
+  // Not in the middle of a surrogate pair.
+  const end = /[\ud800-\udbff]/.test(text.charAt(max - 1)) ? max - 1 : max;
+  return `${text.slice(0, end)}… (${text.length - end} more characters)`;
+}
+
+/** The names of a list together have at most TEXT_MAX characters. */
+function cutList(list: readonly string[]): readonly string[] {
+  const names: string[] = [];
+  let room = TEXT_MAX;
+  for (const name of list) {
+    const short = cut(name, NAME_MAX);
+    room -= short.length;
+    if (room < 0) return [...names, `… (${list.length - names.length} more)`];
+    names.push(short);
+  }
+  return names;
+}
+
 /** `2026-11-23T22:10:00.123Z info  channel opened event=channel.opened user=alice target=10.0.0.5:3389` */
 function textLine(level: LogLevel, message: string, fields: LogFields): string {
   let line = `${new Date().toISOString()} ${level.padEnd(5)} ${message}`;
@@ -103,14 +146,11 @@ function textLine(level: LogLevel, message: string, fields: LogFields): string {
 }
 
 /**
- * Unquoted where that is unambiguous, else a JSON string in ASCII, without control characters, bidi marks and line
- * breaks.
+ * Unquoted where that is unambiguous, else a JSON string. Letters of all scripts are shown, and what is not safe to print
+ * is escaped.
  */
 function textValue(value: NonNullable<LogFields[string]>): string {
   const text = String(value);
-  if (/^[\w.:/@[\]{}*+,()-]+$/.test(text)) return text;
-  return JSON.stringify(text).replace(
-    /[^\x20-\x7e]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  const quoted = escapeUnprintable(JSON.stringify(text));
+  return /^[\p{L}\p{M}\p{N}_.:/@[\]{}*+,()-]+$/u.test(text) && quoted === `"${text}"` ? text : quoted;
 }

@@ -7,13 +7,15 @@ import type { Config } from '../../config/schema.js';
 import { Fault } from '../../fault.js';
 import type { Guard } from '../../policy/guard.js';
 import type { Rule } from '../../policy/rules.js';
-import type { WebSettings } from '../listener/web.js';
 import { AccessDecisions } from './access-decisions.js';
+import { type TlsProfile, tlsProfileOptions } from './tls-profile.js';
 
 export interface RuntimeSettings {
-  readonly config: Pick<Config, 'limits' | 'timeouts' | 'transports' | 'trustedProxies' | 'forwarded'>;
-  /** In PEM format. */
-  readonly tls: { readonly cert: string; readonly key: string };
+  readonly config: Pick<Config, 'limits' | 'timeouts' | 'transports' | 'trustedProxies' | 'forwarded'> & {
+    readonly auth: Pick<Config['auth'], 'whenRevoked'>;
+  };
+  /** Certificate and key in PEM format. The profile is `intermediate` by default. */
+  readonly tls: { readonly cert: string; readonly key: string; readonly profile?: TlsProfile };
   /** The gateway closes it when no decision needs it any more. */
   readonly guard: Guard;
   readonly rules: readonly Rule[];
@@ -30,23 +32,12 @@ export function accessDecisionsOf({ guard, rules, config: { timeouts } }: Runtim
   return new AccessDecisions(guard, rules, { dial: dial * 1000, decision: decision * 1000, all: ALL_TARGETS_MS });
 }
 
-export function webSettings({ limits, timeouts }: RuntimeSettings['config']): WebSettings {
-  return { limits, headTimeoutMs: timeouts.head * 1000, closeTimeoutMs: timeouts.close * 1000 };
-}
-
-/**
- * Groups for the key exchange, which Windows, FreeRDP and browsers all have. The client chooses among them before it is
- * known. OpenSSL would also take finite fields of up to 8192 bits, which cost 90 ms of CPU time for each handshake, and
- * a client only has to send a random number for them (CVE-2002-20001). P-521 costs as much as eight handshakes.
- */
-const GROUPS = 'X25519:P-256:P-384';
-
 /**
  * Throws a `Fault` (`TLS_UNUSABLE`) for a matching pair that OpenSSL rejects: a weak key, or a damaged certificate in
  * the chain.
  */
-export function secureContext(tls: RuntimeSettings['tls']): SecureContextOptions {
-  const options = { ...tls, minVersion: 'TLSv1.2', ecdhCurve: GROUPS } as const;
+export function secureContext({ cert, key, profile = 'intermediate' }: RuntimeSettings['tls']): SecureContextOptions {
+  const options = { ...tlsProfileOptions(profile), cert, key };
   try {
     createSecureContext(options);
     return options;

@@ -5,8 +5,6 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type AdmissionParts, type Plan, planTarget } from '../../policy/admit.js';
-import { RuleSet } from '../../policy/rule-set.js';
-import type { Rule } from '../../policy/rules.js';
 import { formatTarget, showTarget } from '../../policy/target.js';
 import type { Identity } from '../../policy/types.js';
 import { RESULT } from '../../protocol/index.js';
@@ -49,15 +47,14 @@ export const AUTHORIZE_MAX = 64;
 
 /** Returns a function that opens the first target which is allowed and accepts the connection. It never rejects. */
 export function targetOpener(
-  { rules, authorize }: { readonly rules: readonly Rule[] } & Pick<AdmissionParts, 'authorize'>,
+  { rules, authorize }: Pick<AdmissionParts, 'rules' | 'authorize'>,
   timeouts: TargetTimeouts,
   lookUp = systemLookup,
 ): TargetOpener {
-  const ruleSet = new RuleSet(rules);
   return async (identity, names, port, sessionEnd) => {
     if (port === 0) return withoutPort(names);
     const parts: AdmissionParts = {
-      rules: ruleSet,
+      rules,
       resolve: (host, signal) => lookUp(host, identity.user, signal),
       authorize: authorize && atMost(AUTHORIZE_MAX, authorize),
     };
@@ -150,15 +147,10 @@ function refused(plan: Extract<Plan, { allow: false }>, host: string, port: numb
 
 /** The port of the request is a number of 16 bits, so that 0 is the only wrong one. It is wrong for every target. */
 function withoutPort(names: readonly string[]): Failure {
-  const reason = 'the client asked for port 0, which is not a port: check "server port" in its .rdp file';
-  return {
-    code: RESULT.E_PROXY_TS_CONNECTFAILED,
-    target: listOf(
-      names.map((host) => showTarget({ host, port: 0 })),
-      ',',
-    ),
-    reason,
-  };
+  // FreeRDP 2.11 connects to port 0 for /v:[ADDRESS]:PORT, also without a gateway.
+  const cure = names.some((host) => host.includes(':')) ? ', and write /v:[ADDRESS] /port:PORT for FreeRDP 2' : '';
+  const reason = `the client asked for port 0, which is not a port: check "server port" in its .rdp file${cure}`;
+  return { code: RESULT.E_PROXY_TS_CONNECTFAILED, target: listTargets(names, 0), reason };
 }
 
 /**
@@ -168,11 +160,7 @@ function withoutPort(names: readonly string[]): Failure {
 function summary(failures: readonly Failure[], names: readonly string[], port: number): Failure {
   const main = failures.find(({ code }) => code === RESULT.E_PROXY_TS_CONNECTFAILED) ?? failures[0];
   if (main === undefined) {
-    const target = listOf(
-      names.map((host) => showTarget({ host, port })),
-      ',',
-    );
-    return { code: RESULT.E_PROXY_TS_CONNECTFAILED, target, reason: 'no time left' };
+    return { code: RESULT.E_PROXY_TS_CONNECTFAILED, target: listTargets(names, port), reason: 'no time left' };
   }
   const left = names.length - failures.length;
   const reason = listOf(
@@ -191,6 +179,14 @@ function summary(failures: readonly Failure[], names: readonly string[], port: n
 
 /** How many targets and reasons one log line lists: as many as may be denied. */
 const LISTED_MAX = DENIED_MAX;
+
+/** The targets that a client requests, for the log. */
+export function listTargets(names: readonly string[], port: number): string {
+  return listOf(
+    names.map((host) => showTarget({ host, port })),
+    ',',
+  );
+}
 
 function listOf(texts: readonly string[], separator: string): string {
   const more = texts.length - LISTED_MAX;

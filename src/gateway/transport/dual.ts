@@ -54,6 +54,8 @@ export function acceptOut(
   const seed = randomBytes(SEED_BYTES);
   const head = responseHead(200, {
     'Cache-Control': 'no-cache',
+    // nginx would otherwise hold the seed back until its buffer is full.
+    'X-Accel-Buffering': 'no',
     // Without a length and without chunks the body ends with the connection (RFC 9112 6.3).
     ...(chunked ? { 'Transfer-Encoding': 'chunked' } : { Connection: 'close' }),
   });

@@ -2,10 +2,10 @@
  * Drives one gateway session: performs its effects on the transport, the target and the timer, and logs its decisions.
  */
 
-import type { Identity } from '../../policy/types.js';
+import type { Grant } from '../../policy/grant.js';
 import {
-  type Answer,
   type Effect,
+  type EndCause,
   GatewaySession,
   RESULT,
   resultLabel,
@@ -16,15 +16,24 @@ import {
 import { StallDetector } from '../io/stall.js';
 import type { Traffic } from '../report/counters.js';
 import type { Log } from '../report/log.js';
-import { ABORT_REASON, type TargetOpener } from '../target/dial.js';
+import type { OpenedChannel, Right } from '../settings/access-decisions.js';
+import { ABORT_REASON } from '../target/dial.js';
 import type { Transport, TransportEnd } from '../transport/transport.js';
 import { Downlink } from './downlink.js';
+import type { Revocable } from './revocation.js';
 import { Uplink } from './uplink.js';
+import { answerOf, type Verdict } from './verdict.js';
 
 export interface TunnelServices {
   /** Authenticates the client by its token. Never rejects. */
   readonly authenticate: (token: string, sessionEnd: AbortSignal) => Promise<Verdict>;
-  readonly openTarget: TargetOpener;
+  /** Opens a target for the next channel. Never rejects. */
+  readonly openChannel: (
+    grant: Grant,
+    names: readonly string[],
+    port: number,
+    sessionEnd: AbortSignal,
+  ) => Promise<OpenedChannel>;
   readonly log: Log;
   /** In milliseconds. `stall`: how long client or target may take nothing while bytes wait for it. */
   readonly timeouts: SessionTimeouts & { readonly stall: number };
@@ -38,14 +47,10 @@ export interface TunnelServices {
   readonly released: () => void;
 }
 
-export type Verdict =
-  | { readonly identity: Identity }
-  | { readonly reason: string; readonly code: 'missing' | 'refused' };
-
 /** The monotonic clock of all sessions, in milliseconds. */
 const clock = (): number => performance.now();
 
-export class Tunnel {
+export class Tunnel implements Revocable {
   readonly #transport: Transport;
   readonly #downlink: Downlink;
   readonly #services: TunnelServices;
@@ -53,7 +58,7 @@ export class Tunnel {
   readonly #started = clock();
   readonly #abort = new AbortController();
   #log: Log;
-  #identity: Identity | undefined;
+  #right: Right | undefined;
   readonly #uplink: Uplink;
   readonly #clientStall: StallDetector;
   #timer: NodeJS.Timeout | undefined;
@@ -89,8 +94,18 @@ export class Tunnel {
   }
 
   /** Ends the session: an open channel is closed with `code`, and the client gets time to answer. */
-  close(code: number): void {
-    this.#run(() => this.#session.close(code, 'closed by the gateway', clock()));
+  close(code: number, cause: EndCause = 'closed by the gateway'): void {
+    this.#run(() => this.#session.close(code, cause, clock()));
+  }
+
+  get right(): Right | undefined {
+    const { paused, closing } = this.#session;
+    return this.#ended || paused || closing !== undefined ? undefined : this.#right;
+  }
+
+  revoke(reason: string): void {
+    this.#log.event('session.revoked', { reason, ...this.#right?.channel });
+    this.close(RESULT.ERROR_CONNECTION_ABORTED, 'access revoked');
   }
 
   /**
@@ -133,6 +148,7 @@ export class Tunnel {
       case 'disconnect':
         // Without a connection the target has ended it first, which is logged already.
         if (this.#uplink.isUp) this.#log.event('channel.closed', { target: this.#target, cause: 'client closed' });
+        if (this.#right) this.#right = { ...this.#right, channel: undefined };
         return this.#uplink.drop();
       case 'timer':
         return this.#setTimer(effect.at);
@@ -156,32 +172,32 @@ export class Tunnel {
     const verdict = await this.#services.authenticate(token, this.#abort.signal);
     if (this.#ended) return;
     if ('identity' in verdict) {
-      const { identity } = verdict;
-      this.#identity = identity;
+      const { identity, credential } = verdict;
+      this.#right = { grant: { identity, credential }, channel: undefined };
       this.#log = this.#log.with({ user: identity.user });
       this.#services.authenticated();
       this.#transport.trust();
       this.#log.event('authentication.succeeded', { method: identity.method, targets: identity.targets });
+    } else if (verdict.code === 'full') {
+      this.#log.event('session.refused', { user: verdict.user, reason: verdict.reason });
     } else {
       this.#log.event('authentication.failed', { reason: verdict.reason });
     }
-    this.#run(() => this.#session.answer(answerOf(verdict), clock()));
+    this.#run(() => this.#session.answer(answerOf(verdict, clock), clock()));
   }
 
   async #connect(names: readonly string[], port: number): Promise<void> {
-    const identity = this.#identity;
+    const right = this.#right;
     // INVARIANT: the session requests a target only after it got an identity.
-    if (!identity) return this.close(RESULT.E_PROXY_INTERNALERROR);
+    if (!right) return this.close(RESULT.E_PROXY_INTERNALERROR);
     const client = this.#session.clientName;
     this.#log = this.#log.with({ client });
     await this.#uplink.clear();
     if (this.#ended) return;
-    const opened = await this.#services.openTarget(
-      { ...identity, clientName: client },
-      names,
-      port,
-      this.#abort.signal,
-    );
+    const { identity, credential } = right.grant;
+    const grant = { identity: { ...identity, clientName: client }, credential };
+    const opened = await this.#services.openChannel(grant, names, port, this.#abort.signal);
+    this.#log = this.#log.with({ user: opened.identity.user });
     if (this.#ended) {
       if ('relay' in opened) opened.relay.end(this.#services.timeouts.close);
       return;
@@ -195,7 +211,9 @@ export class Tunnel {
       });
       return this.#run(() => this.#session.failed(opened.code));
     }
-    this.#log.event('channel.opened', { target: opened.target, address: opened.address });
+    const { target, address } = opened;
+    this.#log.event('channel.opened', { target, address });
+    this.#right = { grant: { identity: opened.identity, credential }, channel: { target, address } };
     this.#uplink.take(opened.relay);
     this.#run(() => this.#session.connected(clock()));
     // Bytes that the client sent meanwhile may have closed the channel or the session already.
@@ -271,15 +289,3 @@ export class Tunnel {
 
 /** A longer timeout would overflow and fire at once. After this one the session sets the timer again. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
-
-function answerOf(verdict: Verdict): Answer {
-  if (!('identity' in verdict)) {
-    const missing = verdict.code === 'missing';
-    return {
-      allow: false,
-      code: missing ? RESULT.E_PROXY_COOKIE_BADPACKET : RESULT.E_PROXY_COOKIE_AUTHENTICATION_ACCESS_DENIED,
-    };
-  }
-  const { until } = verdict.identity;
-  return { allow: true, ...(until === undefined ? {} : { until: clock() + Math.max(0, until - Date.now()) }) };
-}

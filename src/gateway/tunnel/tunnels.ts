@@ -3,15 +3,19 @@ import type { Socket } from 'node:net';
 import { RESULT } from '../../protocol/index.js';
 import type { Milestone } from '../admission/milestones.js';
 import type { TunnelQuota } from '../admission/tunnel-quota.js';
+import type { UserQuota } from '../admission/user-quota.js';
 import { clientFields } from '../http/client.js';
 import type { Counters, Traffic } from '../report/counters.js';
 import type { Log } from '../report/log.js';
 import type { AccessDecisions } from '../settings/access-decisions.js';
 import type { RuntimeSettings } from '../settings/runtime-settings.js';
-import type { TargetOpener } from '../target/dial.js';
+import { ABORT_REASON } from '../target/dial.js';
 import type { OpenedTransport } from '../transport/opened-transport.js';
 import type { Ids } from './ids.js';
-import { Tunnel, type Verdict } from './tunnel.js';
+import { revokeLost } from './revocation.js';
+import { Tunnel, type TunnelServices } from './tunnel.js';
+import { UserSlot } from './user-slot.js';
+import type { Verdict } from './verdict.js';
 
 export interface TunnelsOptions {
   /** The current settings, like the access decisions: a reload changes both. */
@@ -21,6 +25,7 @@ export interface TunnelsOptions {
   readonly ids: Ids;
   /** The quota in which the caller took a slot for each tunnel. */
   readonly tunnelQuota: TunnelQuota;
+  readonly userQuota: UserQuota;
   /** Called when a connection has reached a milestone. */
   readonly progressed: (socket: Socket, milestone: Milestone) => void;
   readonly log: Log;
@@ -41,6 +46,8 @@ export class Tunnels {
   /** Called when the last session has ended. */
   readonly #onEmpty = new Set<() => void>();
   readonly #stallTimer: NodeJS.Timeout;
+  /** Aborts the running `revokeLost`. */
+  #revocation = new AbortController();
 
   constructor(options: TunnelsOptions) {
     this.#options = options;
@@ -70,7 +77,7 @@ export class Tunnels {
 
   /** Opens a tunnel. The slot that the caller took for it is released when the connection to the target is closed. */
   open({ transport, request, client, sockets, authenticated, ended }: OpenedTransport): void {
-    const { config, counters, ids, tunnelQuota, log } = this.#options;
+    const { config, counters, ids, tunnelQuota, userQuota, log } = this.#options;
     const { identity, setup, keepAlive, close, stall } = config().timeouts;
     const { connectionId, correlationId, userId, clientGeneration, clientBuild } = request;
     const tunnelLog = log.with({
@@ -85,17 +92,24 @@ export class Tunnels {
     const progressed = (milestone: Milestone): void => {
       for (const socket of sockets) this.#options.progressed(socket, milestone);
     };
+    const userSlot = new UserSlot(userQuota);
     const authenticate = async (token: string, sessionEnd: AbortSignal): Promise<Verdict> => {
       progressed('token');
       const verdict = await this.#options
         .accessDecisions()
         .authenticate({ ...authentication, token, now: Date.now() }, sessionEnd);
-      if (!('identity' in verdict)) counters.refused('user');
-      return verdict;
+      if (!verdict.allow) {
+        counters.refused('user');
+        return verdict;
+      }
+      const reason = await userSlot.take(verdict, sessionEnd);
+      if (reason === undefined) return verdict;
+      counters.refused('busy');
+      return { code: 'full', reason, user: verdict.identity.user };
     };
     const tunnel = new Tunnel(transport, {
       authenticate,
-      openTarget: this.#openTarget,
+      openChannel: this.#openChannel,
       log: tunnelLog,
       timeouts: {
         identity: identity * 1000,
@@ -113,7 +127,10 @@ export class Tunnels {
         ended();
         this.#sessionEnded();
       },
-      released: () => tunnelQuota.release(),
+      released: () => {
+        userSlot.release();
+        tunnelQuota.release();
+      },
     });
     progressed('transport');
     for (const socket of sockets) {
@@ -143,18 +160,42 @@ export class Tunnels {
     await within(close + SLACK_MS, Promise.all(closed));
   }
 
-  /** Stops the stall checks. */
+  /** Stops the stall checks, and a revocation that is not complete. */
   stop(): void {
     clearInterval(this.#stallTimer);
+    this.#revocation.abort(ABORT_REASON);
   }
 
   /**
-   * Reads the current decisions for every channel: a rule that a reload removed opens no further channel in any
-   * session.
+   * The access decisions have been replaced. With `end`, ends the sessions that have lost their right; else their open
+   * channels stay. Replaces a revocation that is not complete: its answers are those of former decisions.
    */
-  readonly #openTarget: TargetOpener = async (...request) => {
-    const opened = await this.#options.accessDecisions().openTarget(...request);
-    if (!('relay' in opened)) this.#options.counters.refused('target');
+  decisionsReplaced(whenRevoked: 'keep' | 'end'): void {
+    this.#revocation.abort(ABORT_REASON);
+    this.#revocation = new AbortController();
+    if (whenRevoked === 'keep') return;
+    const { signal } = this.#revocation;
+    const decisions = this.#options.accessDecisions();
+    void revokeLost(this.#tunnels, (right) => decisions.lossOf(right, Date.now(), signal), signal);
+  }
+
+  /**
+   * Asks the present decisions for every channel. INVARIANT: a right that was lost opens no channel, also when it is lost
+   * while the target is dialled.
+   */
+  readonly #openChannel: TunnelServices['openChannel'] = async (grant, names, port, sessionEnd) => {
+    const { accessDecisions, counters } = this.#options;
+    let decisions = accessDecisions();
+    let opened = await decisions.openChannel(grant, names, port, Date.now(), sessionEnd);
+    while ('relay' in opened && decisions !== accessDecisions()) {
+      decisions = accessDecisions();
+      const { target, address, identity, relay } = opened;
+      const loss = await decisions.lossOf({ grant, channel: { target, address } }, Date.now(), sessionEnd);
+      if (loss === undefined) continue;
+      relay.end(0);
+      opened = { ...loss, target, identity };
+    }
+    if (!('relay' in opened)) counters.refused('target');
     return opened;
   };
 

@@ -3,7 +3,6 @@
  * holds their shared registry and forwards reloads and shutdown to them. The workers share one listening socket, and
  * the kernel chooses which one accepts.
  */
-import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { reloadableConfig } from '../../config/changed-settings.js';
 import { clientPort, isUnix } from '../../config/listen.js';
@@ -14,11 +13,13 @@ import { SharedRegistry } from '../../gateway/cluster/shared-registry.js';
 import { PRIVATE_UMASK, removeLeftover } from '../../gateway/io/unix-socket.js';
 import type { Counts } from '../../gateway/report/counters.js';
 import { createLog, type RootLog } from '../../gateway/report/log.js';
+import { newTicketKeys } from '../../gateway/settings/ticket-keys.js';
 import { FACTORY_DEADLINE_MS } from '../../policy/module.js';
 import { atExit } from '../exit-cleanup.js';
 import type { PreparedSettings } from '../gateway.js';
 import { loadStartFiles, type ServeOptions, type Serving, startMetrics } from '../serve.js';
 import { checkRuntimeSettings, type SettingsFiles } from '../settings-files.js';
+import { rotateTicketKeys } from '../ticket-keys.js';
 import { WorkerCounts } from './counts.js';
 import { failureError } from './failure.js';
 import { answerSharedState } from './shared-state.js';
@@ -42,8 +43,6 @@ const REOPEN_MS = 5_000;
 /** Scrapers time out after some seconds. */
 const COUNTS_MS = 1_000;
 
-/** The size that Node expects: a key name, and keys for AES and HMAC. */
-const TICKET_KEY_BYTES = 48;
 /**
  * How often the health of workers is checked, and how many checks in a row may fail: a garbage collection is no reason
  * to kill one.
@@ -114,13 +113,14 @@ class Primary {
   /** The files for new workers. Settings that need a restart are those of the start, as in the running workers. */
   #settingsFiles: SettingsFiles;
 
+  #ticketKeys = newTicketKeys();
+
   constructor(settingsFiles: SettingsFiles, count: number, log: RootLog) {
     this.#startConfig = settingsFiles.config;
     this.#settingsFiles = settingsFiles;
     this.#log = log;
     this.#registry = new SharedRegistry(settingsFiles.config.limits);
     const secret = newSecret();
-    const ticketKeys = randomBytes(TICKET_KEY_BYTES);
     const sockets = new SocketFolder();
     this.#supervisor = new Supervisor({
       count,
@@ -135,7 +135,7 @@ class Primary {
         sharedState: {
           ids: { first: number, step: count },
           forwarding: { address: sockets.allocate(number), secret },
-          ticketKeys,
+          ticketKeys: this.#ticketKeys,
         },
         logsWarnings: !this.#supervisor.allStarted && number === 1,
       }),
@@ -156,6 +156,10 @@ class Primary {
   /** Resolves to the ports of the entries of `listen`. */
   async start(): Promise<WorkerFacts['ports']> {
     const { ports } = await this.#supervisor.start();
+    rotateTicketKeys((keys) => {
+      this.#ticketKeys = keys;
+      void this.#supervisor.commandAll('use ticket keys', keys, APPLY_MS);
+    });
     this.#healthTimer = setInterval(() => void this.#checkHealth(), HEALTH_CHECK_MS).unref();
     return ports;
   }

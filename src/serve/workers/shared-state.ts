@@ -2,6 +2,7 @@
 import type { ConnectionCount, ConnectionDecisions } from '../../gateway/admission/connection-count.js';
 import type { Milestone } from '../../gateway/admission/milestones.js';
 import type { TunnelQuota } from '../../gateway/admission/tunnel-quota.js';
+import type { UserQuota } from '../../gateway/admission/user-quota.js';
 import type { ChannelPlace, ChannelRegistry } from '../../gateway/cluster/forward.js';
 import type { SharedRegistry } from '../../gateway/cluster/shared-registry.js';
 import type { SharedState } from '../../gateway/cluster/shared-state.js';
@@ -28,6 +29,8 @@ export function answerSharedState(
   rpc.on('tunnel limit reached', () => registry.tunnelLimitReached());
   rpc.on('take tunnel', () => registry.takeTunnel(worker));
   rpc.on('release tunnel', () => registry.releaseTunnel(worker));
+  rpc.on('take user tunnel', (user: string) => registry.takeUserTunnel(worker, user));
+  rpc.on('release user tunnel', (user: string) => registry.releaseUserTunnel(worker, user));
   registry.addWorker(worker, (name, setting) => rpc.notify('end connection', { name, setting }));
   const rejectUnless = (name: string, setting: string | undefined): void => {
     if (setting !== undefined) rpc.notify('reject connection', { name, setting });
@@ -58,6 +61,7 @@ export type SharedStateOptions = Pick<SharedState, 'ids' | 'forwarding' | 'ticke
 export function sharedStateOver(rpc: Rpc, options: SharedStateOptions): SharedState {
   return {
     tunnelQuota: new RemoteTunnelQuota(rpc),
+    userQuota: userQuotaOver(rpc),
     connectionCount: connectionCountOver(rpc),
     channelRegistry: channelRegistryOver(rpc),
     ...options,
@@ -104,6 +108,24 @@ export class RemoteTunnelQuota implements TunnelQuota {
       return NO_ANSWER;
     }
   }
+}
+
+export function userQuotaOver(rpc: Rpc): UserQuota {
+  const release = (user: string): void => rpc.notify('release user tunnel', user);
+  return {
+    async take(user) {
+      // A slot that was granted after the timeout has no tunnel: it is released.
+      const onLateAnswer = (refused?: string): void => void (refused === undefined && release(user));
+      try {
+        return await rpc.call<string | undefined>('take user tunnel', user, { onLateAnswer });
+      } catch {
+        return NO_ANSWER;
+      }
+    },
+    release,
+    // The primary holds the limit.
+    adjust: () => undefined,
+  };
 }
 
 /** A decision of the primary. */

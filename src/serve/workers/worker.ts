@@ -3,6 +3,7 @@ import { catchUncaughtErrors, UncaughtErrors } from '../../cli/uncaught-errors.j
 import { createLog, type RootLog } from '../../gateway/report/log.js';
 import { type OpenedGateway, openGateway, type PreparedSettings, prepareRuntimeSettings } from '../gateway.js';
 import type { SettingsFiles } from '../settings-files.js';
+import { openLogOutput } from '../stderr.js';
 import { type Failure, failureOf } from './failure.js';
 import { Rpc } from './rpc.js';
 import { type SharedStateOptions, sharedStateOver } from './shared-state.js';
@@ -49,6 +50,7 @@ export async function runWorker(): Promise<void> {
   const running = start(rpc);
   rpc.on('drain sessions', async (ms: number) => (await running).gateway.settle(ms));
   rpc.on('reopen logs', async () => (await running).reopenLogs());
+  rpc.on('use ticket keys', async (keys: Uint8Array) => (await running).gateway.useTicketKeys(keys));
   rpc.on('close', async () => (await running).gateway.close());
   // A notification instead of an answer: the primary also uses counts that arrive after its timeout.
   rpc.on('report counts', async (scraped: boolean) => rpc.notify('counts', (await running).gateway.counts(scraped)));
@@ -67,8 +69,10 @@ async function start(rpc: Rpc): Promise<RunningWorker> {
   catchUncaughtErrors(uncaught.handle);
   const assignment = await rpc.call<Assignment>('get assignment', undefined, { timeoutMs: ASSIGNMENT_MS });
   const { number, settingsFiles, sharedState, logsWarnings } = assignment;
-  const rootLog = createLog({ ...settingsFiles.config.log, write: (line) => void process.stderr.write(line) });
+  const output = openLogOutput();
+  const rootLog = createLog({ ...settingsFiles.config.log, write: output.write });
   const log = rootLog.with({ worker: number });
+  output.reportTo((lines) => log.event('log.dropped', { lines }));
   const shared = sharedStateOver(rpc, sharedState);
   const opened = await openGateway(settingsFiles, { log, logsWarnings, sharedState: shared });
   uncaught.reportTo((facts) => log.event('error.uncaught', { ...facts }));

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ConnectionAdmission } from '../../../src/gateway/admission/connection-admission.js';
 import type { ConnectionCount, ConnectionDecisions } from '../../../src/gateway/admission/connection-count.js';
@@ -238,6 +239,58 @@ describe('connection admission', () => {
     expect(lines).toHaveLength(2);
     admission.admit(connectFrom('10.0.0.1'));
     expect(lines[2]).toMatch(/count=1 total=501\n/);
+  });
+});
+
+describe('the start of TLS', () => {
+  const HELLO = Buffer.from('1603010004deadbeef', 'hex');
+
+  /** A connection whose bytes can be sent, and what became of its handshake. */
+  function starting({ admission }: Setting, address: string): { socket: Duplex; events: string[] } {
+    const socket = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
+    const connection = new Connection(socket as unknown as Socket, { address, isTrustedProxy: false });
+    const events: string[] = [];
+    admission.admit(connection);
+    admission.startTls(
+      connection,
+      () => void events.push('started'),
+      (reason) => void events.push(reason),
+    );
+    return { socket, events };
+  }
+  const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+  it('waits for the ClientHello, and no longer than 4 s', async () => {
+    const setting = admissionWith({});
+    const [one, other] = [starting(setting, '10.0.0.1'), starting(setting, '10.0.0.2')];
+    one.socket.push(HELLO.subarray(0, 6));
+    await settled();
+    vi.advanceTimersByTime(3_999);
+    expect([one.events, other.events]).toEqual([[], []]);
+    one.socket.push(HELLO.subarray(6));
+    await settled();
+    vi.advanceTimersByTime(1);
+    expect([one.events, other.events]).toEqual([['started'], ['no ClientHello within 4 s']]);
+    expect([one.socket.destroyed, other.socket.destroyed]).toEqual([false, true]);
+  });
+
+  it('waits while limits.handshakeRate is reached, and no longer than 5 s', async () => {
+    const setting = admissionWith({ handshakeRate: 1 });
+    const all = Array.from({ length: 9 }, (_, index) => starting(setting, `10.0.0.${index}`));
+    for (const { socket } of all) socket.push(HELLO);
+    await settled();
+    all[1]?.socket.destroy();
+    await settled();
+    vi.advanceTimersByTime(60_000);
+    expect(all.map(({ events }) => events.length)).toEqual([1, 0, 1, 1, 1, 1, 0, 0, 0]);
+    expect(all.slice(6).every(({ socket }) => socket.destroyed)).toBe(true);
+    expect(rejectionsOf(setting)).toEqual({ 'limits.handshakeRate': 3 });
+    expect(setting.lines.join('')).toMatch(/event=handshake\.delayed peer=10.0.0.1 count=1 total=1\n/);
+  });
+
+  it('is at once for a rejected connection, which gets an answer', () => {
+    const setting = admissionWith({ connections: 0 });
+    expect(starting(setting, '10.0.0.1').events).toEqual(['started']);
   });
 });
 

@@ -12,6 +12,7 @@ import { eventually } from '../../support/wait.js';
 
 const limits = (tunnels: number) => ({
   tunnels,
+  tunnelsPerUser: 10,
   connections: 10,
   connectionsPerAddress: 10,
   handshakes: 10,

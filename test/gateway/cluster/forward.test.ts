@@ -162,7 +162,7 @@ describe('the socket between processes', () => {
     joined = [];
     await forwarding.listen(async (key) => {
       joined.push(key);
-      return { status: 503, reason: 'no room', headers: { 'Retry-After': '30' } };
+      return { status: 503, code: 'BUSY', reason: 'no room', headers: { 'Retry-After': '30' } };
     });
   });
   afterEach(() => {
@@ -188,7 +188,7 @@ describe('the socket between processes', () => {
       address: join(folder, '2.sock'),
       registry: { ...emptyRegistry, find: async () => ({ address }) },
     });
-    const refusal = { status: 503, reason: 'no room', headers: { 'Retry-After': '30' } };
+    const refusal = { status: 503, code: 'BUSY', reason: 'no room', headers: { 'Retry-After': '30' } };
     expect(await other.join('id peer', inChannel)).toEqual(refusal);
     expect(joined).toEqual(['id peer']);
   });

@@ -2,7 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { SharedRegistry } from '../../../src/gateway/cluster/shared-registry.js';
 import { channelKey } from '../../../src/gateway/listener/channel-table.js';
 
-const LIMITS = { tunnels: 2, connections: 9, connectionsPerAddress: 9, handshakes: 9, handshakesPerAddress: 9 };
+const LIMITS = {
+  tunnels: 2,
+  tunnelsPerUser: 2,
+  connections: 9,
+  connectionsPerAddress: 9,
+  handshakes: 9,
+  handshakesPerAddress: 9,
+};
 const newRegistry = (): SharedRegistry => new SharedRegistry({ ...LIMITS, connectionsPerAddress: 2 });
 
 describe('the shared registry', () => {
@@ -104,13 +111,14 @@ describe('the shared registry', () => {
 
   it('finds an OUT channel of another process', () => {
     const registry = newRegistry();
-    const key = channelKey('id', '192.0.2.1');
+    const key = channelKey('id', '192.0.2.1', 'address');
     expect([registry.addChannel(1, key), registry.addChannel(1, key), registry.addChannel(2, key)]).toEqual([
       true,
       false,
       false,
     ]);
-    const find = (worker: number, id: string, peer: string) => registry.findChannel(worker, channelKey(id, peer));
+    const find = (worker: number, id: string, peer: string) =>
+      registry.findChannel(worker, channelKey(id, peer, 'address'));
     expect([find(1, 'id', '192.0.2.1'), find(2, 'id', '192.0.2.1'), find(2, 'other', '192.0.2.1')]).toEqual([
       'absent',
       1,

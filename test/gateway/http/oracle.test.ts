@@ -14,11 +14,11 @@ afterAll(() => oracle.close());
 /** The request and its body as the gateway reads them; `body` is undefined if it is not complete. */
 function read(
   bytes: Buffer,
-): { url: string; headers: ReadonlyMap<string, string>; body: Buffer | undefined } | undefined {
+): { path: string; query: string; headers: ReadonlyMap<string, string>; body: Buffer | undefined } | undefined {
   try {
     const result = parseHead(bytes);
     if (result.kind !== 'head') return undefined;
-    const { target: url, headers, body: framing } = result.head;
+    const { path, query, headers, body: framing } = result.head;
     const decoder = bodyDecoder(framing);
     let payload = Buffer.alloc(0);
     try {
@@ -26,7 +26,7 @@ function read(
     } catch (error) {
       if (!(error instanceof BodyError)) throw error;
     }
-    return { url, headers, body: decoder.done ? payload : undefined };
+    return { path, query, headers, body: decoder.done ? payload : undefined };
   } catch (error) {
     if (error instanceof HeadError) return undefined;
     throw error;
@@ -43,6 +43,30 @@ const CHUNKED_BODIES = [
   'A\r\n0123456789\r\n00000a;q="x\\"y"\r\n0123456789\r\n0\r\nX: y\r\n\r\n',
 ];
 
+/** The path and the query of a target in origin or absolute form. */
+function splitTarget(target = ''): { path: string; query: string } {
+  const [path = '', ...query] = target.replace(/^https?:\/\/[^/?]+/i, '').split('?');
+  return { path: path || '/', query: query.join('?') };
+}
+
+/**
+ * The same request without what RFC 9112 allows and node:http refuses: equal lengths that are repeated count once (6.3),
+ * a length above 2^64 is a length, later minor versions are 1.1 (RFC 9110 2.5).
+ */
+function canonical(text: string): string {
+  const end = text.indexOf('\r\n\r\n');
+  const [requestLine = '', ...fields] = text.slice(0, end).split('\r\n');
+  const isLength = (line: string): boolean => /^content-length:/i.test(line);
+  const lengths = fields.filter(isLength).flatMap((line) => line.slice(line.indexOf(':') + 1).split(','));
+  const values = new Set(
+    lengths.map((length) => length.replace(/^[ \t]+|[ \t]+$/g, '')).filter((length) => length !== ''),
+  );
+  const length =
+    values.size === 1 ? [`Content-Length: ${[...values].join().replace(/^\d{20,}$/, '9'.repeat(18))}`] : [];
+  const others = values.size === 1 ? fields.filter((line) => !isLength(line)) : fields;
+  return [requestLine.replace(/HTTP\/1\.[2-9]$/, 'HTTP/1.1'), ...others, ...length].join('\r\n') + text.slice(end);
+}
+
 /**
  * Reads every text with both parsers: node:http must accept every request that the gateway accepts, with the same
  * result.
@@ -50,8 +74,8 @@ const CHUNKED_BODIES = [
 async function compare(texts: readonly string[]): Promise<{ accepted: number; refused: number; ended: number }> {
   const count = { accepted: 0, refused: 0, ended: 0 };
   for (const text of texts) {
-    // Requests with another method never reach this parser: `classify` sends them to node:http.
-    if (!text.startsWith('POST ')) continue;
+    // node:http knows only some methods, and gives up the socket of CONNECT.
+    if (!/^(?:\r\n)*POST /.test(text)) continue;
     const bytes = Buffer.from(text, 'latin1');
     const own = read(bytes);
     if (own === undefined) {
@@ -59,11 +83,11 @@ async function compare(texts: readonly string[]): Promise<{ accepted: number; re
       continue;
     }
     count.accepted++;
-    const reference = await oracle.parse(bytes);
+    const reference = await oracle.parse(Buffer.from(canonical(text), 'latin1'));
     const label = JSON.stringify(text);
-    expect(reference.head?.url, label).toBe(own.url);
+    expect(splitTarget(reference.head?.url), label).toEqual({ path: own.path, query: own.query });
     for (const [name, value] of own.headers) {
-      if (name !== 'set-cookie' && reference.head?.headers[name] !== undefined) {
+      if (name !== 'set-cookie' && name !== 'content-length' && reference.head?.headers[name] !== undefined) {
         // node:http keeps only the first of some repeated fields, which have no effect on the framing.
         expect(value.startsWith(String(reference.head.headers[name])), `${name} in ${label}`).toBe(true);
       }
@@ -103,6 +127,8 @@ describe('compared with node:http', () => {
       ...REAL_REQUESTS.map(([, bytes]) => asPost(bytes)),
       `${lines('POST /a?b HTTP/1.1', 'Host: gw', 'Content-Length: 5', 'X: y')}hello`,
       `${BODY}${CHUNKED_BODIES[0]}`,
+      `\r\n${lines('POST http://gw/a?b HTTP/1.1', 'Host: gw', 'Content-Length: 5')}hello`,
+      lines('POST / HTTP/1.0', 'Content-Length: 0').toString(),
     );
     const count = await compare(fc.sample(mutations(heads), { numRuns: 1000, seed: 1 }));
     expect(count.accepted).toBeGreaterThan(100);

@@ -1,7 +1,5 @@
-import { createServer, type IncomingMessage } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { fromIncomingMessage, isGatewayPath, MAX_LOG_TEXT, rdgRequest } from '../../../src/gateway/http/request.js';
+import { idsOf, isForGateway, isGatewayPath, MAX_LOG_TEXT, rdgRequest } from '../../../src/gateway/http/request.js';
 import { HeadError } from '../../../src/http/errors.js';
 import { CAPTURED_REQUESTS, headOf, ID, lines, MSTSC_WEBSOCKET, vector } from './samples.js';
 
@@ -95,24 +93,10 @@ describe('query form', () => {
     });
   });
 
-  it('is read from node:http too', async () => {
-    const server = createServer();
-    const upgrade = new Promise<IncomingMessage>((resolve) => {
-      server.on('upgrade', (message, socket) => {
-        resolve(message);
-        socket.destroy();
-      });
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
-    socket.on('error', () => {});
-    socket.write(lines(`GET ${PATH}?${query} HTTP/1.1`, 'Host: gw', 'Sec-WebSocket-Protocol: binary', ...UPGRADE));
-    const read = fromIncomingMessage(await upgrade);
-    server.close();
-    expect(read).toEqual({
-      ...request(`${PATH}?${query}`, 'Sec-WebSocket-Protocol: binary', ...UPGRADE),
-      method: 'GET',
-    });
+  it('is read in a GET too, as browsers send it', () => {
+    const fields = ['Host: gw', 'Sec-WebSocket-Protocol: binary', ...UPGRADE];
+    const read = rdgRequest(headOf(lines(`GET ${PATH}?${query} HTTP/1.1`, ...fields)));
+    expect(read).toEqual({ ...request(`${PATH}?${query}`, ...fields.slice(1)), method: 'GET' });
     expect(read.upgrade?.protocols).toEqual(['binary']);
   });
 
@@ -136,15 +120,6 @@ describe('query form', () => {
 
   it('is not looked at where the path is another one', () => {
     expect(refusal(`/x?ConId=%&ConId=a&ConId=b`)).toEqual({ code: 'REQUEST_PATH', status: 404 });
-  });
-
-  it('is checked alike from node:http and from the socket', () => {
-    const message = (rawHeaders: string[], method = 'GET', url = `${PATH}?ConId=${ID}`) =>
-      ({ method, url, httpVersion: '1.1', rawHeaders }) as IncomingMessage;
-    expect(fromIncomingMessage(message(['Host', 'gw'])).connectionId).toBe(ID);
-    expect(() => fromIncomingMessage(message(['Host', 'gw', 'Host', 'gw']))).toThrow(HeadError);
-    expect(() => fromIncomingMessage(message(['Host', 'gw'], 'POST'))).toThrow(/method/);
-    expect(() => fromIncomingMessage(message(['Host', 'gw'], 'GET', '/'))).toThrow(/path/);
   });
 });
 
@@ -291,9 +266,61 @@ describe('path', () => {
     expect(refusal(path, CONNECTION)).toEqual({ code: 'REQUEST_PATH', status: 404 });
   });
 
+  it('may come in the form that proxies send', () => {
+    expect(request(`https://gw.test:8443${PATH}?a=b`, CONNECTION).connectionId).toBe(ID);
+    expect(refusal('https://gw.test', CONNECTION)).toEqual({ code: 'REQUEST_PATH', status: 404 });
+  });
+
+  it('is what HTTP/1.0 is refused on, with a status that is not of another major version', () => {
+    const head = headOf(lines(`RDG_OUT_DATA ${PATH} HTTP/1.0`, 'Host: gw', CONNECTION));
+    expect(() => rdgRequest(head)).toThrow(
+      expect.objectContaining({
+        code: 'REQUEST_VERSION',
+        status: 426,
+        headers: expect.objectContaining({ Upgrade: 'HTTP/1.1' }),
+      }),
+    );
+  });
+
   it('refuses another method', () => {
     expect(() => rdgRequest(headOf(lines(`POST ${PATH} HTTP/1.1`, 'Host: gw', CONNECTION)))).toThrow(
       expect.objectContaining({ status: 405, headers: { Allow: 'RDG_OUT_DATA, RDG_IN_DATA, GET' } }),
     );
+  });
+});
+
+describe('a request that is for the gateway', () => {
+  const start = (method: string, path: string) => ({ method, path, query: '', headers: new Map() });
+
+  it.each([
+    ['RDG_OUT_DATA', '/'],
+    ['RDG_X', ''],
+    ['RPC_IN_DATA', '/rpc/rpcproxy.dll'],
+    ['GET', '/remoteDesktopGateway'],
+    ['POST', '/gw/REMOTEDESKTOPGATEWAY/'],
+  ])('%s %s', (method, path) => {
+    expect(isForGateway(start(method, path))).toBe(true);
+  });
+
+  it.each([
+    ['', ''],
+    ['GET', '/'],
+    ['XRDG_OUT_DATA', '/healthz'],
+    ['rdg_out_data', '/x'],
+    ['GET', '/remoteDesktopGateway/x'],
+    ['GET', '/xremoteDesktopGateway'],
+  ])('is not %s %s', (method, path) => {
+    expect(isForGateway(start(method, path))).toBe(false);
+  });
+
+  it('has its ids in the log, from the header or the query, even where it is invalid', () => {
+    const ids = (target: string, ...fields: string[]) =>
+      idsOf(headOf(lines(`GET ${target} HTTP/1.1`, 'Host: gw', ...fields)));
+    expect(ids('/x', CONNECTION)).toEqual({ connection: ID, correlation: undefined });
+    expect(ids(`/x?CorId=%7b${OTHER}%7d&conid=${ID}&ConId=%`)).toEqual({ connection: ID, correlation: OTHER });
+    expect(ids('/x?ConId=%&CorId=token', 'RDG-Correlation-Id: x')).toEqual({
+      connection: undefined,
+      correlation: undefined,
+    });
   });
 });

@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { hintOf } from '../../../src/gateway/http/hints.js';
+import { refusalOf, refusalResponse } from '../../../src/gateway/http/refusal.js';
 import { rdgRequest } from '../../../src/gateway/http/request.js';
 import {
   closingResponse,
   emptyResponse,
-  refusal,
   responseHead,
   switchingProtocols,
+  textResponse,
   webSocketAccept,
 } from '../../../src/gateway/http/respond.js';
 import { HeadError } from '../../../src/http/errors.js';
@@ -45,11 +47,21 @@ describe('responses', () => {
     expect(switchingProtocols({ key: 'x', protocols: [], version: 13 }).toString()).not.toContain('Protocol:');
   });
 
-  it('have the header fields of the error', () => {
-    const error = new HeadError('X', 'secret', { status: 405, headers: { Allow: 'GET' } });
-    expect(refusal(error).toString()).toBe(
-      'HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nAllow: GET\r\nContent-Length: 0\r\n\r\n',
+  it('with a text end the connection, unless they say otherwise', () => {
+    expect(textResponse(404, 'not found').toString()).toBe(
+      'HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 10\r\n' +
+        'Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\nnot found\n',
     );
+    expect(textResponse(200, 'ok', { Connection: 'keep-alive' }).toString()).toMatch(
+      /^HTTP.*\r\nConnection: keep-alive\r\n/,
+    );
+  });
+
+  it('to a refusal have the fields of the error, what to change, and nothing of the request', () => {
+    const error = new HeadError('REQUEST_METHOD', 'secret', { status: 405, headers: { Allow: 'GET' } });
+    const text = refusalResponse(refusalOf(error)).toString();
+    expect(text).toMatch(/^HTTP\/1\.1 405 Method Not Allowed\r\nConnection: close\r\nAllow: GET\r\n/);
+    expect(text.slice(text.indexOf('\r\n\r\n') + 4)).toBe(`${hintOf('REQUEST_METHOD')}\n`);
   });
 
   it.each([

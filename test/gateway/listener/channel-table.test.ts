@@ -1,8 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { ChannelTable, channelKey } from '../../../src/gateway/listener/channel-table.js';
 
-const KEY = channelKey('id', '192.0.2.1');
-const OTHER = channelKey('id', '2001:db8::1');
+const KEY = channelKey('id', '192.0.2.1', 'address');
+const OTHER = channelKey('id', '2001:db8::1', 'address');
+
+describe('a key', () => {
+  it('has the address or not, as the setting says', () => {
+    const keys = (pairBy: 'address' | 'id') => ['192.0.2.1', '192.0.2.2'].map((peer) => channelKey('id', peer, pairBy));
+    expect(new Set(keys('address')).size).toBe(2);
+    expect(new Set(keys('id')).size).toBe(1);
+    expect(channelKey('id', 'x', 'id')).not.toBe(channelKey('other', 'x', 'id'));
+  });
+});
 
 describe('the table of OUT channels', () => {
   it('keeps the first channel of a key', () => {
@@ -18,10 +27,10 @@ describe('the table of OUT channels', () => {
     table.add(OTHER, 'other');
     expect([table.isElsewhere(KEY), table.isElsewhere(OTHER)]).toEqual([true, false]);
     table.add(KEY, 'own');
-    expect([table.isElsewhere(KEY), table.isElsewhere(channelKey('id', 'x'))]).toEqual([false, true]);
+    expect([table.isElsewhere(KEY), table.isElsewhere(channelKey('id', 'x', 'address'))]).toEqual([false, true]);
     table.remove(OTHER, 'other');
     expect(table.isElsewhere(OTHER)).toBe(true);
     table.remove(KEY, 'own');
-    expect([table.isElsewhere(OTHER), table.isElsewhere(channelKey('i', 'x'))]).toEqual([false, false]);
+    expect([table.isElsewhere(OTHER), table.isElsewhere(channelKey('i', 'x', 'address'))]).toEqual([false, false]);
   });
 });

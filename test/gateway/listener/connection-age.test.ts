@@ -1,9 +1,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { type AddressInfo, connect, createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, connect, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { limitConnectionAge, MAX_AGE_MS } from '../../../src/gateway/listener/connection-age.js';
-import { createWeb } from '../../../src/gateway/listener/web.js';
 import { serveMetrics } from '../../../src/serve/metrics.js';
 
 const GET = 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n';
@@ -54,15 +53,7 @@ async function sendEmptyLines(port: number): Promise<string> {
   return received();
 }
 
-const settings = { limits: { headBytes: 8192, headFields: 100 }, headTimeoutMs: 60_000, closeTimeoutMs: 60_000 };
-
 describe('a client that sends empty lines after its request', () => {
-  it('is cut by the port of the gateway', async () => {
-    const { server } = createWeb({ settings, unhealthy: () => undefined, upgrade: () => undefined });
-    const port = await portOf(createTcpServer((socket) => void server.emit('connection', socket)));
-    expect(await sendEmptyLines(port)).toMatch(/^HTTP\/1.1 200 /);
-  });
-
   it('is cut by the port of the metrics', async () => {
     const metrics = await serveMetrics({ host: '127.0.0.1', port: 0 }, () => Promise.reject(new Error()));
     ends.push(() => void metrics.close());
@@ -85,21 +76,5 @@ describe('a connection of ordinary HTTP', () => {
     socket.write(GET);
     await until(() => socket.readableEnded);
     expect(received()).toMatch(/Connection: close/);
-  });
-
-  it('is not cut after `release`', async () => {
-    const server = createServer();
-    const connectionAge = limitConnectionAge(server);
-    let taken: Socket | undefined;
-    server.on('upgrade', (_, socket: Socket) => {
-      connectionAge.release(socket);
-      taken = socket;
-    });
-    const { socket, received } = await client(await portOf(server));
-    socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n');
-    await until(() => taken !== undefined);
-    vi.advanceTimersByTime(2 * MAX_AGE_MS);
-    taken?.end('still there');
-    await until(() => received() === 'still there');
   });
 });

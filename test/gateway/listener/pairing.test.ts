@@ -69,6 +69,7 @@ describe('the OUT channel', () => {
     const id = randomUUID();
     const { socket, response } = await newOut(id);
     expect(response.head).not.toMatch(/content-length|transfer-encoding/i);
+    expect(response.head).toMatch(/\r\nx-accel-buffering: no/i);
     const inSocket = await connection(server);
     expect((await probe(inSocket, id)).status).toBe(200);
     const seed = Buffer.concat([response.rest, socket.read() ?? Buffer.alloc(0)]);
@@ -407,9 +408,42 @@ describe('the IN channel', () => {
     otherAddress.write(head(id, BODY));
     expect((await readResponse(otherAddress)).status).toBe(409);
     const line = await server.line('request.rejected', ({ connection }) => connection === id);
-    expect(line).toMatchObject({ status: 409, reason: expect.stringMatching(/another address/) });
+    expect(line).toMatchObject({
+      status: 409,
+      code: 'OTHER_ADDRESS',
+      reason: expect.stringMatching(/waits for another address/),
+      hint: expect.stringMatching(/transports\.pairBy: id/),
+    });
     (await works(await openIn(out, await connection(server), id))).pipe.close();
   });
+
+  it.each(['with the id alone', 'with the id and the address'])(
+    'from another address is paired %s, as transports.pairBy says',
+    async (what) => {
+      const byId = await testGateway({
+        transports: { pairBy: what === 'with the id alone' ? 'id' : 'address' },
+        timeouts: { close: 0.3 },
+      });
+      const id = randomUUID();
+      const out = await openOut(await connection(byId), id);
+      const duplicate = request(await connection(byId, '127.0.0.2'), rdgHead('RDG_OUT_DATA', id));
+      expect((await duplicate).status).toBe(what === 'with the id alone' ? 409 : 200);
+      const inSocket = await connection(byId, '127.0.0.3');
+      inSocket.write(head(id, BODY));
+      if (what === 'with the id alone') {
+        const client = new RawClient(dualPipe(out, inSocket, chunk), {
+          token: await byId.token(target.name),
+          port: target.port,
+        });
+        client.start();
+        await client.until('opened');
+        client.pipe.close();
+      } else {
+        expect((await readResponse(inSocket)).status).toBe(409);
+      }
+      await byId.stop();
+    },
+  );
 
   it('under another id is no match, and its refusal does not end the OUT channel', async () => {
     const id = randomUUID();

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:tls';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { AGE_MAX_MS, REQUESTS_MAX } from '../../../src/gateway/listener/dispatch.js';
 import {
   chunk,
   rdgHead,
@@ -59,6 +60,30 @@ describe('/healthz', () => {
     expect(rest.toString() + (await remainder(socket)).toString()).toBe('ok\n');
   });
 
+  it.each([
+    ['two Host fields', ['Host: x', 'Host: x']],
+    ['two Host fields of different names', ['Host: x', 'Host: y']],
+    ['a list for a Host', ['Host: x, x']],
+    ['no Host', []],
+  ])('is refused with %s', async (_, fields) => {
+    const socket = await tlsSocket(server);
+    expect((await request(socket, ['GET /healthz HTTP/1.1', ...fields])).status).toBe(400);
+    await remainder(socket);
+  });
+
+  it('takes the request in absolute form, after empty lines, and with a repeated length', async () => {
+    for (const text of [
+      'GET https://localhost/healthz HTTP/1.1\r\nHost: x\r\n\r\n',
+      '\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n',
+      'GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n',
+    ]) {
+      const socket = await tlsSocket(server);
+      socket.write(text);
+      expect((await readResponse(socket)).status).toBe(200);
+      socket.destroy();
+    }
+  });
+
   it('answers several requests on one connection, also pipelined ones', async () => {
     const socket = await tlsSocket(server);
     for (let count = 0; count < 3; count++) {
@@ -101,7 +126,7 @@ describe('other requests', () => {
 
   it.each([
     ['garbage', '\x00\x01\x02\x03\r\n\r\n', 400],
-    ['an unknown method', 'FOO /healthz HTTP/1.1\r\nHost: x\r\n\r\n', 400],
+    ['a method that is none', 'F(O /healthz HTTP/1.1\r\nHost: x\r\n\r\n', 400],
     ['no Host', 'GET /healthz HTTP/1.1\r\n\r\n', 400],
     ['two lengths', 'POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n', 400],
     [
@@ -109,8 +134,8 @@ describe('other requests', () => {
       'POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n',
       400,
     ],
-    ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400],
-    ['RDG in small letters', 'rdg_out_data /remoteDesktopGateway/ HTTP/1.1\r\nHost: x\r\n\r\n', 400],
+    ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 505],
+    ['RDG in small letters', 'rdg_out_data /remoteDesktopGateway/ HTTP/1.1\r\nHost: x\r\n\r\n', 404],
   ])('%s is answered with an error, and the connection ends', async (_, bytes, status) => {
     const socket = await tlsSocket(server);
     socket.write(bytes, 'latin1');
@@ -165,13 +190,71 @@ describe('other requests', () => {
 });
 
 describe('a connection with ordinary HTTP', () => {
-  it.each(['RDG_OUT_DATA', 'RDG_IN_DATA', 'RPC_IN_DATA'])('takes no %s after its first request', async (method) => {
+  const BEFORE: readonly [string, string[], number][] = [
+    ['a health check', ['GET /healthz HTTP/1.1', ...host], 200],
+    ['a favicon', ['GET /favicon.ico HTTP/1.1', ...host, 'Connection: keep-alive'], 404],
+    ['another method', ['DELETE /healthz HTTP/1.1', ...host, 'Content-Length: 0'], 405],
+    ['a HEAD', ['HEAD /healthz HTTP/1.1', ...host], 200],
+  ];
+  const AFTER: readonly [string, () => string[], number][] = [
+    ['RDG_OUT_DATA', () => rdgHead('RDG_OUT_DATA', randomUUID()), 200],
+    ['RDG_OUT_DATA with an upgrade', () => rdgHead('RDG_OUT_DATA', randomUUID(), upgradeHeaders()), 101],
+    ['RDG_IN_DATA', () => rdgHead('RDG_IN_DATA', randomUUID()), 200],
+    ['a GET upgrade', () => rdgHead('GET', randomUUID(), upgradeHeaders()), 101],
+    ['RPC_IN_DATA', () => ['RPC_IN_DATA /rpc/rpcproxy.dll HTTP/1.1', ...host], 404],
+  ];
+  it.each(BEFORE.flatMap((before) => AFTER.map((after) => [before[0], after[0], before, after] as const)))(
+    'takes after %s %s, as a new connection does',
+    async (_before, _after, [, first, status], [, next, nextStatus]) => {
+      const socket = await tlsSocket(server);
+      for (let count = 0; count < 3; count++) {
+        const answer = await request(socket, first);
+        expect(answer).toMatchObject({ status, head: expect.stringMatching(/\r\nconnection: keep-alive/i) });
+        const length = first[0]?.startsWith('HEAD') ? 0 : Number(/content-length: (\d+)/i.exec(answer.head)?.[1]);
+        // A short answer is written at once, so its body is there with its head.
+        expect(answer.rest).toHaveLength(length);
+      }
+      expect((await request(socket, next())).status).toBe(nextStatus);
+      socket.destroy();
+    },
+  );
+
+  it('refuses an upgrade that was sent before the answers to earlier requests', async () => {
+    for (const method of ['RDG_OUT_DATA', 'GET']) {
+      const socket = await tlsSocket(server);
+      const get = 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n';
+      socket.write(`${get.repeat(3)}${rdgHead(method, randomUUID(), upgradeHeaders()).join('\r\n')}\r\n\r\n`);
+      const all = (await remainder(socket)).toString();
+      expect(all.match(/^HTTP\/1\.1 \d+/gm)).toEqual([200, 200, 200, 400].map((status) => `HTTP/1.1 ${status}`));
+    }
+  });
+
+  it('is ended with the answer to the last request that it may carry', async () => {
     const socket = await tlsSocket(server);
-    expect((await request(socket, ['GET /healthz HTTP/1.1', ...host])).status).toBe(200);
-    const before = server.log.length;
-    expect((await request(socket, rdgHead(method, randomUUID(), upgradeHeaders()))).status).toBe(400);
+    socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(REQUESTS_MAX + 1));
+    const all = (await remainder(socket)).toString();
+    expect(all.match(/^HTTP\/1\.1 200/gm)).toHaveLength(REQUESTS_MAX);
+    expect(all.match(/^Connection: close/gm)).toHaveLength(1);
+  });
+
+  it('is ended with the first answer after its maximum age', async () => {
+    const socket = await tlsSocket(server);
+    expect((await request(socket, ['GET /healthz HTTP/1.1', ...host])).head).toMatch(/connection: keep-alive/i);
+    const started = performance.now();
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => started + AGE_MAX_MS);
+    expect((await request(socket, ['GET /x HTTP/1.1', ...host])).head).toMatch(/connection: close/i);
+    clock.mockRestore();
     await remainder(socket);
-    expect(server.log.slice(before)).toEqual([]);
+  });
+
+  it('is ended where the next request does not follow within timeouts.head, also when empty lines do', async () => {
+    const shortTimeouts = await testGateway({ timeouts: { head: 0.2, close: 0.3 } });
+    const socket = await tlsSocket(shortTimeouts);
+    expect((await request(socket, ['GET /healthz HTTP/1.1', ...host])).status).toBe(200);
+    socket.write('\r\n');
+    expect((await remainder(socket)).toString().replace('ok\n', '')).toBe('');
+    await shortTimeouts.idle();
+    await shortTimeouts.stop();
   });
 
   it('does not read a request from the body of another one', async () => {

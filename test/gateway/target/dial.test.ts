@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { AUTHORIZE_MAX, DENIED_MAX, targetOpener } from '../../../src/gateway/target/dial.js';
+import { RuleSet } from '../../../src/policy/rule-set.js';
 import { parseRule } from '../../../src/policy/rules.js';
 import type { Identity, TargetRequest } from '../../../src/policy/types.js';
 import { RESULT } from '../../../src/protocol/index.js';
@@ -23,7 +24,7 @@ const rules = ['10.0.0.0/8', '127.0.0.0/8:*', '*:*'].map(parseRule);
 describe('a channel request with many names', () => {
   it('ends after a few denied ones, and says how many were not tried', async () => {
     const authorize = vi.fn(async () => ({ allow: false, reason: 'no' }) as const);
-    const result = await targetOpener({ rules, authorize }, TIMEOUTS)(
+    const result = await targetOpener({ rules: new RuleSet(rules), authorize }, TIMEOUTS)(
       alice,
       names((index) => `10.0.0.${index}`),
       3389,
@@ -46,7 +47,7 @@ describe('a channel request with many names', () => {
       return { allow: false, reason: 'no' } as const;
     };
     const requested = names((index) => `10.0.0.${index}`);
-    await targetOpener({ rules, authorize }, TIMEOUTS)(alice, requested, 3389, signal);
+    await targetOpener({ rules: new RuleSet(rules), authorize }, TIMEOUTS)(alice, requested, 3389, signal);
     expect(new Set(turns).size).toBe(DENIED_MAX);
     turn = 1000;
   });
@@ -55,7 +56,7 @@ describe('a channel request with many names', () => {
     const port = await closedPort();
     const authorize = vi.fn(async (_: Identity, __: TargetRequest) => ({ allow: true }) as const);
     const lookUp = async () => Array.from({ length: 8 }, (_, index) => `127.0.0.${index + 1}`);
-    const open = targetOpener({ rules, authorize }, TIMEOUTS, lookUp);
+    const open = targetOpener({ rules: new RuleSet(rules), authorize }, TIMEOUTS, lookUp);
     const result = await open(
       alice,
       names((index) => `desk-${index}`),
@@ -69,7 +70,12 @@ describe('a channel request with many names', () => {
 
 describe('a refused channel', () => {
   const refuse = async (hosts: readonly string[], port = 3389) => {
-    const result = await targetOpener({ rules: [], authorize: undefined }, TIMEOUTS)(alice, hosts, port, signal);
+    const result = await targetOpener({ rules: new RuleSet([]), authorize: undefined }, TIMEOUTS)(
+      alice,
+      hosts,
+      port,
+      signal,
+    );
     if ('relay' in result) throw new Error('a channel was opened');
     return result;
   };
@@ -89,10 +95,20 @@ describe('a refused channel', () => {
   });
 
   it('is a failed connection for port 0, which no policy can allow', async () => {
-    expect(await refuse(['desk', '::1'], 0)).toEqual({
+    expect(await refuse(['desk', '10.0.0.5'], 0)).toEqual({
       code: RESULT.E_PROXY_TS_CONNECTFAILED,
-      target: 'desk:0,[::1]:0',
+      target: 'desk:0,10.0.0.5:0',
       reason: 'the client asked for port 0, which is not a port: check "server port" in its .rdp file',
+    });
+  });
+
+  it('says how FreeRDP 2 finds the port after an IPv6 address', async () => {
+    expect(await refuse(['::1'], 0)).toEqual({
+      code: RESULT.E_PROXY_TS_CONNECTFAILED,
+      target: '[::1]:0',
+      reason:
+        'the client asked for port 0, which is not a port: check "server port" in its .rdp file, ' +
+        'and write /v:[ADDRESS] /port:PORT for FreeRDP 2',
     });
   });
 

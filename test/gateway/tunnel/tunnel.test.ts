@@ -4,6 +4,7 @@ import type { Relay, RelayEvents } from '../../../src/gateway/target/relay.js';
 import type { Transport, TransportEvents } from '../../../src/gateway/transport/transport.js';
 import { Tunnel, type TunnelServices } from '../../../src/gateway/tunnel/tunnel.js';
 import { NO_ENVELOPE } from '../../../src/http/envelope.js';
+import type { Grant } from '../../../src/policy/grant.js';
 import type { Identity } from '../../../src/policy/types.js';
 import {
   CHANNEL_CREATE,
@@ -25,7 +26,8 @@ const IDENTITY: Identity = {
   clientName: undefined,
 };
 
-const DESK = { target: 'desk:3389', address: '10.0.0.1' };
+const GRANT: Grant = { identity: IDENTITY, credential: { mode: 'any' } };
+const DESK = { target: 'desk:3389', address: '10.0.0.1', identity: IDENTITY };
 const HELLO = HANDSHAKE_REQUEST.encode({ verMajor: 1, verMinor: 0, clientVersion: 0, extendedAuth: 2 });
 const CREATE_CHANNEL = CHANNEL_CREATE.encode({ resources: ['desk'], altResources: [], port: 3389, protocol: 3 });
 const SETUP = Buffer.concat([
@@ -89,8 +91,8 @@ function newTunnel(services: Partial<TunnelServices>) {
     },
   };
   const tunnel = new Tunnel(transport, {
-    authenticate: async () => ({ identity: IDENTITY }),
-    openTarget: async () => ({ relay: relay(), target: 'desk:3389', address: '10.0.0.1' }),
+    authenticate: async () => GRANT,
+    openChannel: async () => ({ relay: relay(), ...DESK }),
     log: createLog({ level: 'debug', format: 'json', write: (line) => log.push(JSON.parse(line)) }),
     timeouts: { identity: 60_000, setup: 60_000, keepAlive: 60_000, close: 1000, stall: 60_000 },
     tunnelId: 1,
@@ -134,9 +136,9 @@ describe('a tunnel with an internal error', () => {
   it.each<[string, Partial<TunnelServices>]>([
     ['the allocation of channel ids throws', { nextChannelId: broken }],
     ['the authentication rejects', { authenticate: async () => broken() }],
-    ['the opening of the target rejects', { openTarget: async () => broken() }],
+    ['the opening of the target rejects', { openChannel: async () => broken() }],
     ['the release of the handshake slot throws', { authenticated: broken }],
-    ['bytes of the target cannot be forwarded', { openTarget: async () => ({ relay: brokenRelay, ...DESK }) }],
+    ['bytes of the target cannot be forwarded', { openChannel: async () => ({ relay: brokenRelay, ...DESK }) }],
   ])('ends only itself when %s', async (_, services) => {
     const { log, seen, bytes } = newTunnel(services);
     bytes(SETUP);
@@ -159,7 +161,7 @@ describe('a tunnel whose client sends without waiting for answers', () => {
     const relays = [relay(), relay()];
     let dialled = 0;
     const { bytes } = newTunnel({
-      openTarget: async () => ({ relay: relays[dialled++] ?? relay(), target: 'desk:3389', address: '10.0.0.1' }),
+      openChannel: async () => ({ relay: relays[dialled++] ?? relay(), ...DESK }),
     });
     bytes(Buffer.concat([SETUP, pdu, CREATE_CHANNEL]));
     await eventually(() => relays[0]?.ends === 1);
@@ -175,7 +177,7 @@ describe('a tunnel with many channels', () => {
     const relays: ReturnType<typeof relay>[] = [];
     const { seen, bytes } = newTunnel({
       log: createLog({ level: 'debug', format: 'json', write: (line) => lines.push(line) }),
-      openTarget: async () => {
+      openChannel: async () => {
         relays.push(relay());
         return { relay: relays.at(-1) as Relay, ...DESK };
       },
@@ -222,7 +224,7 @@ describe('a client that opens channel after channel', () => {
       });
     const relays = [former, relay()];
     let dialled = 0;
-    const { bytes } = newTunnel({ openTarget: async () => ({ relay: relays[dialled++] ?? relay(), ...DESK }) });
+    const { bytes } = newTunnel({ openChannel: async () => ({ relay: relays[dialled++] ?? relay(), ...DESK }) });
     bytes(SETUP);
     await eventually(() => former.opens === 1);
     bytes(Buffer.concat([CLOSE, CREATE_CHANNEL]));
@@ -256,7 +258,7 @@ describe('a client that opens channel after channel', () => {
       };
       let dialled = 0;
       const created = newTunnel({
-        openTarget: async () => {
+        openChannel: async () => {
           dialled++;
           return { relay: dialled === 1 ? former : relay(), ...DESK };
         },
@@ -297,7 +299,7 @@ describe('a client that opens channel after channel', () => {
       new Promise((resolve) => {
         close = resolve;
       });
-    const { seen, bytes, closeClient } = newTunnel({ openTarget: async () => ({ relay: target, ...DESK }) });
+    const { seen, bytes, closeClient } = newTunnel({ openChannel: async () => ({ relay: target, ...DESK }) });
     bytes(SETUP);
     await turn();
     closeClient();
@@ -315,7 +317,7 @@ describe('a client that opens channel after channel', () => {
     first.open = (handlers) => {
       events = handlers;
     };
-    const { bytes, takeAll } = newTunnel({ openTarget: async () => ({ relay: relays.shift() as Relay, ...DESK }) });
+    const { bytes, takeAll } = newTunnel({ openChannel: async () => ({ relay: relays.shift() as Relay, ...DESK }) });
     bytes(SETUP);
     await eventually(() => first.isRead);
     while (first.isRead) events?.bytes(Buffer.alloc(65_536));
@@ -335,7 +337,7 @@ describe('a tunnel whose target disconnects', () => {
     target.open = (handlers) => {
       events = handlers;
     };
-    const { log, bytes } = newTunnel({ openTarget: async () => ({ relay: target, ...DESK }) });
+    const { log, bytes } = newTunnel({ openChannel: async () => ({ relay: target, ...DESK }) });
     bytes(SETUP);
     await eventually(() => events !== undefined);
     events?.end('end');
@@ -346,7 +348,7 @@ describe('a tunnel whose target disconnects', () => {
 
 describe('a tunnel whose client disconnects', () => {
   it('during the authentication ignores its result', async () => {
-    let decide: (verdict: { identity: Identity }) => void = () => undefined;
+    let decide: (verdict: Grant) => void = () => undefined;
     let opened = 0;
     let signal: AbortSignal | undefined;
     const { log, seen, bytes, closeClient } = newTunnel({
@@ -356,16 +358,16 @@ describe('a tunnel whose client disconnects', () => {
           decide = resolve;
         });
       },
-      openTarget: async () => {
+      openChannel: async () => {
         opened++;
-        return { code: 1, target: '', reason: '' };
+        return { code: 1, target: '', reason: '', identity: IDENTITY };
       },
     });
     bytes(SETUP);
     closeClient();
     const before = seen.sent.length;
     expect(signal?.aborted).toBe(true);
-    decide({ identity: IDENTITY });
+    decide(GRANT);
     await new Promise((resolve) => setImmediate(resolve));
     expect(seen.sent).toHaveLength(before);
     expect(opened).toBe(0);
@@ -377,10 +379,10 @@ describe('a tunnel whose client disconnects', () => {
     let signal: AbortSignal | undefined;
     let connect: () => void = () => undefined;
     const { seen, bytes, closeClient } = newTunnel({
-      openTarget: (_identity, _names, _port, ended) => {
+      openChannel: (_identity, _names, _port, ended) => {
         signal = ended;
         return new Promise((resolve) => {
-          connect = () => resolve({ relay: late, target: 'desk:3389', address: '10.0.0.1' });
+          connect = () => resolve({ relay: late, ...DESK });
         });
       },
     });

@@ -34,7 +34,10 @@ export async function measure(
       if (!(error instanceof Error)) continue;
       const reason = reasonFor(recipe, transport, client);
       if (reason === undefined)
-        failures.push({ cell: `${recipe.title}, ${transport}, ${client}`, error: error.message });
+        failures.push({
+          cell: `${recipe.title}, ${transport}, ${client}`,
+          error: error.message.split('\n', 1)[0] ?? '',
+        });
       else reasons.add(reason);
     }
     rows.push({ file: recipe.file, proxy: name, transport, marks, reason: [...reasons].join('; ') });
@@ -50,8 +53,8 @@ async function tryClient(
 ): Promise<Error | 'unused' | undefined> {
   const proxy = await site.proxy(recipe);
   const run = (): Promise<void> => {
-    if (client === 'one' || client === 'six')
-      return echoSessions(proxy, { transport, port: site.echoPort }, client === 'one' ? 1 : 6);
+    if (client === 'one client' || client === 'six clients')
+      return echoSessions(proxy, { transport, port: site.echoPort }, client === 'one client' ? 1 : 6);
     return site.showDesktop(proxy, client === 'FreeRDP 2.11' ? '2.11.7' : '3.15', transport);
   };
   // FreeRDP asks for a WebSocket by RDG_OUT_DATA only.

@@ -1,18 +1,19 @@
 import { writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { tryProgram } from '../program.js';
-import { type Edit, fillIn, type Places, readRecipe } from './recipe.js';
+import { type Edit, type Places, readRecipe } from './recipe.js';
 
-/** Programs that scripts/proxies.js puts here, because Debian has none or an old one. */
-const FOLDER = join(process.env.RDGW_TEST_CACHE || join(homedir(), '.cache', 'rdgw-test'), 'proxies');
+/** Where scripts/proxies.js puts programs of which Debian 12 has none, or an old version. */
+const FOLDER = process.env.RDGW_PROXY_PROGRAMS || '/nonexistent';
 
 /** A proxy program and how the lab starts it. */
 export interface Program {
   readonly title: string;
-  /** Edits after which the recipe listens on 127.0.0.1 only, on the port of the lab. */
-  listen(places: Places): readonly Edit[];
-  /** The command that stays in the foreground, for the recipe in this file. */
+  /** The file in examples/proxies that the program reads first, if that is not the recipe. */
+  readonly main?: string;
+  /** Edits after which the program listens on 127.0.0.1 only, on the port of the lab. `file` is that of the recipe. */
+  listen(places: Places, file: string): readonly Edit[];
+  /** The command that stays in the foreground. `file` is what it reads first. */
   command(file: string, places: Places): readonly [string, ...string[]];
   /** The command that prints the version. */
   readonly version: readonly [string, ...string[]];
@@ -76,16 +77,12 @@ const caddyFrom = (program: string): Program => ({
 
 const traefik: Program = {
   title: 'Traefik',
-  listen: () => [],
-  command: (file, places) => {
-    const main = join(places.folder, 'traefik.yaml');
-    const edits: readonly Edit[] = [
-      ['":443"', `"127.0.0.1:${places.port}"`],
-      ['/etc/traefik/rdgw.yaml', file],
-    ];
-    writeFileSync(main, fillIn(readRecipe('traefik.yaml'), places, edits));
-    return [join(FOLDER, 'traefik'), `--configfile=${main}`];
-  },
+  main: 'traefik.yaml',
+  listen: ({ port }, file) => [
+    ['":443"', `"127.0.0.1:${port}"`],
+    ['/etc/traefik/rdgw.yaml', file],
+  ],
+  command: (file) => [join(FOLDER, 'traefik'), `--configfile=${file}`],
   version: [join(FOLDER, 'traefik'), 'version'],
 };
 

@@ -51,7 +51,9 @@ export async function startGatewayBehind(lab: Lab, file: string, edits: readonly
     gatewaySocket: socket,
     name: NAME,
     folder,
-    ...{ port: 0, gatewayCa: '', cert: '', key: '', certAndKey: '' },
+    // The port in the files of mkrdp, which the lab does not use.
+    port: 1,
+    ...{ gatewayCa: '', cert: '', key: '', certAndKey: '' },
   };
   const settings = join(folder, 'rdgw.yaml');
   writeFileSync(settings, fillIn(readRecipe(file), places, edits));
@@ -84,12 +86,17 @@ export async function startProxy(
     name: NAME,
     folder,
   };
-  const file = join(folder, recipe.file);
-  const all = [...(recipe.edits ?? []), ...edits, ...program.listen(places)];
-  writeFileSync(file, fillIn(readRecipe(recipe.file), places, all));
+  const inLab = (file: string): string => join(folder, file);
+  const all = [...(recipe.edits ?? []), ...edits, ...program.listen(places, inLab(recipe.file))];
+  const files = [recipe.file, ...(program.main === undefined ? [] : [program.main])];
+  const texts = files.map((file) => [file, readRecipe(file)] as const);
+  for (const [from] of all)
+    if (!texts.some(([, text]) => text.includes(from)))
+      throw new Error(`${recipe.file} has no ${JSON.stringify(from)}`);
+  for (const [file, text] of texts) writeFileSync(inLab(file), fillIn(text, places, all));
   const trust = [authority.caFile, gateway.caFile];
   const ca = trust.map((one) => readFileSync(one, 'utf8')).join('');
-  const [command, ...args] = program.command(file, places);
+  const [command, ...args] = program.command(inLab(program.main ?? recipe.file), places);
   const child = await startChild(lab, command, args, {
     cwd: folder,
     env: { HOME: folder },

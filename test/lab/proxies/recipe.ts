@@ -24,7 +24,7 @@ export interface Places {
   readonly folder: string;
 }
 
-/** Replaces a text that must occur. */
+/** Replaces a text wherever it occurs. */
 export type Edit = readonly [from: string, to: string];
 
 export function readRecipe(file: string): string {
@@ -32,17 +32,12 @@ export function readRecipe(file: string): string {
 }
 
 /**
- * The text of a recipe with the places of the lab.
- * @throws if an edit does not apply, or if the recipe names a place that nothing stands for: the proxy would use that
- * of the machine
+ * The text of a recipe with the places of the lab, after the edits.
+ * @throws if it names a place that nothing stands for: the proxy would use that of the machine
  */
 export function fillIn(recipe: string, places: Places, edits: readonly Edit[] = []): string {
   let text = recipe;
-  for (const [from, to] of edits) {
-    if (!text.includes(from)) throw new Error(`the recipe has no ${JSON.stringify(from)}`);
-    text = text.replaceAll(from, to);
-  }
-  for (const [from, to] of standIns(places)) text = text.replaceAll(from, to);
+  for (const [from, to] of [...edits, ...standIns(places)]) text = text.replaceAll(from, to);
   const left = REAL_PLACE.exec(withoutComments(text).replaceAll(places.folder, ''));
   if (left !== null) throw new Error(`nothing stands for ${JSON.stringify(left[0])} in the recipe`);
   return text;
@@ -59,6 +54,7 @@ function standIns(places: Places): readonly Edit[] {
     ['/run/nginx.pid', `${places.folder}/nginx.pid`],
     ['/var/log/nginx/', `${places.folder}/`],
     ['127.0.0.1:8443', `127.0.0.1:${places.gatewayPort}`],
+    ['gw.example.com:443', `${places.name}:${places.port}`],
     ['gw.example.com', places.name],
   ];
 }

@@ -5,8 +5,8 @@ import type { Edit } from './recipe.js';
 export const TRANSPORTS = ['WebSocket', 'WebSocket by GET', 'dual channel'] as const;
 export type Transport = (typeof TRANSPORTS)[number];
 
-/** What the gateway knows of the client: its address by PROXY protocol or by a field, or only that of the proxy. */
-export type Addresses = 'proxy protocol' | 'field' | 'proxy';
+/** How the gateway learns the address of a client. */
+export type Addresses = 'proxy protocol' | 'field' | 'none';
 
 export interface Recipe {
   /** The title of its rows in docs/proxies.md. */
@@ -17,7 +17,7 @@ export interface Recipe {
   /** The settings of the gateway in examples/proxies. */
   readonly settings: string;
   readonly addresses: Addresses;
-  /** The lines that lift an idle limit, each with a limit of 3 s in its place. */
+  /** The lines without which a session would end while its user waits. */
   readonly limits: readonly IdleLimit[];
   /** Why some clients cannot work, for docs/proxies.md. */
   readonly impossible?: readonly Impossible[];
@@ -25,10 +25,13 @@ export interface Recipe {
   readonly edits?: readonly Edit[];
 }
 
+/** A line of a recipe that lifts a limit, and the session that the limit ends where it is short. */
 export interface IdleLimit {
-  readonly line: Edit;
-  /** The transports whose client-to-gateway direction the limit ends while the other direction carries data. */
-  readonly ends: readonly Transport[];
+  /** It ends with the time, which is not a limit for a session: `1h`, or `0s` for none. */
+  readonly line: string;
+  readonly transport: Transport;
+  /** Who sends nothing. If it is the client alone, the target sends all the time, as while a user watches. */
+  readonly silent: 'client' | 'both' | 'nobody';
 }
 
 export interface Impossible {
@@ -54,8 +57,8 @@ export const RECIPES: readonly Recipe[] = [
     program: PROGRAMS.nginx,
     file: 'nginx-stream.conf',
     settings: 'rdgw-tcp.yaml',
-    addresses: 'proxy',
-    limits: [{ line: ['proxy_timeout 1h', 'proxy_timeout 3s'], ends: [DUAL] }],
+    addresses: 'none',
+    limits: [{ line: 'proxy_timeout 1h', transport: DUAL, silent: 'client' }],
   },
   {
     title: 'nginx, TCP with PROXY protocol',
@@ -63,7 +66,7 @@ export const RECIPES: readonly Recipe[] = [
     file: 'nginx-stream-proxy-protocol.conf',
     settings: 'rdgw-proxy-protocol.yaml',
     addresses: 'proxy protocol',
-    limits: [{ line: ['proxy_timeout 1h', 'proxy_timeout 3s'], ends: [DUAL] }],
+    limits: [{ line: 'proxy_timeout 1h', transport: DUAL, silent: 'client' }],
   },
   {
     title: 'nginx, HTTP',
@@ -71,7 +74,10 @@ export const RECIPES: readonly Recipe[] = [
     file: 'nginx-http.conf',
     settings: 'rdgw-http.yaml',
     addresses: 'field',
-    limits: [{ line: ['client_body_timeout 1h', 'client_body_timeout 3s'], ends: [DUAL] }],
+    limits: [
+      { line: 'client_body_timeout 1h', transport: DUAL, silent: 'client' },
+      { line: 'proxy_read_timeout 1h', transport: 'WebSocket', silent: 'both' },
+    ],
   },
   {
     title: 'nginx, HTTP to a unix socket',
@@ -79,7 +85,10 @@ export const RECIPES: readonly Recipe[] = [
     file: 'nginx-http-unix.conf',
     settings: 'rdgw-unix.yaml',
     addresses: 'field',
-    limits: [{ line: ['client_body_timeout 1h', 'client_body_timeout 3s'], ends: [DUAL] }],
+    limits: [
+      { line: 'client_body_timeout 1h', transport: DUAL, silent: 'client' },
+      { line: 'proxy_read_timeout 1h', transport: 'WebSocket', silent: 'both' },
+    ],
   },
   {
     title: 'HAProxy, TCP with PROXY protocol',
@@ -87,7 +96,10 @@ export const RECIPES: readonly Recipe[] = [
     file: 'haproxy-tcp.cfg',
     settings: 'rdgw-proxy-protocol.yaml',
     addresses: 'proxy protocol',
-    limits: [{ line: ['timeout client 1h', 'timeout client 3s'], ends: [DUAL] }],
+    limits: [
+      { line: 'timeout client 1h', transport: DUAL, silent: 'client' },
+      { line: 'timeout server 1h', transport: DUAL, silent: 'client' },
+    ],
   },
   {
     title: 'HAProxy, TLS without HTTP',
@@ -95,7 +107,10 @@ export const RECIPES: readonly Recipe[] = [
     file: 'haproxy-tls.cfg',
     settings: 'rdgw-proxy-protocol.yaml',
     addresses: 'proxy protocol',
-    limits: [{ line: ['timeout client 1h', 'timeout client 3s'], ends: [DUAL] }],
+    limits: [
+      { line: 'timeout client 1h', transport: DUAL, silent: 'client' },
+      { line: 'timeout server 1h', transport: DUAL, silent: 'client' },
+    ],
   },
   {
     title: 'HAProxy, HTTP',
@@ -103,7 +118,10 @@ export const RECIPES: readonly Recipe[] = [
     file: 'haproxy-http.cfg',
     settings: 'rdgw-http.yaml',
     addresses: 'field',
-    limits: [{ line: ['timeout client 1h', 'timeout client 3s'], ends: [DUAL] }],
+    limits: [
+      { line: 'timeout server 1h', transport: DUAL, silent: 'client' },
+      { line: 'timeout tunnel 1h', transport: 'WebSocket', silent: 'both' },
+    ],
     impossible: [
       {
         transport: 'WebSocket',
@@ -145,7 +163,7 @@ export const MORE_RECIPES: readonly Recipe[] = [
     file: 'Caddyfile',
     settings: 'rdgw-http.yaml',
     addresses: 'field',
-    limits: [{ line: ['read_body_idle 24h', 'read_body_idle 3s'], ends: [DUAL] }],
+    limits: [{ line: 'read_body_idle 24h', transport: DUAL, silent: 'client' }],
   },
   {
     title: 'Envoy, TCP with PROXY protocol',
@@ -153,7 +171,7 @@ export const MORE_RECIPES: readonly Recipe[] = [
     file: 'envoy-tcp.yaml',
     settings: 'rdgw-proxy-protocol.yaml',
     addresses: 'proxy protocol',
-    limits: [{ line: ['idle_timeout: 3600s', 'idle_timeout: 3s'], ends: [DUAL] }],
+    limits: [{ line: 'idle_timeout: 3600s', transport: DUAL, silent: 'client' }],
   },
   {
     title: 'Envoy, HTTP',
@@ -161,7 +179,10 @@ export const MORE_RECIPES: readonly Recipe[] = [
     file: 'envoy.yaml',
     settings: 'rdgw-http.yaml',
     addresses: 'field',
-    limits: [{ line: [', timeout: 0s', ', timeout: 3s'], ends: [DUAL] }],
+    limits: [
+      { line: ', timeout: 0s', transport: DUAL, silent: 'nobody' },
+      { line: 'stream_idle_timeout: 0s', transport: DUAL, silent: 'client' },
+    ],
     impossible: [
       {
         transport: DUAL,
@@ -184,6 +205,6 @@ export const MORE_RECIPES: readonly Recipe[] = [
     file: 'traefik-http.yaml',
     settings: 'rdgw-http.yaml',
     addresses: 'field',
-    limits: [],
+    limits: [{ line: 'readTimeout: 0s', transport: DUAL, silent: 'nobody' }],
   },
 ];

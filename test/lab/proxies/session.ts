@@ -30,6 +30,14 @@ export interface SessionOptions {
   readonly from?: string;
   /** Additional fields of every request. */
   readonly headers?: readonly string[];
+  /** Limit for the whole session. */
+  readonly limitMs?: number;
+}
+
+export interface Session {
+  /** The connection id, in log lines the field `connection`. */
+  readonly id: string;
+  readonly client: RawClient;
 }
 
 /** A token of the gateway for a target on this machine. */
@@ -49,8 +57,8 @@ export async function tokenFor(proxy: RunningProxy, target: string): Promise<str
  */
 export async function withSession<T>(
   proxy: RunningProxy,
-  { transport, port, from, headers = [] }: SessionOptions,
-  use: (client: RawClient) => Promise<T>,
+  { transport, port, from, headers = [], limitMs = SESSION_LIMIT_MS }: SessionOptions,
+  use: (session: Session) => Promise<T>,
 ): Promise<T> {
   const sockets: TLSSocket[] = [];
   const connect = async (): Promise<TLSSocket> => {
@@ -58,10 +66,11 @@ export async function withSession<T>(
     sockets.push(socket);
     return socket;
   };
+  const id = randomUUID();
   let at = 'the connection';
   const run = async (): Promise<T> => {
     const token = await tokenFor(proxy, `127.0.0.1:${port}`);
-    const pipe = await openPipe(transport, connect, headers, (step) => {
+    const pipe = await openPipe(transport, id, connect, headers, (step) => {
       at = step;
     });
     at = 'the tunnel';
@@ -69,11 +78,11 @@ export async function withSession<T>(
     client.start();
     await client.until('opened');
     at = 'data';
-    return await use(client);
+    return await use({ id, client });
   };
   const limit = new AbortController();
   try {
-    return await Promise.race([run(), timeOut(() => `waited ${SESSION_LIMIT_MS} ms for ${at}`, limit.signal)]);
+    return await Promise.race([run(), timeOut(() => `waited ${limitMs} ms for ${at}`, limitMs, limit.signal)]);
   } finally {
     limit.abort();
     for (const socket of sockets) socket.destroy();
@@ -82,11 +91,11 @@ export async function withSession<T>(
 
 async function openPipe(
   transport: Transport,
+  id: string,
   connect: () => Promise<TLSSocket>,
   headers: readonly string[],
   step: (name: string) => void,
 ): Promise<Pipe> {
-  const id = randomUUID();
   const socket = await connect();
   if (transport === 'dual channel') {
     step('the answer on the OUT channel');
@@ -105,15 +114,15 @@ async function openPipe(
   return webSocketPipe(socket, answer.rest);
 }
 
-function timeOut(message: () => string, signal: AbortSignal): Promise<never> {
+function timeOut(message: () => string, limitMs: number, signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
-    const timer = setTimeout(() => reject(new Error(message())), SESSION_LIMIT_MS);
+    const timer = setTimeout(() => reject(new Error(message())), limitMs);
     signal.addEventListener('abort', () => clearTimeout(timer));
   });
 }
 
 /** Sends random bytes to a target that echoes them, and compares what returns. */
-export async function echo(client: RawClient): Promise<void> {
+export async function echo({ client }: Session): Promise<void> {
   const sent = randomBytes(ECHO_BYTES);
   client.send(sent);
   const received = await client.waitForBytes(sent.length);

@@ -12,6 +12,7 @@ import { tokenFor } from './session.js';
 
 /** The programs around the proxies: a gateway for each settings file, a target that echoes, and a desktop. */
 export interface ProxySite {
+  readonly lab: Lab;
   readonly authority: Authority;
   /** The port of the target that echoes. */
   readonly echoPort: number;
@@ -37,6 +38,7 @@ export async function openSite(lab: Lab): Promise<ProxySite> {
   const gateway = onceFor((settings: string) => startGatewayBehind(lab, settings));
   const proxy = onceFor(async (recipe: Recipe) => startProxy(lab, authority, recipe, await gateway(recipe.settings)));
   return {
+    lab,
     authority,
     echoPort: echo.port,
     gateway,

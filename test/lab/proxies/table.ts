@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { TRANSPORTS, type Transport } from './recipes.js';
 
 /** The clients: our own, alone and six at once, and FreeRDP in two versions. */
-export const CLIENTS = ['one', 'six', 'FreeRDP 2.11', 'FreeRDP 3.15'] as const;
+export const CLIENTS = ['one client', 'six clients', 'FreeRDP 2.11', 'FreeRDP 3.15'] as const;
 export type Client = (typeof CLIENTS)[number];
 
 /** Works, does not work, or does not use this transport. */
@@ -27,30 +27,30 @@ const END = '<!-- end of the generated table -->';
 const HEADER = ['recipe', 'proxy', 'transport', ...CLIENTS, 'why not'];
 
 export function renderTable(rows: readonly Row[]): string {
-  const lines = rows.map(({ file, proxy, transport, marks, reason }) => {
-    const link = `[${file}](../examples/proxies/${file})`;
-    return [link, proxy, transport, ...CLIENTS.map((client) => marks[client]), reason];
+  const lines = rows.map(({ file, proxy, transport, marks, reason }, index) => {
+    const same = rows[index - 1]?.file === file && rows[index - 1]?.proxy === proxy;
+    const names = same ? ['', ''] : [`[${file}](../examples/proxies/${file})`, proxy];
+    return [...names, transport, ...CLIENTS.map((client) => marks[client]), reason];
   });
   return [HEADER, HEADER.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |\n`).join('');
 }
 
 export function parseTable(text: string): Row[] {
-  const lines = text.split('\n').filter((line) => line.startsWith('| ['));
-  return lines.map((line) => {
-    const [link = '', proxy = '', transport = '', ...rest] = line
-      .split('|')
-      .slice(1, -1)
-      .map((cell) => cell.trim());
-    if (!TRANSPORTS.some((one) => one === transport)) throw new Error(`no transport: ${line}`);
-    const marks = Object.fromEntries(CLIENTS.map((client, index) => [client, rest[index]])) as Row['marks'];
-    return {
-      file: /\[(.+)\]/.exec(link)?.[1] ?? link,
-      proxy,
-      transport: transport as Transport,
-      marks,
-      reason: rest[CLIENTS.length] ?? '',
-    };
-  });
+  let [file, proxy] = ['', ''];
+  return text
+    .split('\n')
+    .slice(2)
+    .filter((line) => line.startsWith('|'))
+    .map((line) => {
+      const [link = '', name = '', transport = '', ...rest] = line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim());
+      if (link !== '') [file, proxy] = [/\[(.+)\]/.exec(link)?.[1] ?? link, name];
+      if (!TRANSPORTS.some((one) => one === transport)) throw new Error(`no transport in ${line}`);
+      const marks = Object.fromEntries(CLIENTS.map((client, index) => [client, rest[index]])) as Row['marks'];
+      return { file, proxy, transport: transport as Transport, marks, reason: rest[CLIENTS.length] ?? '' };
+    });
 }
 
 /** The rows that docs/proxies.md claims. */

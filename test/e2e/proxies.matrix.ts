@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Lab, openLab } from '../lab/lab.js';
+import { verifyLimit } from '../lab/proxies/idle.js';
 import { measure, proxyName } from '../lab/proxies/measure.js';
 import { MORE_RECIPES, RECIPES, type Recipe } from '../lab/proxies/recipes.js';
 import { openSite, type ProxySite } from '../lab/proxies/site.js';
@@ -51,6 +52,8 @@ it.each(recipes)(
     measured.push(...rows);
     expect(failures).toEqual([]);
     const claimed = documented.filter(({ file, proxy }) => file === recipe.file && proxy === recipe.proxy);
+    if (MORE_RECIPES.some(({ program }) => program === recipe.program))
+      for (const limit of recipe.limits) await verifyLimit(site, recipe, limit);
     if (MODE === 'check') expect(rows).toEqual(claimed);
     if (MODE === 'write') return;
     const broken = claimed.flatMap(({ transport, marks }) =>

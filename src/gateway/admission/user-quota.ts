@@ -1,0 +1,70 @@
+/** The limit on tunnels of one user at one time, counted over all processes of one gateway. */
+export interface UserQuota {
+  /**
+   * Takes a slot for a tunnel of this user, who is authenticated. Returns undefined, or the reason why there is none.
+   * Never rejects. INVARIANT: a slot that was taken is released once, when the tunnel has ended.
+   */
+  take(user: string): Promise<string | undefined>;
+  release(user: string): void;
+  /** Applies to the next `take`; slots that are taken stay. */
+  adjust(limit: number): void;
+}
+
+export const USER_LIMIT_REACHED = 'limits.tunnelsPerUser is reached';
+
+/**
+ * The tunnels of each user. It needs no limit of its own: every user in it has a tunnel, and tunnels are limited.
+ */
+export class UserTunnels {
+  #limit: number;
+  readonly #taken = new Map<string, number>();
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  adjust(limit: number): void {
+    this.#limit = limit;
+  }
+
+  take(user: string): string | undefined {
+    const key = keyOf(user);
+    const taken = this.#taken.get(key) ?? 0;
+    if (taken >= this.#limit) return USER_LIMIT_REACHED;
+    this.#taken.set(key, taken + 1);
+    return undefined;
+  }
+
+  release(user: string): void {
+    const key = keyOf(user);
+    const taken = this.#taken.get(key) ?? 0;
+    if (taken > 1) this.#taken.set(key, taken - 1);
+    else this.#taken.delete(key);
+  }
+}
+
+/** The quota of a gateway with one process. */
+export class LocalUserQuota implements UserQuota {
+  readonly #tunnels: UserTunnels;
+
+  constructor(limit: number) {
+    this.#tunnels = new UserTunnels(limit);
+  }
+
+  async take(user: string): Promise<string | undefined> {
+    return this.#tunnels.take(user);
+  }
+
+  release(user: string): void {
+    this.#tunnels.release(user);
+  }
+
+  adjust(limit: number): void {
+    this.#tunnels.adjust(limit);
+  }
+}
+
+/** Windows compares account names without regard to case. An issuer that does not must not get a limit for each spelling. */
+function keyOf(user: string): string {
+  return user.normalize('NFC').toLowerCase();
+}
