@@ -30,7 +30,7 @@ function verify(token: string): Promise<SignedVerdict> {
     jwks: { label: 'issuer', json: JSON.stringify({ keys: KEYS }) },
     audiences: [AUDIENCE],
   });
-  return verifier(token, NOW);
+  return verifier.verify(token, NOW);
 }
 
 function mint(targets: readonly string[], minutes = 5): Promise<string> {
