@@ -142,7 +142,9 @@ export const schema = z.strictObject({
       .enum(['identity', 'chunked'])
       .default('identity')
       .meta(
-        row('Transfer encoding of the OUT channel: `identity` like Windows, `chunked` for proxies that require it.'),
+        row(
+          'Transfer encoding of the OUT channel: `identity` like Windows, `chunked` for proxies that require it. FreeRDP 3 cannot read chunks reliably.',
+        ),
       ),
     pairBy: z
       .enum(['address', 'id'])
