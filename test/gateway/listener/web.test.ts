@@ -299,19 +299,6 @@ describe('a connection with ordinary HTTP', () => {
     expect(sent).toBeLessThan(100e6);
   });
 
-  it.each([
-    ['a few chunks of one byte is answered and may go on', 10, true],
-    ['many chunks of one byte, each of which costs as much as a large one, is cut', 100, false],
-  ])('that sends %s', async (_, count, goesOn) => {
-    const socket = await tlsSocket(server);
-    const chunks = Array.from({ length: count }, () => chunk(Buffer.from('x')));
-    const head = 'POST /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n';
-    const next = '0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
-    socket.write(Buffer.concat([Buffer.from(head), ...chunks, Buffer.from(next)]));
-    const answers = (await remainder(socket)).toString();
-    expect(answers.includes('HTTP/1.1 200')).toBe(goesOn);
-  });
-
   it('that resets at any point leaves no state', async () => {
     for (const text of [
       '',
