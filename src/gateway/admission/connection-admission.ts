@@ -123,15 +123,12 @@ export class ConnectionAdmission {
     if (counted === undefined) return start();
     const { socket } = connection;
     const limitMs = Math.min(HELLO_MS, this.#options.timeouts.tls * 1000);
-    awaitClientHello(
-      socket,
-      limitMs,
-      () => this.#awaitTurn(counted, start),
-      () => {
-        failed(`no ClientHello within ${limitMs / 1000} s`);
-        socket.destroy();
-      },
-    );
+    void awaitClientHello(socket, limitMs).then((result) => {
+      if (socket.destroyed) return;
+      if (result === 'arrived') return this.#awaitTurn(counted, start);
+      if (result === 'late') failed(`no ClientHello within ${limitMs / 1000} s`);
+      socket.destroy();
+    });
   }
 
   /** The connection has reached a milestone on the way to an identity. */
