@@ -6,6 +6,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { isLocal, isUnix, type ListenEntry } from '../../config/listen.js';
 import { ProxyHeaderError } from '../../proxy/proxy-header.js';
 import type { TrustedProxies } from '../../proxy/trusted.js';
+import { networkOf } from '../admission/networks.js';
 import { Connection, type Peer, remoteAddressOf } from '../io/connection.js';
 import { listen } from '../io/listen.js';
 import { ignoreError, peerOf } from '../io/sockets.js';
@@ -116,7 +117,7 @@ export class Endpoint {
     const { code, message } = error ?? UNTRUSTED;
     // A proxy that checks whether the port is open sends nothing.
     if (code === 'PROXY_CUT') return;
-    const suppressed = lineLimit.take(`${code} ${peer}`);
+    const suppressed = lineLimit.take(`${code} ${networkOf(peer)}`);
     if (suppressed === undefined) return;
     log.event('connection.untrusted', { peer, code, reason: message, suppressed: suppressed || undefined });
   }
