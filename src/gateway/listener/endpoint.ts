@@ -23,8 +23,8 @@ export interface EndpointOptions {
   readonly headerTimeoutMs: () => number;
   /** Admits a new connection, or closes it and returns false. */
   readonly admit: (connection: Connection) => boolean;
-  /** Counts an admitted connection for the client that a PROXY header named. Returns the setting whose limit it has reached. */
-  readonly identify: (connection: Connection, address: string) => string | undefined;
+  /** Counts an admitted connection for the client that a PROXY header named, or closes it and returns false. */
+  readonly admitClient: (connection: Connection, address: string) => boolean;
   /** Starts TLS on an admitted connection. */
   readonly startTls: (connection: Connection) => void;
   /** Serves an admitted connection of a plain listener. */
@@ -96,11 +96,11 @@ export class Endpoint {
   }
 
   #start(connection: Connection): void {
-    const { entry, identify, startTls, servePlain } = this.#options;
+    const { entry, admitClient, startTls, servePlain } = this.#options;
     const { peer, socket } = connection;
     if (socket.destroyed) return;
     if (entry.proxyProtocol === 'required' && peer.address !== undefined && !peer.isTrustedProxy) {
-      if (identify(connection, peer.address) !== undefined) return void socket.destroy();
+      if (!admitClient(connection, peer.address)) return;
     }
     if (entry.tls === 'on') startTls(connection);
     else servePlain(connection);

@@ -55,7 +55,7 @@ export class Listeners {
           isTrusted,
           headerTimeoutMs: () => timeouts().tls * 1000,
           admit: (connection) => this.#admit(connection),
-          identify: (connection, address) => admission.identify(connection, address),
+          admitClient: (connection, address) => admission.admitClient(connection, address),
           startTls: (connection) => this.#startTls(connection),
           servePlain: (connection) => this.#serve(connection, connection.socket),
         }),
