@@ -4,8 +4,8 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Registry } from 'prom-client';
 import type { Listen } from '../config/listen.js';
 import { listen } from '../gateway/io/listen.js';
-import { limitConnectionAge } from '../gateway/listener/connection-age.js';
 import type { Counts } from '../gateway/report/counters.js';
+import { limitConnectionAge } from './connection-age.js';
 
 export interface Metrics {
   readonly address: AddressInfo;

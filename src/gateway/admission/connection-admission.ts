@@ -115,6 +115,18 @@ export class ConnectionAdmission {
   }
 
   /**
+   * The same for the client that a PROXY header names. A client that has used up a share is rejected: false as in
+   * `admit`, when the connection was closed.
+   */
+  admitClient(connection: Connection, address: string): boolean {
+    const counted = this.#admitted.get(connection);
+    const reached = this.identify(connection, address);
+    if (counted === undefined || reached === undefined) return true;
+    this.#release(counted);
+    return this.#rejectFrom(connection, networkOf(address), reached);
+  }
+
+  /**
    * Calls `start` when the TLS handshake is to begin: its ClientHello is here, and `limits.handshakeRate` allows it. Closes
    * the connection when that takes too long, after a call of `failed` if its client sent no ClientHello.
    */
@@ -123,15 +135,12 @@ export class ConnectionAdmission {
     if (counted === undefined) return start();
     const { socket } = connection;
     const limitMs = Math.min(HELLO_MS, this.#options.timeouts.tls * 1000);
-    awaitClientHello(
-      socket,
-      limitMs,
-      () => this.#awaitTurn(counted, start),
-      () => {
-        failed(`no ClientHello within ${limitMs / 1000} s`);
-        socket.destroy();
-      },
-    );
+    void awaitClientHello(socket, limitMs).then((result) => {
+      if (socket.destroyed) return;
+      if (result === 'arrived') return this.#awaitTurn(counted, start);
+      if (result === 'late') failed(`no ClientHello within ${limitMs / 1000} s`);
+      socket.destroy();
+    });
   }
 
   /** The connection has reached a milestone on the way to an identity. */
@@ -143,8 +152,8 @@ export class ConnectionAdmission {
   }
 
   /**
-   * Called when the TLS handshake is complete, or for the first request without TLS. True: the connection was rejected,
-   * and is answered and closed here.
+   * Called when the TLS handshake is complete; without TLS, before a byte was read. True: the connection was rejected, and
+   * is answered and closed here.
    */
   answersRejected(connection: Connection, socket: Socket): boolean {
     if (!this.#rejections.has(connection)) {

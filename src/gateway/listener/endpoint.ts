@@ -6,6 +6,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { isLocal, isUnix, type ListenEntry } from '../../config/listen.js';
 import { ProxyHeaderError } from '../../proxy/proxy-header.js';
 import type { TrustedProxies } from '../../proxy/trusted.js';
+import { networkOf } from '../admission/networks.js';
 import { Connection, type Peer, remoteAddressOf } from '../io/connection.js';
 import { listen } from '../io/listen.js';
 import { ignoreError, peerOf } from '../io/sockets.js';
@@ -22,8 +23,8 @@ export interface EndpointOptions {
   readonly headerTimeoutMs: () => number;
   /** Admits a new connection, or closes it and returns false. */
   readonly admit: (connection: Connection) => boolean;
-  /** Counts an admitted connection for the client that a PROXY header named. Returns the setting whose limit it has reached. */
-  readonly identify: (connection: Connection, address: string) => string | undefined;
+  /** Counts an admitted connection for the client that a PROXY header named, or closes it and returns false. */
+  readonly admitClient: (connection: Connection, address: string) => boolean;
   /** Starts TLS on an admitted connection. */
   readonly startTls: (connection: Connection) => void;
   /** Serves an admitted connection of a plain listener. */
@@ -95,11 +96,11 @@ export class Endpoint {
   }
 
   #start(connection: Connection): void {
-    const { entry, identify, startTls, servePlain } = this.#options;
+    const { entry, admitClient, startTls, servePlain } = this.#options;
     const { peer, socket } = connection;
     if (socket.destroyed) return;
     if (entry.proxyProtocol === 'required' && peer.address !== undefined && !peer.isTrustedProxy) {
-      if (identify(connection, peer.address) !== undefined) return void socket.destroy();
+      if (!admitClient(connection, peer.address)) return;
     }
     if (entry.tls === 'on') startTls(connection);
     else servePlain(connection);
@@ -116,7 +117,7 @@ export class Endpoint {
     const { code, message } = error ?? UNTRUSTED;
     // A proxy that checks whether the port is open sends nothing.
     if (code === 'PROXY_CUT') return;
-    const suppressed = lineLimit.take(`${code} ${peer}`);
+    const suppressed = lineLimit.take(`${code} ${networkOf(peer)}`);
     if (suppressed === undefined) return;
     log.event('connection.untrusted', { peer, code, reason: message, suppressed: suppressed || undefined });
   }

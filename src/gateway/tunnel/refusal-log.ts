@@ -10,9 +10,6 @@ export interface Refused {
   readonly detail?: string;
 }
 
-/** One line for each network and code a minute: a client needs no identity to be refused. */
-const LINE_INTERVAL_MS = 60_000;
-
 const TOKEN = 'open an .rdp file with a token, as rdgw mkrdp makes it';
 const HINTS: Readonly<Partial<Record<number, string>>> = {
   [RESULT.E_PROXY_COOKIE_BADPACKET]: TOKEN,
@@ -22,11 +19,12 @@ const HINTS: Readonly<Partial<Record<number, string>>> = {
 const OTHER = 'use another client, or look at its requests with rdgw decode';
 
 export class RefusalLog {
+  /** A client needs no identity to be refused. */
   readonly #lines: LineLimit;
 
   /** @param now in milliseconds, monotonic */
   constructor(now: () => number) {
-    this.#lines = new LineLimit({ intervalMs: LINE_INTERVAL_MS, now });
+    this.#lines = new LineLimit(now);
   }
 
   /** Writes nothing without a detail: the decision that refused has its own line. */

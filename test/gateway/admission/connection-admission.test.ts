@@ -270,6 +270,7 @@ describe('the start of TLS', () => {
     one.socket.push(HELLO.subarray(6));
     await settled();
     vi.advanceTimersByTime(1);
+    await settled();
     expect([one.events, other.events]).toEqual([['started'], ['no ClientHello within 4 s']]);
     expect([one.socket.destroyed, other.socket.destroyed]).toEqual([false, true]);
   });
