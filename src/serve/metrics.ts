@@ -144,7 +144,7 @@ async function openRegistry(): Promise<{ registry: Registry; update: Update }> {
     gauge('rdgw_connections', 'TCP connections of clients.', ({ connections }) => connections),
     gauge('rdgw_handshakes', 'Connections that are not authenticated yet.', ({ handshakes }) => handshakes),
     labelledCounter(
-      'rdgw_turned_away_total',
+      'rdgw_rejected_total',
       'Rejected connections, by the setting that limits them.',
       'limit',
       ({ rejected }) => rejected,

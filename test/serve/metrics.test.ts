@@ -74,7 +74,7 @@ describe('/metrics', () => {
       'rdgw_sent_bytes_total 2000000',
       'rdgw_connections 7',
       'rdgw_handshakes 1',
-      'rdgw_turned_away_total{limit="limits.connections"} 5',
+      'rdgw_rejected_total{limit="limits.connections"} 5',
       'rdgw_evicted_total{limit="limits.handshakes"} 6',
     ]);
     expect(body).toMatch(/^process_cpu_seconds_total \d/m);

@@ -3,7 +3,7 @@
  * a plain listener, straight on.
  */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { isLocal, isUnix, type ListenEntry } from '../../config/listen.js';
+import { isForProxies, isUnix, type ListenEntry } from '../../config/listen.js';
 import { ProxyHeaderError } from '../../proxy/proxy-header.js';
 import type { TrustedProxies } from '../../proxy/trusted.js';
 import { networkOf } from '../admission/networks.js';
@@ -65,19 +65,13 @@ export class Endpoint {
   #accept(socket: Socket): void {
     const { entry, admit } = this.#options;
     const connection = new Connection(socket, this.#peerOf(socket));
-    if (this.#isForProxies && !connection.peer.isTrustedProxy) return this.#refuse(connection);
+    if (isForProxies(entry) && !connection.peer.isTrustedProxy) return this.#refuse(connection);
     if (!admit(connection)) return;
     if (entry.proxyProtocol === 'off') return this.#start(connection);
     this.#readHeader(connection).then(
       () => this.#start(connection),
       (error: unknown) => this.#refuse(connection, error),
     );
-  }
-
-  /** Whether only trusted proxies are served: PROXY headers can be forged, and plain HTTP can be read on the way. */
-  get #isForProxies(): boolean {
-    const { address, tls, proxyProtocol } = this.#options.entry;
-    return proxyProtocol === 'required' || (tls === 'off' && !isLocal(address));
   }
 
   #peerOf(socket: Socket): Peer {
