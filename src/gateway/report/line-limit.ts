@@ -1,4 +1,7 @@
-/** Limits log lines that a client can cause at will: those of one subject tell their number with the next one. */
+/**
+ * Limits log lines that a client can cause at will: those of one subject tell their number with the next one. An event
+ * of which only the number matters, for all clients together, is a `ThrottledEvent`.
+ */
 
 /** Misconfigured clients and proxies try again and again, and scanners all day. One line a minute tells as much. */
 const INTERVAL_MS = 60_000;

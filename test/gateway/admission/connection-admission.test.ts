@@ -142,10 +142,10 @@ describe('connection admission', () => {
 
   it('ends a connection without an identity when limits.connections is reached', () => {
     const setting = admissionWith({ connections: 2 });
-    const [user, stranger] = [authenticated(setting, '10.0.0.1'), connectFrom('10.0.0.2')];
-    setting.admission.admit(stranger);
+    const [user, unknown] = [authenticated(setting, '10.0.0.1'), connectFrom('10.0.0.2')];
+    setting.admission.admit(unknown);
     secured(setting, '10.0.0.3');
-    expect([user, stranger].map(isClosed)).toEqual([false, true]);
+    expect([user, unknown].map(isClosed)).toEqual([false, true]);
     expect(evictionsOf(setting)).toEqual({ 'limits.connections': 1 });
   });
 
@@ -485,12 +485,12 @@ describe('the count over all processes', () => {
 
   it('ends a connection without an identity for a new one of any process, and no other', () => {
     const { setting, calls, last } = counted();
-    const stranger = secured(setting, '10.0.0.1');
+    const unknown = secured(setting, '10.0.0.1');
     last().end('limits.handshakes');
     last().end('limits.handshakes');
     const user = authenticated(setting, '10.0.0.2');
     last().end('limits.handshakes');
-    expect([stranger, user].map(isClosed)).toEqual([true, false]);
+    expect([unknown, user].map(isClosed)).toEqual([true, false]);
     expect(evictionsOf(setting)).toEqual({ 'limits.handshakes': 1 });
     expect(calls).toEqual(['add 10.0.0.1', 'tls', 'remove', 'add 10.0.0.2', 'tls', 'authenticated']);
   });
