@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { checkBuild } from '../support/cli.js';
-import { failedHandshakes, health } from '../support/noise.js';
+import { failedHandshakes, health, WITHOUT_HANDSHAKE_RATE } from '../support/noise.js';
 import { RDGW } from '../support/program.js';
 import { sleep } from '../support/wait.js';
 
@@ -80,9 +80,7 @@ async function startWith(stderr: Stderr | undefined, ...args: string[]): Promise
       HOME: folder,
       TMPDIR: folder,
       RDGW_DATA_DIR: join(folder, 'data'),
-      // So that no handshake waits, which would have lines of its own.
-      RDGW_LIMITS_HANDSHAKE_RATE: '100000',
-      RDGW_LIMITS_HANDSHAKE_RATE_PER_ADDRESS: '100000',
+      ...WITHOUT_HANDSHAKE_RATE,
     },
     stdio: ['ignore', 'pipe', stderr?.stdio ?? 'pipe'],
   });

@@ -4,7 +4,7 @@ import type { Log } from '../report/log.js';
 
 /**
  * OpenSSL's reasons when client and gateway have no version, cipher suite, group or signature algorithm in common. The
- * last three are alerts of a client that found none in the gateway's answer.
+ * last ones are alerts of a client that found none in the gateway's answer.
  */
 const INCOMPATIBLE: ReadonlySet<string> = new Set([
   'ERR_SSL_NO_SHARED_CIPHER',
@@ -17,6 +17,10 @@ const INCOMPATIBLE: ReadonlySet<string> = new Set([
   'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION',
   'ERR_SSL_TLSV1_ALERT_INSUFFICIENT_SECURITY',
   'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE',
+  // The names of the alerts in OpenSSL 3.2 and later.
+  'ERR_SSL_TLS_ALERT_PROTOCOL_VERSION',
+  'ERR_SSL_TLS_ALERT_INSUFFICIENT_SECURITY',
+  'ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE',
 ]);
 const HINT = 'update the client, or set tls.profile to old';
 
