@@ -322,6 +322,21 @@ describe('a connection of a trusted proxy', () => {
     expect([isClosed(one), isClosed(other), admission.unauthenticated]).toEqual([false, false, 2]);
   });
 
+  it('is rejected like a direct one when a PROXY header names a client whose share is used up', () => {
+    const setting = admissionWith({ connectionsPerAddress: 1 });
+    const { admission } = setting;
+    const [one, ...others] = Array.from({ length: 2 + ANSWERED_PER_ADDRESS }, connectProxy);
+    for (const connection of [one, ...others]) admission.admit(connection as Connection);
+    expect(admission.admitClient(one as Connection, '192.0.2.1')).toBe(true);
+    admission.authenticated(one as Connection);
+    const admitted = others.map((connection) => admission.admitClient(connection, '192.0.2.1'));
+    expect(admitted).toEqual([...others.slice(1).map(() => true), false]);
+    expect(others.filter(isClosed)).toEqual(others.slice(-1));
+    expect(admission.unauthenticated).toBe(0);
+    expect(rejectionsOf(setting)).toEqual({ 'limits.connectionsPerAddress': others.length });
+    expect(setting.lines.join('')).toMatch(/connection\.rejected reason=limits\.connectionsPerAddress peer=/);
+  });
+
   it('has the share of its client in limits.connectionsPerAddress also when its user is authenticated', () => {
     const setting = admissionWith({ connectionsPerAddress: 1 });
     const { admission } = setting;
