@@ -8,7 +8,7 @@ export default class Serve extends BaseCommand {
 
 New connections are rejected above the settings limits.*, and while the event loop is overloaded, with HTTP 503 where that costs little. Open sessions continue. metrics.listen serves counters for Prometheus.
 
-After SIGTERM or SIGINT, open sessions may continue for --drain seconds. A second signal ends the gateway at once. SIGHUP, or a renewed certificate, makes it reload settings, certificate and keys without ending sessions. If a reload fails, the log shows the error and nothing changes.
+After SIGTERM or SIGINT, open sessions may continue for --drain seconds. A second signal ends the gateway at once. SIGHUP, or a renewed certificate, makes it reload settings, certificate and keys. Sessions go on, unless auth.whenRevoked says otherwise. SIGUSR1 opens log files anew. If a reload fails, the log shows the error and nothing changes.
 
 With --workers, several processes serve the same port. If one crashes or hangs, only its sessions end, and it is replaced.`;
   static override examples = [
@@ -28,8 +28,8 @@ With --workers, several processes serve the same port. If one crashes or hangs, 
     ...configFlag,
     check: Flags.boolean({ summary: 'Check settings and files, print the settings, and exit.' }),
     listen: Flags.string({
-      summary: 'Address and port. The default is 8443 on all interfaces.',
-      helpValue: '[HOST:]PORT',
+      summary: 'Where to listen. The default is 8443 on all interfaces.',
+      helpValue: '[HOST:]PORT|unix:PATH',
     }),
     cert: Flags.string({ summary: 'Server certificate and its chain, PEM.', helpValue: 'FILE' }),
     key: Flags.string({ summary: 'Private key of the certificate, PEM.', helpValue: 'FILE' }),

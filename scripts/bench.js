@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Bench } from './bench/bench.js';
 import { chooseCells } from './bench/cells.js';
 import { columnsFor } from './bench/columns.js';
-import { reportOf } from './bench/figures.js';
+import { linesOf, reportOf } from './bench/figures.js';
 import { InvalidRunError } from './bench/load.js';
 import { describeMachine, descriptorLimit, machine } from './bench/machine.js';
 import { nodesFor } from './bench/nodes.js';
@@ -73,7 +73,7 @@ async function measureCell(bench, cell, columns, repetitions) {
       relay.figures.push(await bench.measure(cell, relay, { first: repetition === 0 }));
     }
   }
-  return { cell, relays };
+  return { cell, relays: linesOf(cell, relays) };
 }
 
 function print(text) {

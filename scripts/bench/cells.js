@@ -4,6 +4,7 @@ import { echo, echoUnderLoad } from './cells/echo.js';
 import { idle } from './cells/memory.js';
 import { setUps } from './cells/setup.js';
 import { transfer } from './cells/transfer.js';
+import { handshakes, PARSERS, parsers, refusals } from './cells/unauthenticated.js';
 
 /** Connections for each direction in a bulk cell. */
 const FOUR = 4;
@@ -40,6 +41,15 @@ const MEMORY = [
   { key: 'light', title: 'light', digits: 1 },
   { key: 'bulk', title: 'bulk', digits: 1 },
 ];
+/** `core` and `all` are shares of a core for a megabyte per second, `all` with the connections for it. */
+const PARSING = [
+  { key: 'cost', title: 'µs/KiB', digits: 1, compared: true },
+  { key: 'core', title: 'core', digits: 3 },
+  { key: 'turn', title: 'turn ms', digits: 2 },
+  { key: 'connection', title: 'connect µs', digits: 0 },
+  { key: 'all', title: 'all, core', digits: 2 },
+];
+const CONNECTING = [{ key: 'cost', title: 'CPU µs', digits: 0, compared: true }];
 const MEMORY_GOALS = [
   { key: 'fresh', limit: 60 },
   { key: 'light', limit: 80 },
@@ -53,7 +63,10 @@ const RELAYS = ['gateway', 'pipe', 'haproxy'];
 const atMostPipe = (limit) => ({ key: 'cost', against: 'pipe', limit });
 const atMostHaproxy = (limit) => ({ key: 'cost', against: 'haproxy', limit });
 
-/** `run(bench, relay, { first })` resolves with the figures of one repetition, by the keys of the columns. */
+/**
+ * `run(bench, relay, { first })` resolves with the figures of one repetition, by the keys of the columns. A cell with
+ * `rows` has them for each row, by its key, and its goals apply to the worst row.
+ */
 const CELLS = [
   bulk('down', 'down, 4 connections', { down: FOUR }, [atMostPipe(0.95), atMostHaproxy(0.95)]),
   bulk('down30', 'down, 30 connections', { down: 30 }, [atMostPipe(1), atMostHaproxy(0.95)]),
@@ -84,6 +97,21 @@ const CELLS = [
     run: setUps({ resume: false }),
   },
   { name: 'resumed', title: 'set-up, resumed', columns: SETUP, relays: ALL, goals: [], run: setUps({ resume: true }) },
+  {
+    name: 'parsers',
+    title: 'the worst input known for each reader, unauthenticated',
+    columns: PARSING,
+    rows: PARSERS,
+    relays: ['gateway'],
+    goals: [
+      { key: 'core', limit: 0.1, worst: true },
+      { key: 'turn', limit: 5, worst: true },
+    ],
+    run: parsers,
+  },
+  connecting('handshake', 'TLS handshake, nothing after it', handshakes),
+  connecting('refused', 'TLS handshake and a refused request', refusals('request')),
+  connecting('forged', 'TLS handshake and a forged token', refusals('token')),
   memory('rss', 'memory of 200 idle sessions', 200),
   { ...memory('rss2000', 'memory of 2000 idle sessions', 2000), slow: true },
   // The most that a limit of 20,000 descriptors allows. haproxy needs more descriptors for itself.
@@ -113,6 +141,10 @@ function dual(name, title, flows) {
     ...bulk(name, title, flows, goals),
     relays: flows.up ? ['gateway', 'dual', 'crossed'] : ['gateway', 'dual'],
   };
+}
+
+function connecting(name, title, run) {
+  return { name, title, columns: CONNECTING, relays: ['gateway', 'haproxy'], goals: [], run };
 }
 
 function underLoad(name, title, flows, limit) {

@@ -29,11 +29,25 @@ function spreadOf(values) {
 /** The relay with this key, or undefined if the cell does not include it. */
 export const relayOf = ({ relays }, key) => relays.find((relay) => relay.key === key);
 
+/** The relays of a result. A cell with rows has each of its rows instead. */
+export function linesOf({ rows }, relays) {
+  if (!rows) return relays;
+  return relays.flatMap(({ figures, ...relay }) =>
+    rows.map(({ key, title }) => ({
+      ...relay,
+      key,
+      name: relays.length > 1 ? `${title}, ${relay.name}` : title,
+      figures: figures.map((all) => all[key]),
+    })),
+  );
+}
+
 /** Each goal of the cell with the measured value and the verdict. */
 export function goalsOf(result) {
   return result.cell.goals.map((goal) => {
-    const reached = goalValue(result, goal);
-    return { goal, reached, met: verdict(goal, reached) };
+    const line = goal.worst ? worstLine(result, goal) : undefined;
+    const reached = line ? summary(line, goal.key) : goalValue(result, goal);
+    return { goal, reached, met: verdict(goal, reached), ...(line && { line: line.name }) };
   });
 }
 
@@ -53,6 +67,10 @@ export function reportOf(result) {
     return { key: relay.key, name: relay.name, figures, repetitions: relay.figures };
   });
   return { cell: name, title, relays, goals: goalsOf(result) };
+}
+
+function worstLine({ relays }, { key }) {
+  return relays.toSorted((one, other) => summary(other, key).median - summary(one, key).median)[0];
 }
 
 function goalValue(result, { key, against, of = 'gateway', added }) {

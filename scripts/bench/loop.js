@@ -23,16 +23,25 @@ export function loopProbe(folder, env) {
  * NaN for relays that do not run in Node.
  */
 export async function measureWindowAndLoop({ relay, ...processes }, seconds) {
-  const { pid, loopFile: file } = relay;
-  if (file === undefined) return { ...(await measureWindow(processes, seconds)), loop: Number.NaN };
+  const { result, delay } = await probeLoop(relay, () => measureWindow(processes, seconds));
+  return { ...result, loop: delay };
+}
+
+/**
+ * Calls `act` and resolves with its `result`, the 99th percentile of the event loop `delay` meanwhile, and the CPU time
+ * of the `longest` turn, both in microseconds. The longest turn is too long by up to a millisecond, because the probe
+ * looks once in a millisecond. NaN for relays that do not run in Node.
+ */
+export async function probeLoop({ pid, loopFile: file }, act) {
+  if (file === undefined) return { result: await act(), delay: Number.NaN, longest: Number.NaN };
   process.kill(pid, 'SIGUSR2');
-  const measured = await measureWindow(processes, seconds);
+  const result = await act();
   process.kill(pid, 'SIGUSR2');
   for (let polls = 0; !existsSync(file); polls++) {
     if (polls === MAX_POLLS) throw new Error('a relay did not report its event loop delay');
     await sleep(POLL_INTERVAL_MS);
   }
-  const loop = Number(readFileSync(file, 'utf8'));
+  const measured = JSON.parse(readFileSync(file, 'utf8'));
   rmSync(file);
-  return { ...measured, loop };
+  return { result, ...measured };
 }

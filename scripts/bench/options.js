@@ -2,8 +2,26 @@
 import { parseArgs } from 'node:util';
 
 /** The defaults. Those of --quick are short enough for every push, but too short for meaningful figures. */
-const NORMAL = { reps: '5', seconds: '1', warmUp: 0.5, settle: 0.15, rest: 1.5 };
-const QUICK = { reps: '1', seconds: '0.15', warmUp: 0.05, settle: 0.05, rest: 0.1 };
+const NORMAL = {
+  reps: '5',
+  seconds: '1',
+  warmUp: 0.5,
+  settle: 0.15,
+  rest: 1.5,
+  rounds: 5,
+  clients: 6,
+  handshakes: 50,
+};
+const QUICK = {
+  reps: '1',
+  seconds: '0.15',
+  warmUp: 0.05,
+  settle: 0.05,
+  rest: 0.1,
+  rounds: 1,
+  clients: 2,
+  handshakes: 5,
+};
 
 /** The command line is invalid. */
 export class UsageError extends Error {}

@@ -18,7 +18,7 @@ const HAPROXY_CONNECTIONS = 8000;
 
 /**
  * All relays run on the same `core` or cores with the same priority. A relay is `{ pid, ports, stop }`; `ports[i]`
- * leads to `targets[i]`. Relays in Node have `loopFile` for loop.js. `workers` has the ids of the processes for the OUT
+ * leads to `targets[i]`. `refusing` is the port of haproxy that refuses every request. Relays in Node have `loopFile` for loop.js. `workers` has the ids of the processes for the OUT
  * and the IN channel. `desktop` is the generator whose desktop replaces the relay.
  */
 export const RELAYS = {
@@ -104,7 +104,7 @@ async function startPipe({ identity, node, core, priority, targets }) {
 }
 
 async function startHaproxy({ identity, core, priority, targets }) {
-  const ports = await freePorts(targets.length);
+  const [refusing, ...ports] = await freePorts(1 + targets.length);
   const file = join(identity.folder, `haproxy-${ports[0]}.cfg`);
   const listeners = targets.map(
     (target, index) => `listen target${index}
@@ -122,6 +122,12 @@ defaults
   timeout client 1h
   timeout server 1h
 ${listeners.join('\n')}
+frontend refusing
+  mode http
+  option httpclose
+  timeout http-request 10s
+  bind 127.0.0.1:${refusing} ssl crt ${identity.bundle}
+  http-request deny deny_status 404
 `,
   );
   const program = new Program('haproxy', ['-f', file, '-db'], {
@@ -129,8 +135,8 @@ ${listeners.join('\n')}
     priority,
     log: join(identity.folder, 'haproxy.log'),
   });
-  await Promise.all(ports.map(waitUntilListening));
-  return { pid: program.pid, ports, stop: () => program.stop() };
+  await Promise.all([refusing, ...ports].map(waitUntilListening));
+  return { pid: program.pid, ports, refusing, stop: () => program.stop() };
 }
 
 /** No relay: clients connect to a desktop that speaks TLS itself. This measures the cost of one TLS endpoint in C. */

@@ -56,11 +56,16 @@ function widthOf({ columns }, index) {
 function rowsOf(result) {
   const { cell, relays } = result;
   const compared = cell.columns.find((column) => column.compared);
-  const head = ['relay', ...cell.columns.map(({ title }) => title), ...REFERENCES.map(([, title]) => title)];
+  const references = cell.rows ? [] : REFERENCES;
+  const head = [
+    cell.rows ? 'input' : 'relay',
+    ...cell.columns.map(({ title }) => title),
+    ...references.map(([, title]) => title),
+  ];
   const rows = relays.map((relay) => [
     relay.name,
     ...cell.columns.map((column) => figure(relay, column)),
-    ...REFERENCES.map(([key]) => {
+    ...references.map(([key]) => {
       const other = relayOf(result, key);
       return other ? number(ratio(relay, other, compared.key).median, 2) : NO_VALUE;
     }),
@@ -91,11 +96,12 @@ const NAMES = {
 };
 
 /** The goal and the measured value as text. */
-function describeGoal({ goal, reached }) {
+function describeGoal({ goal, reached, line }) {
   const { key, against, limit, added } = goal;
   const relation = added === undefined ? 'against' : 'more than';
   const what = against === undefined ? key : `${key} ${relation} ${NAMES[against]}`;
+  const where = line === undefined ? '' : ` (worst: ${line})`;
   const isRatio = against !== undefined && added === undefined;
   const most = added ?? limit;
-  return [`${what} at most ${most}`, reached ? withSpread(reached, isRatio || most < 1 ? 2 : 1) : NO_VALUE];
+  return [`${what}${where} at most ${most}`, reached ? withSpread(reached, isRatio || most < 1 ? 2 : 1) : NO_VALUE];
 }

@@ -1,7 +1,7 @@
-import { chmod } from 'node:fs/promises';
+import { chmod, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { Fault } from '../fault.js';
-import { createFile, errnoOf, PRIVATE_FILE, replaceFile } from '../files.js';
+import { createFile, errnoOf, isReadableByOthers, PRIVATE_FILE, replaceFile } from '../files.js';
 import { type DataFiles, dataFiles, folderFault, prepareFolder } from './folder.js';
 import { canIssue, type FoundSet, findSet, isEmpty, setFault, waitForCompleteSet } from './inspect.js';
 import type { Issued, KeyType } from './issue.js';
@@ -30,6 +30,8 @@ export interface Certificates {
   readonly files: DataFiles;
   /** What this call created. Empty if everything existed. */
   readonly made: readonly MadePart[];
+  /** Paths of keys that other users could read before this call. */
+  readonly wereReadable: readonly string[];
   /** Whether a new CA replaced another one, so that clients have to trust the new one. */
   readonly caReplaced: boolean;
   /** Names and addresses of the server certificate. */
@@ -52,7 +54,7 @@ const DAY = 86_400_000;
  *
  * Throws a `Fault` of kind `configuration` if something would have to be replaced without `force`: `CERTS_DAMAGED`,
  * `CERTS_INCOMPLETE`, `CERTS_MISMATCH`, `CERTS_EXPIRED`, `CERTS_NOT_YET` or `CERTS_DIFFER`; if the folder cannot be used:
- * `DATA_FOLDER`. Throws a `Fault` of kind `usage` for hosts that a certificate cannot contain: `HOST_INVALID`.
+ * `DATA_FOLDER`, `FILE_FOREIGN` or `FILE_WRITABLE`. Throws a `Fault` of kind `usage` for hosts that a certificate cannot contain: `HOST_INVALID`.
  */
 export async function ensureCertificates(dataDir: string, options: EnsureOptions = {}): Promise<Certificates> {
   const { force = false, newTokenKey = false, now = Date.now() } = options;
@@ -77,8 +79,8 @@ export async function ensureCertificates(dataDir: string, options: EnsureOptions
     const replaceKey = newTokenKey || (force && found.tokenKey.state === 'damaged');
     const token = await (replaceKey ? makeTokenKey(files.folder) : ensureTokenKey(files.folder));
     if (token.made) made.push('tokenKey');
-    await restrictModes(files);
-    return summarize(files, await findSet(files), made, found);
+    const wereReadable = await restrictModes(files);
+    return { ...summarize(files, await findSet(files), made, found), wereReadable };
   } catch (cause) {
     throw folderFault(cause, files.folder);
   }
@@ -128,18 +130,27 @@ function currentNames({ server }: FoundSet): readonly string[] | undefined {
   return names.length === 0 ? undefined : checkHosts(names);
 }
 
-async function restrictModes(files: DataFiles): Promise<void> {
+/** Returns the keys that other users could read until now. */
+async function restrictModes(files: DataFiles): Promise<readonly string[]> {
+  const wereReadable: string[] = [];
   for (const path of [files.caKey, files.serverKey, files.tokenKey]) {
     try {
+      if (isReadableByOthers(await stat(path))) wereReadable.push(path);
       await chmod(path, PRIVATE_FILE);
     } catch (cause) {
       // The CA key may be kept elsewhere. A file of another user, or on a read-only mount, keeps its mode.
       if (!['ENOENT', 'EPERM', 'EACCES', 'EROFS'].includes(errnoOf(cause) ?? '')) throw cause;
     }
   }
+  return wereReadable;
 }
 
-function summarize(files: DataFiles, set: FoundSet, made: readonly MadePart[], before: FoundSet): Certificates {
+function summarize(
+  files: DataFiles,
+  set: FoundSet,
+  made: readonly MadePart[],
+  before: FoundSet,
+): Omit<Certificates, 'wereReadable'> {
   if (set.ca.state !== 'ok' || set.server.state !== 'ok') {
     throw new Fault({
       kind: 'configuration',

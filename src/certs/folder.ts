@@ -1,7 +1,7 @@
 import { access, chmod, constants, mkdir, readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { Fault } from '../fault.js';
-import { errnoOf, PRIVATE_FOLDER } from '../files.js';
+import { assertTrusted, distrustOf, errnoOf, PRIVATE_FOLDER } from '../files.js';
 
 /** The files of a data folder, absolute. */
 export interface DataFiles {
@@ -36,12 +36,14 @@ export function dataFiles(dataDir: string): DataFiles {
  * Creates the data folder, or restricts an existing one to its owner. A folder with other files keeps its mode, because it may
  * be a shared one (`--data-dir /etc`). The key files in it are private anyway.
  *
- * Throws a `Fault` of kind `configuration` (`DATA_FOLDER`).
+ * Throws a `Fault` of kind `configuration`: `DATA_FOLDER`, or `FILE_FOREIGN` or `FILE_WRITABLE` for a folder with files of somebody
+ * who is not trusted.
  */
 export async function prepareFolder(dataDir: string): Promise<void> {
   const folder = resolve(dataDir);
   try {
     await makeFolder(folder);
+    await assertTrustedFolder(folder);
     if (await isAccessibleAndOnlyOurs(folder)) await chmod(folder, PRIVATE_FOLDER);
   } catch (cause) {
     throw folderFault(cause, folder);
@@ -58,6 +60,7 @@ export async function checkFolder(dataDir: string, isWritten: boolean): Promise<
   try {
     const nearest = await nearestExistingFolder(folder);
     if (nearest === undefined) throw unusable('EEXIST', folder);
+    if (nearest === folder) await assertTrustedFolder(folder);
     if (isWritten) await access(nearest, constants.W_OK | constants.X_OK);
   } catch (cause) {
     throw folderFault(cause, folder);
@@ -127,6 +130,13 @@ async function nearestExistingFolder(folder: string): Promise<string | undefined
     if (errnoOf(cause) !== 'ENOENT' || dirname(folder) === folder) throw cause;
     return nearestExistingFolder(dirname(folder));
   }
+}
+
+/** An empty folder has nothing that others could have put there, and `prepareFolder` restricts it. */
+async function assertTrustedFolder(folder: string): Promise<void> {
+  const stats = await stat(folder);
+  if (distrustOf(stats) === 'writable' && (await readdir(folder)).length === 0) return;
+  assertTrusted(stats, folder, 'the data folder');
 }
 
 /** Reports whether other users can access the folder and it has no files except those of `DataFiles` and temporary ones. */

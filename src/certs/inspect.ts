@@ -1,8 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Fault } from '../fault.js';
-import { errnoOf } from '../files.js';
+import { errnoOf, readTrusted } from '../files.js';
 import { type DataFiles, folderFault } from './folder.js';
 import type { KeyType } from './issue.js';
 import { namesOf } from './names.js';
@@ -179,7 +178,7 @@ function requirementProblem(
 async function find<T>(path: string, parse: (text: string) => T | undefined): Promise<Found<T>> {
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    ({ text } = await readTrusted(path, 'the file'));
   } catch (cause) {
     if (errnoOf(cause) === 'ENOENT') return { state: 'missing' };
     throw folderFault(cause, path);

@@ -1,6 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Fault } from '../fault.js';
+import { readTrusted } from '../files.js';
 import { type CertificateNames, namesOf } from './names.js';
 
 /** A certificate and a private key that match. */
@@ -15,11 +16,16 @@ export interface TlsFiles {
 
 /**
  * Reads and checks a certificate and its key. Throws a `Fault` of kind `configuration` with the path of the file:
- * `TLS_FILE_UNREADABLE`, `TLS_CERT_INVALID`, `TLS_KEY_INVALID` or `TLS_KEY_MISMATCH`.
+ * `TLS_FILE_UNREADABLE`, `TLS_CERT_INVALID`, `TLS_KEY_INVALID` or `TLS_KEY_MISMATCH`; for the key also `FILE_FOREIGN` and
+ * `FILE_WRITABLE`.
  */
 export async function loadTlsFiles(certPath: string, keyPath: string): Promise<TlsFiles> {
-  const cert = await read(certPath, 'tls.cert');
-  const key = await read(keyPath, 'tls.key');
+  const cert = await read(certPath, 'tls.cert', (path) => readFile(path, 'utf8'));
+  const key = await read(
+    keyPath,
+    'tls.key',
+    async (path) => (await readTrusted(path, 'the key of the certificate')).text,
+  );
   const certificate = parse(
     certPath,
     'TLS_CERT_INVALID',
@@ -44,10 +50,11 @@ export async function loadTlsFiles(certPath: string, keyPath: string): Promise<T
   return { cert, key, names: namesOf(certificate), expires: new Date(certificate.validTo) };
 }
 
-async function read(path: string, setting: string): Promise<string> {
+async function read(path: string, setting: string, readText: (path: string) => Promise<string>): Promise<string> {
   try {
-    return await readFile(path, 'utf8');
+    return await readText(path);
   } catch (cause) {
+    if (cause instanceof Fault) throw cause;
     throw new Fault({
       kind: 'configuration',
       code: 'TLS_FILE_UNREADABLE',

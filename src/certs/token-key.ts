@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { Fault } from '../fault.js';
-import { createFile, errnoOf, replaceFile } from '../files.js';
+import { createFile, errnoOf, readTrusted, replaceFile, trustedOwners } from '../files.js';
 import { dataFiles, folderFault, prepareFolder } from './folder.js';
 
 /** RFC 7518 section 3.2: an HS256 key is at least as long as the hash output. */
@@ -11,7 +11,7 @@ const TOKEN_KEY_BYTES_MAX = 128;
 
 /**
  * Reads the token key of a data folder: the secret that signs tokens, 32 to 128 bytes. Throws a `Fault` of kind `configuration`:
- * `TOKEN_KEY_MISSING`, `TOKEN_KEY_UNREADABLE` or `TOKEN_KEY_INVALID`.
+ * `TOKEN_KEY_MISSING`, `TOKEN_KEY_UNREADABLE` or `TOKEN_KEY_INVALID`, and those of `readTrusted`.
  */
 export async function loadTokenKey(dataDir: string): Promise<Uint8Array> {
   const place = dataFiles(dataDir).tokenKey;
@@ -19,8 +19,11 @@ export async function loadTokenKey(dataDir: string): Promise<Uint8Array> {
     new Fault({ kind: 'configuration', code, message, place, hint, cause });
   let text: string;
   try {
-    text = await readFile(place, 'utf8');
+    // The owner of the folder is trusted too: root makes files for the clients of a service that has a user of its own.
+    const { uid } = await stat(dataFiles(dataDir).folder);
+    ({ text } = await readTrusted(place, 'the token key', [...trustedOwners(), uid]));
   } catch (cause) {
+    if (cause instanceof Fault) throw cause;
     if (errnoOf(cause) === 'ENOENT') {
       throw fault(
         'TOKEN_KEY_MISSING',

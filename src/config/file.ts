@@ -1,6 +1,7 @@
-import { readFile, stat } from 'node:fs/promises';
+import { lstat, readFile, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { Fault } from '../fault.js';
+import { assertTrusted, distrustOf, trustedOwners } from '../files.js';
 import { readYaml, type YamlDocument, YamlProblem } from '../yaml/document.js';
 
 /** In bytes. A configuration with a thousand rules has about 50 KiB. */
@@ -25,16 +26,24 @@ export interface FileSearch {
 
 /**
  * Finds and reads the configuration file: the file of the flag or of `RDGW_CONFIG`, else `rdgw.yaml` in the working directory,
- * else `rdgw/rdgw.yaml` in the user's configuration folder. Returns `undefined` if there is none. Throws a `Fault` of kind
- * `configuration`: `CONFIG_MISSING`, `CONFIG_UNREADABLE`, `CONFIG_TOO_LARGE` or `CONFIG_SYNTAX`.
+ * else `rdgw/rdgw.yaml` in the user's configuration folder. Returns `undefined` if there is none.
+ *
+ * A file that is found by search has to belong to the user of the process or to root, since it may name a module that is run: a
+ * folder in which others may put files is a usual working directory. For a named file its owner was chosen together with its name.
+ * Neither may be writable by others.
+ *
+ * Throws a `Fault` of kind `configuration`: `CONFIG_MISSING`, `CONFIG_UNREADABLE`, `CONFIG_TOO_LARGE`, `CONFIG_SYNTAX`,
+ * `CONFIG_FOREIGN` or `FILE_WRITABLE`.
  */
 export async function readConfigFile({ file, env, cwd, home }: FileSearch): Promise<ConfigFile | undefined> {
   const named = file ?? (env.RDGW_CONFIG || undefined);
   if (named !== undefined) return parseConfigFile(resolve(cwd, named), cwd, await read(resolve(cwd, named)));
   const folder = env.XDG_CONFIG_HOME && isAbsolute(env.XDG_CONFIG_HOME) ? env.XDG_CONFIG_HOME : join(home, '.config');
   for (const path of [join(cwd, 'rdgw.yaml'), join(folder, 'rdgw', 'rdgw.yaml')]) {
-    const exists = await stat(path).then(() => true, isNotMissing);
-    if (exists) return parseConfigFile(path, cwd, await read(path));
+    const exists = await lstat(path).then(() => true, isNotMissing);
+    if (!exists) continue;
+    await assertOwn(path);
+    return parseConfigFile(path, cwd, await read(path));
   }
   return undefined;
 }
@@ -58,11 +67,34 @@ export function parseConfigFile(path: string, cwd: string, text: string): Config
   }
 }
 
+/** Checks a file that was found by search: both a link and what it points to. Errors of the file system are left to `read`. */
+async function assertOwn(path: string): Promise<void> {
+  const [link, file] = await Promise.all([lstat(path), stat(path).catch(() => undefined)]);
+  const foreign = [link, file].find((stats) => stats !== undefined && distrustOf(stats) === 'foreign');
+  if (foreign !== undefined) {
+    throw new Fault({
+      kind: 'configuration',
+      code: 'CONFIG_FOREIGN',
+      message: `the configuration file belongs to another user (uid ${foreign.uid})`,
+      place: path,
+      hint: 'to use it all the same, name it with --config; else start in another folder',
+    });
+  }
+  if (file !== undefined && !file.isFile()) {
+    const hint = 'remove it, or name another file with --config';
+    const message = 'the configuration file is not a regular file';
+    throw new Fault({ kind: 'configuration', code: 'CONFIG_UNREADABLE', message, place: path, hint });
+  }
+}
+
 async function read(path: string): Promise<string> {
   const fault = (code: string, message: string, hint: string, cause?: unknown): Fault =>
     new Fault({ kind: 'configuration', code, message, place: path, hint, cause });
   try {
-    const { size } = await stat(path);
+    const stats = await stat(path);
+    // A pipe of the shell (--config <(…)) cannot be written by others through a name.
+    if (stats.isFile()) assertTrusted(stats, path, 'the configuration file', [...trustedOwners(), stats.uid]);
+    const { size } = stats;
     if (size > CONFIG_FILE_MAX) {
       throw fault('CONFIG_TOO_LARGE', 'the configuration file is larger than 1 MiB', 'check --config and RDGW_CONFIG');
     }

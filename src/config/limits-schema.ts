@@ -38,7 +38,7 @@ export const limits = section({
     400,
     1,
     100_000,
-    'Maximum number of TLS handshakes that each process starts in a second. Further ones wait, each address in turn. One handshake takes about 1.3 ms of CPU, so that strangers use at most half a core.',
+    'Maximum number of TLS handshakes that each process starts in a second. Further ones wait, each address in turn. One handshake takes about 1.3 ms of CPU, so that unauthenticated clients use at most half a core.',
   ),
   handshakeRatePerAddress: count(
     200,

@@ -82,6 +82,11 @@ export function isLocal(address: ListenEntry['address']): boolean {
   return host === '::1' || host === 'localhost' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
+/** Whether only trusted proxies are served: PROXY headers can be forged, and plain HTTP can be read on the way. */
+export function isForProxies({ address, tls, proxyProtocol }: ListenEntry): boolean {
+  return proxyProtocol === 'required' || (tls === 'off' && !isLocal(address));
+}
+
 /**
  * Parses the permission bits of a Unix socket: three octal digits, with or without leading zeros. YAML reads `0660` as the number
  * 660, so a number counts by its digits. A number that YAML has converted from octal (`0o660`) has digits that are no such mode or

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { deleteAt, isTree, setAt, type Tree, valueAt } from '../yaml/tree.js';
-import { checkConflicts } from './check.js';
+import { checkConflicts } from './conflicts.js';
 import { readEnv } from './env.js';
 import { readConfigFile } from './file.js';
 import { faultOf } from './issue.js';

@@ -1,5 +1,6 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { Fault } from '../fault.js';
+import { readTrusted } from '../files.js';
 
 /** In bytes: enough for a list of ten thousand tokens with targets. A wrong file name cannot exhaust the memory. */
 export const POLICY_FILE_MAX = 1024 * 1024;
@@ -15,7 +16,8 @@ export interface PolicyFile {
  * Reads a small text file that the configuration refers to: public keys, a JWK set, a token list.
  *
  * @param setting the setting with the path (`auth.paa.keys`), for error messages.
- * @throws {Fault} of kind `configuration`: `POLICY_FILE_MISSING`, `POLICY_FILE_UNREADABLE` or `POLICY_FILE_TOO_LARGE`.
+ * @throws {Fault} of kind `configuration`: `POLICY_FILE_MISSING`, `POLICY_FILE_UNREADABLE` or `POLICY_FILE_TOO_LARGE`,
+ * and those of `readTrusted`.
  */
 export async function readPolicyFile(path: string, setting: string): Promise<PolicyFile> {
   try {
@@ -29,7 +31,8 @@ export async function readPolicyFile(path: string, setting: string): Promise<Pol
         hint: 'check the path',
       });
     }
-    return { path, text: await readFile(path, 'utf8'), mode: mode & 0o777 };
+    const { text } = await readTrusted(path, `the file of ${setting}`);
+    return { path, text, mode: mode & 0o777 };
   } catch (cause) {
     if (cause instanceof Fault) throw cause;
     const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Fault } from '../fault.js';
+import { assertTrusted } from '../files.js';
 import { isPrintable, toReason } from './printable.js';
 import type { Authenticator, AuthenticatorFactory } from './types.js';
 
@@ -48,13 +49,17 @@ export async function loadAuthenticator(
   throw moduleFault(file, 'INVALID', `the authenticator ${authenticator}`, EXPORT_HINT);
 }
 
-/** Returns the absolute path of the module without loading it. Throws a `Fault` (`AUTH_MODULE_MISSING`) if it is not a file. */
+/**
+ * Returns the absolute path of the module without loading it. Throws a `Fault`: `AUTH_MODULE_MISSING` if it is not a file, and those
+ * of `assertTrusted`.
+ */
 export async function findModule(path: string, folder = '.'): Promise<string> {
   const file = resolve(folder, path);
-  const isFile = await stat(file)
-    .then((found) => found.isFile())
-    .catch(() => false);
-  if (isFile) return file;
+  const found = await stat(file).catch(() => undefined);
+  if (found?.isFile()) {
+    assertTrusted(found, file, 'the module of auth.module');
+    return file;
+  }
   throw moduleFault(
     file,
     'MISSING',

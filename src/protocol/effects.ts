@@ -45,7 +45,10 @@ export type Effect =
   | { readonly do: 'disconnect' }
   /** Call `tick` at this time. It replaces the previous timer; `undefined` clears it. */
   | { readonly do: 'timer'; readonly at: number | undefined }
-  /** Flush the PDUs already sent, then close the transport and the target's connection. This is the last effect. */
+  /**
+   * Flush the PDUs already sent, then close the transport and the target's connection. This is the last effect. With the cause
+   * `refused`, `detail` says why, unless the driver refused with its answer.
+   */
   | { readonly do: 'end'; readonly cause: EndCause; readonly code?: number; readonly detail?: string };
 
 /** Timeouts of a gateway session, in milliseconds. */

@@ -15,13 +15,16 @@ export function refusedHandshake(fields: PacketFields<'HANDSHAKE_REQUEST'>): Ref
   if (fields.verMajor > VERSION.verMajor) {
     return {
       code: RESULT.E_PROXY_NOTSUPPORTED,
-      detail: `the client speaks version ${fields.verMajor}.${fields.verMinor}`,
+      detail: `the client speaks version ${fields.verMajor}.${fields.verMinor}, this gateway ${VERSION.verMajor}.${VERSION.verMinor}`,
     };
   }
   // A client that requests SSPI_NTLM expects EXTENDED_AUTH_MSG exchanges and sends no token.
   const wantsNtlm = (fields.extendedAuth & HTTP_EXTENDED_AUTH.SSPI_NTLM) !== 0;
   if (wantsNtlm && (fields.extendedAuth & SUPPORTED_EXTENDED_AUTH) === 0) {
-    return { code: RESULT.E_PROXY_UNSUPPORTED_AUTHENTICATION_METHOD, detail: 'the client wants SSPI_NTLM' };
+    return {
+      code: RESULT.E_PROXY_UNSUPPORTED_AUTHENTICATION_METHOD,
+      detail: 'the client wants to log on without a token (SSPI_NTLM)',
+    };
   }
   return undefined;
 }
@@ -30,12 +33,15 @@ export function refusedHandshake(fields: PacketFields<'HANDSHAKE_REQUEST'>): Ref
 export function requestedToken(fields: PacketFields<'TUNNEL_CREATE'>, extendedAuth: number): string | Refusal {
   // 3.7.5.2 allows a zero context beside the cookie. Any other context requests re-authentication.
   if (fields.reauthTunnelContext) {
-    return { code: RESULT.E_PROXY_NOTSUPPORTED, detail: 're-authentication is not offered' };
+    return {
+      code: RESULT.E_PROXY_NOTSUPPORTED,
+      detail: 'the client wants to renew a tunnel, but re-authentication is not offered',
+    };
   }
   if (!fields.paaCookie) {
     const inPaaMode = (extendedAuth & HTTP_EXTENDED_AUTH.PAA) !== 0;
     const code = inPaaMode ? RESULT.E_PROXY_COOKIE_BADPACKET : RESULT.E_PROXY_UNSUPPORTED_AUTHENTICATION_METHOD;
-    return { code, detail: 'no access token was sent' };
+    return { code, detail: 'the client sent no access token' };
   }
   const token = decodePaaCookie(fields.paaCookie);
   return token ?? { code: RESULT.E_PROXY_COOKIE_BADPACKET, detail: 'the access token is empty or no text' };

@@ -266,7 +266,7 @@ export class GatewaySession {
     const request = expectedRequest(this.#state, type);
     if (!request) return;
     this.#state = request.responseState;
-    this.#refuse(request.code, error.message);
+    this.#refuse(request.code, `${packetName(request.type)} is malformed (${error.message})`);
   }
 
   #handle(packet: Packet, now: number): void {
@@ -286,7 +286,7 @@ export class GatewaySession {
         // Only PAA is supported, and it does not use EXTENDED_AUTH_MSG.
         return this.#refuse(
           RESULT.E_PROXY_UNSUPPORTED_AUTHENTICATION_METHOD,
-          'the client wants extended authentication',
+          'the client wants to log on without a token (EXTENDED_AUTH_MSG)',
         );
       case PKT_TYPE.TUNNEL_CREATE:
         return this.#createTunnel(packet.fields);
@@ -334,7 +334,8 @@ export class GatewaySession {
 
   #createChannel({ protocol, port, resources, altResources }: PacketFields<'CHANNEL_CREATE'>): void {
     if (protocol !== CHANNEL_PROTOCOL_RDP) {
-      return this.#refuse(RESULT.E_PROXY_NOTSUPPORTED, `channel protocol ${protocol}`);
+      const detail = `the client asked for channel protocol ${protocol}, RDP is ${CHANNEL_PROTOCOL_RDP}`;
+      return this.#refuse(RESULT.E_PROXY_NOTSUPPORTED, detail);
     }
     this.#pendingAnswer = 'target';
     // 3.1.1: the resources are tried in order, then the alternates.
@@ -364,7 +365,7 @@ export class GatewaySession {
 
   /**
    * Sends the pending response with a failure code and ends the session, so that a client that ignores the response
-   * cannot continue.
+   * cannot continue. `detail` says why, unless an answer of the driver refused.
    */
   #refuse(code: number, detail?: string): void {
     const failure = asFailure(code);

@@ -4,9 +4,12 @@
  */
 import { canonicalAddress } from '../policy/address.js';
 
-/** A header is malformed, or there is none. */
+/** A header is malformed or missing. */
 export class ProxyHeaderError extends Error {
-  /** Stable: `PROXY_MISSING`, `PROXY_V1`, `PROXY_V2`, `PROXY_TOO_LONG`. */
+  /**
+   * Stable: `PROXY_MISSING`, `PROXY_V1`, `PROXY_V2`, `PROXY_TOO_LONG`; of the listener, which waits for the header,
+   * `PROXY_TIMEOUT` and `PROXY_CUT`.
+   */
   readonly code: string;
 
   constructor(code: string, message: string) {

@@ -1,7 +1,9 @@
 /** The gateway's TLS certificate and key, and the audience names that its tokens may carry. */
+import { stat } from 'node:fs/promises';
 import { dataFiles } from '../certs/folder.js';
 import { loadTlsFiles, type TlsFiles } from '../certs/tls-files.js';
 import type { Config } from '../config/schema.js';
+import { isReadableByOthers } from '../files.js';
 
 export interface GatewayCertificate {
   readonly tls: TlsFiles;
@@ -19,7 +21,15 @@ export async function loadCertificate(config: Config, dataDir: string): Promise<
   const { certPath, keyPath } = tlsPaths(config, dataDir);
   const tls = await loadTlsFiles(certPath, keyPath);
   const names = [...tls.names.dns, ...tls.names.addresses];
-  return { tls, audiences: audiencesOf(config, names), warnings: tlsWarnings(config, tls) };
+  const warnings = [...tlsWarnings(config, tls), ...(await secretWarnings([keyPath, dataFiles(dataDir).tokenKey]))];
+  return { tls, audiences: audiencesOf(config, names), warnings };
+}
+
+/** The token key may not exist yet. */
+async function secretWarnings(paths: readonly string[]): Promise<readonly string[]> {
+  const found = await Promise.all(paths.map((path) => stat(path).catch(() => undefined)));
+  const open = paths.filter((_, index) => found[index] !== undefined && isReadableByOthers(found[index]));
+  return open.map((path) => `${path} can be read by other users (chmod 600)`);
 }
 
 /** Paths of the certificate and its key: those of the configuration, else those of the data folder. */

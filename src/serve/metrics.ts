@@ -1,11 +1,11 @@
 /** The Prometheus endpoint: the gateway's counters over plain HTTP on a port of its own. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Registry } from 'prom-client';
 import type { Listen } from '../config/listen.js';
 import { listen } from '../gateway/io/listen.js';
-import { limitConnectionAge } from '../gateway/listener/connection-age.js';
 import type { Counts } from '../gateway/report/counters.js';
+import { limitConnectionAge } from './connection-age.js';
 
 export interface Metrics {
   readonly address: AddressInfo;
@@ -35,7 +35,7 @@ export async function serveMetrics(address: Listen, counts: () => Counts | Promi
     },
   );
   const connectionAge = limitConnectionAge(server);
-  server.maxConnections = MAX_CONNECTIONS;
+  limitConnections(server);
   await listen(server, address, 'metrics.listen');
   // The endpoint alone does not keep the process running.
   server.unref();
@@ -47,6 +47,32 @@ export async function serveMetrics(address: Listen, counts: () => Counts | Promi
         server.closeAllConnections();
       }),
   };
+}
+
+/**
+ * Keeps at most MAX_CONNECTIONS. A new connection replaces the one that is missed least, since anybody who reaches the
+ * port can open many and say nothing: the oldest that never sent a request, else the one that has been idle longest, else
+ * the oldest.
+ */
+function limitConnections(server: Server): void {
+  /** In the order of their last request. */
+  const idle = new Set<Socket>();
+  const silent = new Set<Socket>();
+  const busy = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    const [least] = [...silent, ...idle, ...busy];
+    if (silent.size + idle.size + busy.size >= MAX_CONNECTIONS) least?.destroy();
+    silent.add(socket);
+    socket.once('close', () => [silent, idle, busy].forEach((sockets) => void sockets.delete(socket)));
+  });
+  server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    silent.delete(socket);
+    idle.delete(socket);
+    busy.add(socket);
+    response.once('close', () => {
+      if (busy.delete(socket) && !socket.destroyed) idle.add(socket);
+    });
+  });
 }
 
 async function answer(
@@ -118,7 +144,7 @@ async function openRegistry(): Promise<{ registry: Registry; update: Update }> {
     gauge('rdgw_connections', 'TCP connections of clients.', ({ connections }) => connections),
     gauge('rdgw_handshakes', 'Connections that are not authenticated yet.', ({ handshakes }) => handshakes),
     labelledCounter(
-      'rdgw_turned_away_total',
+      'rdgw_rejected_total',
       'Rejected connections, by the setting that limits them.',
       'limit',
       ({ rejected }) => rejected,

@@ -35,6 +35,8 @@ export interface ReadyFacts {
    * configured.
    */
   readonly ca: string | null;
+  /** The absolute path of the configuration file; null without one. */
+  readonly config: string | null;
   /** What this start created in the data folder. */
   readonly made: readonly string[];
   /** The command line to try next. */
@@ -79,11 +81,12 @@ async function readyFacts(serving: Serving, { file, config }: LoadedConfig, data
   const gateway = { host: name, port };
   const next = await nextCommand({ gateway, file, dataDir });
   const listen = config.listen.map(({ address }) => formatAddress(address));
-  return { url: `https://${formatTarget(gateway)}`, name, port, listen, ca: ca ?? null, made, next };
+  const url = `https://${formatTarget(gateway)}`;
+  return { url, name, port, listen, ca: ca ?? null, config: file ?? null, made, next };
 }
 
 function readyMessage(
-  { url, listen, ca, made, next }: ReadyFacts,
+  { url, listen, ca, config, made, next }: ReadyFacts,
   { dataDir }: ServeRequest,
   { version }: ServeTerminal,
 ): string {
@@ -91,6 +94,7 @@ function readyMessage(
   if (listen.length > 1 || listen.some((address) => address.startsWith('unix:'))) {
     lines.push(`  addresses     ${listen.join(', ')}`);
   }
+  if (config !== null) lines.push(`  configuration ${tilde(config)}`);
   if (made.length > 0) lines.push(`  first start   created keys and certificates in ${tilde(dataDir)}`);
   if (ca !== null) lines.push(`  CA            ${ca}  (clients must trust it)`);
   lines.push(`  try next      ${next}`);

@@ -75,7 +75,9 @@ export async function loadStartFiles(
   const name = config.hostname?.host;
   const own = tls.cert === undefined ? await ensureCertificates(dataDir, { hostname: name ?? hostname() }) : undefined;
   const { key: localKey } = await ensureTokenKey(dataDir);
-  const settingsFiles = await readSettingsFiles(config, dataDir, localKey);
+  const files = await readSettingsFiles(config, dataDir, localKey);
+  const exposed = own?.wereReadable.map((path) => `${path} could be read by other users until now: replace it`) ?? [];
+  const settingsFiles = { ...files, warnings: [...files.warnings, ...exposed] };
   return {
     settingsFiles,
     name: name ?? preferredName(settingsFiles.tls.names) ?? 'localhost',

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { checkBuild } from '../support/cli.js';
-import { failedHandshakes, health } from '../support/noise.js';
+import { failedHandshakes, health, WITHOUT_HANDSHAKE_RATE } from '../support/noise.js';
 import { RDGW } from '../support/program.js';
 import { sleep } from '../support/wait.js';
 
@@ -75,7 +75,13 @@ async function startWith(stderr: Stderr | undefined, ...args: string[]): Promise
   checkBuild();
   const child = spawn(process.execPath, [RDGW, 'serve', '--listen', '127.0.0.1:0', '--log-level', 'debug', ...args], {
     cwd: folder,
-    env: { PATH: process.env.PATH, HOME: folder, TMPDIR: folder, RDGW_DATA_DIR: join(folder, 'data') },
+    env: {
+      PATH: process.env.PATH,
+      HOME: folder,
+      TMPDIR: folder,
+      RDGW_DATA_DIR: join(folder, 'data'),
+      ...WITHOUT_HANDSHAKE_RATE,
+    },
     stdio: ['ignore', 'pipe', stderr?.stdio ?? 'pipe'],
   });
   const exited = once(child, 'exit').then(([code]) => code as number | null);

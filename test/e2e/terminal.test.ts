@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { failedHandshakes, health } from '../support/noise.js';
+import { failedHandshakes, health, WITHOUT_HANDSHAKE_RATE } from '../support/noise.js';
 import { type Program, RDGW, start } from '../support/program.js';
 
 let folder: string;
@@ -58,7 +58,8 @@ print('ended with', os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=Tr
 
 it('answers while its terminal is stopped, and tells later how many lines were dropped', async () => {
   const args = ['-c', STOPPED, process.execPath, RDGW, 'serve', '--listen', '127.0.0.1:0', '--log-level', 'debug'];
-  run = start('python3', args, { cwd: folder, env: { HOME: folder, RDGW_DATA_DIR: join(folder, 'data') } });
+  const env = { HOME: folder, RDGW_DATA_DIR: join(folder, 'data'), ...WITHOUT_HANDSHAKE_RATE };
+  run = start('python3', args, { cwd: folder, env });
   const [, port, pid] = await run.waitForOutput(/listens on https:\/\/\S+:(\d+)[\s\S]*process (\d+)\n/);
   await failedHandshakes(Number(port), 8000);
   expect(await health(folder, Number(port))).toBe(200);

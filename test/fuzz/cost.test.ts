@@ -54,7 +54,7 @@ describe('CostOracle', () => {
     const oracle = oracleFor((bytes) => {
       let commas = 0;
       for (const byte of bytes) if (byte === 0x2c) commas++;
-      return commas * 2 * MAX_COST.byte;
+      return commas * 5 * MAX_COST.byte;
     });
     expect(await search(oracle, Buffer.from('a list, with commas'))).toMatch(/take/);
   });

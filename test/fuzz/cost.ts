@@ -9,9 +9,9 @@ export const MAX_COST = {
   /** For each byte. A client that sends a megabyte a second uses less than a tenth of a core. */
   byte: 70,
   /** For each piece. It arrived in a TLS record or a TCP segment of its own, whose receipt costs as much. */
-  piece: 2_000,
+  piece: 3_000,
   /** For each input of any length: a new parser, an error with its stack, the check of one signature. */
-  input: 500_000,
+  input: 1_000_000,
   /** For one call, while all other sessions wait. */
   call: 5_000_000,
 } as const;

@@ -4,6 +4,7 @@ import { createGuard } from '../../src/policy/guard.js';
 import {
   CHANNEL_CREATE,
   decode,
+  EXTENDED_AUTH_MSG,
   HANDSHAKE_REQUEST,
   KEEPALIVE,
   PKT_TYPE,
@@ -227,13 +228,21 @@ const CASES: readonly Case[] = [
   },
 ];
 
+let peers = 0;
+function nextPeer(): string {
+  peers += 1;
+  return `127.0.1.${peers}`;
+}
+
 describe.each(TRANSPORTS)('over %s', (transport) => {
   it.each(CASES)(
     '$why is refused, and a client that continues gets no answer',
     async ({ clientOptions, packetType, code, reason }) => {
       const id = randomUUID();
       const options = await clientOptions();
-      const client = await RawClient.start(server, { transport, port: target.port, ...options, connectionId: id });
+      // Another peer for each refusal, because the log limits the lines about one.
+      const to = { port: server.port, ca: server.ca, from: nextPeer() };
+      const client = await RawClient.start(to, { transport, port: target.port, ...options, connectionId: id });
       expect(await client.until('refused')).toMatchObject({ packetType, code });
       const answers = client.pieces.length;
       // Continues like the clients of PyRDGW after a refused token.
@@ -247,8 +256,8 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
 
       const lines = server.log.filter(({ connection }) => connection === id);
       expect(lines.filter(({ event }) => event === 'session.ended')).toHaveLength(1);
-      expect(JSON.stringify(lines)).toMatch(reason);
-      expect(lines.filter(({ level }) => level === 'warn')).toHaveLength(1);
+      const warnings = lines.filter(({ level }) => level === 'warn');
+      expect(warnings).toEqual([expect.objectContaining({ reason: expect.stringMatching(reason), peer: to.from })]);
       if (options.token) expect(JSON.stringify(server.log).includes(options.token)).toBe(false);
       expect(target.count).toBe(0);
     },
@@ -286,6 +295,91 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     );
     expect(types).toEqual([HANDSHAKE_RESPONSE, TUNNEL_RESPONSE]);
     expect(last.fields).toMatchObject({ statusCode: E_PROXY_COOKIE_AUTHENTICATION_ACCESS_DENIED });
+    expect(target.count).toBe(0);
+  });
+
+  const TOKEN = /^open an \.rdp file with a token/;
+  const OTHER = /^use another client, or look at its requests with rdgw decode$/;
+  const good = async () => TUNNEL_CREATE.encode({ capsFlags: 0, paaCookie: cookie(await tokenFor(target.name)) });
+  it.each<[string, string, RegExp, () => Promise<readonly Buffer[]>]>([
+    [
+      'the version of its handshake',
+      'E_PROXY_NOTSUPPORTED (0x800759E8)',
+      OTHER,
+      async () => [HANDSHAKE_REQUEST.encode({ verMajor: 2, verMinor: 0, clientVersion: 0, extendedAuth: 2 })],
+    ],
+    [
+      'a logon with NTLM',
+      'E_PROXY_UNSUPPORTED_AUTHENTICATION_METHOD (0x800759F9)',
+      TOKEN,
+      async () => [HANDSHAKE_REQUEST.encode({ verMajor: 1, verMinor: 0, clientVersion: 0, extendedAuth: 4 })],
+    ],
+    [
+      'a logon in messages',
+      'E_PROXY_UNSUPPORTED_AUTHENTICATION_METHOD (0x800759F9)',
+      TOKEN,
+      async () => [handshake, EXTENDED_AUTH_MSG.encode({ errorCode: 0, authBlob: Buffer.from('NTLMSSP') })],
+    ],
+    [
+      'no token',
+      'E_PROXY_COOKIE_BADPACKET (0x800759F7)',
+      TOKEN,
+      async () => [handshake, TUNNEL_CREATE.encode({ capsFlags: 0 })],
+    ],
+    [
+      'a handshake cut short',
+      'E_PROXY_INTERNALERROR (0x800759D8)',
+      OTHER,
+      async () => [Buffer.from('010000000a0000000100', 'hex')],
+    ],
+    [
+      'TUNNEL_CREATE cut short',
+      'E_PROXY_COOKIE_BADPACKET (0x800759F7)',
+      TOKEN,
+      async () => [handshake, Buffer.from('04000000140000000d0000000100000010004100', 'hex')],
+    ],
+    [
+      'CHANNEL_CREATE cut short',
+      'E_PROXY_INTERNALERROR (0x800759D8)',
+      OTHER,
+      async () => [
+        handshake,
+        await good(),
+        TUNNEL_AUTH.encode({ clientName: 'X' }),
+        Buffer.from('080000000e00000000003d0d0300', 'hex'),
+      ],
+    ],
+    [
+      'a channel that is not RDP',
+      'E_PROXY_NOTSUPPORTED (0x800759E8)',
+      OTHER,
+      async () => [
+        handshake,
+        await good(),
+        TUNNEL_AUTH.encode({ clientName: 'X' }),
+        CHANNEL_CREATE.encode({ resources: ['a'], altResources: [], port: 3389, protocol: 4 }),
+      ],
+    ],
+  ])('a client refused for %s has one warning, with the code and what to do', async (_, code, cure, pdus) => {
+    const peer = nextPeer();
+    const pipe = await openPipe({ port: server.port, ca: server.ca, from: peer }, { transport });
+    const client = new RawClient(pipe, {});
+    pipe.onBytes(() => undefined);
+    pipe.send(Buffer.concat(await pdus()));
+    await client.ended();
+    await server.idle();
+    const lines = server.log.filter((line) => line.peer === peer);
+    const [end] = lines.filter(({ event }) => event === 'session.ended');
+    expect(end).toMatchObject({ cause: 'refused', code });
+    const warnings = lines.filter(({ level }) => level !== 'info' && level !== 'debug');
+    const line = {
+      event: 'session.refused',
+      level: 'warn',
+      code,
+      reason: end?.detail,
+      hint: expect.stringMatching(cure),
+    };
+    expect(warnings).toEqual([expect.objectContaining(line)]);
     expect(target.count).toBe(0);
   });
 

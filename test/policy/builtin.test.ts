@@ -76,7 +76,7 @@ describe('a token of the list', () => {
 
   it('is kept as its SHA-256 only', async () => {
     const { credential } = await granted();
-    const digest = createHash('sha256').update(REQUEST.token).digest('hex');
+    const digest = createHash('sha256').update(REQUEST.token).digest('base64url');
     expect(credential).toEqual({ mode: 'static', digest });
     expect(JSON.stringify(await granted())).not.toContain(REQUEST.token);
   });

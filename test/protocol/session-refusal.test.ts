@@ -20,42 +20,94 @@ import {
 import { STAGES, type Stage, sessionAt } from './stages.js';
 import { vector } from './vectors.js';
 
-/** Description, stage, the client's request, and the response that refuses it. */
-const REFUSALS: readonly (readonly [string, Stage, Buffer, string])[] = [
-  ['a later version', 'start', handshake(2, 2), 'HANDSHAKE_RESPONSE 0x800759E8'],
-  ['SSPI_NTLM alone', 'start', handshake(4), 'HANDSHAKE_RESPONSE 0x800759F9'],
-  ['a truncated handshake', 'start', withHeader(1, Buffer.from([1, 0])), 'HANDSHAKE_RESPONSE 0x800759D8'],
-  ['EXTENDED_AUTH_MSG', 'open', extendedAuth(), 'EXTENDED_AUTH_MSG 0x800759F9'],
-  ['no cookie in PAA mode', 'open', tunnelCreateWithoutCookie(), 'TUNNEL_RESPONSE 0x800759F7'],
-  ['an empty cookie', 'open', tunnelCreate(''), 'TUNNEL_RESPONSE 0x800759F7'],
+/** Description, stage, the client's request, the response that refuses it, and the detail for the log. */
+const REFUSALS: readonly (readonly [string, Stage, Buffer, string, RegExp])[] = [
+  [
+    'a later version',
+    'start',
+    handshake(2, 2),
+    'HANDSHAKE_RESPONSE 0x800759E8',
+    /^the client speaks version 2\.0, this gateway 1\.0$/,
+  ],
+  ['SSPI_NTLM alone', 'start', handshake(4), 'HANDSHAKE_RESPONSE 0x800759F9', /^the client wants .* \(SSPI_NTLM\)$/],
+  [
+    'a truncated handshake',
+    'start',
+    withHeader(1, Buffer.from([1, 0])),
+    'HANDSHAKE_RESPONSE 0x800759D8',
+    /^PKT_TYPE_HANDSHAKE_REQUEST is malformed \(.* at byte \d+: .*\)$/,
+  ],
+  [
+    'EXTENDED_AUTH_MSG',
+    'open',
+    extendedAuth(),
+    'EXTENDED_AUTH_MSG 0x800759F9',
+    /^the client wants .* \(EXTENDED_AUTH_MSG\)$/,
+  ],
+  [
+    'no cookie in PAA mode',
+    'open',
+    tunnelCreateWithoutCookie(),
+    'TUNNEL_RESPONSE 0x800759F7',
+    /^the client sent no access token$/,
+  ],
+  ['an empty cookie', 'open', tunnelCreate(''), 'TUNNEL_RESPONSE 0x800759F7', /^the access token is empty or no text$/],
   [
     'a cookie of odd length',
     'open',
     Buffer.from('04000000150000000d000000010000000300410042', 'hex'),
     'TUNNEL_RESPONSE 0x800759F7',
+    /^the access token is empty or no text$/,
   ],
   [
     'a truncated cookie',
     'open',
     Buffer.from('04000000140000000d0000000100000010004100', 'hex'),
     'TUNNEL_RESPONSE 0x800759F7',
+    /^PKT_TYPE_TUNNEL_CREATE is malformed \(/,
   ],
   [
     'a truncated context',
     'open',
     Buffer.from('04000000140000000d0000000200000001020304', 'hex'),
     'TUNNEL_RESPONSE 0x800759F7',
+    /^PKT_TYPE_TUNNEL_CREATE is malformed \(/,
   ],
-  ['re-authentication', 'open', vector('rdpgwnet-tunnel-create-reauth-cookie'), 'TUNNEL_RESPONSE 0x800759E8'],
-  ['a name above the limit', 'tunnel created', withHeader(6, Buffer.alloc(1000, 2)), 'TUNNEL_AUTH_RESPONSE 0x800759D8'],
-  ['another channel protocol', 'authorized', channelCreate(['a'], [], 4), 'CHANNEL_RESPONSE 0x800759E8'],
-  ['no resource', 'authorized', Buffer.from('080000000e00000000003d0d0300', 'hex'), 'CHANNEL_RESPONSE 0x800759D8'],
+  [
+    're-authentication',
+    'open',
+    vector('rdpgwnet-tunnel-create-reauth-cookie'),
+    'TUNNEL_RESPONSE 0x800759E8',
+    /re-authentication is not offered/,
+  ],
+  [
+    'a name above the limit',
+    'tunnel created',
+    withHeader(6, Buffer.alloc(1000, 2)),
+    'TUNNEL_AUTH_RESPONSE 0x800759D8',
+    /^PKT_TYPE_TUNNEL_AUTH is malformed \(/,
+  ],
+  [
+    'another channel protocol',
+    'authorized',
+    channelCreate(['a'], [], 4),
+    'CHANNEL_RESPONSE 0x800759E8',
+    /^the client asked for channel protocol 4, RDP is 3$/,
+  ],
+  [
+    'no resource',
+    'authorized',
+    Buffer.from('080000000e00000000003d0d0300', 'hex'),
+    'CHANNEL_RESPONSE 0x800759D8',
+    /^PKT_TYPE_CHANNEL_CREATE is malformed \(/,
+  ],
 ];
 
 describe('a refused request', () => {
-  it.each(REFUSALS)('%s (%s)', (_, stage, request, response) => {
+  it.each(REFUSALS)('%s (%s)', (_, stage, request, response, detail) => {
     const session = sessionAt(stage);
     const effects = session.receive(request, 0);
+    expect(effects.at(-1)).toMatchObject({ do: 'end', detail: expect.stringMatching(detail) });
     expect(actions(effects)).toEqual([`send ${response}`, `end refused ${response.split(' ')[1]}`]);
     expectNothingMore(session);
   });
@@ -81,7 +133,9 @@ describe('a refused request', () => {
 
   it('EXTENDED_AUTH_MSG with a failure code ends the session without a response', () => {
     const session = sessionAt('open');
-    expect(actions(session.receive(extendedAuth(RESULT.SEC_E_LOGON_DENIED), 0))).toEqual(['end refused 0x800759F9']);
+    const effects = session.receive(extendedAuth(RESULT.SEC_E_LOGON_DENIED), 0);
+    expect(actions(effects)).toEqual(['end refused 0x800759F9']);
+    expect(effects.at(-1)).toMatchObject({ detail: expect.stringContaining('EXTENDED_AUTH_MSG') });
   });
 });
 

@@ -1,8 +1,10 @@
+import { once } from 'node:events';
 import { createServer, request } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Counts } from '../../src/gateway/report/counters.js';
 import { type Metrics, serveMetrics } from '../../src/serve/metrics.js';
+import { eventually } from '../support/wait.js';
 
 const COUNTS: Counts = {
   sessions: 3,
@@ -20,7 +22,12 @@ const COUNTS: Counts = {
 const HERE = { host: '127.0.0.1', port: 0 };
 
 let metrics: Metrics | undefined;
-afterEach(async () => metrics?.close());
+let opened: Socket[] = [];
+afterEach(async () => {
+  for (const socket of opened) socket.destroy();
+  opened = [];
+  await metrics?.close();
+});
 
 interface Page {
   readonly status: number;
@@ -67,7 +74,7 @@ describe('/metrics', () => {
       'rdgw_sent_bytes_total 2000000',
       'rdgw_connections 7',
       'rdgw_handshakes 1',
-      'rdgw_turned_away_total{limit="limits.connections"} 5',
+      'rdgw_rejected_total{limit="limits.connections"} 5',
       'rdgw_evicted_total{limit="limits.handshakes"} 6',
     ]);
     expect(body).toMatch(/^process_cpu_seconds_total \d/m);
@@ -105,6 +112,49 @@ describe('the metrics server', () => {
     metrics = await serveMetrics(HERE, () => COUNTS);
     await get('/metrics', 'POST', Buffer.alloc(50_000_000)).catch(() => undefined);
     expect((await get('/metrics')).status).toBe(200);
+  });
+
+  /** Opens connections one after the other. Each sends `text`. */
+  async function connections(count: number, text = ''): Promise<Socket[]> {
+    const { port } = (metrics as Metrics).address;
+    const sockets: Socket[] = [];
+    for (let made = 0; made < count; made++) {
+      const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+      sockets.push(socket);
+      opened.push(socket);
+      await once(socket, 'connect');
+      socket.resume().write(text);
+    }
+    return sockets;
+  }
+
+  it.each([
+    ['say nothing', ''],
+    ['send half a request', 'GET /metrics HTTP/1.1\r\nHost: x\r\n'],
+    ['were idle after a request', 'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n'],
+  ])('answers a scrape while many connections %s', async (_, text) => {
+    metrics = await serveMetrics(HERE, () => COUNTS);
+    await connections(40, text);
+    expect((await get('/metrics')).status).toBe(200);
+  });
+
+  it('cuts the oldest connection that never sent a request, and none before there are sixteen', async () => {
+    metrics = await serveMetrics(HERE, () => COUNTS);
+    const [scraper] = await connections(1, 'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n');
+    await once(scraper as Socket, 'data');
+    const silent = await connections(15);
+    expect((await get('/metrics')).status).toBe(200);
+    await eventually(() => silent[0]?.destroyed === true);
+    expect([scraper, ...silent.slice(1)].map((socket) => socket?.destroyed)).toEqual(Array(15).fill(false));
+  });
+
+  it('cuts the oldest connection where all wait for an answer', async () => {
+    let requests = 0;
+    metrics = await serveMetrics(HERE, () => (++requests > 16 ? COUNTS : new Promise<Counts>(() => undefined)));
+    const waiting = await connections(16, 'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n');
+    await eventually(() => requests === 16);
+    expect((await get('/metrics')).status).toBe(200);
+    await eventually(() => waiting[0]?.destroyed === true);
   });
 
   it('throws a fault that names the setting if the address is in use', async () => {

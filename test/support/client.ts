@@ -16,6 +16,8 @@ export interface Server {
   readonly host?: string;
   readonly port: number;
   readonly ca: string;
+  /** The local address of the client, for example 127.0.0.9. */
+  readonly from?: string;
   /** A Unix socket instead of host and port. */
   readonly path?: string;
   /** Plain HTTP instead of TLS. */
@@ -47,7 +49,7 @@ export interface Pipe {
 const tcpSockets = new WeakMap<TLSSocket, Socket>();
 
 /** A connection to the gateway: with TLS, unless `server.plain`. */
-export async function tlsSocket(server: Server, localAddress?: string): Promise<TLSSocket> {
+export async function tlsSocket(server: Server, localAddress = server.from): Promise<TLSSocket> {
   const { host = '127.0.0.1', port, ca, path, plain = false, preamble } = server;
   const from = localAddress === undefined ? {} : { localAddress };
   const tcp = connectTcp(path === undefined ? { host, port, ...from } : { path });

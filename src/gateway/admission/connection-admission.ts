@@ -115,15 +115,15 @@ export class ConnectionAdmission {
   }
 
   /**
-   * Decides like `admit` on an admitted connection of a trusted proxy, once its PROXY header has named the client. Until
-   * then it has sent nothing else.
+   * The same for the client that a PROXY header names. A client that has used up a share is rejected: false as in
+   * `admit`, when the connection was closed.
    */
   admitClient(connection: Connection, address: string): boolean {
-    const reached = this.identify(connection, address);
-    if (reached === undefined) return true;
     const counted = this.#admitted.get(connection);
-    if (counted) this.#release(counted);
-    return this.#reject(connection, address, reached);
+    const reached = this.identify(connection, address);
+    if (counted === undefined || reached === undefined) return true;
+    this.#release(counted);
+    return this.#rejectFrom(connection, networkOf(address), reached);
   }
 
   /**
@@ -135,15 +135,12 @@ export class ConnectionAdmission {
     if (counted === undefined) return start();
     const { socket } = connection;
     const limitMs = Math.min(HELLO_MS, this.#options.timeouts.tls * 1000);
-    awaitClientHello(
-      socket,
-      limitMs,
-      () => this.#awaitTurn(counted, start),
-      () => {
-        failed(`no ClientHello within ${limitMs / 1000} s`);
-        socket.destroy();
-      },
-    );
+    void awaitClientHello(socket, limitMs).then((result) => {
+      if (socket.destroyed) return;
+      if (result === 'arrived') return this.#awaitTurn(counted, start);
+      if (result === 'late') failed(`no ClientHello within ${limitMs / 1000} s`);
+      socket.destroy();
+    });
   }
 
   /** The connection has reached a milestone on the way to an identity. */
@@ -155,8 +152,8 @@ export class ConnectionAdmission {
   }
 
   /**
-   * Called when the TLS handshake is complete, or for the first request without TLS. True: the connection was rejected,
-   * and is answered and closed here.
+   * Called when the TLS handshake is complete; without TLS, before a byte was read. True: the connection was rejected, and
+   * is answered and closed here.
    */
   answersRejected(connection: Connection, socket: Socket): boolean {
     if (!this.#rejections.has(connection)) {

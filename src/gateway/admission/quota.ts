@@ -1,9 +1,11 @@
+import { KeyCounts } from './key-counts.js';
+
 /** A limited number of slots, with a share for each network. What belongs to no network counts in total only. */
 export class Quota {
   readonly #name: string;
   #limit: number;
   #limitPerNetwork: number;
-  readonly #taken = new Map<string, number>();
+  readonly #taken = new KeyCounts();
   #size = 0;
 
   /**
@@ -20,10 +22,6 @@ export class Quota {
   adjust(limit: number, limitPerNetwork: number): void {
     this.#limit = limit;
     this.#limitPerNetwork = limitPerNetwork;
-  }
-
-  get size(): number {
-    return this.#size;
   }
 
   /**
@@ -43,13 +41,13 @@ export class Quota {
   /** The name of the setting if the network has used up its share. */
   shareReached(network: string | undefined): string | undefined {
     if (network === undefined) return undefined;
-    return (this.#taken.get(network) ?? 0) >= this.#limitPerNetwork ? `${this.#name}PerAddress` : undefined;
+    return this.#taken.get(network) >= this.#limitPerNetwork ? `${this.#name}PerAddress` : undefined;
   }
 
   /** Takes a slot beyond all limits. */
   add(network: string | undefined): void {
     this.#size++;
-    if (network !== undefined) this.#taken.set(network, (this.#taken.get(network) ?? 0) + 1);
+    if (network !== undefined) this.#taken.add(network);
   }
 
   /** Moves a slot from one network to another, beyond the limit of either. */
@@ -59,12 +57,7 @@ export class Quota {
   }
 
   release(network: string | undefined): void {
-    if (network !== undefined) {
-      const taken = this.#taken.get(network);
-      if (taken === undefined) return;
-      if (taken > 1) this.#taken.set(network, taken - 1);
-      else this.#taken.delete(network);
-    }
+    if (network !== undefined && !this.#taken.remove(network)) return;
     this.#size--;
   }
 }

@@ -8,7 +8,7 @@ import { Quota } from './quota.js';
 /**
  * Slots for rejected connections that get a reason: a TLS handshake and a 503. That costs as much as serving an honest
  * client, so there are few slots. A slot is held for REJECTION_MS however soon its connection ends, which limits the
- * TLS handshakes of rejected connections to 21 a second, about a hundredth of a core. All other rejected connections
+ * TLS handshakes of rejected connections to 21 a second, about a fortieth of a core. All other rejected connections
  * are closed at once.
  */
 const ANSWERED_AT_A_TIME = 64;

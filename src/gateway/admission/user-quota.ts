@@ -1,3 +1,5 @@
+import { KeyCounts } from './key-counts.js';
+
 /** The limit on tunnels of one user at one time, counted over all processes of one gateway. */
 export interface UserQuota {
   /**
@@ -17,7 +19,7 @@ export const USER_LIMIT_REACHED = 'limits.tunnelsPerUser is reached';
  */
 export class UserTunnels {
   #limit: number;
-  readonly #taken = new Map<string, number>();
+  readonly #taken = new KeyCounts();
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -29,17 +31,13 @@ export class UserTunnels {
 
   take(user: string): string | undefined {
     const key = keyOf(user);
-    const taken = this.#taken.get(key) ?? 0;
-    if (taken >= this.#limit) return USER_LIMIT_REACHED;
-    this.#taken.set(key, taken + 1);
+    if (this.#taken.get(key) >= this.#limit) return USER_LIMIT_REACHED;
+    this.#taken.add(key);
     return undefined;
   }
 
   release(user: string): void {
-    const key = keyOf(user);
-    const taken = this.#taken.get(key) ?? 0;
-    if (taken > 1) this.#taken.set(key, taken - 1);
-    else this.#taken.delete(key);
+    this.#taken.remove(keyOf(user));
   }
 }
 

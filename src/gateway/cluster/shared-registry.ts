@@ -4,6 +4,7 @@
  */
 import type { Config } from '../../config/schema.js';
 import { type ConnectionLimits, ConnectionQuota, type CountedConnection } from '../admission/connection-quota.js';
+import { KeyCounts } from '../admission/key-counts.js';
 import type { Milestone } from '../admission/milestones.js';
 import { TUNNEL_LIMIT_REACHED } from '../admission/tunnel-quota.js';
 import { UserTunnels } from '../admission/user-quota.js';
@@ -27,7 +28,7 @@ export type EndConnection = (name: string, setting: string) => void;
 interface WorkerEntry {
   tunnels: number;
   /** Number of tunnels by user. */
-  readonly users: Map<string, number>;
+  readonly users: KeyCounts;
   /** By name. */
   readonly connections: Map<string, CountedConnection<WorkerConnection>>;
   readonly channels: Set<ChannelKey>;
@@ -92,18 +93,12 @@ export class SharedRegistry {
   /** Counts a tunnel for its user, or returns the reason why the user may not have another one. */
   takeUserTunnel(worker: number, user: string): string | undefined {
     const reason = this.#userTunnels.take(user);
-    const { users } = this.#entryOf(worker);
-    if (reason === undefined) users.set(user, (users.get(user) ?? 0) + 1);
+    if (reason === undefined) this.#entryOf(worker).users.add(user);
     return reason;
   }
 
   releaseUserTunnel(worker: number, user: string): void {
-    const { users } = this.#entryOf(worker);
-    const taken = users.get(user);
-    if (taken === undefined) return;
-    if (taken > 1) users.set(user, taken - 1);
-    else users.delete(user);
-    this.#userTunnels.release(user);
+    if (this.#entryOf(worker).users.remove(user)) this.#userTunnels.release(user);
   }
 
   /**
@@ -169,7 +164,8 @@ export class SharedRegistry {
   removeWorker(worker: number): number {
     const { tunnels, users, connections, channels } = this.#entryOf(worker);
     this.#tunnels -= tunnels;
-    for (const [user, taken] of users) for (let count = 0; count < taken; count++) this.#userTunnels.release(user);
+    for (const [user, taken] of users.entries())
+      for (let count = 0; count < taken; count++) this.#userTunnels.release(user);
     for (const name of [...connections.keys()]) this.removeConnection(worker, name);
     for (const channel of channels) this.#owners.remove(channel, worker);
     this.#entries.delete(worker);
@@ -181,7 +177,7 @@ export class SharedRegistry {
     if (known) return known;
     const entry: WorkerEntry = {
       tunnels: 0,
-      users: new Map(),
+      users: new KeyCounts(),
       connections: new Map(),
       channels: new Set(),
       endConnection: () => undefined,

@@ -2,6 +2,7 @@ import { HeadError } from '../../http/errors.js';
 import { type BodyFraming, hasListElement, isToken, listElements } from '../../http/fields.js';
 import type { HeadStart, RequestHead } from '../../http/head.js';
 import { decodeQueryValue, queryParameters } from '../../http/query.js';
+import { NAME_MAX } from '../report/log.js';
 
 /** A gateway request, in header form (MS-TSGU 2.2.3.2) or query form (2.2.3.3). None of its values is authenticated. */
 export interface RdgRequest {
@@ -36,8 +37,8 @@ export interface WebSocketUpgrade {
   readonly version: 13;
 }
 
-/** Longest text that is kept for the log, in UTF-16 code units; a Windows account name with its domain is shorter. */
-export const MAX_LOG_TEXT = 256;
+/** Longest text that is kept for the log, in UTF-16 code units: what a line shows of a name. */
+export const MAX_LOG_TEXT = NAME_MAX;
 /** Base64 of a little more UTF-16 than MAX_LOG_TEXT, in whole groups of four characters and of code units. */
 const MAX_LOG_BASE64 = 688;
 

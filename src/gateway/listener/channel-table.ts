@@ -1,5 +1,6 @@
 /** OUT channels by connection id and client address, in one process or over all of them. */
 import type { Config } from '../../config/schema.js';
+import { KeyCounts } from '../admission/key-counts.js';
 
 /** Identifies an OUT channel for its IN channel. */
 export type ChannelKey = string;
@@ -17,13 +18,13 @@ export function channelKey(connectionId: string, peer: string, pairBy: Config['t
 export class ChannelTable<Value> {
   readonly #values = new Map<ChannelKey, Value>();
   /** How many keys have an id. */
-  readonly #ids = new Map<string, number>();
+  readonly #ids = new KeyCounts();
 
   /** Returns false when the key is in use: the new channel is refused, and the existing one stays. */
   add(key: ChannelKey, value: Value): boolean {
     if (this.#values.has(key)) return false;
     this.#values.set(key, value);
-    this.#ids.set(idOf(key), (this.#ids.get(idOf(key)) ?? 0) + 1);
+    this.#ids.add(idOf(key));
     return true;
   }
 
@@ -33,15 +34,13 @@ export class ChannelTable<Value> {
 
   /** Whether there is no channel with this key, but one with its connection id. */
   isElsewhere(key: ChannelKey): boolean {
-    return !this.#values.has(key) && this.#ids.has(idOf(key));
+    return !this.#values.has(key) && this.#ids.get(idOf(key)) > 0;
   }
 
   /** Removes `value` and returns whether it was there. Another value with the same key stays. */
   remove(key: ChannelKey, value: Value): boolean {
     if (this.#values.get(key) !== value || !this.#values.delete(key)) return false;
-    const left = (this.#ids.get(idOf(key)) ?? 0) - 1;
-    if (left > 0) this.#ids.set(idOf(key), left);
-    else this.#ids.delete(idOf(key));
+    this.#ids.remove(idOf(key));
     return true;
   }
 }

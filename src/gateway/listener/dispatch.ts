@@ -1,4 +1,4 @@
-/** Dispatches the requests of TLS connections: gateway requests get their transport, all others an answer. */
+/** Dispatches the requests of admitted connections, with TLS or without: gateway requests get their transport, all others an answer. */
 import type { Socket } from 'node:net';
 import type { Config } from '../../config/schema.js';
 import { HeadError } from '../../http/errors.js';
@@ -82,8 +82,8 @@ const NO_WEBSOCKET: Refusal = {
 
 const EMPTY = Buffer.alloc(0);
 
-/** A connection that has no session yet. */
-interface Connection {
+/** What is counted of the requests on one connection, until one opens a transport. */
+interface RequestSeries {
   readonly socket: Socket;
   readonly openedAt: number;
   /** Requests so far, with the one being served. */
@@ -109,10 +109,10 @@ export class Dispatcher {
     prepareSocket(socket);
     // A listener for as long as the socket exists: an error between two readers would otherwise be uncaught.
     socket.on('error', ignoreError);
-    const connection: Connection = { socket, openedAt: performance.now(), requests: 0 };
+    const series: RequestSeries = { socket, openedAt: performance.now(), requests: 0 };
     try {
       for (let leftover: Buffer | undefined = EMPTY; leftover !== undefined; ) {
-        leftover = await this.#serveNext(connection, leftover);
+        leftover = await this.#serveNext(series, leftover);
       }
     } catch (error) {
       this.#options.log.event('connection.failed', { peer: peerOf(socket), reason: (error as Error).message });
@@ -124,37 +124,37 @@ export class Dispatcher {
    * Serves the next request, which may be of another client than the one before: proxies keep their connections in a
    * pool. Returns the bytes after it when the connection can carry another request.
    */
-  async #serveNext(connection: Connection, leftover: Buffer): Promise<Buffer | undefined> {
-    const { socket } = connection;
+  async #serveNext(series: RequestSeries, leftover: Buffer): Promise<Buffer | undefined> {
+    const { socket } = series;
     const { limits, timeouts } = this.#options.config();
     const read = await readRequest(socket, { limits, deadlineMs: timeouts.head * 1000, leftover });
     if (read.kind === 'invalid') {
       return this.#refuser.refuse(socket, refusalOf(read.error), read.start, this.#clientOf(socket, read.start));
     }
-    if (read.kind !== 'request') return connection.requests === 0 ? void socket.destroy() : this.#end(socket);
-    connection.requests++;
+    if (read.kind !== 'request') return series.requests === 0 ? void socket.destroy() : this.#end(socket);
+    series.requests++;
     this.#options.progressed(socket, 'request');
     const { head } = read;
     const client = this.#clientOf(socket, head);
     try {
       const refused = this.#identify(socket, client);
       if (refused !== undefined) return this.#refuser.refuse(socket, refused, head, client);
-      if (isForGateway(head)) return await this.#serveGateway(connection, client, read);
+      if (isForGateway(head)) return await this.#serveGateway(series, client, read);
     } catch (error) {
       if (error instanceof HeadError) return this.#refuser.refuse(socket, refusalOf(error), head, client);
       throw error;
     }
-    const isLast = head.body !== 'none' || head.headers.has('upgrade') || isLastRequest(connection, head);
+    const isLast = head.body !== 'none' || head.headers.has('upgrade') || isLastRequest(series, head);
     return this.#answer(socket, webResponse(head, this.#options.unhealthy(), isLast), isLast, read.rest);
   }
 
   /** @throws HeadError */
   async #serveGateway(
-    connection: Connection,
+    series: RequestSeries,
     client: Client,
     read: ReadResult & { kind: 'request' },
   ): Promise<Buffer | undefined> {
-    const { socket, requests } = connection;
+    const { socket, requests } = series;
     const { head, rest } = read;
     const refuse = (refusal: Refusal | undefined): undefined =>
       refusal && this.#refuser.refuse(socket, refusal, head, client);
@@ -171,7 +171,7 @@ export class Dispatcher {
     // An IN request without a body claims nothing: proxies send it and the one with the body on different connections.
     // An authentication scheme that authenticates the connection (NTLM, Negotiate) needs both on one connection, and
     // would be remembered here.
-    const isLast = isLastRequest(connection, head);
+    const isLast = isLastRequest(series, head);
     return this.#answer(socket, isLast ? closingResponse(200) : emptyResponse(200), isLast, rest);
   }
 
@@ -244,6 +244,6 @@ export class Dispatcher {
   }
 }
 
-function isLastRequest({ openedAt, requests }: Connection, head: RequestHead): boolean {
+function isLastRequest({ openedAt, requests }: RequestSeries, head: RequestHead): boolean {
   return head.close || requests >= REQUESTS_MAX || performance.now() - openedAt > AGE_MAX_MS;
 }

@@ -3,9 +3,10 @@
  * a plain listener, straight on.
  */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { isLocal, isUnix, type ListenEntry } from '../../config/listen.js';
+import { isForProxies, isUnix, type ListenEntry } from '../../config/listen.js';
 import { ProxyHeaderError } from '../../proxy/proxy-header.js';
 import type { TrustedProxies } from '../../proxy/trusted.js';
+import { networkOf } from '../admission/networks.js';
 import { Connection, type Peer, remoteAddressOf } from '../io/connection.js';
 import { listen } from '../io/listen.js';
 import { ignoreError, peerOf } from '../io/sockets.js';
@@ -22,7 +23,7 @@ export interface EndpointOptions {
   readonly headerTimeoutMs: () => number;
   /** Admits a new connection, or closes it and returns false. */
   readonly admit: (connection: Connection) => boolean;
-  /** Admits an admitted connection once more, for the client that a PROXY header named, or closes it and returns false. */
+  /** Counts an admitted connection for the client that a PROXY header named, or closes it and returns false. */
   readonly admitClient: (connection: Connection, address: string) => boolean;
   /** Starts TLS on an admitted connection. */
   readonly startTls: (connection: Connection) => void;
@@ -64,19 +65,13 @@ export class Endpoint {
   #accept(socket: Socket): void {
     const { entry, admit } = this.#options;
     const connection = new Connection(socket, this.#peerOf(socket));
-    if (this.#isForProxies && !connection.peer.isTrustedProxy) return this.#refuse(connection);
+    if (isForProxies(entry) && !connection.peer.isTrustedProxy) return this.#refuse(connection);
     if (!admit(connection)) return;
     if (entry.proxyProtocol === 'off') return this.#start(connection);
     this.#readHeader(connection).then(
       () => this.#start(connection),
       (error: unknown) => this.#refuse(connection, error),
     );
-  }
-
-  /** Whether only trusted proxies are served: PROXY headers can be forged, and plain HTTP can be read on the way. */
-  get #isForProxies(): boolean {
-    const { address, tls, proxyProtocol } = this.#options.entry;
-    return proxyProtocol === 'required' || (tls === 'off' && !isLocal(address));
   }
 
   #peerOf(socket: Socket): Peer {
@@ -116,7 +111,7 @@ export class Endpoint {
     const { code, message } = error ?? UNTRUSTED;
     // A proxy that checks whether the port is open sends nothing.
     if (code === 'PROXY_CUT') return;
-    const suppressed = lineLimit.take(`${code} ${peer}`);
+    const suppressed = lineLimit.take(`${code} ${networkOf(peer)}`);
     if (suppressed === undefined) return;
     log.event('connection.untrusted', { peer, code, reason: message, suppressed: suppressed || undefined });
   }

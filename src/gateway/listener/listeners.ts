@@ -26,9 +26,6 @@ export interface ListenersOptions {
   readonly serve: (socket: Socket) => void;
 }
 
-/** One line for each address and code a minute: a misconfigured proxy connects again and again. */
-const LINE_INTERVAL_MS = 60_000;
-
 export class Listeners {
   readonly #options: ListenersOptions;
   /** Never listens: it gets the connections that were admitted. */
@@ -39,7 +36,7 @@ export class Listeners {
   constructor(options: ListenersOptions) {
     const { entries, tls, timeouts, isTrusted, admission, log, keylog } = options;
     this.#options = options;
-    const lineLimit = new LineLimit({ intervalMs: LINE_INTERVAL_MS, now: () => performance.now() });
+    const lineLimit = new LineLimit();
     this.#tlsServer = createTlsServer({
       tls,
       handshakeTimeoutMs: timeouts().tls * 1000,

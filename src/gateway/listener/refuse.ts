@@ -19,14 +19,12 @@ export interface RefuserOptions {
   readonly counters: Counters;
 }
 
-/** One line for each network and code a minute: a client behind a misconfigured proxy tries again and again. */
-const LINE_INTERVAL_MS = 60_000;
 /** The counter for each status of a refusal. */
 const KINDS: Readonly<Record<number, RefusalKind>> = { 401: 'scheme', 403: 'transport', 409: 'pairing', 503: 'busy' };
 
 export class Refuser {
   readonly #options: RefuserOptions;
-  readonly #lines = new LineLimit({ intervalMs: LINE_INTERVAL_MS, now: () => performance.now() });
+  readonly #lines = new LineLimit();
 
   constructor(options: RefuserOptions) {
     this.#options = options;

@@ -1,9 +1,10 @@
 /** Logs handshakes that failed. */
+import type { LineLimit } from '../report/line-limit.js';
 import type { Log } from '../report/log.js';
 
 /**
  * OpenSSL's reasons when client and gateway have no version, cipher suite, group or signature algorithm in common. The
- * last three are alerts of a client that found none in the gateway's answer.
+ * last ones are alerts of a client that found none in the gateway's answer.
  */
 const INCOMPATIBLE: ReadonlySet<string> = new Set([
   'ERR_SSL_NO_SHARED_CIPHER',
@@ -16,40 +17,22 @@ const INCOMPATIBLE: ReadonlySet<string> = new Set([
   'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION',
   'ERR_SSL_TLSV1_ALERT_INSUFFICIENT_SECURITY',
   'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE',
+  // The names of the alerts in OpenSSL 3.2 and later.
+  'ERR_SSL_TLS_ALERT_PROTOCOL_VERSION',
+  'ERR_SSL_TLS_ALERT_INSUFFICIENT_SECURITY',
+  'ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE',
 ]);
 const HINT = 'update the client, or set tls.profile to old';
 
-/** Scanners try old versions all day. One warning a minute tells as much as thousands. */
-const WARNING_INTERVAL_MS = 60_000;
-
-export class TlsFailures {
-  readonly #log: Log;
-  readonly #now: () => number;
-  #nextWarning = Number.NEGATIVE_INFINITY;
-  #suppressed = 0;
-
-  /** @param now milliseconds of a monotonic clock. */
-  constructor(log: Log, now: () => number = () => performance.now()) {
-    this.#log = log;
-    this.#now = now;
-  }
-
-  /**
-   * Logs a failure for people who look for it (`debug`). One that a setting may cure has a warning too, at most one a
-   * minute for all clients, with the number of those that had none.
-   */
-  log(error: NodeJS.ErrnoException, peer: string): void {
-    const { code = '', message: reason } = error;
-    this.#log.event('tls.failed', { peer, code, reason });
-    if (!INCOMPATIBLE.has(code)) return;
-    const now = this.#now();
-    if (now < this.#nextWarning) {
-      this.#suppressed++;
-      return;
-    }
-    const suppressed = this.#suppressed;
-    this.#nextWarning = now + WARNING_INTERVAL_MS;
-    this.#suppressed = 0;
-    this.#log.event('tls.incompatible', { peer, code, reason, hint: HINT, suppressed });
-  }
+/**
+ * Logs a failure for people who look for it (`debug`). One that a setting may cure has a warning too, limited for all
+ * clients together: scanners try old versions from everywhere.
+ */
+export function logTlsFailure(log: Log, lineLimit: LineLimit, error: NodeJS.ErrnoException, peer: string): void {
+  const { code = '', message: reason } = error;
+  log.event('tls.failed', { peer, code, reason });
+  if (!INCOMPATIBLE.has(code)) return;
+  const suppressed = lineLimit.take('tls.incompatible');
+  if (suppressed === undefined) return;
+  log.event('tls.incompatible', { peer, code, reason, hint: HINT, suppressed: suppressed || undefined });
 }

@@ -1,12 +1,13 @@
 /** The TLS server: takes accepted connections and passes on those whose handshake is complete. It never listens itself. */
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TlsOptions } from 'node:tls';
+import { networkOf } from '../admission/networks.js';
 import { textResponse } from '../http/respond.js';
 import { type Connection, connectionOf } from '../io/connection.js';
 import { endSocket, ignoreError, peerOf } from '../io/sockets.js';
 import type { LineLimit } from '../report/line-limit.js';
 import type { Log } from '../report/log.js';
-import { TlsFailures } from './tls-failure.js';
+import { logTlsFailure } from './tls-failure.js';
 
 export interface TlsServerOptions {
   readonly tls: TlsOptions;
@@ -38,16 +39,15 @@ export function createTlsServer({ tls, handshakeTimeoutMs, keylog, serve, ...opt
     if (connection === undefined) socket.destroy();
     else serve(connection, socket);
   });
-  const failures = new TlsFailures(options.log);
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
     const { log, lineLimit, closeTimeoutMs } = options;
     const connection = connectionOf(socket);
+    const peer = peerOf(socket);
     if (connection === undefined || !NOT_TLS.includes(error.code)) {
-      failures.log(error, peerOf(socket));
+      logTlsFailure(log, lineLimit, error, peer);
       return void socket.destroy();
     }
-    const peer = peerOf(socket);
-    const suppressed = lineLimit.take(`tls.missing ${peer}`);
+    const suppressed = lineLimit.take(`tls.missing ${networkOf(peer)}`);
     if (suppressed !== undefined) {
       log.event('tls.missing', { peer, code: error.code, hint: NOT_TLS_HINT, suppressed: suppressed || undefined });
     }

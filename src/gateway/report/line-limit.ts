@@ -1,12 +1,10 @@
-/** Limits log lines that a client can cause at will. */
+/**
+ * Limits log lines that a client can cause at will: those of one subject tell their number with the next one. An event
+ * of which only the number matters, for all clients together, is a `ThrottledEvent`.
+ */
 
-export interface LineLimitOptions {
-  /** Time after a line in which further ones with the same subject are suppressed, in milliseconds. */
-  readonly intervalMs: number;
-  /** In milliseconds, monotonic. */
-  readonly now: () => number;
-}
-
+/** Misconfigured clients and proxies try again and again, and scanners all day. One line a minute tells as much. */
+const INTERVAL_MS = 60_000;
 /**
  * Number of subjects with a time of their own, about 100 bytes each. A flood from more addresses than that fills the
  * table; lines about all further subjects then share one entry, so that the log stays as short.
@@ -20,13 +18,12 @@ interface Entry {
 }
 
 export class LineLimit {
-  readonly #intervalMs: number;
   readonly #now: () => number;
   /** In the order of their last line, so that those whose time is over come first. */
   readonly #entries = new Map<string, Entry>();
 
-  constructor({ intervalMs, now }: LineLimitOptions) {
-    this.#intervalMs = intervalMs;
+  /** @param now milliseconds of a monotonic clock */
+  constructor(now: () => number = () => performance.now()) {
     this.#now = now;
   }
 
@@ -43,7 +40,7 @@ export class LineLimit {
       return undefined;
     }
     this.#entries.delete(name);
-    this.#entries.set(name, { until: now + this.#intervalMs, suppressed: 0 });
+    this.#entries.set(name, { until: now + INTERVAL_MS, suppressed: 0 });
     return entry?.suppressed ?? 0;
   }
 

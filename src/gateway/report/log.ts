@@ -39,9 +39,21 @@ export interface RootLog extends Log {
  * clients send names of up to 64 KiB.
  */
 export const NAME_MAX = 255;
-/** In characters, for sentences and paths, which the gateway or its operator wrote for the most part, and for lists. */
+/**
+ * In characters, for sentences and paths, which the gateway or its operator wrote for the most part, and for lists. The
+ * targets of one request are such a list, and the ports of the longest names must be seen.
+ */
 export const TEXT_MAX = 1024;
-const TEXT_FIELDS: ReadonlySet<string> = new Set(['reason', 'detail', 'hint', 'warning', 'place', 'file', 'url']);
+const TEXT_FIELDS: ReadonlySet<string> = new Set([
+  'reason',
+  'detail',
+  'hint',
+  'warning',
+  'place',
+  'file',
+  'url',
+  'target',
+]);
 
 export function createLog(options: LogOptions): RootLog {
   return new ScopedLog(new Writer(options), {});

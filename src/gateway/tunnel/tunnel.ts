@@ -20,6 +20,7 @@ import type { OpenedChannel, Right } from '../settings/access-decisions.js';
 import { ABORT_REASON } from '../target/dial.js';
 import type { Transport, TransportEnd } from '../transport/transport.js';
 import { Downlink } from './downlink.js';
+import type { Refused } from './refusal-log.js';
 import type { Revocable } from './revocation.js';
 import { Uplink } from './uplink.js';
 import { answerOf, type Verdict } from './verdict.js';
@@ -41,6 +42,8 @@ export interface TunnelServices {
   readonly nextChannelId: () => number;
   /** Called once, when the client is authenticated. */
   readonly authenticated: () => void;
+  /** Called when the session ends with a refusal, to log it unless the decision that refused is logged already. */
+  readonly refused: (log: Log, refused: Refused) => void;
   /** Called once, when the session has ended; sockets may still linger. */
   readonly ended: (cause: string) => void;
   /** Called once after `ended`, when the connection to the target is closed too. */
@@ -153,16 +156,9 @@ export class Tunnel implements Revocable {
       case 'timer':
         return this.#setTimer(effect.at);
       case 'end':
-        return this.#end(effect);
+        if (effect.cause === 'refused') this.#services.refused(this.#log, effect);
+        return this.#finish(effect.cause, effect.detail, effect.code);
     }
-  }
-
-  /** A refusal has a line of level warn: the decision about a token or target has written one already, and has no detail. */
-  #end({ cause, detail, code }: Extract<Effect, { do: 'end' }>): void {
-    if (cause !== 'refused' || detail === undefined) return this.#finish(cause, detail, code);
-    const label = code === undefined ? undefined : resultLabel(code);
-    this.#log.event('session.refused', { reason: detail, code: label });
-    this.#finish(cause, undefined, code);
   }
 
   /**

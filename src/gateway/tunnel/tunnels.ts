@@ -12,6 +12,7 @@ import type { RuntimeSettings } from '../settings/runtime-settings.js';
 import { ABORT_REASON } from '../target/dial.js';
 import type { OpenedTransport } from '../transport/opened-transport.js';
 import type { Ids } from './ids.js';
+import { RefusalLog } from './refusal-log.js';
 import { revokeLost } from './revocation.js';
 import { Tunnel, type TunnelServices } from './tunnel.js';
 import { UserSlot } from './user-slot.js';
@@ -39,6 +40,7 @@ const STALL_CHECK_MS = 1_000;
 export class Tunnels {
   readonly #options: TunnelsOptions;
   readonly #tunnels = new Set<Tunnel>();
+  readonly #refusals = new RefusalLog(() => performance.now());
   /** Clients whose sessions are in another process; `settle` waits for them as for the tunnels of this process. */
   readonly #forwarded = new Set<Socket>();
   /** Connections that carry or carried a tunnel, until they are closed. */
@@ -121,6 +123,7 @@ export class Tunnels {
       tunnelId: ids.next(),
       nextChannelId: () => ids.next(),
       authenticated,
+      refused: (log, refused) => this.#refusals.write(log, peer, refused),
       ended: (cause) => {
         this.#tunnels.delete(tunnel);
         counters.ended(cause, tunnel.traffic);

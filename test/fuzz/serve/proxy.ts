@@ -47,16 +47,11 @@ export const proxy: Stage = {
   },
   parser() {
     const socket = new PieceSocket();
-    let readsOn = true;
-    const stop = (): void => {
-      readsOn = false;
-    };
-    void readProxyHeader(socket as unknown as Socket, DEADLINE_MS).then(stop, stop);
+    readProxyHeader(socket as unknown as Socket, DEADLINE_MS).catch(() => undefined);
     return async (piece) => {
       socket.pieces.push(piece);
       socket.emit('readable');
-      await undefined;
-      return readsOn;
+      return socket.listenerCount('readable') > 0;
     };
   },
 };

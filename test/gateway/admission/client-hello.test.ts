@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { awaitClientHello } from '../../../src/gateway/admission/client-hello.js';
+import { awaitClientHello, RECORD_MAX } from '../../../src/gateway/admission/client-hello.js';
 import { eventually } from '../../support/wait.js';
 
 const server = createServer();
@@ -26,14 +26,12 @@ async function waiting(limitMs = 60_000): Promise<Waiting> {
   client.setNoDelay(true);
   const [accepted] = await accepting;
   const events: string[] = [];
-  awaitClientHello(
-    accepted,
-    limitMs,
-    () => void events.push('arrived'),
-    () => void events.push('late'),
-  );
+  void awaitClientHello(accepted, limitMs).then((result) => void events.push(result));
   return { client, accepted, events };
 }
+
+/** The length of a record, as characters of latin1. */
+const lengthOf = (bytes: number): string => String.fromCharCode(bytes >> 8, bytes & 0xff);
 
 const HELLO = Buffer.concat([Buffer.from('1603010200', 'hex'), Buffer.alloc(0x200, 1)]);
 
@@ -60,11 +58,27 @@ describe('waiting for a ClientHello', () => {
     ['HTTP', 'GET / HTTP/1.1\r\n\r\n'],
     ['an alert', '\x15\x03\x01\x00\x02'],
     ['an empty record', '\x16\x03\x01\x00\x00'],
+    ['the header of a record that is longer than TLS allows', `\x16\x03\x01${lengthOf(RECORD_MAX + 1)}`],
   ])('ends with %s, which TLS refuses', async (_, text) => {
     const { client, accepted, events } = await waiting();
     client.write(text, 'latin1');
     await eventually(() => events.length > 0);
     expect([events, accepted.read()?.toString('latin1')]).toEqual([['arrived'], text]);
+    client.destroy();
+  });
+
+  it('waits for the whole of the longest record that TLS allows', async () => {
+    const { client, accepted, events } = await waiting();
+    const record = Buffer.concat([
+      Buffer.from(`\x16\x03\x01${lengthOf(RECORD_MAX)}`, 'latin1'),
+      Buffer.alloc(RECORD_MAX),
+    ]);
+    client.write(record.subarray(0, -1));
+    await eventually(() => accepted.bytesRead === record.length - 1);
+    expect(events).toEqual([]);
+    client.write(record.subarray(-1));
+    await eventually(() => events.length > 0);
+    expect(events).toEqual(['arrived']);
     client.destroy();
   });
 
@@ -83,13 +97,13 @@ describe('waiting for a ClientHello', () => {
   it.each([
     ['ends', (client: Socket) => void client.end()],
     ['is reset', (client: Socket) => void client.resetAndDestroy()],
-  ])('does nothing when the connection %s before', async (_, end) => {
+  ])('ends once when the connection %s before', async (_, end) => {
     const { client, accepted, events } = await waiting(200);
     client.write(HELLO.subarray(0, 100));
     await eventually(() => accepted.bytesRead === 100);
     end(client);
     await eventually(() => accepted.closed);
     await new Promise((resolve) => setTimeout(resolve, 300));
-    expect(events).toEqual([]);
+    expect(events).toEqual(['ended']);
   });
 });

@@ -142,10 +142,10 @@ describe('connection admission', () => {
 
   it('ends a connection without an identity when limits.connections is reached', () => {
     const setting = admissionWith({ connections: 2 });
-    const [user, stranger] = [authenticated(setting, '10.0.0.1'), connectFrom('10.0.0.2')];
-    setting.admission.admit(stranger);
+    const [user, unknown] = [authenticated(setting, '10.0.0.1'), connectFrom('10.0.0.2')];
+    setting.admission.admit(unknown);
     secured(setting, '10.0.0.3');
-    expect([user, stranger].map(isClosed)).toEqual([false, true]);
+    expect([user, unknown].map(isClosed)).toEqual([false, true]);
     expect(evictionsOf(setting)).toEqual({ 'limits.connections': 1 });
   });
 
@@ -270,6 +270,7 @@ describe('the start of TLS', () => {
     one.socket.push(HELLO.subarray(6));
     await settled();
     vi.advanceTimersByTime(1);
+    await settled();
     expect([one.events, other.events]).toEqual([['started'], ['no ClientHello within 4 s']]);
     expect([one.socket.destroyed, other.socket.destroyed]).toEqual([false, true]);
   });
@@ -499,12 +500,12 @@ describe('the count over all processes', () => {
 
   it('ends a connection without an identity for a new one of any process, and no other', () => {
     const { setting, calls, last } = counted();
-    const stranger = secured(setting, '10.0.0.1');
+    const unknown = secured(setting, '10.0.0.1');
     last().end('limits.handshakes');
     last().end('limits.handshakes');
     const user = authenticated(setting, '10.0.0.2');
     last().end('limits.handshakes');
-    expect([stranger, user].map(isClosed)).toEqual([true, false]);
+    expect([unknown, user].map(isClosed)).toEqual([true, false]);
     expect(evictionsOf(setting)).toEqual({ 'limits.handshakes': 1 });
     expect(calls).toEqual(['add 10.0.0.1', 'tls', 'remove', 'add 10.0.0.2', 'tls', 'authenticated']);
   });

@@ -137,6 +137,22 @@ describe('a listener with proxyProtocol: required', () => {
     expect(server.lines('connection.untrusted')).toEqual([]);
   });
 
+  it('answers a client that has used up its share with a reason, counts and logs it', async () => {
+    const limits = { connectionsPerAddress: 1 };
+    const server = { ...(await listening(listen, { trustedProxies: ['127.0.0.1'], limits })), preamble: V1 };
+    const token = await server.token(target.name);
+    const first = await RawClient.open(server, { transport: 'websocket', port: target.port, token });
+    const second = await tlsSocket(server);
+    expect(await request(second, ['GET /healthz HTTP/1.1', 'Host: a'])).toMatchObject({ status: 503 });
+    expect(await server.line('connection.rejected')).toMatchObject({
+      reason: 'limits.connectionsPerAddress',
+      peer: '203.0.113.9',
+    });
+    expect(server.gateway.counts().rejected).toEqual({ 'limits.connectionsPerAddress': 1 });
+    second.destroy();
+    first.pipe.close();
+  });
+
   it('reads a header that arrives byte by byte', async () => {
     const server = await listening(listen, { trustedProxies: ['127.0.0.1'] });
     const socket = connect(server.port, '127.0.0.1');

@@ -4,11 +4,11 @@ import { LineLimit, SUBJECTS_MAX } from '../../../src/gateway/report/line-limit.
 let now = 0;
 const newLimit = (): LineLimit => {
   now = 0;
-  return new LineLimit({ intervalMs: 60_000, now: () => now });
+  return new LineLimit(() => now);
 };
 
 describe('the limit of log lines', () => {
-  it('allows one line for each subject and interval, and counts those between', () => {
+  it('allows one line for each subject and minute, and counts those between', () => {
     const limit = newLimit();
     expect([limit.take('a'), limit.take('a'), limit.take('b'), limit.take('a')]).toEqual([0, undefined, 0, undefined]);
     now = 59_999;

@@ -141,7 +141,7 @@ describe.each(['text', 'json'] as const)('a line of %s', (format) => {
   };
 
   it.each([
-    ['names', 'target', NAME_MAX],
+    ['names', 'client', NAME_MAX],
     ['sentences', 'reason', TEXT_MAX],
   ])('has %s of a limited length, and the number of characters that are left out', (_, field, max) => {
     expect(lineOf({ [field]: 'x'.repeat(max) })).not.toContain(' more characters)');
@@ -151,10 +151,15 @@ describe.each(['text', 'json'] as const)('a line of %s', (format) => {
     expect(line).not.toContain('y');
   });
 
-  it('has the length of a name, however long the one that a client asks for', () => {
-    const line = lineOf({ target: 'ä'.repeat(32_000) });
+  it('has the length of a name, however long the one that a client sends', () => {
+    const line = lineOf({ client: 'ä'.repeat(32_000) });
     expect(line).toContain(` (${32_000 - NAME_MAX} more characters)`);
     expect(Buffer.byteLength(line)).toBeLessThan(2048);
+  });
+
+  it('has whole targets: the longest names with their ports', () => {
+    const target = ['a', 'b', 'c'].map((letter) => `${`${letter.repeat(49)}.`.repeat(5)}com:65535`).join(',');
+    expect(lineOf({ target })).toContain(target);
   });
 
   it('is bounded where every value is as long as it may be and every character is escaped', () => {
@@ -164,7 +169,7 @@ describe.each(['text', 'json'] as const)('a line of %s', (format) => {
   });
 
   it('does not cut a character in two', () => {
-    const line = lineOf({ target: `x${'😀'.repeat(200)}` });
+    const line = lineOf({ client: `x${'😀'.repeat(200)}` });
     expect(line.replaceAll(/[\ud800-\udbff][\udc00-\udfff]/g, '')).not.toMatch(
       /[\ud800-\udfff]|\\ud[89ab]..(?!\\ud[c-f])/,
     );

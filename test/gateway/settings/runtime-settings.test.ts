@@ -41,7 +41,7 @@ describe('the key exchange of TLS', () => {
   it.each(['ffdhe2048', 'ffdhe3072', 'ffdhe4096', 'ffdhe6144', 'ffdhe8192', 'P-521', 'X448'])(
     'is not possible with %s, whose computation would cost the gateway more than any other request',
     async (group) => {
-      expect(await handshake(group)).toBe('ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE');
+      expect(await handshake(group)).toMatch(/_ALERT_HANDSHAKE_FAILURE$/);
     },
   );
 });

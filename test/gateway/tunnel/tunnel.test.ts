@@ -98,6 +98,7 @@ function newTunnel(services: Partial<TunnelServices>) {
     tunnelId: 1,
     nextChannelId: () => 1,
     authenticated: () => undefined,
+    refused: () => undefined,
     ended: () => {
       seen.ended++;
     },

@@ -1,5 +1,5 @@
 import { Fault } from '../fault.js';
-import { formatAddress, isLocal, isUnix, type ListenEntry } from './listen.js';
+import { formatAddress, isForProxies, isUnix, type ListenEntry } from './listen.js';
 import type { Origin } from './origin.js';
 import type { Config } from './schema.js';
 
@@ -32,8 +32,8 @@ function conflicts(config: Config, isSet: (path: string) => boolean): readonly C
   const builtIn = module === undefined;
   const other = ['mode', 'keys', 'jwks', 'tokensFile'].map((key) => `auth.paa.${key}`).find(isSet);
   const hasProxies = trustedProxies.length > 0;
-  const needsProxies = ({ address, tls, proxyProtocol }: ListenEntry): boolean =>
-    !isUnix(address) && (proxyProtocol === 'required' || (tls === 'off' && !isLocal(address)));
+  // Who may open a Unix socket is trusted without an entry.
+  const needsProxies = (entry: ListenEntry): boolean => isForProxies(entry) && !isUnix(entry.address);
   const repeated = repeatedAddress(listen);
   return [
     {

@@ -1,35 +1,35 @@
-// A client without a token, whose bytes reach the gateway as few large reads: the worst case for its event loop.
+// A client without a token. Its bytes reach the gateway at once, so that as many as possible are in one read: the worst
+// case for the event loop.
 import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
 import { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
+import { InvalidRunError } from './load.js';
 
-/** Limit for one answer or close of the gateway, below the load of the rest of the machine. */
+/** Limit for an answer. On a busy machine it takes a second. */
 const TIMEOUT_MS = 20_000;
+/** Largest payload of a TLS record. */
+const MAX_RECORD = 16 * 1024;
 
-export class Stranger {
+export class UnauthenticatedClient {
   #tcp;
-  #hold;
+  #held;
   #tls;
-  #received = 0;
   #closed;
 
   /** Connects and completes the TLS handshake, always a full one. */
   static async connect(port) {
-    const stranger = new Stranger();
-    stranger.#tcp = connectTcp({ port, host: '127.0.0.1', noDelay: true });
-    await once(stranger.#tcp, 'connect');
-    stranger.#hold = new HeldBytes(stranger.#tcp);
-    const tls = connectTls({ socket: stranger.#hold, rejectUnauthorized: false });
-    stranger.#tls = tls;
+    const client = new UnauthenticatedClient();
+    client.#tcp = connectTcp({ port, host: '127.0.0.1', noDelay: true });
+    await once(client.#tcp, 'connect');
+    client.#held = new HeldBytes(client.#tcp);
+    const tls = connectTls({ socket: client.#held, rejectUnauthorized: false });
+    client.#tls = tls;
     tls.on('error', () => undefined);
-    stranger.#closed = new Promise((resolve) => stranger.#tcp.on('close', resolve));
-    await within(once(tls, 'secureConnect'), 'TLS handshake');
-    tls.on('data', (bytes) => {
-      stranger.#received += bytes.length;
-      tls.emit('answer');
-    });
-    return stranger;
+    client.#closed = new Promise((resolve) => client.#tcp.on('close', resolve));
+    await within(once(tls, 'secureConnect'), 'its TLS handshake');
+    tls.on('data', () => tls.emit('answer'));
+    return client;
   }
 
   /** Sends bytes and waits for any answer. */
@@ -39,18 +39,18 @@ export class Stranger {
     await within(answered, 'an answer');
   }
 
-  /** Encrypts bytes, in records of `recordBytes`, but keeps them. */
+  /** Encrypts bytes, in records with `recordBytes` of payload, but keeps them. Resolves with their encrypted length. */
   async prepare(bytes, recordBytes = MAX_RECORD) {
-    this.#hold.hold();
+    const before = this.#held.hold();
     for (let at = 0; at < bytes.length; at += recordBytes) {
       await new Promise((resolve) => this.#tls.write(bytes.subarray(at, at + recordBytes), resolve));
     }
-    return this.#hold.held;
+    return this.#held.length - before;
   }
 
   /** Sends what was prepared and waits until the gateway has closed the connection. */
   async release() {
-    this.#hold.release();
+    this.#held.release();
     await within(this.#closed, 'the end of the connection');
   }
 
@@ -59,8 +59,6 @@ export class Stranger {
     this.#tcp.destroy();
   }
 }
-
-const MAX_RECORD = 16 * 1024;
 
 /** The socket below TLS. It sends what TLS writes at once, or keeps it. */
 class HeldBytes extends Duplex {
@@ -76,12 +74,15 @@ class HeldBytes extends Duplex {
     socket.on('close', () => this.destroy());
   }
 
-  get held() {
+  /** Number of bytes that are kept. */
+  get length() {
     return this.#kept.reduce((sum, { length }) => sum + length, 0);
   }
 
+  /** Keeps what is written from now on. Returns the number of bytes that are kept already. */
   hold() {
     this.#kept ??= [];
+    return this.length;
   }
 
   release() {
@@ -108,7 +109,7 @@ class HeldBytes extends Duplex {
 async function within(promise, what) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`the gateway did not send ${what} in time`)), TIMEOUT_MS);
+    timer = setTimeout(() => reject(new InvalidRunError(`a client waited too long for ${what}`)), TIMEOUT_MS);
   });
   try {
     return await Promise.race([promise, late]);

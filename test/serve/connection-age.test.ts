@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { limitConnectionAge, MAX_AGE_MS } from '../../../src/gateway/listener/connection-age.js';
-import { serveMetrics } from '../../../src/serve/metrics.js';
+import { limitConnectionAge, MAX_AGE_MS } from '../../src/serve/connection-age.js';
+import { serveMetrics } from '../../src/serve/metrics.js';
 
 const GET = 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n';
 const ends: (() => void)[] = [];
