@@ -19,7 +19,7 @@ export function faultOf(zodIssue: Issue, originOf: OriginOf, valueFor: (path: st
       ...originOf([...issue.path, key]),
       code: 'CONFIG_UNKNOWN_KEY',
       message: 'unknown setting',
-      hint: hintFor(key, path),
+      hint: hintFor(key, issue.path.filter((name) => typeof name === 'string').join('.')),
     });
   }
   const setting = SETTINGS.find((row) => row.path === path);
@@ -33,9 +33,15 @@ export function faultOf(zodIssue: Issue, originOf: OriginOf, valueFor: (path: st
   });
 }
 
+/** The keys of settings that may be a section of their own. */
+const FORM_KEYS: Readonly<Record<string, readonly string[]>> = {
+  'auth.module': ['path', 'options'],
+  listen: ['address', 'tls', 'proxyProtocol', 'mode', 'group'],
+};
+
 /** Suggests the nearest key of the section, or the same key in another section. */
 function hintFor(key: string, section: string): string {
-  const known = section === 'auth.module' ? ['path', 'options'] : keysOf(section);
+  const known = FORM_KEYS[section] ?? keysOf(section);
   const prefix = section === '' ? '' : `${section}.`;
   const nearestKey = nearest(key, known);
   if (nearestKey !== undefined) return `did you mean ${prefix}${nearestKey}?`;

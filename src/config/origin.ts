@@ -23,8 +23,10 @@ export interface Sources {
 export function originFinder({ sources, file, flagNames }: Sources): OriginOf {
   return (keys) => {
     const names = keys.filter((key) => typeof key !== 'number').map(String);
-    const items = keys.filter((key) => typeof key === 'number').map((key) => `[${key}]`);
-    const path = names.join('.') + items.join('');
+    const path = keys
+      .map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
+      .join('')
+      .slice(1);
     const setting = SETTINGS.find((row) => `${names.join('.')}.`.startsWith(`${row.path}.`));
     const source = setting === undefined ? file?.name : sources.get(setting.path);
     if (source === 'flag') return { kind: 'usage', place: flagNames[setting?.path ?? ''] ?? path };

@@ -129,6 +129,14 @@ describe('problems have a location and a hint', () => {
       'rdgw.yaml:1:17 auth.module.pth',
       'did you mean auth.module.path?',
     ],
+    ['listen: {adress: 8443}', 'CONFIG_UNKNOWN_KEY', 'rdgw.yaml:1:10 listen.adress', 'did you mean listen.address?'],
+    ['listen: [1, {tsl: off}]', 'CONFIG_UNKNOWN_KEY', 'rdgw.yaml:1:14 listen[1].tsl', 'did you mean listen.tls?'],
+    [
+      'listen: {port: 8443}',
+      'CONFIG_UNKNOWN_KEY',
+      'rdgw.yaml:1:10 listen.port',
+      'known here: address, tls, proxyProtocol, mode, group',
+    ],
     [
       '__proto__: {listen: 1}',
       'CONFIG_UNKNOWN_KEY',
