@@ -27,12 +27,19 @@ export function forwardedClient(
   isTrusted: (address: string) => boolean,
 ): string | undefined {
   if (value === undefined || value.length > FORWARDED_MAX) return undefined;
-  const hops = field === 'forwarded' ? forwardedHops(value) : value.split(',').map((hop) => hop.trim());
+  const hops = field === 'forwarded' ? forwardedHops(value) : addressList(value);
   for (const hop of hops?.reverse().slice(0, HOPS_MAX) ?? []) {
     const address = hopAddress(hop);
     if (address === undefined || !isTrusted(address)) return address;
   }
   return undefined;
+}
+
+function addressList(value: string): string[] {
+  return value
+    .split(',')
+    .map((hop) => hop.trim())
+    .filter((hop) => hop !== '');
 }
 
 /** `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:4711` */
@@ -42,6 +49,8 @@ function hopAddress(hop: string): string | undefined {
   return canonicalAddress(plain) ?? canonicalAddress(hop);
 }
 
+/** Empty elements of a list, which a recipient ignores (RFC 9110 5.6.1.2). Proxies leave one where they add to a missing field. */
+const EMPTY_ELEMENTS = /(?:[ \t]*,)*[ \t]*/y;
 /** RFC 9110 5.6.2 and 5.6.4; sticky, so that the value is read once from left to right. */
 const PAIR = /[ \t]*([!#$%&'*+\-.^_`|~0-9A-Za-z]+)=(?:([!#$%&'*+\-.^_`|~0-9A-Za-z]+)|"((?:[^"\\]|\\.)*)")[ \t]*/y;
 
@@ -53,8 +62,8 @@ function forwardedHops(value: string): string[] | undefined {
   const hops: string[] = [];
   let names = new Set<string>();
   let hop = '';
-  PAIR.lastIndex = 0;
-  for (;;) {
+  PAIR.lastIndex = skipEmpty(value, 0);
+  while (PAIR.lastIndex < value.length) {
     const match = PAIR.exec(value);
     if (match === null) return undefined;
     const [, name = '', token, quoted = ''] = match;
@@ -67,10 +76,17 @@ function forwardedHops(value: string): string[] | undefined {
       PAIR.lastIndex = at + 1;
       continue;
     }
+    if (at < value.length && value[at] !== ',') return undefined;
     hops.push(hop);
-    if (at === value.length) return hops;
-    if (value[at] !== ',') return undefined;
     [names, hop] = [new Set(), ''];
-    PAIR.lastIndex = at + 1;
+    PAIR.lastIndex = skipEmpty(value, at);
   }
+  return hops;
+}
+
+/** The offset of the next element that is not empty, or the length. */
+function skipEmpty(value: string, at: number): number {
+  EMPTY_ELEMENTS.lastIndex = at;
+  EMPTY_ELEMENTS.exec(value);
+  return EMPTY_ELEMENTS.lastIndex;
 }

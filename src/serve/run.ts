@@ -92,7 +92,7 @@ function readyMessage(
 ): string {
   const lines = [`rdgw ${version} listens on ${url}`];
   if (listen.length > 1 || listen.some((address) => address.startsWith('unix:'))) {
-    lines.push(`  addresses     ${listen.join(', ')}`);
+    lines.push(...listen.map((address, index) => `  ${index === 0 ? 'addresses' : '         '}     ${address}`));
   }
   if (config !== null) lines.push(`  configuration ${tilde(config)}`);
   if (made.length > 0) lines.push(`  first start   created keys and certificates in ${tilde(dataDir)}`);

@@ -46,12 +46,18 @@ export async function makeRuntimeSettings(files: SettingsFiles): Promise<MadeSet
   const { guard, warnings: guardWarnings } = await makeGuard(config, guardFiles, localKey, audiences);
   return {
     settings: { config: fitted, tls, guard, rules },
-    warnings: [...guardWarnings, ...warnings, ...(warning === undefined ? [] : [warning])],
+    warnings: [...guardWarnings, ...warnings, ...proxyWarnings(config), ...(warning === undefined ? [] : [warning])],
   };
 }
 
 function tlsOf({ config, tls: { cert, key } }: SettingsFiles): RuntimeSettings['tls'] {
   return { cert, key, profile: config.tls.profile };
+}
+
+/** An entry for all addresses lets everybody choose the address that limits and rules see. */
+export function proxyWarnings({ trustedProxies }: Pick<Config, 'trustedProxies'>): readonly string[] {
+  const all = trustedProxies.filter((entry) => entry.endsWith('/0'));
+  return all.map((entry) => `trustedProxies contains ${entry}: every client can claim to be another one`);
 }
 
 /** Throws what `makeRuntimeSettings` would throw, but runs no code of a custom authenticator. */

@@ -16,6 +16,7 @@ describe('X-Forwarded-For names as the client', () => {
     ['an IPv6 address with brackets and port', '[2001:db8::1]:4711', '2001:db8::1'],
     ['an IPv4 address with port', '203.0.113.9:4711', '203.0.113.9'],
     ['a mapped address as IPv4', '::ffff:203.0.113.9', '203.0.113.9'],
+    ['the last hop that is not empty', ',203.0.113.9, ,', '203.0.113.9'],
   ])('%s', (_name, value, expected) => {
     expect(client('x-forwarded-for', value)).toBe(expected);
   });
@@ -26,7 +27,7 @@ describe('X-Forwarded-For names as the client', () => {
     ['trusted proxies only', '10.0.0.2, fd00::1'],
     ['a malformed hop at the right', '203.0.113.9, x'],
     ['a malformed hop behind trusted ones', '203.0.113.9, evil, 10.0.0.1'],
-    ['an empty hop at the right', '203.0.113.9,'],
+    ['empty hops only', ' , ,'],
     ['the word unknown', 'unknown'],
     ['a name', 'localhost'],
     ['an address in another notation', '0x7f.1'],
@@ -66,6 +67,7 @@ describe('Forwarded names as the client', () => {
     ],
     ['a quoted address with port', 'for="192.0.2.43:47011"', '192.0.2.43'],
     ['a quoted comma elsewhere', 'for=192.0.2.43;host="a,b;c"', '192.0.2.43'],
+    ['the last element that is not empty', ', for=192.0.2.43 ,,', '192.0.2.43'],
     ['an escaped character', 'for="192.0.2.4\\3"', '192.0.2.43'],
   ])('%s', (_name, value, expected) => {
     expect(client('forwarded', value)).toBe(expected);
@@ -80,7 +82,8 @@ describe('Forwarded names as the client', () => {
     ['IPv6 without quotes', 'for=[2001:db8::1]'],
     ['a missing quote', 'for="192.0.2.43'],
     ['the parameter twice', 'for=192.0.2.43;for=192.0.2.44'],
-    ['an empty element', 'for=192.0.2.43, '],
+    ['empty elements only', ' , ,'],
+    ['a parameter without an element', 'for=192.0.2.43;'],
     ['a value without a name', '192.0.2.43'],
     ['text after a quoted value', 'for="192.0.2.43"x'],
     ['white space around the equals sign', 'for = 192.0.2.43'],
