@@ -6,7 +6,7 @@ export default class Serve extends BaseCommand {
   static override description =
     `The first start makes a CA, a server certificate and a token key in the data folder. Clients must trust this CA. "rdgw mkrdp" then makes .rdp files for desktops behind this gateway. Flags override the environment (RDGW_*), which overrides the configuration file.
 
-New connections are rejected above the settings limits.*, and while the event loop is overloaded, with HTTP 503 where that costs little. Open sessions continue. metrics.listen serves counters for Prometheus.
+When limits.* are reached, the connection without an identity that has made no progress for longest is ended for a new one, or the new one is rejected. While the event loop is overloaded, all new ones are rejected. Open sessions continue. metrics.listen serves counters for Prometheus.
 
 After SIGTERM or SIGINT, open sessions may continue for --drain seconds. A second signal ends the gateway at once. SIGHUP, or a renewed certificate, makes it reload settings, certificate and keys. Sessions go on, unless auth.whenRevoked says otherwise. SIGUSR1 opens log files anew. If a reload fails, the log shows the error and nothing changes.
 
